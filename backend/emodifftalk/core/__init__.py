@@ -1,0 +1,1 @@
+"""The nouns of the project as plain NumPy: it runs inside Blender's Python with nothing else installed."""

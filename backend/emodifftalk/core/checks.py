@@ -1,0 +1,46 @@
+"""Checks shared by the files people hand us: each failure is one clear sentence."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .errors import UserError
+from .tensors import TensorFile
+
+
+def expect_format(file: TensorFile, kind: str, schema: int) -> None:
+    """Raise UserError unless the file says it is `emodifftalk.<kind>` of a schema we can read."""
+    found = file.metadata.get("format")
+    if found != f"emodifftalk.{kind}":
+        said = f"it says “{found}”" if found else "it does not say what it is"
+        raise UserError(f"{file.path.name} is not an EmoDiffTalk {kind} ({said}).")
+    version = file.metadata.get("schema", "")
+    if version != str(schema):
+        raise UserError(
+            f"{file.path.name} has {kind} schema “{version}”, this version of EmoDiffTalk reads {schema}: "
+            "update EmoDiffTalk or make the file again."
+        )
+
+
+def expect(file: TensorFile, name: str, shape: tuple[int | None, ...], finite: bool = True) -> np.ndarray:
+    """Read tensor `name`, its shape checked (None accepts any length), its numbers finite.
+
+    Raises UserError naming the file, the tensor and what is wrong with it.
+    """
+    if name not in file.shapes:
+        raise UserError(f"{file.path.name} is incomplete: it has no “{name}”.")
+    found = file.shapes[name]
+    if len(found) != len(shape) or any(want not in (None, have) for want, have in zip(shape, found, strict=True)):
+        wanted = " × ".join("any" if n is None else str(n) for n in shape)
+        raise UserError(f"{file.path.name}: “{name}” has shape {list(found)}, expected {wanted}.")
+    array = file.read(name)
+    if finite and array.dtype.kind == "f" and not np.isfinite(array).all():
+        raise UserError(f"{file.path.name}: “{name}” contains numbers that are not finite.")
+    return array
+
+
+def expect_indices(file: TensorFile, name: str, array: np.ndarray, limit: int) -> np.ndarray:
+    """Return `array` when it holds integers in [0, limit). Raises UserError otherwise."""
+    if array.dtype.kind not in "iu" or (array.size and (array.min() < 0 or array.max() >= limit)):
+        raise UserError(f"{file.path.name}: “{name}” points outside 0…{limit - 1}.")
+    return array

@@ -1,0 +1,137 @@
+"""One frame of 3D Gaussians, quaternion arithmetic, and posing a Subject's Gaussians."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from .subject import Subject
+
+
+@dataclass(frozen=True)
+class Gaussians:
+    """Gaussians of one frame, float32.
+
+    means: (N, 3) metres. quats: (N, 4) unit, wxyz. scales: (N, 3) metres, linear. opacities: (N,) 0..1, linear.
+    colors: (N, 3) 0..1, display-referred sRGB.
+    """
+
+    means: np.ndarray
+    quats: np.ndarray
+    scales: np.ndarray
+    opacities: np.ndarray
+    colors: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.means)
+
+    def transformed(self, matrix: np.ndarray) -> Gaussians:
+        """The Gaussians moved by `matrix` (4, 4): any rotation, translation and uniform scale.
+
+        A non-uniform scale or shear is applied to the means exactly and to the ellipsoids through the closest
+        rotation and the mean scale.
+        """
+        matrix = np.asarray(matrix, np.float64)
+        linear = matrix[:3, :3]
+        u, stretch, vt = np.linalg.svd(linear)
+        rotation = u @ np.diag([1.0, 1.0, np.sign(np.linalg.det(u @ vt))]) @ vt
+        turn = matrix_to_quat(rotation)
+        return replace(
+            self,
+            means=(self.means @ linear.T + matrix[:3, 3]).astype(np.float32),
+            quats=quat_multiply(np.broadcast_to(turn, self.quats.shape), self.quats).astype(np.float32),
+            scales=(self.scales * np.cbrt(np.prod(stretch))).astype(np.float32),
+        )
+
+    @staticmethod
+    def concatenate(parts: list[Gaussians]) -> Gaussians:
+        """All Gaussians of several heads in one table."""
+        fields = ("means", "quats", "scales", "opacities", "colors")
+        return Gaussians(*(np.concatenate([getattr(part, name) for part in parts]) for name in fields))
+
+
+def pose(
+    subject: Subject,
+    offsets: np.ndarray,
+    rotations: np.ndarray | None = None,
+    opacities: np.ndarray | None = None,
+) -> Gaussians:
+    """The subject's Gaussians with its face moved (EmoDiffTalk 3.2; EmoTalk3D Equation 9 for the other points).
+
+    offsets: (V, 3) metres, movement of the template points. rotations: (Nf, 4) absolute rotation of the facial
+    Gaussians, wxyz, or None for the canonical ones. opacities: (Nf,) 0..1 likewise.
+    Facial Gaussians ride on their triangle; the others follow the template vertex they are anchored to, weighted by
+    exp(-alpha d). Object space, metres.
+    """
+    canonical = subject.gaussians
+    offsets = np.asarray(offsets, np.float32)
+    count = len(subject.triangle)
+    corners = offsets[subject.template.faces[subject.triangle]]
+    means = canonical.means.copy()
+    means[:count] += np.einsum("nk,nkc->nc", subject.bary, corners)
+    means[count:] += subject.otf_weight[:, None] * offsets[subject.otf_anchor]
+    quats, alphas = canonical.quats, canonical.opacities
+    if rotations is not None:
+        quats = np.concatenate([rotations, quats[count:]]).astype(np.float32)
+    if opacities is not None:
+        alphas = np.concatenate([opacities, alphas[count:]]).astype(np.float32)
+    return replace(canonical, means=means, quats=quats, opacities=alphas)
+
+
+def normalize(vectors: np.ndarray) -> np.ndarray:
+    """Vectors (..., D) at unit length; a zero vector stays zero."""
+    length = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return vectors / np.maximum(length, 1e-12)
+
+
+def quat_multiply(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Hamilton product of quaternions (..., 4) wxyz: first b, then a."""
+    aw, ax, ay, az = np.moveaxis(np.asarray(a), -1, 0)
+    bw, bx, by, bz = np.moveaxis(np.asarray(b), -1, 0)
+    return np.stack(
+        [
+            aw * bw - ax * bx - ay * by - az * bz,
+            aw * bx + ax * bw + ay * bz - az * by,
+            aw * by - ax * bz + ay * bw + az * bx,
+            aw * bz + ax * by - ay * bx + az * bw,
+        ],
+        axis=-1,
+    )
+
+
+def quat_to_matrix(quats: np.ndarray) -> np.ndarray:
+    """Rotation matrices (..., 3, 3) of unit quaternions (..., 4) wxyz."""
+    w, x, y, z = np.moveaxis(np.asarray(quats), -1, 0)
+    rows = [
+        [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
+        [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
+        [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
+    ]
+    return np.stack([np.stack(row, axis=-1) for row in rows], axis=-2)
+
+
+def matrix_to_quat(matrices: np.ndarray) -> np.ndarray:
+    """Unit quaternions (..., 4) wxyz, w >= 0, of rotation matrices (..., 3, 3).
+
+    Each of the four candidate formulas is best conditioned for some rotations; the one with the largest leading
+    component is taken.
+    """
+    m = np.asarray(matrices)
+    m00, m11, m22 = m[..., 0, 0], m[..., 1, 1], m[..., 2, 2]
+    a, b, c = m[..., 2, 1], m[..., 0, 2], m[..., 1, 0]
+    d, e, f = m[..., 1, 2], m[..., 2, 0], m[..., 0, 1]
+    candidates = np.stack(
+        [
+            np.stack([1 + m00 + m11 + m22, a - d, b - e, c - f], -1),
+            np.stack([a - d, 1 + m00 - m11 - m22, c + f, b + e], -1),
+            np.stack([b - e, c + f, 1 - m00 + m11 - m22, a + d], -1),
+            np.stack([c - f, b + e, a + d, 1 - m00 - m11 + m22], -1),
+        ],
+        axis=-2,
+    )
+    best = np.argmax(np.diagonal(candidates, axis1=-2, axis2=-1), axis=-1)
+    quats = normalize(np.take_along_axis(candidates, best[..., None, None], axis=-2)[..., 0, :])
+    return np.where(quats[..., :1] < 0, -quats, quats)

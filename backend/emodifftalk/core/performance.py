@@ -1,0 +1,274 @@
+"""A Performance: what the animator asks for, as pure data in one JSON."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import uuid
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath, PureWindowsPath
+
+import numpy as np
+
+from .errors import UserError
+from .facs import AU_INDEX, AU_NAMES, FPS
+
+SCHEMA = 1
+MODES = ("additive", "paper")
+GAPS = ("neutral", "hold")
+Curve = tuple[tuple[float, float], ...]
+"""Keys (seconds, value), read as straight lines between keys and held outside them."""
+
+
+@dataclass(frozen=True)
+class VoiceStrip:
+    """A recording on the time axis. start: seconds of the Performance at which its first used sample is heard.
+
+    offset: seconds cut off the beginning of the file. duration: seconds used, None for the rest. gain: linear.
+    """
+
+    path: Path
+    start: float = 0.0
+    offset: float = 0.0
+    duration: float | None = None
+    gain: float = 1.0
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """A feeling in plain words between `start` and `end` seconds (end None: until the next prompt or the end).
+
+    ease_in, ease_out: seconds of smooth rise and fall inside the strip. intensity: curve over Performance seconds,
+    0..1. aus: the AU intensities it means, when the animator has edited them; otherwise the words are resolved.
+    """
+
+    text: str
+    start: float = 0.0
+    end: float | None = None
+    ease_in: float = 0.3
+    ease_out: float = 0.3
+    intensity: Curve = ((0.0, 1.0),)
+    aus: dict[str, float] | None = None
+    id: str = field(default_factory=lambda: uuid.uuid4().hex)
+
+
+@dataclass(frozen=True)
+class Style:
+    """mode: `additive` or `paper` (Equation 7). alpha, beta: its coefficients. expressiveness: multiplies what prompts
+    add. lip_sync: 0..1, how strongly speech is protected from emotion. gap: `neutral` or `hold` between prompts."""
+
+    mode: str = "additive"
+    alpha: float = 1.0
+    beta: float = 0.5
+    expressiveness: float = 1.0
+    lip_sync: float = 1.0
+    gap: str = "neutral"
+
+
+@dataclass(frozen=True)
+class Performance:
+    """voice, prompts, AU offset curves (AU name to curve, added at the end), valence and arousal curves (-1..1), seed,
+    style; duration in seconds, None: until the voice ends."""
+
+    voice: tuple[VoiceStrip, ...] = ()
+    prompts: tuple[Prompt, ...] = ()
+    au_offsets: dict[str, Curve] = field(default_factory=dict)
+    valence: Curve = ()
+    arousal: Curve = ()
+    seed: int = 0
+    duration: float | None = None
+    style: Style = field(default_factory=Style)
+
+
+def sample_curve(curve: Curve, times: np.ndarray, default: float = 0.0) -> np.ndarray:
+    """Values (T,) float32 of a curve at times (T,) in seconds."""
+    if not curve:
+        return np.full(len(times), default, np.float32)
+    keys = np.asarray(sorted(curve), np.float64)
+    return np.interp(times, keys[:, 0], keys[:, 1]).astype(np.float32)
+
+
+def frame_times(frames: int) -> np.ndarray:
+    """Seconds (frames,) of a 25 fps track."""
+    return np.arange(frames) / FPS
+
+
+def prompt_weights(performance: Performance, times: np.ndarray) -> np.ndarray:
+    """Weight (P, T) float32 in 0..1 of every prompt at times (T,) seconds.
+
+    Eased in and out, times its intensity curve; where strips overlap their weights crossfade (they never add up to more
+    than the strongest alone); with gap `hold` a prompt lasts until the next one rises.
+    """
+    spans = _spans(performance.prompts, float(times[-1]) + 1 / FPS if len(times) else 0.0)
+    hold = performance.style.gap == "hold"
+    weights = np.zeros((len(performance.prompts), len(times)), np.float32)
+    for row, (prompt, (start, end)) in enumerate(zip(performance.prompts, spans, strict=True)):
+        following = min((s for s, _ in spans if s > start), default=math.inf)
+        last = max(end, following + prompt.ease_out) if hold else end
+        rise = _ease((times - start) / max(prompt.ease_in, 1e-6), times >= start)
+        fall = _ease((last - times) / max(prompt.ease_out, 1e-6), times < last)
+        weights[row] = rise * fall * sample_curve(prompt.intensity, times, 1.0).clip(0, 1)
+    total = weights.sum(axis=0)
+    strongest = weights.max(axis=0, initial=0.0)
+    return weights * np.divide(strongest, total, out=np.zeros_like(total), where=total > 0)
+
+
+def _spans(prompts: tuple[Prompt, ...], until: float) -> list[tuple[float, float]]:
+    starts = [p.start for p in prompts]
+    spans = []
+    for prompt in prompts:
+        following = min((s for s in starts if s > prompt.start), default=None)
+        # An open end crossfades with the next prompt: it fades while the next one rises.
+        open_end = until + prompt.ease_out if following is None else following + prompt.ease_out
+        spans.append((prompt.start, open_end if prompt.end is None else prompt.end))
+    return spans
+
+
+def _ease(x: np.ndarray, inside: np.ndarray) -> np.ndarray:
+    x = np.clip(x, 0, 1)
+    return np.where(inside, x * x * (3 - 2 * x), 0)
+
+
+def to_json(performance: Performance, folder: str | os.PathLike | None = None) -> dict:
+    """The Performance as JSON data. With `folder`, voice paths are written relative to it.
+
+    Raises UserError when a voice file lies outside that folder.
+    """
+    data = {"format": "emodifftalk.performance", "schema": SCHEMA}
+    data["voice"] = [{**vars(strip), "path": _portable(strip.path, folder)} for strip in performance.voice]
+    data["prompts"] = [{**vars(p), "intensity": _keys(p.intensity)} for p in performance.prompts]
+    data["au_offsets"] = {name: _keys(curve) for name, curve in performance.au_offsets.items()}
+    data["valence"], data["arousal"] = _keys(performance.valence), _keys(performance.arousal)
+    data["seed"], data["duration"] = performance.seed, performance.duration
+    data["style"] = dict(vars(performance.style))
+    return data
+
+
+def from_json(data: object, folder: str | os.PathLike | None = None) -> Performance:
+    """Read a Performance from JSON data.
+
+    With `folder` (a file somebody sent), voice paths must be relative and stay inside it; without it (a request of our
+    own add-on) they are taken as they are. Raises UserError naming the part that is wrong.
+    """
+    if not isinstance(data, dict) or data.get("format") != "emodifftalk.performance":
+        raise UserError("This is not an EmoDiffTalk performance.")
+    if data.get("schema") != SCHEMA:
+        raise UserError(f"This performance has schema {data.get('schema')}, this version reads {SCHEMA}.")
+    part = "voice"
+    try:
+        voice = tuple(_voice(item, folder) for item in data.get("voice", []))
+        part = "prompts"
+        prompts = tuple(_prompt(item) for item in data.get("prompts", []))
+        part = "au_offsets"
+        offsets = {name: _curve(keys) for name, keys in data.get("au_offsets", {}).items()}
+        if unknown := set(offsets) - set(AU_NAMES):
+            raise ValueError(f"unknown action units {', '.join(sorted(unknown))}")
+        part = "style"
+        style = Style(**data.get("style", {}))
+        if style.mode not in MODES or style.gap not in GAPS:
+            raise ValueError("mode or gap is unknown")
+        for name in ("alpha", "beta", "expressiveness", "lip_sync"):
+            _number(getattr(style, name), low=0.0, high=10.0)
+        part = "curves"
+        duration = data.get("duration")
+        return Performance(
+            voice=voice,
+            prompts=prompts,
+            au_offsets=offsets,
+            valence=_curve(data.get("valence", [])),
+            arousal=_curve(data.get("arousal", [])),
+            seed=int(data.get("seed", 0)),
+            duration=None if duration is None else _number(duration, low=0.0),
+            style=style,
+        )
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise UserError(f"The performance's {part} cannot be understood: {error}.") from error
+
+
+def load_performance(path: str | os.PathLike) -> Performance:
+    """Read a performance file. Raises UserError when it is missing, damaged or reaches outside its folder."""
+    path = Path(path)
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"The performance {path} cannot be read: {error.strerror}.") from error
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{path.name} is not valid JSON: {error}.") from error
+    return from_json(data, path.parent)
+
+
+def save_performance(path: str | os.PathLike, performance: Performance) -> None:
+    """Write a performance file beside its voices. Raises UserError when a voice lies outside the folder."""
+    path = Path(path)
+    text = json.dumps(to_json(performance, path.parent), indent=1, ensure_ascii=False)
+    try:
+        path.write_text(text + "\n", encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"{path} cannot be written: {error.strerror}.") from error
+
+
+def resolve_inside(folder: str | os.PathLike, name: str) -> Path:
+    """The path `name` inside `folder`. Raises UserError when it is absolute or climbs out of the folder."""
+    pure = PurePosixPath(str(name).replace("\\", "/"))
+    if pure.is_absolute() or PureWindowsPath(name).drive or ".." in pure.parts or not pure.parts:
+        raise UserError(f"“{name}” points outside the folder of its file, which is not allowed.")
+    path = Path(folder) / pure
+    if not path.resolve().is_relative_to(Path(folder).resolve()):
+        raise UserError(f"“{name}” points outside the folder of its file, which is not allowed.")
+    return path
+
+
+def _portable(path: Path, folder: str | os.PathLike | None) -> str:
+    if folder is None:
+        return str(path)
+    try:
+        return Path(path).resolve().relative_to(Path(folder).resolve()).as_posix()
+    except ValueError as error:
+        raise UserError(f"Copy {Path(path).name} into the folder of the performance first.") from error
+
+
+def _voice(item: dict, folder: str | os.PathLike | None) -> VoiceStrip:
+    path = Path(item["path"]) if folder is None else resolve_inside(folder, item["path"])
+    duration = item.get("duration")
+    return VoiceStrip(
+        path=path,
+        start=_number(item.get("start", 0.0)),
+        offset=_number(item.get("offset", 0.0), low=0.0),
+        duration=None if duration is None else _number(duration, low=0.0),
+        gain=_number(item.get("gain", 1.0), low=0.0),
+    )
+
+
+def _prompt(item: dict) -> Prompt:
+    if not isinstance(item["text"], str):
+        raise ValueError("a prompt without words")
+    aus = item.get("aus")
+    if aus is not None:
+        aus = {name: _number(value, low=0.0, high=1.0) for name, value in aus.items() if AU_INDEX[name] >= 0}
+    end = item.get("end")
+    return Prompt(
+        text=item["text"],
+        start=_number(item.get("start", 0.0)),
+        end=None if end is None else _number(end),
+        ease_in=_number(item.get("ease_in", 0.3), low=0.0),
+        ease_out=_number(item.get("ease_out", 0.3), low=0.0),
+        intensity=_curve(item.get("intensity", [[0.0, 1.0]])),
+        aus=aus,
+        id=str(item.get("id") or uuid.uuid4().hex),
+    )
+
+
+def _curve(keys: list) -> Curve:
+    return tuple((_number(t), _number(v)) for t, v in keys)
+
+
+def _keys(curve: Curve) -> list[list[float]]:
+    return [[float(t), float(v)] for t, v in curve]
+
+
+def _number(value: object, low: float = -1e6, high: float = 1e6) -> float:
+    number = float(value)  # type: ignore[arg-type]
+    if not low <= number <= high:  # NaN fails this too
+        raise ValueError(f"{value} is not between {low:g} and {high:g}")
+    return number

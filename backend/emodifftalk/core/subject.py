@@ -1,0 +1,137 @@
+"""A Subject: one trained head in one safetensors file."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from . import tensors
+from .checks import expect, expect_format, expect_indices
+from .errors import UserError
+from .facs import AU_NAMES
+from .gaussians import Gaussians
+from .template import FacialTemplate, name_metadata, read_template
+
+SCHEMA = 1
+OTF_GROUPS: tuple[str, ...] = ("surround", "eye_left", "eye_right", "teeth_upper", "teeth_lower", "tongue")
+_TEXTS = ("name", "licence", "credit", "consent")
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A trained head (EmoDiffTalk 3.1), object space, metres, z up, looking along -y.
+
+    template: the facial template fitted to this head. gaussians: the canonical Gaussians; the first Nf rows are facial,
+    the others are the OTF (other than face) points. triangle (Nf,) int32 and bary (Nf, 3) float32 bind the facial ones
+    to the template. otf_anchor (No,) int32: the template vertex an OTF point follows; otf_weight (No,) float32 0..1:
+    how much, exp(-alpha d) of EmoTalk3D Equation 9; otf_group (No,) uint8 index into OTF_GROUPS.
+    appearance: weights of RotNet, OPCNet and the feature line (17, Nf, 16). au_range (17, 2): least and greatest AU
+    intensity seen in training. synthetic: True when the pictures it learned from were rendered.
+    """
+
+    name: str
+    template: FacialTemplate
+    gaussians: Gaussians
+    triangle: np.ndarray
+    bary: np.ndarray
+    otf_anchor: np.ndarray
+    otf_weight: np.ndarray
+    otf_group: np.ndarray
+    au_range: np.ndarray
+    appearance: dict[str, np.ndarray] = field(default_factory=dict)
+    licence: str = ""
+    credit: str = ""
+    consent: str = ""
+    synthetic: bool = True
+
+    @property
+    def n_face(self) -> int:
+        """Number of facial Gaussians Nf."""
+        return len(self.triangle)
+
+
+def save_subject(path: str | os.PathLike, subject: Subject) -> None:
+    """Write a Subject as safetensors, compactly: half precision where the eye cannot tell."""
+    g = subject.gaussians
+    arrays = subject.template.tensors()
+    arrays |= {
+        "gaussians.means": g.means.astype(np.float32),
+        "gaussians.quats": g.quats.astype(np.float16),
+        "gaussians.scales": g.scales.astype(np.float32),
+        "gaussians.opacities": g.opacities.astype(np.float16),
+        "gaussians.colors": g.colors.astype(np.float16),
+        "face.triangle": subject.triangle.astype(np.int32),
+        "face.bary": subject.bary.astype(np.float32),
+        "otf.anchor": subject.otf_anchor.astype(np.int32),
+        "otf.weight": subject.otf_weight.astype(np.float32),
+        "otf.group": subject.otf_group.astype(np.uint8),
+        "au_range": subject.au_range.astype(np.float32),
+    }
+    arrays |= {f"appearance.{name}": value for name, value in subject.appearance.items()}
+    metadata = {"format": "emodifftalk.subject", "schema": str(SCHEMA), **name_metadata()}
+    metadata |= {key: getattr(subject, key) for key in _TEXTS}
+    metadata["synthetic"] = str(subject.synthetic).lower()
+    tensors.save(path, arrays, metadata)
+
+
+def load_subject(path: str | os.PathLike) -> Subject:
+    """Read and check a Subject. Raises UserError, one sentence, for anything that is not a whole, sane Subject."""
+    file = tensors.TensorFile(path)
+    expect_format(file, "subject", SCHEMA)
+    template = read_template(file)
+    gaussians = _read_gaussians(file)
+    triangle = expect_indices(file, "face.triangle", expect(file, "face.triangle", (None,)), len(template.faces))
+    n_face, n_otf = len(triangle), len(gaussians) - len(triangle)
+    if n_otf < 0:
+        raise UserError(f"{file.path.name} binds more facial Gaussians than it has.")
+    anchor = expect_indices(file, "otf.anchor", expect(file, "otf.anchor", (n_otf,)), len(template.neutral))
+    group = expect_indices(file, "otf.group", expect(file, "otf.group", (n_otf,)), len(OTF_GROUPS))
+    appearance = {
+        name.removeprefix("appearance."): expect(file, name, file.shapes[name])
+        for name in file.shapes
+        if name.startswith("appearance.")
+    }
+    line = appearance.get("feature_line")
+    if line is not None and line.shape[:2] != (len(AU_NAMES), n_face):
+        raise UserError(f"{file.path.name}: the feature line does not fit its {n_face} facial Gaussians.")
+    return Subject(
+        template=template,
+        gaussians=gaussians,
+        triangle=triangle.astype(np.int32),
+        bary=expect(file, "face.bary", (n_face, 3)).astype(np.float32),
+        otf_anchor=anchor.astype(np.int32),
+        otf_weight=expect(file, "otf.weight", (n_otf,)).astype(np.float32),
+        otf_group=group.astype(np.uint8),
+        au_range=expect(file, "au_range", (len(AU_NAMES), 2)).astype(np.float32),
+        appearance=appearance,
+        synthetic=file.metadata.get("synthetic") != "false",
+        **{key: file.metadata.get(key, "") for key in _TEXTS},
+    )
+
+
+def file_hash(path: str | os.PathLike) -> str:
+    """SHA-256 of a file, the identity by which a Take remembers its Subject. Raises UserError when unreadable."""
+    try:
+        with open(path, "rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise UserError(f"The file {Path(path)} cannot be read: {error.strerror}.") from error
+
+
+def _read_gaussians(file: tensors.TensorFile) -> Gaussians:
+    means = expect(file, "gaussians.means", (None, 3)).astype(np.float32)
+    count = len(means)
+    quats = expect(file, "gaussians.quats", (count, 4)).astype(np.float32)
+    scales = expect(file, "gaussians.scales", (count, 3)).astype(np.float32)
+    opacities = expect(file, "gaussians.opacities", (count,)).astype(np.float32)
+    colors = expect(file, "gaussians.colors", (count, 3)).astype(np.float32)
+    length = np.linalg.norm(quats, axis=1, keepdims=True)
+    if count == 0 or length.min() < 0.5 or scales.min() < 0:
+        raise UserError(f"{file.path.name}: its Gaussians have no size or no direction.")
+    if opacities.min() < -1e-3 or opacities.max() > 1.001:
+        raise UserError(f"{file.path.name}: opacities must lie between 0 and 1.")
+    return Gaussians(means, quats / length, scales, opacities.clip(0, 1), colors)

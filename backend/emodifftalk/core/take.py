@@ -1,0 +1,144 @@
+"""A Take: the result of performing a Performance with a Subject, one file with random access by time.
+
+Per frame the file holds the facial point motion (half-precision metres), the rotation of every facial Gaussian (a unit
+quaternion in signed bytes) and its opacity (a byte), so that NumPy alone can play it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from . import tensors
+from .checks import expect, expect_format
+from .errors import UserError
+from .facs import AU_NAMES, FPS
+from .gaussians import Gaussians, normalize, pose
+from .subject import Subject
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class TakeFrame:
+    """offsets (V, 3) metres, rotations (Nf, 4) unit wxyz, opacities (Nf,) 0..1, aus (17,) 0..1; all float32."""
+
+    offsets: np.ndarray
+    rotations: np.ndarray
+    opacities: np.ndarray
+    aus: np.ndarray
+
+    def gaussians(self, subject: Subject) -> Gaussians:
+        """The subject's Gaussians in this frame. Raises UserError when the take is of another subject."""
+        if len(self.offsets) != len(subject.template.neutral) or len(self.rotations) != subject.n_face:
+            raise UserError(f"This take was made with another subject than {subject.name}: generate it again.")
+        return pose(subject, self.offsets, self.rotations, self.opacities)
+
+
+class Take:
+    """An opened take. `aus`, `aus_voice`: (T, 17) after and before emotion; frames are read when asked for.
+
+    metadata: seed, subject_hash, inputs_hash, models and whatever made it, as strings.
+    """
+
+    def __init__(self, path: str | os.PathLike) -> None:
+        file = tensors.TensorFile(path)
+        expect_format(file, "take", SCHEMA)
+        self.aus = expect(file, "aus", (None, len(AU_NAMES)))
+        self.frames = len(self.aus)
+        if self.frames == 0 or json.loads(file.metadata.get("au_names", "[]")) != list(AU_NAMES):
+            raise UserError(f"{file.path.name} has no frames or lists other action units than this version knows.")
+        self.aus_voice = expect(file, "aus_voice", (self.frames, len(AU_NAMES)))
+        for name, trailing, dtype in (("offsets", 3, "f2"), ("rotations", 4, "i1"), ("opacities", None, "u1")):
+            shape = file.shapes.get(name, ())
+            width = len(shape) == (2 if trailing is None else 3) and (trailing is None or shape[-1] == trailing)
+            if not width or shape[0] != self.frames or file.dtypes[name] != np.dtype(dtype):
+                raise UserError(f"{file.path.name} is damaged: “{name}” does not fit its {self.frames} frames.")
+        if file.shapes["rotations"][1] != file.shapes["opacities"][1]:
+            raise UserError(f"{file.path.name} is damaged: rotations and opacities differ in number.")
+        self._file = file
+        self.metadata = file.metadata
+        self.fps = FPS
+
+    @property
+    def path(self) -> Path:
+        """Where the take lies."""
+        return self._file.path
+
+    @property
+    def duration(self) -> float:
+        """Seconds."""
+        return self.frames / FPS
+
+    def frame(self, index: int) -> TakeFrame:
+        """Frame `index`, clamped to the take. Raises UserError when the file has been damaged or removed."""
+        i = min(max(int(index), 0), self.frames - 1)
+        offsets = self._file.read_rows("offsets", i, i + 1)[0].astype(np.float32)
+        if not np.isfinite(offsets).all():
+            raise UserError(f"{self.path.name} is damaged: frame {i} contains numbers that are not finite.")
+        rotations = normalize(self._file.read_rows("rotations", i, i + 1)[0].astype(np.float32))
+        opacities = self._file.read_rows("opacities", i, i + 1)[0].astype(np.float32) / 255
+        return TakeFrame(offsets, rotations.astype(np.float32), opacities, self.aus[i])
+
+    def at(self, seconds: float) -> TakeFrame:
+        """The take at a time in seconds, interpolated between its frames and held before and after."""
+        position = min(max(seconds * FPS, 0.0), self.frames - 1.0)
+        low = int(position)
+        part = np.float32(position - low)
+        first = self.frame(low)
+        if part < 1e-4:
+            return first
+        second = self.frame(low + 1)
+        same_side = np.sign((first.rotations * second.rotations).sum(axis=1, keepdims=True))
+        return TakeFrame(
+            offsets=first.offsets + part * (second.offsets - first.offsets),
+            rotations=normalize((1 - part) * first.rotations + part * same_side * second.rotations),
+            opacities=first.opacities + part * (second.opacities - first.opacities),
+            aus=first.aus + part * (second.aus - first.aus),
+        )
+
+
+def load_take(path: str | os.PathLike) -> Take:
+    """Open a take. Raises UserError when it is missing, damaged or of another version."""
+    try:
+        return Take(path)
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{Path(path).name} is damaged: {error}.") from error
+
+
+def save_take(
+    path: str | os.PathLike,
+    aus: np.ndarray,
+    aus_voice: np.ndarray,
+    offsets: np.ndarray,
+    rotations: np.ndarray,
+    opacities: np.ndarray,
+    metadata: dict[str, str],
+) -> None:
+    """Write a take: aus, aus_voice (T, 17); offsets (T, V, 3) metres; rotations (T, Nf, 4); opacities (T, Nf)."""
+    tensors.save(
+        path,
+        {
+            "aus": aus.astype(np.float32),
+            "aus_voice": aus_voice.astype(np.float32),
+            "offsets": offsets.astype(np.float16),
+            "rotations": pack_rotations(rotations),
+            "opacities": pack_opacities(opacities),
+        },
+        {"format": "emodifftalk.take", "schema": str(SCHEMA), "au_names": json.dumps(AU_NAMES), **metadata},
+    )
+
+
+def pack_rotations(rotations: np.ndarray) -> np.ndarray:
+    """Unit quaternions (..., 4) as int8, 127 for 1: within half a degree."""
+    largest = np.abs(rotations).max(axis=-1, keepdims=True)
+    return np.rint(rotations / np.maximum(largest, 1e-12) * 127).astype(np.int8)
+
+
+def pack_opacities(opacities: np.ndarray) -> np.ndarray:
+    """Opacities 0..1 as uint8."""
+    return np.rint(np.clip(opacities, 0, 1) * 255).astype(np.uint8)

@@ -1,0 +1,173 @@
+"""The safetensors file format in NumPy: written atomically, read with every length checked, never pickle.
+
+Layout: u64 little-endian header length, a JSON header {name: {dtype, shape, data_offsets}, "__metadata__": {str: str}},
+then the raw little-endian tensors. Blender's Python has no `safetensors` package, and its wheels are compiled for one
+Python each, so the reader the extension needs is here; tests check it against the reference implementation.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from .errors import UserError
+
+_DTYPES = {
+    "F64": np.dtype("<f8"),
+    "F32": np.dtype("<f4"),
+    "F16": np.dtype("<f2"),
+    "I64": np.dtype("<i8"),
+    "I32": np.dtype("<i4"),
+    "I16": np.dtype("<i2"),
+    "I8": np.dtype("i1"),
+    "U64": np.dtype("<u8"),
+    "U32": np.dtype("<u4"),
+    "U16": np.dtype("<u2"),
+    "U8": np.dtype("u1"),
+    "BOOL": np.dtype("?"),
+}
+_NAMES = {dtype: name for name, dtype in _DTYPES.items()}
+_MAX_HEADER = 16 << 20
+
+
+@dataclass(frozen=True)
+class _Entry:
+    dtype: np.dtype
+    shape: tuple[int, ...]
+    start: int  # bytes from the beginning of the file
+
+
+class TensorFile:
+    """A safetensors file whose header has been checked; tensors are read on demand.
+
+    Attributes: `path`, `metadata` (str to str), `shapes` (name to shape).
+    """
+
+    def __init__(self, path: str | os.PathLike) -> None:
+        self.path = Path(path)
+        try:
+            self._size = self.path.stat().st_size
+            with open(self.path, "rb") as stream:
+                self.metadata, self._entries = _read_header(stream, self._size, self.path.name)
+        except FileNotFoundError as error:
+            raise UserError(f"The file {self.path} does not exist.") from error
+        except OSError as error:
+            raise UserError(f"The file {self.path} cannot be read: {error.strerror}.") from error
+        self.shapes = {name: entry.shape for name, entry in self._entries.items()}
+        self.dtypes = {name: entry.dtype for name, entry in self._entries.items()}
+
+    def read(self, name: str) -> np.ndarray:
+        """The whole tensor `name`. Raises UserError when it is missing or the file has shrunk."""
+        entry = self._entry(name)
+        return self._read(entry, entry.start, math.prod(entry.shape)).reshape(entry.shape)
+
+    def read_rows(self, name: str, start: int, stop: int) -> np.ndarray:
+        """Rows [start, stop) along the first axis of tensor `name`, without reading the others."""
+        entry = self._entry(name)
+        if not 0 <= start <= stop <= entry.shape[0]:
+            raise IndexError(f"rows {start}:{stop} of {entry.shape[0]}")
+        row = math.prod(entry.shape[1:])
+        data = self._read(entry, entry.start + start * row * entry.dtype.itemsize, (stop - start) * row)
+        return data.reshape((stop - start, *entry.shape[1:]))
+
+    def _entry(self, name: str) -> _Entry:
+        if name not in self._entries:
+            raise UserError(f"{self.path.name} is incomplete: it has no “{name}”.")
+        return self._entries[name]
+
+    def _read(self, entry: _Entry, start: int, count: int) -> np.ndarray:
+        try:
+            with open(self.path, "rb") as stream:
+                stream.seek(start)
+                data = stream.read(count * entry.dtype.itemsize)
+        except OSError as error:
+            raise UserError(f"The file {self.path} cannot be read: {error.strerror}.") from error
+        if len(data) != count * entry.dtype.itemsize:
+            raise UserError(f"{self.path.name} is cut short: copy it again from where it came.")
+        return np.frombuffer(data, dtype=entry.dtype).copy()
+
+
+def load(path: str | os.PathLike) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    """All tensors and the metadata of a file. Raises UserError for anything damaged."""
+    file = TensorFile(path)
+    return {name: file.read(name) for name in file.shapes}, file.metadata
+
+
+def save(path: str | os.PathLike, tensors: dict[str, np.ndarray], metadata: dict[str, str] | None = None) -> None:
+    """Write tensors atomically: the file appears whole or not at all.
+
+    Raises UserError when the folder cannot be written, TypeError for a dtype the format lacks.
+    """
+    path = Path(path)
+    arrays = {name: _little_endian(array) for name, array in tensors.items()}
+    header: dict[str, object] = {}
+    if metadata:
+        header["__metadata__"] = dict(metadata)
+    offset = 0
+    for name, array in arrays.items():
+        header[name] = {
+            "dtype": _NAMES[array.dtype],
+            "shape": list(array.shape),
+            "data_offsets": [offset, offset + array.nbytes],
+        }
+        offset += array.nbytes
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, partial = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+        try:
+            with os.fdopen(handle, "wb") as stream:
+                stream.write(len(text).to_bytes(8, "little"))
+                stream.write(text)
+                for array in arrays.values():
+                    stream.write(array.tobytes())
+            os.chmod(partial, 0o644)
+            os.replace(partial, path)
+        except BaseException:
+            os.unlink(partial)
+            raise
+    except OSError as error:
+        raise UserError(f"{path} cannot be written: {error.strerror or error}.") from error
+
+
+def _little_endian(array: np.ndarray) -> np.ndarray:
+    array = np.asarray(array)
+    array = np.ascontiguousarray(array).reshape(array.shape)
+    dtype = array.dtype.newbyteorder("<")
+    if dtype not in _NAMES:
+        raise TypeError(f"safetensors has no {array.dtype}")
+    return array.astype(dtype, copy=False)
+
+
+def _read_header(stream, size: int, name: str) -> tuple[dict[str, str], dict[str, _Entry]]:
+    head = stream.read(8)
+    length = int.from_bytes(head, "little")
+    if len(head) < 8 or length > _MAX_HEADER or 8 + length > size:
+        raise UserError(f"{name} is not a safetensors file, or it is cut short.")
+    try:
+        header = json.loads(stream.read(length).decode("utf-8"))
+        metadata = header.pop("__metadata__", {})
+        if not all(isinstance(k, str) and isinstance(v, str) for k, v in metadata.items()):
+            raise ValueError("metadata")
+        entries = {key: _check_entry(value, 8 + length, size) for key, value in header.items()}
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise UserError(f"{name} is damaged: its table of contents makes no sense ({error}).") from error
+    return metadata, entries
+
+
+def _check_entry(value: dict, data: int, size: int) -> _Entry:
+    dtype = _DTYPES[value["dtype"]]
+    shape = tuple(value["shape"])
+    begin, end = value["data_offsets"]
+    if not all(type(n) is int and n >= 0 for n in (*shape, begin, end)):
+        raise ValueError("negative or fractional size")
+    if end - begin != math.prod(shape) * dtype.itemsize or data + end > size:
+        raise ValueError("a tensor lies outside the file")
+    return _Entry(dtype, shape, data + begin)
