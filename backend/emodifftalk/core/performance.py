@@ -97,8 +97,8 @@ def frame_times(frames: int) -> np.ndarray:
 def prompt_weights(performance: Performance, times: np.ndarray) -> np.ndarray:
     """Weight (P, T) float32 in 0..1 of every prompt at times (T,) seconds.
 
-    Eased in and out, times its intensity curve; where strips overlap their weights crossfade (they never add up to more
-    than the strongest alone); with gap `hold` a prompt lasts until the next one rises.
+    Eased in and out, times its intensity curve; where strips overlap they crossfade (weights never add up to more
+    than 1); with gap `hold` a prompt lasts until the next one rises.
     """
     spans = _spans(performance.prompts, float(times[-1]) + 1 / FPS if len(times) else 0.0)
     hold = performance.style.gap == "hold"
@@ -109,9 +109,7 @@ def prompt_weights(performance: Performance, times: np.ndarray) -> np.ndarray:
         rise = _ease((times - start) / max(prompt.ease_in, 1e-6), times >= start)
         fall = _ease((last - times) / max(prompt.ease_out, 1e-6), times < last)
         weights[row] = rise * fall * sample_curve(prompt.intensity, times, 1.0).clip(0, 1)
-    total = weights.sum(axis=0)
-    strongest = weights.max(axis=0, initial=0.0)
-    return weights * np.divide(strongest, total, out=np.zeros_like(total), where=total > 0)
+    return weights / np.maximum(weights.sum(axis=0), 1.0)
 
 
 def _spans(prompts: tuple[Prompt, ...], until: float) -> list[tuple[float, float]]:

@@ -119,15 +119,18 @@ def save_take(
     opacities: np.ndarray,
     metadata: dict[str, str],
 ) -> None:
-    """Write a take: aus, aus_voice (T, 17); offsets (T, V, 3) metres; rotations (T, Nf, 4); opacities (T, Nf)."""
+    """Write a take: aus, aus_voice (T, 17); offsets (T, V, 3) metres; rotations (T, Nf, 4); opacities (T, Nf).
+
+    Rotations and opacities may come packed already (int8, uint8). Raises UserError when the file cannot be written.
+    """
     tensors.save(
         path,
         {
             "aus": aus.astype(np.float32),
             "aus_voice": aus_voice.astype(np.float32),
             "offsets": offsets.astype(np.float16),
-            "rotations": pack_rotations(rotations),
-            "opacities": pack_opacities(opacities),
+            "rotations": rotations if rotations.dtype == np.int8 else pack_rotations(rotations),
+            "opacities": opacities if opacities.dtype == np.uint8 else pack_opacities(opacities),
         },
         {"format": "emodifftalk.take", "schema": str(SCHEMA), "au_names": json.dumps(AU_NAMES), **metadata},
     )

@@ -59,7 +59,7 @@ class FacialTemplate:
     faces: (F, 3) int32 triangles, counter-clockwise seen from outside.
     uv: (V, 2) float32 in 0..1.
     regions: (V,) uint8 index into REGIONS.
-    landmarks: name to ordered int32 vertex indices. Inner lips and lids are paired index by index from corner to corner.
+    landmarks: name to ordered int32 vertex indices; inner lips and lids are paired index by index, corner to corner.
     au_basis: (17, V, 3) float32 displacement of each action unit at intensity 1, in AU_NAMES order.
     articulation_basis: (6, V, 3) float32, in ARTICULATIONS order.
     """

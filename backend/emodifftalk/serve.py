@@ -1,0 +1,119 @@
+"""The backend process: requests on stdin, replies on stdout, one job at a time, cancellable. No port is opened.
+
+The real stdout is kept for messages alone; whatever a library prints goes to stderr, whose tail the add-on shows when
+the process dies.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+from typing import BinaryIO
+
+from . import __version__
+from .core.errors import Cancelled, UserError
+from .core.protocol import PROTOCOL, ProtocolError, read_message, write_message
+from .jobs import JOBS
+
+
+class Server:
+    """Reads requests from `source` in a thread of its own, works on them in the caller's, writes replies to `sink`."""
+
+    def __init__(self, source: BinaryIO, sink: BinaryIO) -> None:
+        self._source, self._sink = source, sink
+        self._lock = threading.Lock()
+        self._requests: queue.Queue[dict | None] = queue.Queue()
+        self._cancelled: set[int] = set()
+
+    def run(self) -> None:
+        """Work until the add-on says shutdown or closes the pipe."""
+        self._say({"event": "hello", "protocol": PROTOCOL, "version": __version__, **_abilities()})
+        threading.Thread(target=self._listen, daemon=True).start()
+        while (request := self._requests.get()) is not None:
+            self._work(request)
+
+    def _listen(self) -> None:
+        while True:
+            try:
+                header, _ = read_message(self._source)
+            except (EOFError, ProtocolError, OSError, ValueError):
+                break
+            if header.get("op") == "shutdown":
+                break
+            if header.get("op") == "cancel":
+                self._cancelled.add(header.get("target"))
+            else:
+                self._requests.put(header)
+        self._requests.put(None)
+        # A job in mid-work has nobody left to report to: the process ends with its pipe.
+        self._cancelled = _Everything()
+
+    def _work(self, request: dict) -> None:
+        number = request.get("id")
+        job = JOBS.get(request.get("op", ""))
+        try:
+            if job is None:
+                raise UserError(f"The backend does not know “{request.get('op')}”: add-on and backend differ in version.")
+            result = job(request.get("params", {}), self._progress(number), lambda: number in self._cancelled)
+            self._say({"id": number, "event": "result", "result": result})
+        except Cancelled:
+            self._say({"id": number, "event": "cancelled"})
+        except UserError as error:
+            self._say({"id": number, "event": "error", "text": str(error)})
+        except MemoryError:
+            self._say({"id": number, "event": "error", "text": "There is not enough memory for this shot: shorten it."})
+        except Exception as error:
+            traceback.print_exc()
+            text = f"The backend stumbled over its own fault ({type(error).__name__}: {error}); its log has the details."
+            self._say({"id": number, "event": "error", "text": text})
+        self._cancelled.discard(number)
+
+    def _progress(self, number: int | None) -> Callable[[float, str, str], None]:
+        def progress(fraction: float, stage: str, text: str) -> None:
+            self._say({"id": number, "event": "progress", "fraction": fraction, "stage": stage, "text": text})
+
+        return progress
+
+    def _say(self, header: dict) -> None:
+        with self._lock:
+            try:
+                write_message(self._sink, header)
+            except (BrokenPipeError, OSError, ValueError):
+                self._cancelled = _Everything()
+
+
+class _Everything(set):
+    """Contains every request: the other side is gone."""
+
+    def __contains__(self, item: object) -> bool:
+        return True
+
+
+def _abilities() -> dict[str, str]:
+    import torch
+
+    from .emotion.text_encoders import choose as choose_text
+    from .speech.frontends import choose as choose_speech
+    from .splat.rasterize import choose as choose_rasterizer
+
+    return {
+        "device": "cuda" if torch.cuda.is_available() else "cpu",
+        "rasterizer": choose_rasterizer("auto"),
+        "front_end": choose_speech("auto"),
+        "text_encoder": choose_text("auto"),
+    }
+
+
+def main() -> int:
+    """Serve the process's own stdin and stdout; returns the exit code."""
+    sink = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    sys.stdout = sys.stderr
+    Server(sys.stdin.buffer, sink).run()
+    return 0
+
+

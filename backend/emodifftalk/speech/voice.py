@@ -1,0 +1,39 @@
+"""The voice strips of a Performance, mixed onto one time axis."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..core.errors import UserError
+from ..core.performance import Performance, VoiceStrip
+from .audio import load_audio
+
+SAMPLE_RATE = 16000
+
+
+def assemble_voice(performance: Performance) -> tuple[np.ndarray, float]:
+    """All strips mixed: samples (S,) float32 at 16 kHz from second 0, and the Performance's duration in seconds.
+
+    Strips that begin before second 0 lose what lies before it. Raises UserError when there is neither a voice nor a
+    duration, or a file cannot be read.
+    """
+    pieces = [(strip, _used_part(strip)) for strip in performance.voice]
+    heard = max((strip.start + len(wave) / SAMPLE_RATE for strip, wave in pieces), default=0.0)
+    seconds = heard if performance.duration is None else performance.duration
+    if seconds <= 0:
+        raise UserError("There is no voice to perform: choose a sound strip, or give the performance a duration.")
+    mix = np.zeros(round(seconds * SAMPLE_RATE), np.float32)
+    for strip, wave in pieces:
+        begin = round(strip.start * SAMPLE_RATE)
+        wave = wave[max(-begin, 0) :]
+        begin = max(begin, 0)
+        wave = wave[: max(len(mix) - begin, 0)]
+        mix[begin : begin + len(wave)] += strip.gain * wave
+    return mix, seconds
+
+
+def _used_part(strip: VoiceStrip) -> np.ndarray:
+    wave = load_audio(strip.path, SAMPLE_RATE)
+    first = round(strip.offset * SAMPLE_RATE)
+    last = None if strip.duration is None else first + round(strip.duration * SAMPLE_RATE)
+    return wave[first:last]
