@@ -57,7 +57,8 @@ class Server:
         job = JOBS.get(request.get("op", ""))
         try:
             if job is None:
-                raise UserError(f"The backend does not know “{request.get('op')}”: add-on and backend differ in version.")
+                unknown = f"The backend does not know “{request.get('op')}”"
+                raise UserError(f"{unknown}: the add-on and the backend differ in version.")
             result = job(request.get("params", {}), self._progress(number), lambda: number in self._cancelled)
             self._say({"id": number, "event": "result", "result": result})
         except Cancelled:
@@ -68,8 +69,8 @@ class Server:
             self._say({"id": number, "event": "error", "text": "There is not enough memory for this shot: shorten it."})
         except Exception as error:
             traceback.print_exc()
-            text = f"The backend stumbled over its own fault ({type(error).__name__}: {error}); its log has the details."
-            self._say({"id": number, "event": "error", "text": text})
+            text = f"The backend stumbled over a fault of its own ({type(error).__name__}: {error})"
+            self._say({"id": number, "event": "error", "text": f"{text}; its log has the details."})
         self._cancelled.discard(number)
 
     def _progress(self, number: int | None) -> Callable[[float, str, str], None]:

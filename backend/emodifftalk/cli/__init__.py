@@ -1,0 +1,58 @@
+"""The command line: everything the backend can do, without Blender.
+
+Exit codes: 0 done, 1 something a person can mend (one sentence on stderr), 2 wrong usage, 130 cancelled.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import sys
+
+from .. import __version__
+from ..core.errors import Cancelled, UserError
+from . import inspecting, making, training
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line `arguments` (default: the process's own) and return the exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(AttributeError, ValueError):
+            stream.reconfigure(encoding="utf-8", errors="replace")
+    options = _parser().parse_args(arguments)
+    try:
+        return options.run(options) or 0
+    except UserError as error:
+        print(f"emodifftalk: {error}", file=sys.stderr)
+        return 1
+    except (Cancelled, KeyboardInterrupt):
+        print("emodifftalk: cancelled, nothing was written.", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="emodifftalk",
+        description="A voice and feelings in plain words drive a head made of 3D Gaussians.",
+        epilog="Each command has its own --help with examples.",
+    )
+    parser.add_argument("--version", action="version", version=f"emodifftalk {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    making.add_commands(commands)
+    inspecting.add_commands(commands)
+    training.add_commands(commands)
+    serve = commands.add_parser(
+        "serve",
+        help="be the backend process of the Blender add-on",
+        description="Speaks framed messages over stdin and stdout (no port). The add-on starts it by itself.",
+    )
+    serve.set_defaults(run=_serve)
+    return parser
+
+
+def _serve(options: argparse.Namespace) -> int:
+    from ..serve import main as serve
+
+    return serve()

@@ -1,0 +1,172 @@
+"""`drive`, `render` and `export`: from a voice to a take, from a take to pictures and Gaussian files."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from ..core.errors import UserError
+from .progress import ProgressLine
+
+
+def add_commands(commands: argparse._SubParsersAction) -> None:
+    """Add the three commands to the parser."""
+    drive = commands.add_parser(
+        "drive",
+        help="perform: a subject, a voice and prompts become a take",
+        description="Makes a take: listens to the voice, reads the prompts, moves the face by diffusion and writes one "
+        "file that plays in Blender, renders and exports.",
+        epilog='example: emodifftalk drive --subject sample.safetensors --audio voice.wav --prompt "0.0 calm" '
+        '--prompt "1.5 delighted" --out take',
+    )
+    drive.add_argument("--subject", required=True, help="the trained head (.safetensors)")
+    drive.add_argument("--audio", help="a recording (wav, flac, ogg, mp3)")
+    drive.add_argument(
+        "--prompt",
+        action="append",
+        default=[],
+        metavar='"SECONDS WORDS"',
+        help="a feeling from that second on; repeat for more",
+    )
+    drive.add_argument("--performance", help="a performance .json (instead of --audio and --prompt)")
+    drive.add_argument("--out", required=True, help="the take to write (.safetensors is added when missing)")
+    drive.add_argument("--mode", choices=("additive", "paper"), default="additive", help="how prompts edit the AUs")
+    drive.add_argument("--seed", type=int, default=0, help="another seed, another reading (default 0)")
+    drive.add_argument("--steps", type=int, default=10, help="diffusion steps (default 10)")
+    drive.add_argument("--motion", choices=("diffusion", "gru"), default="diffusion")
+    drive.add_argument("--front-end", choices=("auto", "embedded", "hubert"), default="auto")
+    drive.add_argument("--text-encoder", choices=("auto", "embedded", "openclip"), default="auto")
+    drive.add_argument("--json", action="store_true", help="print the report as JSON")
+    drive.set_defaults(run=_drive)
+
+    render = commands.add_parser(
+        "render",
+        help="render a take to a video or pictures",
+        description="Renders a take without Blender, with gsplat on CUDA or our own rasterizer on the CPU.",
+        epilog="example: emodifftalk render --subject sample.safetensors --take take.safetensors --audio voice.wav "
+        "--out talk.mp4",
+    )
+    _subject_and_take(render)
+    render.add_argument("--out", required=True, help="a video (.mp4) or a folder for PNG pictures")
+    render.add_argument("--audio", help="voice to put on the video")
+    render.add_argument("--size", type=int, default=512, help="pixels, square (default 512)")
+    render.add_argument("--angle", type=float, default=0.0, help="degrees around the head, 0 is the front")
+    render.add_argument("--background", default="0.2,0.2,0.2", help="red,green,blue from 0 to 1; none for alpha")
+    render.add_argument("--rasterizer", choices=("auto", "cpu", "gsplat"), default="auto")
+    render.set_defaults(run=_render)
+
+    export = commands.add_parser(
+        "export",
+        help="write the Gaussians of every frame as .ply",
+        description="Writes one 3D Gaussian splatting .ply per frame (PREFIX0000.ply …), readable by SuperSplat, "
+        "Houdini, Unreal and Nuke plug-ins.",
+        epilog="example: emodifftalk export --subject sample.safetensors --take take.safetensors --out gaussians",
+    )
+    _subject_and_take(export)
+    export.add_argument("--out", required=True, help="folder to write to")
+    export.add_argument("--prefix", default="frame", help="file name before the number (default: frame)")
+    export.add_argument("--fps", type=float, default=25.0, help="frames per second to export (default 25)")
+    export.add_argument("--overwrite", action="store_true", help="replace files of an earlier export")
+    export.set_defaults(run=_export)
+
+
+def _subject_and_take(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--subject", required=True, help="the trained head (.safetensors)")
+    parser.add_argument("--take", required=True, help="the take (.safetensors)")
+    parser.add_argument("--start", type=float, default=0.0, help="first second")
+    parser.add_argument("--end", type=float, help="last second (default: the whole take)")
+
+
+def _drive(options: argparse.Namespace) -> None:
+    from ..core.performance import Performance, Style, VoiceStrip, load_performance
+    from ..perform import Settings, perform
+
+    if options.performance:
+        if options.audio or options.prompt:
+            raise UserError("Give either --performance or --audio and --prompt.")
+        performance = load_performance(options.performance)
+    elif options.audio:
+        prompts = tuple(_prompt(text) for text in options.prompt)
+        performance = Performance(
+            voice=(VoiceStrip(Path(options.audio)),), prompts=prompts, seed=options.seed, style=Style(mode=options.mode)
+        )
+    else:
+        raise UserError("Say what to perform: --audio voice.wav, or --performance file.json.")
+    out = Path(options.out)
+    out = out if out.suffix == ".safetensors" else out.with_name(out.name + ".safetensors")
+    settings = Settings(options.front_end, options.text_encoder, options.motion, options.steps)
+    line = ProgressLine(quiet=options.json)
+    report = perform(options.subject, performance, out, settings, line)
+    line.close()
+    if options.json:
+        data = {"take": str(out), "frames": report.frames, "stages": report.stages, "models": report.models}
+        print(json.dumps(data))
+        return
+    print(f"{out}: {report.frames} frames in {sum(report.stages.values()):.1f} s")
+    print("  " + ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in report.stages.items()))
+    print("  " + ", ".join(f"{role.replace('_', ' ')}: {name}" for role, name in report.models.items()))
+
+
+def _prompt(text: str):
+    from ..core.performance import Prompt
+
+    seconds, _, words = text.strip().partition(" ")
+    try:
+        start = float(seconds)
+    except ValueError:
+        start, words = 0.0, text
+    if not words.strip():
+        raise UserError(f"The prompt “{text}” has no words; write it like --prompt \"1.5 delighted\".")
+    return Prompt(text=words.strip(), start=start)
+
+
+def _render(options: argparse.Namespace) -> None:
+    from ..export.pictures import render_take
+
+    line = ProgressLine()
+    done = render_take(
+        options.subject,
+        options.take,
+        options.out,
+        size=options.size,
+        angle=options.angle,
+        background=_background(options.background),
+        start=options.start,
+        end=options.end,
+        audio=options.audio,
+        rasterizer=options.rasterizer,
+        progress=line,
+    )
+    line.close()
+    each = 1000 * done.seconds / max(done.frames, 1)
+    print(f"{options.out}: {done.frames} frames, {each:.0f} ms each, {done.rasterizer}")
+
+
+def _background(text: str) -> tuple[float, float, float] | None:
+    if text.strip().lower() in ("none", "transparent"):
+        return None
+    try:
+        red, green, blue = (float(part) for part in text.split(","))
+    except ValueError:
+        raise UserError(f"The background “{text}” is not red,green,blue from 0 to 1, nor none.") from None
+    return red, green, blue
+
+
+def _export(options: argparse.Namespace) -> None:
+    from ..export.ply_sequence import export_ply_sequence
+
+    line = ProgressLine()
+    paths = export_ply_sequence(
+        options.subject,
+        options.take,
+        options.out,
+        prefix=options.prefix,
+        fps=options.fps,
+        start=options.start,
+        end=options.end,
+        overwrite=options.overwrite,
+        progress=line,
+    )
+    line.close()
+    print(f"{len(paths)} files in {options.out}")

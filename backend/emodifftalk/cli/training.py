@@ -1,0 +1,97 @@
+"""`train`: the stages of section 3.4, each one command."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+from .progress import ProgressLine
+
+
+def add_commands(commands: argparse._SubParsersAction) -> None:
+    """Add `train` and its stages to the parser."""
+    train = commands.add_parser(
+        "train",
+        help="train a subject or one of the models",
+        description="Each stage shows its progress, can be interrupted, and prints a report when done.",
+    )
+    stages = train.add_subparsers(dest="stage", required=True, metavar="STAGE")
+
+    canonical = stages.add_parser(
+        "canonical",
+        help="the canonical Gaussian rig of a subject, from a capture (3.1)",
+        epilog="example: emodifftalk train canonical capture/ --out ada.safetensors",
+    )
+    canonical.add_argument("capture", help="capture folder (capture.json inside)")
+    canonical.add_argument("--out", required=True, help="the subject to write")
+    canonical.add_argument("--steps", type=int, default=3000)
+    canonical.add_argument("--size", type=int, default=256, help="pixels of the training pictures")
+    canonical.set_defaults(run=_canonical)
+
+    appearance = stages.add_parser("appearance", help="RotNet, OPCNet and the feature line of a subject (stage 3)")
+    appearance.add_argument("capture", help="capture folder")
+    appearance.add_argument("--subject", required=True, help="the subject with its canonical rig")
+    appearance.add_argument("--out", required=True, help="the subject to write")
+    appearance.add_argument("--steps", type=int, default=600)
+    appearance.set_defaults(run=_appearance)
+
+    speech = stages.add_parser("speech", help="speech to AU, on speech synthesised with espeak-ng and flite (stage 1)")
+    speech.add_argument("--out", required=True, help="the model to write")
+    speech.add_argument("--seed", type=int, default=0)
+    speech.add_argument("--minutes", type=float, default=12.0, help="wall time to train")
+    speech.set_defaults(run=_speech)
+
+    motion = stages.add_parser("motion", help="AU-prompt diffusion (stage 2), or the GRU of the ablation")
+    motion.add_argument("--out", required=True, help="the model to write")
+    motion.add_argument("--kind", choices=("diffusion", "gru"), default="diffusion")
+    motion.add_argument("--seed", type=int, default=0)
+    motion.add_argument("--minutes", type=float, default=12.0, help="wall time to train")
+    motion.set_defaults(run=_motion)
+
+    text = stages.add_parser("text", help="text to AU (stage 4)")
+    text.add_argument("--out", required=True, help="the model to write")
+    text.add_argument("--encoder", choices=("embedded", "openclip"), default="embedded")
+    text.add_argument("--seed", type=int, default=0)
+    text.set_defaults(run=_text)
+
+
+def _report(report: object) -> None:
+    print(json.dumps(report, indent=1, default=str))
+
+
+def _never() -> bool:
+    return False
+
+
+def _canonical(options: argparse.Namespace) -> None:
+    from ..train.canonical import train_canonical
+
+    line = ProgressLine()
+    _report(train_canonical(options.capture, options.out, options.steps, options.size, line, _never))
+
+
+def _appearance(options: argparse.Namespace) -> None:
+    from ..train.appearance import train_appearance
+
+    line = ProgressLine()
+    _report(train_appearance(options.capture, options.subject, options.out, options.steps, line, _never))
+
+
+def _speech(options: argparse.Namespace) -> None:
+    from ..train.speech_to_au import train_speech_to_au
+
+    _report(train_speech_to_au(options.out, minutes=options.minutes, seed=options.seed, progress=ProgressLine()))
+
+
+def _motion(options: argparse.Namespace) -> None:
+    from ..train.motion import train_motion
+
+    line = ProgressLine()
+    _report(train_motion(options.out, kind=options.kind, minutes=options.minutes, seed=options.seed, progress=line))
+
+
+def _text(options: argparse.Namespace) -> None:
+    from ..train.text_to_au import train_text_to_au
+
+    line = ProgressLine()
+    _report(train_text_to_au(options.out, encoder=options.encoder, seed=options.seed, progress=line))

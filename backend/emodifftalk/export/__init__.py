@@ -1,0 +1,1 @@
+"""Gaussian sequences for other tools."""

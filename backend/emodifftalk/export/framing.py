@@ -1,0 +1,36 @@
+"""Which moments of a take to show, and a portrait camera for its subject."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ..core.camera import Camera, look_at
+from ..core.errors import UserError
+from ..core.subject import Subject
+from ..core.take import Take
+
+
+def moments(take: Take, fps: float, start: float = 0.0, end: float | None = None) -> np.ndarray:
+    """Seconds (F,) of the frames between start and end. Raises UserError when there are none."""
+    last = take.duration if end is None else min(end, take.duration)
+    if fps <= 0 or start < 0 or last <= start:
+        raise UserError(f"Nothing lies between {start:g} s and {last:g} s: the take lasts {take.duration:g} s.")
+    return start + np.arange(max(1, math.ceil(round((last - start) * fps, 6)))) / fps
+
+
+def portrait_camera(subject: Subject, size: int, angle: float = 0.0) -> Camera:
+    """A square portrait camera (`size` pixels) around the subject's head; angle in degrees, 0 the front.
+
+    Framed on the face template, so hair and collar fit whatever the size of the head.
+    """
+    low, high = subject.template.neutral.min(axis=0), subject.template.neutral.max(axis=0)
+    height = high[2] - low[2]
+    target = (low + high) / 2
+    target[1] = high[1]
+    turn = math.radians(angle)
+    fov = 20.0
+    distance = 1.25 * height / math.tan(math.radians(fov) / 2)
+    eye = target + distance * np.array([math.sin(turn), -math.cos(turn), 0.0])
+    return look_at(tuple(eye), tuple(target), size, size, fov)

@@ -1,0 +1,98 @@
+"""A take rendered without Blender: a video with its voice, or PNG pictures."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ..core.errors import UserError
+from ..core.subject import load_subject
+from ..core.take import load_take
+from ..splat.rasterize import choose
+from ..splat.render import render
+from .framing import moments, portrait_camera
+from .video import VideoWriter
+
+FPS = 25
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """How many frames, the seconds spent rendering them, and the rasterizer that did."""
+
+    frames: int
+    seconds: float
+    rasterizer: str
+
+
+def render_take(
+    subject_path: str | os.PathLike,
+    take_path: str | os.PathLike,
+    out: str | os.PathLike,
+    size: int = 512,
+    angle: float = 0.0,
+    background: tuple[float, float, float] | None = (0.2, 0.2, 0.2),
+    start: float = 0.0,
+    end: float | None = None,
+    audio: str | os.PathLike | None = None,
+    rasterizer: str = "auto",
+    progress: Callable[[float, str], None] | None = None,
+) -> Rendered:
+    """Render at 25 fps to `out`: a .mp4 (background needed), else a folder of PNG pictures (alpha when no background).
+
+    Raises UserError for anything a person can mend.
+    """
+    if not 16 <= size <= 8192 or size % 2:
+        raise UserError("The size must be an even number of pixels from 16 to 8192.")
+    subject, take = load_subject(subject_path), load_take(take_path)
+    times = moments(take, FPS, start, end)
+    camera = portrait_camera(subject, size, angle)
+    name = choose(rasterizer)
+    out = Path(out)
+    as_video = out.suffix.lower() in (".mp4", ".mov", ".mkv")
+    if as_video and background is None:
+        raise UserError("A video needs a background; render PNG pictures for transparency.")
+    spent = 0.0
+
+    def pictures():
+        nonlocal spent
+        for i, seconds in enumerate(times):
+            began = time.perf_counter()
+            gaussians = take.at(seconds).gaussians(subject)
+            image, alpha, _ = render(gaussians, camera, background, backend=name)
+            spent += time.perf_counter() - began
+            if progress:
+                progress((i + 1) / len(times), f"Rendering with {name}")
+            yield image, alpha
+
+    if as_video:
+        with VideoWriter(out, size, size, FPS, audio, start) as video:
+            for image, _ in pictures():
+                video.add(_bytes(image))
+    else:
+        _write_pictures(out, pictures(), transparent=background is None)
+    return Rendered(len(times), spent, name)
+
+
+def _write_pictures(folder: Path, pictures, transparent: bool) -> None:
+    from PIL import Image
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for i, (image, alpha) in enumerate(pictures):
+            if transparent:
+                # PNG holds straight alpha, the rasterizer's colours are premultiplied by it.
+                straight = image / np.maximum(alpha, 1e-6)[..., None]
+                image = np.concatenate([straight, alpha[..., None]], axis=-1)
+            Image.fromarray(_bytes(image)).save(folder / f"{i:04d}.png")
+    except OSError as error:
+        raise UserError(f"{folder} cannot be written: {error.strerror or error}.") from error
+
+
+def _bytes(image: np.ndarray) -> np.ndarray:
+    return np.rint(np.clip(image, 0, 1) * 255).astype(np.uint8)

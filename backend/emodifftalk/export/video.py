@@ -1,0 +1,73 @@
+"""A video with its voice, encoded by the ffmpeg that imageio-ffmpeg brings."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tempfile
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+
+from ..core.errors import UserError
+
+
+class VideoWriter:
+    """H.264 video, frame by frame: pictures (H, W, 3) uint8 of even width and height, `audio` laid under it.
+
+    The file appears when the writer is closed without an error. Raises UserError when ffmpeg refuses.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike,
+        width: int,
+        height: int,
+        fps: float,
+        audio: str | os.PathLike | None = None,
+        audio_start: float = 0.0,
+    ) -> None:
+        import imageio_ffmpeg
+
+        self.path = Path(path)
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UserError(f"{self.path.parent} cannot be written: {error.strerror}.") from error
+        self._part = self.path.with_name(f".{self.path.stem}.part{self.path.suffix}")
+        video = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}", "-r", f"{fps:g}", "-i", "-"]
+        voice = ["-ss", f"{audio_start:g}", "-i", str(audio), "-c:a", "aac", "-b:a", "160k"] if audio else []
+        self._log = tempfile.TemporaryFile()
+        command = [imageio_ffmpeg.get_ffmpeg_exe(), "-y", "-loglevel", "error", *video, *voice]
+        command += ["-c:v", "libx264", "-crf", "16", "-preset", "medium", "-pix_fmt", "yuv420p"]
+        command += ["-movflags", "+faststart", str(self._part)]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stderr=self._log)
+
+    def add(self, picture: np.ndarray) -> None:
+        """Append one picture."""
+        try:
+            self._process.stdin.write(np.ascontiguousarray(picture, np.uint8).tobytes())
+        except OSError:
+            self._fail()
+
+    def __enter__(self) -> VideoWriter:
+        return self
+
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        try:
+            self._process.stdin.close()
+        except OSError:
+            pass
+        code = self._process.wait()
+        if error is None and code == 0:
+            os.replace(self._part, self.path)
+            return
+        self._part.unlink(missing_ok=True)
+        if error is None:
+            self._fail()
+
+    def _fail(self) -> None:
+        self._log.seek(0)
+        lines = self._log.read().decode(errors="replace").strip().splitlines()
+        raise UserError(f"{self.path.name} could not be encoded: {lines[-1] if lines else 'ffmpeg gave no reason'}.")
