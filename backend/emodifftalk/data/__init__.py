@@ -1,0 +1,1 @@
+"""Readers, recipes and generators of training data."""

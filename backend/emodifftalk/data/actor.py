@@ -1,0 +1,275 @@
+"""The actor in front of the cameras: a CC0 MakeHuman head posed by action units.
+
+NumPy and SciPy only, so that Blender's capture and the template fit use the very same poses. The mesh is data the user
+brings (`cc0_heads.npz`); nothing of it is shipped.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import scipy.sparse as sp
+from scipy.spatial import cKDTree
+
+from ..core.errors import UserError
+from ..core.facs import ARTICULATIONS, AU_INDEX, AU_NAMES
+
+_BOTH = ("left", "right")
+
+
+def _both(pattern: str, weight: float) -> dict[str, float]:
+    return {pattern.format(side=side): weight for side in _BOTH}
+
+
+# Weights of MakeHuman's expression units at AU intensity 1. Chosen by looking at every unit's displacement; what no unit
+# does is added by `_BUMPS`.
+_AU_UNITS: dict[str, dict[str, float]] = {
+    "AU01": _both("eyebrows-{side}-inner-up", 1.15),
+    "AU02": _both("eyebrows-{side}-extern-up", 0.85),
+    "AU04": _both("eyebrows-{side}-down", 0.75),
+    "AU05": _both("eye-{side}-opened-up", 1.0),
+    "AU06": _both("eye-{side}-slit", 0.3),
+    "AU07": _both("eye-{side}-slit", 0.7),
+    "AU09": {**_both("nose-{side}-elevation", 0.75), "nose-compression": 1.0, **_both("eyebrows-{side}-down", 0.3)},
+    "AU10": {"mouth-elevation": 0.75},
+    "AU12": {"mouth-corner-puller": 0.85},
+    "AU14": {"mouth-retraction": 0.45},
+    "AU15": {"mouth-depression": 0.85},
+    "AU17": {"mouth-compression": 0.35, "mouth-depression": 0.25},
+    "AU23": {"mouth-compression": 0.35, "mouth-pursing": 0.3},
+    "AU24": {"mouth-compression": 0.75, "mouth-pursing": 0.08},
+    "AU25": {"mouth-part-later": 0.36},
+    "AU26": {"mouth-open": 0.55},
+    "AU45": _both("eye-{side}-closure", 0.88),
+}
+_ARTICULATION_UNITS: dict[str, dict[str, float]] = {
+    "pucker": {"mouth-pursing": 0.8},
+    "funnel": {"mouth-pursing": 0.4, "mouth-eversion": 0.6, "mouth-part-later": 0.25},
+    "lip_bite": {},
+    "lip_press": {"mouth-compression": 0.3},
+    "stretch": {"mouth-retraction": 0.9},
+    "tongue_up": {},
+}
+
+# (anchor landmark, offset from it in metres, displacement in metres at intensity 1, radius in metres). x is mirrored.
+_BUMPS: dict[str, list[tuple[str, tuple[float, float, float], tuple[float, float, float], float]]] = {
+    "AU04": [("brow_inner", (0, 0, 0), (-0.0030, 0.0, -0.0015), 0.012)],
+    "AU06": [("cheek", (0, 0, 0), (0.0, -0.0035, 0.0065), 0.018)],
+    "AU09": [("nose_side", (0, 0, 0.004), (0.0, -0.0018, 0.0045), 0.011)],
+    "AU14": [("mouth_corner", (0.004, 0, 0), (0.0015, 0.0035, 0.0), 0.009)],
+    "AU17": [("chin", (0, 0, 0.004), (0.0, -0.0015, 0.0065), 0.018), ("lower_lip", (0, 0, 0), (0, -0.0015, 0.0020), 0.012)],
+    "lip_bite": [("lower_lip", (0, 0, 0), (0.0, 0.0050, 0.0040), 0.012)],
+}
+
+
+def _symmetric(delta: dict[str, np.ndarray], neutral: np.ndarray) -> dict[str, np.ndarray]:
+    """The units with every right one the mirror image of its left one: some of the pairs differ in strength."""
+    flip = np.array([-1, 1, 1], np.float32)
+    mirror = cKDTree(neutral).query(neutral * flip)[1]
+    for name in list(delta):
+        if "-left-" in name:
+            delta[name.replace("-left-", "-right-")] = delta[name][mirror] * flip
+    return delta
+
+
+@dataclass(frozen=True)
+class Actor:
+    """One posed head. neutral (N, 3) float32 metres, z up, looking along -y, x to the head's left.
+
+    faces: (M, 4) int32 quads, -1 pads a triangle. part: (M,) uint8 index into parts. delta: unit name to (N, 3) float32.
+    """
+
+    name: str
+    neutral: np.ndarray
+    faces: np.ndarray
+    face_uv: np.ndarray
+    part: np.ndarray
+    parts: tuple[str, ...]
+    delta: dict[str, np.ndarray]
+
+    @staticmethod
+    def load(path: str | os.PathLike, identity: str = "caucasian_female_young") -> Actor:
+        """One identity of `cc0_heads.npz`. Raises UserError when the file or the identity is not there."""
+        try:
+            with np.load(Path(path), allow_pickle=False) as data:
+                names = [str(n) for n in data["identities"]]
+                if identity not in names:
+                    raise UserError(f"{Path(path).name} has no “{identity}”, it has {', '.join(names)}.")
+                ancestry = [str(n) for n in data["unit_delta_ancestry"]].index(identity.split("_")[0])
+                neutral = data["neutral"][names.index(identity)].astype(np.float32)
+                units = [str(n) for n in data["units"]]
+                deltas = data["unit_delta"][ancestry].astype(np.float32)
+                return Actor(
+                    name=identity,
+                    neutral=neutral,
+                    faces=data["faces"].astype(np.int32),
+                    face_uv=data["face_uv"].astype(np.float32),
+                    part=data["face_part"],
+                    parts=tuple(str(n) for n in data["parts"]),
+                    delta=_symmetric(dict(zip(units, deltas, strict=True)), neutral),
+                )
+        except (OSError, KeyError, ValueError) as error:
+            raise UserError(f"{path} is not a readable file of CC0 heads: {error}.") from error
+
+    def faces_of(self, part: str) -> np.ndarray:
+        """Quads (m, 4) of one part, by name."""
+        return self.faces[self.part == self.parts.index(part)]
+
+    def vertices_of(self, part: str) -> np.ndarray:
+        """Vertex indices of one part."""
+        indices = np.unique(self.faces_of(part))
+        return indices[indices >= 0]
+
+    @cached_property
+    def basis(self) -> np.ndarray:
+        """Displacement (17 + 6, N, 3) of each AU and articulation at intensity 1, metres, before contact is resolved."""
+        table = {**_AU_UNITS, **_ARTICULATION_UNITS}
+        basis = np.zeros((len(AU_NAMES) + len(ARTICULATIONS), *self.neutral.shape), np.float32)
+        skin = self.vertices_of("skin")
+        for row, name in enumerate((*AU_NAMES, *ARTICULATIONS)):
+            for unit, weight in table[name].items():
+                basis[row] += weight * self.delta[unit]
+            for anchor, offset, move, radius in _BUMPS.get(name, []):
+                basis[row, skin] += self._bump(skin, anchor, offset, move, radius)
+        tongue = self.vertices_of("tongue")
+        front = np.clip((self.neutral[tongue, 1].max() - self.neutral[tongue, 1]) / 0.06, 0, 1)
+        basis[-1, tongue, 2] += 0.009 * front
+        return basis
+
+    def _bump(self, skin: np.ndarray, anchor: str, offset, move, radius: float) -> np.ndarray:
+        points = self.neutral[skin]
+        total = np.zeros_like(points)
+        for side in (1.0, -1.0):
+            mirror = np.array([side, 1, 1], np.float32)
+            centre = self.anchors[anchor] * mirror + np.asarray(offset, np.float32) * mirror
+            distance2 = ((points - centre) ** 2).sum(axis=1)
+            total += np.exp(-distance2 / (2 * (radius / 2) ** 2))[:, None] * np.asarray(move, np.float32) * mirror
+        if abs(self.anchors[anchor][0]) < 1e-4:
+            total *= 0.5
+        return total
+
+    @cached_property
+    def anchors(self) -> dict[str, np.ndarray]:
+        """Places (3,) on the left half of the face, found from where the units move the skin most."""
+        move = {name: np.linalg.norm(delta, axis=1) for name, delta in self.delta.items()}
+
+        def peak(unit: str, left: bool = True) -> np.ndarray:
+            weight = move[unit] * (self.neutral[:, 0] > 0.002 if left else 1)
+            return self.neutral[int(np.argmax(weight))].copy()
+
+        eye = self.neutral[self.vertices_of("eye_left")]
+        corner = peak("mouth-corner-puller")
+        chin_z = corner[2] - 0.036
+        front = self._front(np.array([[0.0, chin_z]]))[0]
+        cheek_xz = np.array([[eye[:, 0].mean() + 0.006, eye[:, 2].mean() - 0.028]])
+        lower = corner[2] - 0.005
+        return {
+            "brow_inner": peak("eyebrows-left-inner-up"),
+            "cheek": self._front(cheek_xz)[0],
+            "nose_side": peak("nose-left-elevation"),
+            "mouth_corner": corner,
+            "chin": front,
+            "lower_lip": self._front(np.array([[0.0, lower]]))[0],
+        }
+
+    def _front(self, xz: np.ndarray) -> np.ndarray:
+        skin = self.neutral[self.vertices_of("skin")]
+        near = ((skin[None, :, 0] - xz[:, None, 0]) ** 2 + (skin[None, :, 2] - xz[:, None, 1]) ** 2) < 0.006**2
+        y = np.where(near, skin[None, :, 1], np.inf).min(axis=1)
+        return np.stack([xz[:, 0], y, xz[:, 1]], axis=1).astype(np.float32)
+
+    def pose(self, aus: np.ndarray | dict[str, float], articulations: np.ndarray | None = None) -> np.ndarray:
+        """Vertices (N, 3) metres of AU intensities (17,) or {name: value} and articulations (6,), each 0..1.
+
+        Lids are kept outside the eyeballs.
+        """
+        weights = np.zeros(len(AU_NAMES) + len(ARTICULATIONS), np.float32)
+        if isinstance(aus, dict):
+            for name, value in aus.items():
+                weights[AU_INDEX[name]] = value
+        else:
+            weights[: len(AU_NAMES)] = aus
+        if articulations is not None:
+            weights[len(AU_NAMES) :] = articulations
+        vertices = self.neutral + np.tensordot(weights, self.basis, axes=1)
+        return self._outside_eyes(vertices)
+
+    def _outside_eyes(self, vertices: np.ndarray) -> np.ndarray:
+        skin = self.vertices_of("skin")
+        for eye in ("eye_left", "eye_right"):
+            ball = self.neutral[self.vertices_of(eye)]
+            centre = (ball.max(axis=0) + ball.min(axis=0)) / 2
+            radius = np.linalg.norm(ball - centre, axis=1).max() + 0.0008
+            towards = vertices[skin] - centre
+            distance = np.linalg.norm(towards, axis=1)
+            # Only lids that slid over the front of the ball: the socket behind it belongs inside.
+            inside = (distance < radius) & (towards[:, 1] < -0.3 * radius) & (distance > 0.5 * radius)
+            moved = np.linalg.norm(vertices[skin] - self.neutral[skin], axis=1) > 1e-4
+            push = skin[inside & moved]
+            vertices[push] = centre + towards[inside & moved] / distance[inside & moved, None] * radius
+        return vertices
+
+    @cached_property
+    def skin_surface(self) -> tuple[sp.csr_matrix, np.ndarray]:
+        """The subdivided skin: a matrix (M, N) that maps all vertices to surface points, and triangles (F, 3) into them.
+
+        Two levels of Catmull-Clark, as the render subdivides.
+        """
+        quads = self.faces_of("skin")
+        matrix = sp.identity(len(self.neutral), format="csr", dtype=np.float32)
+        for _ in range(2):
+            step, quads = catmull_clark(quads, matrix.shape[0])
+            matrix = step @ matrix
+        triangles = np.concatenate([quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]])
+        return matrix.tocsr(), triangles
+
+
+def catmull_clark(quads: np.ndarray, count: int) -> tuple[sp.csr_matrix, np.ndarray]:
+    """One level of Catmull-Clark on quads (m, 4) (-1 pads a triangle) over `count` vertices.
+
+    Returns the matrix (count + edges + m, count) and the new quads. Vertices outside the faces keep their place;
+    border edges follow the cubic B-spline rule.
+    """
+    sizes = np.where(quads[:, 3] >= 0, 4, 3)
+    corners = [face[:size] for face, size in zip(quads, sizes, strict=True)]
+    half = np.concatenate([np.stack([c, np.roll(c, -1)], axis=1) for c in corners])
+    owner = np.repeat(np.arange(len(quads)), sizes)
+    edges, edge_of = np.unique(np.sort(half, axis=1), axis=0, return_inverse=True)
+    edge_of = edge_of.reshape(-1)
+    uses = np.bincount(edge_of, minlength=len(edges))
+
+    face_rows = sp.csr_matrix((np.repeat(1 / sizes, sizes), (owner, half[:, 0])), shape=(len(quads), count))
+    ends = sp.csr_matrix(
+        (np.full(2 * len(edges), 0.5), (np.repeat(np.arange(len(edges)), 2), edges.ravel())), shape=(len(edges), count)
+    )
+    around = sp.csr_matrix((1 / uses[edge_of], (edge_of, owner)), shape=(len(edges), len(quads))) @ face_rows
+    inner = sp.diags((uses == 2).astype(float))
+    edge_rows = inner @ (0.5 * ends + 0.5 * around) + sp.diags((uses != 2).astype(float)) @ ends
+
+    valence = np.bincount(edges.ravel(), minlength=count).astype(float)
+    touches = np.bincount(half[:, 0], minlength=count).astype(float)
+    border = np.zeros(count, bool)
+    border[edges[uses == 1].ravel()] = True
+    plain = (valence > 0) & ~border
+    n = np.where(plain, valence, 1)
+    mean_face = sp.csr_matrix((1 / touches[half[:, 0]], (half[:, 0], owner)), shape=(count, len(quads))) @ face_rows
+    at = edges.ravel()
+    mean_edge = sp.csr_matrix((1 / valence[at], (at, np.repeat(np.arange(len(edges)), 2))), shape=(count, len(edges))) @ ends
+    smooth = sp.diags(plain / n) @ mean_face + sp.diags(plain * 2 / n) @ mean_edge + sp.diags(plain * (n - 3) / n)
+    rim = edges[uses == 1]
+    rows = np.concatenate([rim[:, 0], rim[:, 1]])
+    neighbours = np.concatenate([rim[:, 1], rim[:, 0]])
+    rim_rows = sp.csr_matrix((np.full(len(rows), 0.125), (rows, neighbours)), shape=(count, count))
+    rim_rows = rim_rows + sp.diags(np.where(border, 1 - np.bincount(rows, minlength=count) * 0.125, 0.0))
+    vertex_rows = smooth + rim_rows + sp.diags((valence == 0).astype(float))
+
+    matrix = sp.vstack([vertex_rows, edge_rows, face_rows]).tocsr().astype(np.float32)
+    first = np.concatenate([[0], np.cumsum(sizes)[:-1]])
+    previous = np.arange(len(half)) - 1
+    previous[first] = first + sizes - 1
+    new = np.stack([half[:, 0], count + edge_of, count + len(edges) + owner, count + edge_of[previous]], axis=1)
+    return matrix, new.astype(np.int32)

@@ -1,0 +1,286 @@
+"""Our facial template: a planar layout of loops around eyes and mouth, fitted to an actor's skin.
+
+The layout is drawn on the face unrolled around the vertical axis of the head, in a pose with eyes wide and mouth open,
+where the openings can be seen; the points then ride on the skin back to neutral and through every action unit.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.ndimage import label
+from scipy.spatial import Delaunay, cKDTree
+
+from ..core.facs import ARTICULATIONS, AU_NAMES
+from ..core.template import REGIONS, FacialTemplate
+from .actor import Actor
+from .attachment import Attachment, Unrolled
+
+_OPEN = {"AU25": 1.0, "AU26": 0.35, "AU45": 0.6}
+# Eyes half shut: with the eye open the upper lid hides under its fold.
+_MOUTH_COLUMNS, _EYE_COLUMNS = 27, 17
+_MOUTH_RINGS = (0.0, 0.0022, 0.0048, 0.0078, 0.0112, 0.0152, 0.0200)
+_EYE_RINGS = (0.0, 0.0015, 0.0034, 0.0058, 0.0088, 0.0124)
+
+
+def fit_template(actor: Actor) -> tuple[FacialTemplate, Attachment]:
+    """The template fitted to `actor` and the attachment that gives its points (V, 3) in any pose of the actor."""
+    skin = Unrolled(actor, actor.pose(_OPEN))
+    points, loops, holes = _layout(actor, skin)
+    faces = _triangulate(points, holes)
+    attachment = skin.attach(points)
+    neutral = attachment.follow(actor.neutral)
+    landmarks = _landmarks(points, neutral, loops, faces)
+    units = len(AU_NAMES) + len(ARTICULATIONS)
+    basis = np.stack([attachment.follow(_unit_pose(actor, row)) - neutral for row in range(units)])
+    low, high = points.min(axis=0), points.max(axis=0)
+    template = FacialTemplate(
+        neutral=neutral,
+        faces=faces,
+        uv=((points - low) / (high - low)).astype(np.float32),
+        regions=_regions(points, landmarks, loops),
+        landmarks=landmarks,
+        au_basis=basis[: len(AU_NAMES)],
+        articulation_basis=basis[len(AU_NAMES) :],
+    )
+    return template, attachment
+
+
+def _unit_pose(actor: Actor, row: int) -> np.ndarray:
+    weights = np.zeros(len(AU_NAMES) + len(ARTICULATIONS), np.float32)
+    weights[row] = 1
+    return actor.pose(weights[: len(AU_NAMES)], weights[len(AU_NAMES) :])
+
+
+def _mouth_margin(skin: Unrolled, centre: np.ndarray) -> np.ndarray:
+    """Upper and lower lip margin (2, columns, 2): inside, the outermost skin lies well behind what surrounds it."""
+    s, z, grid = _window(centre, 0.040, 0.022)
+    distance = skin.hit(grid)[2].reshape(len(s), len(z))
+    rim = np.where(np.isfinite(distance), distance, 0)
+    above, below = np.maximum.accumulate(rim[:, ::-1], axis=1)[:, ::-1], np.maximum.accumulate(rim, axis=1)
+    return _margin(s, z, np.minimum(above, below) - rim > 0.007, _MOUTH_COLUMNS) + centre
+
+
+def _eye_margin(skin: Unrolled, ball: np.ndarray, columns: int) -> np.ndarray:
+    """Upper and lower lid margin (2, columns, 2): inside, the eyeball (points (n, 3)) lies before the skin."""
+    middle, radius = (ball.max(axis=0) + ball.min(axis=0)) / 2, np.ptp(ball[:, [0, 2]], axis=0).mean() / 2
+    centre = skin.flatten(middle - np.array([0, radius, 0]))[0]
+    s, z, grid = _window(centre, 1.2 * radius, 0.9 * radius)
+    angle = grid[:, 0] / skin.RADIUS
+    towards = np.stack([np.sin(angle), -np.cos(angle)], axis=1)
+    along = towards @ np.array([middle[0], middle[1] - skin.axis_y])
+    across2 = middle[0] ** 2 + (middle[1] - skin.axis_y) ** 2 - along**2 + (grid[:, 1] - middle[2]) ** 2
+    surface = along + np.sqrt(np.maximum(radius**2 - across2, 0))
+    visible = (across2 < (0.98 * radius) ** 2) & (skin.hit(grid)[2] < surface)
+    return _margin(s, z, visible.reshape(len(s), len(z)), columns) + centre
+
+
+def _window(centre: np.ndarray, half_width: float, half_height: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    s = np.linspace(-half_width, half_width, 241)
+    z = np.linspace(-half_height, half_height, 161)
+    return s, z, (np.stack(np.meshgrid(s, z, indexing="ij"), axis=-1) + centre).reshape(-1, 2)
+
+
+def _margin(s: np.ndarray, z: np.ndarray, inside: np.ndarray, columns: int) -> np.ndarray:
+    """Upper and lower border (2, columns, 2) of the marked opening, corner to corner in step; corners are shared."""
+    inside = _connected(inside, len(s) // 2)
+    open_columns = np.flatnonzero(inside.any(axis=1))
+    first, last = open_columns[0], open_columns[-1]
+    top = [z[np.flatnonzero(inside[i])[-1]] for i in range(first, last + 1)]
+    low = [z[np.flatnonzero(inside[i])[0]] for i in range(first, last + 1)]
+    kernel = np.hanning(13) / np.hanning(13).sum()
+    margin = [np.convolve(np.pad(row, 6, mode="edge"), kernel, mode="valid") for row in (top, low)]
+    # Columns crowd towards the corners, where the margin turns.
+    crowded = (1 - np.cos(np.linspace(0, np.pi, columns))) / 2
+    at = s[first] + (s[last] - s[first]) * (0.5 * crowded + 0.5 * np.linspace(0, 1, columns))
+    curves = np.stack([np.interp(at, s[first : last + 1], row) for row in margin])
+    curves[:, [0, -1]] = curves[:, [0, -1]].mean(axis=0)
+    return np.stack([np.stack([at, row], axis=1) for row in curves])
+
+
+def _connected(inside: np.ndarray, seed_column: int) -> np.ndarray:
+    labels, _ = label(inside)
+    counts = np.bincount(labels[seed_column - 10 : seed_column + 10][inside[seed_column - 10 : seed_column + 10]])
+    return labels == counts.argmax()
+
+
+def _symmetric_margin(margin: np.ndarray) -> np.ndarray:
+    """A margin centred on s = 0 made its own mirror image, paired column by column."""
+    mirrored = margin[:, ::-1] * np.array([-1.0, 1.0])
+    return (margin + mirrored) / 2
+
+
+def _loop(margin: np.ndarray) -> np.ndarray:
+    """Closed loop (2 columns - 2, 2): upper margin from right to left, lower margin back, corners once."""
+    return np.concatenate([margin[0], margin[1, -2:0:-1]])
+
+
+def _rings(loop: np.ndarray, widths: tuple[float, ...]) -> list[np.ndarray]:
+    """Loops around an opening, each `width` metres outside it, rounder the farther out."""
+    centre = loop.mean(axis=0)
+    rings = []
+    for width in widths:
+        tangent = np.roll(loop, -1, axis=0) - np.roll(loop, 1, axis=0)
+        normal = np.stack([tangent[:, 1], -tangent[:, 0]], axis=1)
+        normal *= np.sign(((loop - centre) * normal).sum(axis=1, keepdims=True).mean())
+        normal /= np.linalg.norm(normal, axis=1, keepdims=True) + 1e-12
+        for _ in range(3):
+            normal = (np.roll(normal, 1, axis=0) + 2 * normal + np.roll(normal, -1, axis=0)) / 4
+            normal /= np.linalg.norm(normal, axis=1, keepdims=True) + 1e-12
+        rings.append(loop + (width + 0.0003) * normal)
+    return rings
+
+
+def _layout(actor: Actor, skin: Unrolled) -> tuple[np.ndarray, dict[str, np.ndarray], list[np.ndarray]]:
+    """Points (V, 2), index loops by name (ring by ring), and the hole polygons."""
+    corner = actor.anchors["mouth_corner"]
+    eye = actor.neutral[actor.vertices_of("eye_left")]
+    mouth_at = np.array([0.0, corner[2] - 0.006])
+    mouth = _symmetric_margin(_mouth_margin(skin, mouth_at))
+    left = _eye_margin(skin, eye, _EYE_COLUMNS)
+    right = left[:, ::-1] * np.array([-1.0, 1.0])
+    points: list[np.ndarray] = []
+    loops: dict[str, np.ndarray] = {}
+    holes = []
+    count = 0
+    for name, margin, widths in (("mouth", mouth, _MOUTH_RINGS), ("left", left, _EYE_RINGS), ("right", right, _EYE_RINGS)):
+        rings = _rings(_loop(margin), widths)
+        holes.append(rings[0])
+        loops[name] = np.arange(len(rings) * len(rings[0])).reshape(len(rings), -1) + count
+        points += rings
+        count += loops[name].size
+    fill = _fill(skin, points, actor)
+    return np.concatenate([*points, fill]), loops, holes
+
+
+def _fill(skin: Unrolled, rings: list[np.ndarray], actor: Actor) -> np.ndarray:
+    """Points (P, 2) between the loops and the border of the face: a hexagonal lattice, mirrored, finer near features."""
+    eye_z = float(actor.neutral[actor.vertices_of("eye_left")][:, 2].mean())
+    chin = float(actor.anchors["chin"][2])
+    top, bottom, side = eye_z + 0.072, chin - 0.020, 0.112
+    middle, half = (top + bottom) / 2, (top - bottom) / 2
+    border = np.linspace(-np.pi / 2, np.pi / 2, 33)
+    edge = np.stack([side * np.cos(border) ** 0.6, middle + half * np.sin(border)], axis=1)
+    edge = edge[edge[:, 0] > 1e-4]
+    taken = np.concatenate(rings)
+    chosen: list[np.ndarray] = [edge]
+    for pitch, zone in ((0.0044, 0.020), (0.0062, 0.2)):
+        rows = np.arange(bottom, top, pitch * 0.866)
+        lattice = [
+            np.array([s, z])
+            for i, z in enumerate(rows)
+            for s in (np.arange(0, side, pitch) + (pitch / 2 if i % 2 else 0.0))
+        ]
+        lattice = np.array(lattice)
+        inside = (lattice[:, 0] / side) ** (1 / 0.6 * 1.2) + (np.abs(lattice[:, 1] - middle) / half) ** 2 < 0.93
+        lattice = lattice[inside]
+        gap = cKDTree(taken).query(lattice)[0]
+        others = np.concatenate(chosen)
+        clear = cKDTree(others).query(lattice)[0] > 0.8 * pitch
+        in_hole = np.zeros(len(lattice), bool)
+        for name_ring in (rings[len(_MOUTH_RINGS) - 1], rings[len(_MOUTH_RINGS) + len(_EYE_RINGS) - 1]):
+            in_hole |= _inside_polygon(lattice, name_ring)
+        near = gap < zone if zone < 0.1 else gap > 0.018
+        chosen.append(lattice[(gap > 0.75 * pitch) & clear & ~in_hole & near])
+    right_half = np.concatenate(chosen)
+    on_axis = right_half[:, 0] < 1e-4
+    right_half[on_axis, 0] = 0
+    mirrored = right_half[~on_axis] * np.array([-1.0, 1.0])
+    tips = np.array([[0.0, top], [0.0, bottom]])
+    return np.concatenate([right_half, mirrored, tips])
+
+
+def _inside_polygon(points: np.ndarray, polygon: np.ndarray) -> np.ndarray:
+    a, b = polygon, np.roll(polygon, -1, axis=0)
+    x, y = points[:, None, 0], points[:, None, 1]
+    crosses = (a[:, 1] > y) != (b[:, 1] > y)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        at = a[:, 0] + (y - a[:, 1]) / (b[:, 1] - a[:, 1]) * (b[:, 0] - a[:, 0])
+    return (crosses & (x < at)).sum(axis=1) % 2 == 1
+
+
+def _triangulate(points: np.ndarray, holes: list[np.ndarray]) -> np.ndarray:
+    """Delaunay triangles (F, 3) int32 without those inside the openings, counter-clockwise seen from outside."""
+    faces = Delaunay(points).simplices
+    centre = points[faces].mean(axis=1)
+    keep = np.ones(len(faces), bool)
+    for hole in holes:
+        keep &= ~_inside_polygon(centre, hole)
+    faces = faces[keep]
+    a, b, c = (points[faces[:, i]] for i in range(3))
+    area = (b - a)[:, 0] * (c - a)[:, 1] - (b - a)[:, 1] * (c - a)[:, 0]
+    sliver = np.abs(area) < 1e-9
+    faces, area = faces[~sliver], area[~sliver]
+    faces[area < 0] = faces[area < 0][:, [0, 2, 1]]
+    return faces.astype(np.int32)
+
+
+def _landmarks(points: np.ndarray, neutral: np.ndarray, loops: dict, faces: np.ndarray) -> dict[str, np.ndarray]:
+    def split(ring: np.ndarray, columns: int) -> tuple[np.ndarray, np.ndarray]:
+        upper = ring[:columns]
+        lower = np.concatenate([[ring[0]], ring[:columns - 1:-1], [ring[columns - 1]]])
+        return upper, lower
+
+    lip_upper, lip_lower = split(loops["mouth"][0], _MOUTH_COLUMNS)
+    left_upper, left_lower = split(loops["left"][0], _EYE_COLUMNS)
+    right_upper, right_lower = split(loops["right"][0], _EYE_COLUMNS)
+    eye_centre = points[loops["left"][0]].mean(axis=0)
+    width = np.ptp(points[loops["left"][0]][:, 0])
+    brow = [
+        _nearest(points, eye_centre + np.array([t * width, 0.021 - 0.006 * t * t]))
+        for t in np.linspace(-0.62, 0.62, 9)
+    ]
+    flip = np.array([-1.0, 1.0])
+    border = np.unique(faces)
+    outline = points[border]
+    low = border[outline[:, 1] < points[loops["mouth"][0]][:, 1].min() + 0.01]
+    jaw = low[np.abs(points[low, 0]) > 0.8 * np.array([np.abs(points[low][np.abs(points[low, 1] - z) < 0.006, 0]).max()
+                                                      for z in points[low, 1]])]
+    nose = np.abs(points[:, 0]) < 0.006
+    tip = int(np.flatnonzero(nose)[neutral[nose, 1].argmin()])
+    chin = _nearest(points, np.array([0.0, points[loops["mouth"][0]][:, 1].min() - 0.026]))
+    found = {
+        "lip_inner_upper": lip_upper,
+        "lip_inner_lower": lip_lower,
+        "lip_outer": loops["mouth"][4],
+        "lid_upper_left": left_upper,
+        "lid_lower_left": left_lower,
+        "lid_upper_right": right_upper,
+        "lid_lower_right": right_lower,
+        "brow_left": brow,
+        "brow_right": [_nearest(points, points[i] * flip) for i in brow],
+        "jaw": jaw[np.argsort(points[jaw, 0])],
+        "nose_tip": [tip],
+        "chin": [chin],
+    }
+    return {name: np.asarray(indices, np.int32) for name, indices in found.items()}
+
+
+def _nearest(points: np.ndarray, place: np.ndarray) -> int:
+    return int(((points - place) ** 2).sum(axis=1).argmin())
+
+
+def _regions(points: np.ndarray, landmarks: dict[str, np.ndarray], loops: dict[str, np.ndarray]) -> np.ndarray:
+    """Region label (V,) uint8 of every point; the finer labels win."""
+    index = {name: i for i, name in enumerate(REGIONS)}
+    s, z = points[:, 0], points[:, 1]
+    eye = points[loops["left"][0]].mean(axis=0)
+    mouth = points[loops["mouth"][0]].mean(axis=0)
+    nose = points[landmarks["nose_tip"][0]]
+    labels = np.zeros(len(points), np.uint8)
+    labels[z > eye[1] + 0.030] = index["forehead"]
+    cheek = (z < eye[1] - 0.012) & (z > mouth[1] - 0.008) & (np.abs(s) > 0.024) & (np.abs(s) < 0.085)
+    labels[cheek & (s > 0)], labels[cheek & (s < 0)] = index["cheek_left"], index["cheek_right"]
+    labels[(z < mouth[1] - 0.012)] = index["jaw"]
+    labels[(z < mouth[1] - 0.012) & (np.abs(s) < 0.022)] = index["chin"]
+    labels[(np.abs(s) < 0.021) & (z > nose[1] - 0.012) & (z < eye[1] + 0.004)] = index["nose"]
+    for side, sign in (("left", 1), ("right", -1)):
+        brow = points[landmarks[f"brow_{side}"]]
+        close = ((points[:, None] - brow[None]) ** 2).sum(axis=-1).min(axis=1) < 0.0065**2
+        labels[close & (s * sign > 0.004)] = index[f"brow_{side}"]
+        rings = loops[side][:4]
+        upper = points[rings][..., 1] >= points[loops[side][0]][:, 1].mean()
+        labels[rings[upper]], labels[rings[~upper]] = index[f"lid_upper_{side}"], index[f"lid_lower_{side}"]
+    labels[loops["mouth"][1:5]] = index["lips_outer"]
+    labels[landmarks["lip_inner_lower"]] = index["lips_inner_lower"]
+    labels[landmarks["lip_inner_upper"]] = index["lips_inner_upper"]
+    return labels

@@ -1,0 +1,1 @@
+"""Rasterizers of 3D Gaussians and image metrics."""
