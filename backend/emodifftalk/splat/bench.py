@@ -1,0 +1,120 @@
+"""Milliseconds per frame of the rasterizer, and its PSNR against a plain float64 compositor: `python -m emodifftalk.splat.bench`.
+
+The scene is a head-sized ellipsoid shell of overlapping Gaussians that fills most of the frame, seen at an angle. Times are the median and
+the best of repeated runs after the kernels are compiled; on a busy machine read the best.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+
+import numpy as np
+import torch
+
+from ..core.camera import Camera, look_at
+from ..core.gaussians import Gaussians
+from .compiled import thread_count
+from .metrics import psnr
+from .rasterize import available, rasterization
+from .render import render
+
+
+def head_scene(count: int, seed: int = 0) -> Gaussians:
+    """`count` Gaussians on an ellipsoid of 18 x 22 x 26 cm: flat splats along the surface whose neighbours overlap."""
+    rng = np.random.default_rng(seed)
+    normals = rng.normal(size=(count, 3))
+    normals /= np.linalg.norm(normals, axis=1, keepdims=True)
+    half_axes = np.array([0.09, 0.11, 0.13])
+    spacing = np.sqrt(4 * np.pi * 0.11**2 / count)
+    scales = spacing * rng.uniform(0.5, 1.1, (count, 3))
+    scales[:, 2] *= 0.2
+    # the shortest rotation that takes z to the normal
+    quats = np.column_stack([1.0 + normals[:, 2], -normals[:, 1], normals[:, 0], np.zeros(count)]) + 1e-9
+    quats /= np.linalg.norm(quats, axis=1, keepdims=True)
+    colors = 0.5 + 0.5 * np.sin(np.concatenate([normals, 7 * normals], axis=1) @ rng.normal(size=(6, 3)) * 2.0)
+    parts = (normals * half_axes, quats, scales, rng.uniform(0.3, 0.95, count), colors)
+    return Gaussians(*(np.ascontiguousarray(part, np.float32) for part in parts))
+
+
+def head_camera(size: int) -> Camera:
+    """A portrait camera one metre away, `size` pixels square."""
+    return look_at((0.35, -0.95, 0.1), (0.0, 0.0, 0.0), size, size, fov_y_deg=17.0)
+
+
+def milliseconds(call: Callable[[], object], runs: int) -> tuple[float, float]:
+    """Median and best time of `runs` calls, after two that do not count."""
+    times = []
+    for run in range(runs + 2):
+        start = time.perf_counter()
+        call()
+        if run >= 2:
+            times.append(1e3 * (time.perf_counter() - start))
+    return statistics.median(times), min(times)
+
+
+def reference_picture(gaussians: Gaussians, camera: Camera) -> np.ndarray:
+    """(H, W, 3) by textbook formulas in float64, one Gaussian after another over the whole picture: slow, simple, independent of the kernels."""
+    from ..core.gaussians import quat_to_matrix
+
+    g = gaussians
+    turn = camera.viewmat[:3, :3]
+    centres = g.means.astype(float) @ turn.T + camera.viewmat[:3, 3]
+    half = turn @ quat_to_matrix(g.quats.astype(float)) * g.scales[:, None, :].astype(float)
+    x, y, z = centres.T
+    focal_x, focal_y = camera.K[0, 0], camera.K[1, 1]
+    zero = np.zeros_like(z)
+    jacobian = np.stack([focal_x / z, zero, -focal_x * x / z**2, zero, focal_y / z, -focal_y * y / z**2], -1)
+    rows = jacobian.reshape(-1, 2, 3) @ half
+    conics = np.linalg.inv(rows @ rows.transpose(0, 2, 1) + 0.3 * np.eye(2))
+    px, py = np.meshgrid(np.arange(camera.width) + 0.5, np.arange(camera.height) + 0.5)
+    picture, light = np.zeros((camera.height, camera.width, 3)), np.ones((camera.height, camera.width))
+    done = np.zeros(light.shape, bool)
+    for i in np.argsort(z, kind="stable"):
+        dx = focal_x * x[i] / z[i] + camera.K[0, 2] - px
+        dy = focal_y * y[i] / z[i] + camera.K[1, 2] - py
+        (a, b), (_, c) = conics[i]
+        alpha = np.minimum(0.999, g.opacities[i] * np.exp(-0.5 * (a * dx * dx + c * dy * dy) - b * dx * dy))
+        alpha[(alpha < 1 / 255) | done] = 0.0
+        stop = light * (1 - alpha) <= 1e-4
+        done |= stop
+        alpha[stop] = 0.0
+        picture += (alpha * light)[..., None] * g.colors[i]
+        light *= 1 - alpha
+    return picture
+
+
+def _training_step(count: int, size: int, backend: str) -> Callable[[], None]:
+    """One forward and backward pass with colours and depth, gradients to all five inputs."""
+    g, camera = head_scene(count), head_camera(size)
+    parts = [torch.from_numpy(a).requires_grad_() for a in (g.means, g.quats, g.scales, g.opacities, g.colors)]
+    cameras = torch.from_numpy(camera.viewmat)[None], torch.from_numpy(camera.K)[None]
+
+    def step() -> None:
+        pictures, alphas, _ = rasterization(*parts, *cameras, size, size, render_mode="RGB+D", backend=backend)
+        (pictures.square().sum() + alphas.sum()).backward()
+
+    return step
+
+
+def main(runs: int = 30) -> list[str]:
+    """Measure every rasterizer of this machine, print and return the lines."""
+    lines = [f"threads {thread_count()}, median (best) of {runs} frames"]
+    for backend in available():
+        for count, size in ((20_000, 512), (60_000, 512)):
+            g, camera = head_scene(count), head_camera(size)
+            median, best = milliseconds(lambda g=g, c=camera, b=backend: render(g, c, backend=b), runs)
+            lines.append(f"{backend}: {count:6d} Gaussians, {size}x{size}, forward           {median:6.1f} ms ({best:.1f})")
+        for count in (20_000, 60_000):
+            median, best = milliseconds(_training_step(count, 256, backend), runs)
+            lines.append(f"{backend}: {count:6d} Gaussians, 256x256, forward+backward  {median:6.1f} ms ({best:.1f})")
+        g, camera = head_scene(3000, seed=1), head_camera(160)
+        decibel = float(psnr(render(g, camera, backend=backend)[0].astype(float), reference_picture(g, camera)))
+        lines.append(f"{backend}: 3000 Gaussians, 160x160, against the float64 reference: PSNR {decibel:.1f} dB")
+    print("\n".join(lines), flush=True)
+    return lines
+
+
+if __name__ == "__main__":
+    main()
