@@ -53,11 +53,11 @@ def _row_range(y, reach, top, rows):
 
 
 @helper
-def _any_light_left(state, stride, rows):
+def _any_light_left(state, rows):
     for r in range(rows):
         best = _ZERO
         for x in range(16):
-            t = state[r * stride + x]
+            t = state[r, x]
             best = t if t > best else best
         if best > _ZERO:
             return True
@@ -71,17 +71,17 @@ _FORWARD_STRIDE = 16 * _FORWARD_PLANES
 @kernel
 def blend_tiles(tiles, tiles_x, width, height, offsets, ids, table, image, alphas):
     """Blend the listed `tiles` (K,) i32 into image (H, W, 4) and alphas (H, W), float32; no background is added."""
-    state = np.empty(16 * _FORWARD_STRIDE, np.float32)
+    state = np.empty((16, _FORWARD_STRIDE), np.float32)
     for tile in tiles:
         left, top = (tile % tiles_x) * 16, (tile // tiles_x) * 16
         rows, columns = min(16, height - top), min(16, width - left)
         for r in range(rows):
             for x in range(16):
-                state[r * _FORWARD_STRIDE + x] = _ONE
+                state[r, x] = _ONE
             for x in range(64):
-                state[r * _FORWARD_STRIDE + 16 + x] = _ZERO
+                state[r, 16 + x] = _ZERO
         for position in range(offsets[tile], offsets[tile + 1]):
-            if (position - offsets[tile]) % 16 == 15 and not _any_light_left(state, _FORWARD_STRIDE, rows):
+            if (position - offsets[tile]) % 16 == 15 and not _any_light_left(state, rows):
                 break
             g = ids[position]
             x0 = table[g, _X] - _F(left) - _HALF
@@ -92,28 +92,26 @@ def blend_tiles(tiles, tiles_x, width, height, offsets, ids, table, image, alpha
             for r in range(first, last):
                 dy = table[g, _Y] - _F(top + r) - _HALF
                 b_dy, c_dy = b * dy, half_c * dy * dy
-                base = r * _FORWARD_STRIDE
                 for x in range(16):
                     dx = x0 - _F(x)
                     sigma = (half_a * dx + b_dy) * dx + c_dy
                     alpha = opacity * _exp_minus(sigma)
                     alpha = alpha if alpha < _ALPHA_MAX else _ALPHA_MAX
-                    t = state[base + x]
+                    t = state[r, x]
                     alpha = alpha if (alpha >= _ALPHA_MIN) & (sigma >= _ZERO) & (t > _ZERO) else _ZERO
                     after = t * (_ONE - alpha)
                     stop = (after <= _T_MIN) & (t > _ZERO)
                     weight = _ZERO if stop else alpha * t
-                    state[base + x] = -t if stop else after
-                    state[base + 16 + x] += weight * c0
-                    state[base + 32 + x] += weight * c1
-                    state[base + 48 + x] += weight * c2
-                    state[base + 64 + x] += weight * c3
+                    state[r, x] = -t if stop else after
+                    state[r, 16 + x] += weight * c0
+                    state[r, 32 + x] += weight * c1
+                    state[r, 48 + x] += weight * c2
+                    state[r, 64 + x] += weight * c3
         for r in range(rows):
-            base = r * _FORWARD_STRIDE
             for x in range(columns):
-                alphas[top + r, left + x] = _ONE - abs(state[base + x])
+                alphas[top + r, left + x] = _ONE - abs(state[r, x])
                 for k in range(4):
-                    image[top + r, left + x, k] = state[base + 16 * (k + 1) + x]
+                    image[top + r, left + x, k] = state[r, 16 * (k + 1) + x]
 
 
 # transmittance, what is still to come (see below), gradient of the four channels
@@ -127,17 +125,16 @@ _SUMS = 10  # per Gaussian and tile: six moments of the gradient of sigma, four 
 def _load_gradients(state, rows, columns, top, left, image, alphas, v_image, v_alphas):
     """Start values of the tile's planes. Lanes beyond the picture's rim are finished from the start."""
     for r in range(rows):
-        base = r * _BACKWARD_STRIDE
         for x in range(_BACKWARD_STRIDE):
-            state[base + x] = _ZERO
+            state[r, x] = _ZERO
         for x in range(columns):
-            state[base + x] = _ONE
+            state[r, x] = _ONE
             to_come = -v_alphas[top + r, left + x] * (_ONE - alphas[top + r, left + x])
             for k in range(4):
                 gradient = v_image[top + r, left + x, k]
-                state[base + 32 + 16 * k + x] = gradient
+                state[r, 32 + 16 * k + x] = gradient
                 to_come += gradient * image[top + r, left + x, k]
-            state[base + 16 + x] = to_come
+            state[r, 16 + x] = to_come
 
 
 @kernel
@@ -149,7 +146,7 @@ def blend_tiles_backward(tiles, tiles_x, width, height, offsets, ids, table, ima
     the pixel's alpha times its final transmittance; R starts as the whole and shrinks as we go.
     A pair is written by one tile only, so threads never meet; `reduce_pairs` adds the rows up.
     """
-    state = np.empty(16 * _BACKWARD_STRIDE, np.float32)
+    state = np.empty((16, _BACKWARD_STRIDE), np.float32)
     lanes = np.empty(16 * _SUMS, np.float32)
     for tile in tiles:
         left, top = (tile % tiles_x) * 16, (tile // tiles_x) * 16
@@ -157,7 +154,7 @@ def blend_tiles_backward(tiles, tiles_x, width, height, offsets, ids, table, ima
         start, stop_at = offsets[tile], offsets[tile + 1]
         _load_gradients(state, rows, columns, top, left, image, alphas, v_image, v_alphas)
         for position in range(start, stop_at):
-            if (position - start) % 16 == 15 and not _any_light_left(state, _BACKWARD_STRIDE, rows):
+            if (position - start) % 16 == 15 and not _any_light_left(state, rows):
                 sums[position:stop_at] = _ZERO
                 break
             g = ids[position]
@@ -171,25 +168,24 @@ def blend_tiles_backward(tiles, tiles_x, width, height, offsets, ids, table, ima
             for r in range(first, last):
                 dy = table[g, _Y] - _F(top + r) - _HALF
                 b_dy, c_dy, dy_dy = b * dy, half_c * dy * dy, dy * dy
-                base = r * _BACKWARD_STRIDE
                 for x in range(16):
                     dx = x0 - _F(x)
                     sigma = (half_a * dx + b_dy) * dx + c_dy
                     raw = opacity * _exp_minus(sigma)
                     alpha = raw if raw < _ALPHA_MAX else _ALPHA_MAX
-                    t = state[base + x]
+                    t = state[r, x]
                     alpha = alpha if (alpha >= _ALPHA_MIN) & (sigma >= _ZERO) & (t > _ZERO) else _ZERO
                     after = t * (_ONE - alpha)
                     stop = (after <= _T_MIN) & (t > _ZERO)
                     alpha = _ZERO if stop else alpha
                     weight = alpha * t
-                    g0, g1, g2, g3 = state[base + 32 + x], state[base + 48 + x], state[base + 64 + x], state[base + 80 + x]
+                    g0, g1, g2, g3 = state[r, 32 + x], state[r, 48 + x], state[r, 64 + x], state[r, 80 + x]
                     cg = c0 * g0 + c1 * g1 + c2 * g2 + c3 * g3
-                    behind = state[base + 16 + x] - weight * cg
+                    behind = state[r, 16 + x] - weight * cg
                     v_alpha = t * cg - behind / (_ONE - alpha)
                     v_sigma = -raw * v_alpha if (alpha > _ZERO) & (raw <= _ALPHA_MAX) else _ZERO
-                    state[base + x] = -t if stop else after
-                    state[base + 16 + x] = behind
+                    state[r, x] = -t if stop else after
+                    state[r, 16 + x] = behind
                     lanes[x] += v_sigma
                     lanes[16 + x] += v_sigma * dx
                     lanes[32 + x] += v_sigma * dy
