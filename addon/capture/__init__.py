@@ -1,0 +1,1 @@
+"""Capture: a posed character in a studio of calibrated cameras, rendered with Cycles."""

@@ -1,0 +1,137 @@
+"""Hair as real curves: a short crop, brows and lashes, rooted in the skin so that they follow every pose."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import bpy
+import numpy as np
+import scipy.sparse as sp
+from scipy.spatial import cKDTree
+
+from emodifftalk.core.template import FacialTemplate
+from emodifftalk.data.actor import Actor
+
+from .colours import Places, hair_mask
+
+
+@dataclass(frozen=True)
+class Strands:
+    """Hairs rooted at `roots` @ surface (H, 3); shape (H, P, 3): points relative to the root, in (t, b, n) of the skin."""
+
+    roots: sp.csr_matrix
+    triangles: np.ndarray
+    shape: np.ndarray
+    radius: float
+
+    def points(self, surface: np.ndarray) -> np.ndarray:
+        """Hair points (H, P, 3) in metres for a posed surface (M, 3)."""
+        corners = surface[self.triangles]
+        normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+        normal /= np.linalg.norm(normal, axis=1, keepdims=True) + 1e-12
+        side = np.cross(np.array([0, 0, 1.0]), normal)
+        side /= np.linalg.norm(side, axis=1, keepdims=True) + 1e-12
+        frame = np.stack([side, np.cross(normal, side), normal], axis=1)
+        return (self.roots @ surface)[:, None] + self.shape @ frame
+
+
+def _scatter(surface: np.ndarray, triangles: np.ndarray, weight: np.ndarray, count: int, rng) -> tuple:
+    """`count` random places on the triangles: sparse (count, M) and the triangles (count, 3). weight: (M,) density."""
+    corners = surface[triangles]
+    area = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1)
+    chance = area * weight[triangles].mean(axis=1)
+    picked = triangles[rng.choice(len(triangles), count, p=chance / chance.sum())]
+    u = rng.random((count, 2))
+    u[u.sum(axis=1) > 1] = 1 - u[u.sum(axis=1) > 1]
+    bary = np.stack([1 - u.sum(axis=1), u[:, 0], u[:, 1]], axis=1)
+    rows = np.repeat(np.arange(count), 3)
+    return sp.csr_matrix((bary.ravel(), (rows, picked.ravel())), shape=(count, len(surface))), picked
+
+
+def scalp_hair(actor: Actor, surface: np.ndarray, triangles: np.ndarray, count: int = 26000, seed: int = 3) -> Strands:
+    """A short textured crop: 5 mm at the sides, 12 mm on top."""
+    rng = np.random.default_rng(seed)
+    places = Places.of(actor)
+    roots, picked = _scatter(surface, triangles, hair_mask(places, surface) ** 2, count, rng)
+    where = roots @ surface
+    top = np.clip((where[:, 2] - places.eye[2] - 0.045) / 0.05, 0, 1)
+    length = (0.0045 + 0.0075 * top) * rng.uniform(0.7, 1.15, count)
+    t = np.linspace(0, 1, 5)
+    lean = rng.normal(0, 0.35, (count, 2)) + np.array([0.0, -0.25])
+    curl = rng.uniform(0, 2 * np.pi, count)[:, None] + 5.0 * t
+    shape = np.empty((count, 5, 3))
+    shape[..., 0] = (lean[:, :1] * t**1.5 + 0.20 * t * np.cos(curl)) * length[:, None]
+    shape[..., 1] = (lean[:, 1:] * t**1.5 + 0.20 * t * np.sin(curl)) * length[:, None]
+    shape[..., 2] = t * length[:, None]
+    return Strands(roots, picked, shape, 0.00022)
+
+
+def brow_hair(
+    template: FacialTemplate, surface: np.ndarray, triangles: np.ndarray, count: int = 420, seed: int = 4
+) -> Strands:
+    """Brows along the template's brow landmarks: upright at the inner end, lying outwards at the tail."""
+    rng = np.random.default_rng(seed)
+    weight = np.zeros(len(surface))
+    along = np.zeros(len(surface))
+    for side in ("left", "right"):
+        line = template.neutral[template.landmarks[f"brow_{side}"]].astype(float)
+        fine = np.stack([np.interp(np.linspace(0, 8, 81), np.arange(9), line[:, k]) for k in range(3)], axis=1)
+        if side == "right" and abs(fine[0, 0]) > abs(fine[-1, 0]):
+            fine = fine[::-1]
+        gap, index = cKDTree(fine[:, [0, 2]]).query(surface[:, [0, 2]])
+        position = index / 80
+        width = 0.0034 * (0.9 - 0.5 * position)
+        on = (gap < width) & (surface[:, 1] < fine[:, 1].max() + 0.01) & (np.sign(surface[:, 0]) == np.sign(fine[0, 0]))
+        density = np.clip((width - gap) / 0.0015, 0, 1) * np.clip(position / 0.12 + 0.25, 0, 1)
+        weight[on], along[on] = density[on], position[on]
+    roots, picked = _scatter(surface, triangles, weight, 2 * count, rng)
+    position = roots @ along
+    outward = np.sign(roots @ surface)[:, :1] * 1.0
+    length = rng.uniform(0.0045, 0.0075, 2 * count)
+    t = np.linspace(0, 1, 5)
+    tilt = np.radians(52 - 66 * position + rng.normal(0, 9, 2 * count))
+    shape = np.empty((2 * count, 5, 3))
+    shape[..., 0] = outward * np.cos(tilt)[:, None] * t * length[:, None]
+    shape[..., 1] = np.sin(tilt)[:, None] * t * length[:, None]
+    shape[..., 2] = (0.0003 + 0.0007 * np.sin(np.pi * t)) * np.ones((2 * count, 1))
+    return Strands(roots, picked, shape, 0.00020)
+
+
+def lash_points(template: FacialTemplate, points: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Lashes (H, P, 3) metres along the lid margins of posed template points (V, 3)."""
+    t = np.linspace(0, 1, 5)
+    strands = []
+    for side in ("left", "right"):
+        for lid, count, length, up in (("upper", 80, 0.0066, 0.5), ("lower", 45, 0.0034, -0.5)):
+            margin = points[template.landmarks[f"lid_{lid}_{side}"]]
+            at = rng.uniform(0.6, len(margin) - 1.6, count)
+            root = np.stack([np.interp(at, np.arange(len(margin)), margin[:, k]) for k in range(3)], axis=1)
+            middle = margin.mean(axis=0)
+            aside = (root[:, 0] - middle[0])[:, None] * 22
+            out = np.stack([aside[:, 0], -np.ones(count), np.full(count, up)], axis=1)
+            out /= np.linalg.norm(out, axis=1, keepdims=True)
+            size = length * rng.uniform(0.75, 1.1, count)
+            curve = out[:, None] * t[:, None] * size[:, None, None]
+            curve[..., 2] += 0.35 * np.sign(up) * size[:, None] * t**2
+            strands.append(root[:, None] + curve + np.array([0, -0.0004, 0]))
+    return np.concatenate(strands)
+
+
+class CurvesObject:
+    """A hair-curves object whose points can be set anew for every pose."""
+
+    def __init__(self, name: str, points: np.ndarray, radius: float, material: bpy.types.Material) -> None:
+        count, steps, _ = points.shape
+        self._data = bpy.data.hair_curves.new(name)
+        self._data.add_curves([steps] * count)
+        radii = np.tile(radius * np.linspace(1, 0.35, steps), count).astype(np.float32)
+        attribute = self._data.attributes.get("radius") or self._data.attributes.new("radius", "FLOAT", "POINT")
+        attribute.data.foreach_set("value", radii)
+        self._data.materials.append(material)
+        self.object = bpy.data.objects.new(name, self._data)
+        self.set_points(points)
+
+    def set_points(self, points: np.ndarray) -> None:
+        """Move the hairs: points (H, P, 3) metres."""
+        self._data.position_data.foreach_set("vector", np.ascontiguousarray(points, np.float32).ravel())
+        self._data.update_tag()
