@@ -42,6 +42,11 @@ def helper(function: Callable) -> Callable:
     return numba.njit(inline="always", fastmath=_FASTMATH, error_model="numpy")(function)
 
 
+def summing_helper(function: Callable) -> Callable:
+    """Compile a small function that may add in any order, which lets the compiler sum 16 lanes as a tree."""
+    return numba.njit(fastmath=_FASTMATH | {"reassoc"}, error_model="numpy")(function)
+
+
 def thread_count() -> int:
     """Threads a render uses: `EMODIFFTALK_THREADS` if set, else the cores this process may run on."""
     wanted = os.environ.get("EMODIFFTALK_THREADS", "")

@@ -114,8 +114,9 @@ def _channel_groups(channels: np.ndarray) -> list[np.ndarray]:
 
 def _usable(radii: np.ndarray, channels: np.ndarray) -> np.ndarray:
     """radii with 0 where a colour is not finite: such a Gaussian is not drawn."""
-    sums = channels.sum(axis=1)
-    return radii if np.isfinite(sums.sum()) else np.where(np.isfinite(sums)[:, None], radii, 0).astype(np.float32)
+    if np.isfinite(channels.sum()):
+        return radii
+    return np.where(np.isfinite(channels).all(axis=1, keepdims=True), radii, 0).astype(np.float32)
 
 
 def draw(

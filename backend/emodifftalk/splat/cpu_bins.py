@@ -22,6 +22,8 @@ X, Y, A, B, C, OPACITY, REACH_X, REACH_Y, COLOR = 0, 1, 2, 3, 4, 5, 6, 7, 8
 COLUMNS = 12
 _DIGIT = 11
 _BUCKETS = 1 << _DIGIT
+_F = np.float32
+_HALF = _F(0.5)
 
 
 @kernel
@@ -82,74 +84,75 @@ def gather_table(start, stop, order, means2d, conics, opacities, radii, colors, 
 
 
 @helper
-def _tile_rows(row, tiles_y):
+def _tile_rows(y, reach, tiles_y):
     """Rows of tiles whose pixel centres the bounding box of a Gaussian meets: first, one past the last."""
-    top, bottom = row[Y] - row[REACH_Y] - 0.5, row[Y] + row[REACH_Y] - 0.5
-    first = int(max(0.0, math.ceil(top))) // 16
-    last = int(math.floor(min(bottom, 16.0 * tiles_y - 1.0))) // 16 if bottom >= 0.0 else -1
-    return first, last + 1
+    top, bottom = math.ceil(y - reach - _HALF), math.floor(y + reach - _HALF)
+    top, bottom = max(top, 0), min(bottom, 16 * tiles_y - 1)
+    return (top >> 4, (bottom >> 4) + 1) if top <= bottom else (0, 0)
 
 
 @helper
 def _tile_columns(row, level, tile_y, tiles_x):
     """Columns of tiles whose pixel centres the ellipse meets within one row of tiles: first, one past the last.
 
-    level = 2 log(255 opacity): the ellipse is A dx^2 + 2 B dx dy + C dy^2 <= level. Its horizontal extreme lies at dy = -+B/C reach_x;
-    where that is outside the row, the extreme is on the row's nearer edge.
+    level = 2 log(255 opacity): the ellipse is A dx^2 + 2 B dx dy + C dy^2 <= level. Its rightmost point lies at dy = -B/C reach_x, its
+    leftmost at the opposite; where that is outside the row of tiles, the extreme is on the row's nearer edge.
     """
-    y0 = 16.0 * tile_y + 0.5 - row[Y]
-    y1 = y0 + 15.0
-    a, b, c, reach = row[A], row[B], row[C], row[REACH_X]
-    extreme = -b / c * reach  # dy of the rightmost point; the leftmost is at -extreme
+    y0 = _F(16 * tile_y) + _HALF - row[Y]
+    y1 = y0 + _F(15.0)
+    a, b, c = row[A], row[B], row[C]
+    extreme = -b / c * row[REACH_X]
     y_right = min(max(extreme, y0), y1)
     y_left = min(max(-extreme, y0), y1)
-    right = (-b * y_right + math.sqrt(max(0.0, b * b * y_right * y_right - a * (c * y_right * y_right - level)))) / a
-    left = (-b * y_left - math.sqrt(max(0.0, b * b * y_left * y_left - a * (c * y_left * y_left - level)))) / a
-    # A hundredth of a pixel of slack: this is float arithmetic, and blending tests every pixel again anyway.
-    low, high = math.ceil(row[X] + left - 0.51), math.floor(row[X] + right - 0.49)
-    if high < 0.0 or low > 16.0 * tiles_x - 1.0 or high < low:
-        return 0, 0
-    return int(max(low, 0.0)) // 16, int(min(high, 16.0 * tiles_x - 1.0)) // 16 + 1
-
-
-@helper
-def _level(opacity):
-    return 2.0 * math.log(255.0 * max(opacity, 1.0 / 255.0)) + 1e-3
+    inverse = _F(1.0) / a
+    right = (math.sqrt(max(_F(0.0), a * level - (a * c - b * b) * y_right * y_right)) - b * y_right) * inverse
+    left = (-math.sqrt(max(_F(0.0), a * level - (a * c - b * b) * y_left * y_left)) - b * y_left) * inverse
+    # A fiftieth of a pixel of slack for float32; blending tests every pixel again anyway.
+    low, high = math.ceil(row[X] + left - _F(0.52)), math.floor(row[X] + right - _F(0.48))
+    low, high = max(low, 0), min(high, 16 * tiles_x - 1)
+    return (low >> 4, (high >> 4) + 1) if low <= high else (0, 0)
 
 
 @kernel
-def count_tiles(band_start, band_stop, table, tiles_x, tiles_y, counts):
-    """counts (tiles_y * tiles_x,) i32: Gaussians per tile, for the rows of tiles band_start..band_stop-1."""
+def find_spans(band_start, band_stop, table, tiles_x, tiles_y, counts):
+    """Runs of tiles that each Gaussian touches, for the rows of tiles band_start..band_stop-1, nearest Gaussian first.
+
+    Returns spans (S, 3) i32: row of `table`, first tile, one past the last tile. Sets counts (tiles_y * tiles_x,) i32 to the number of
+    Gaussians per tile of the band.
+    """
     counts[band_start * tiles_x : band_stop * tiles_x] = 0
+    room = 0
     for m in range(table.shape[0]):
-        row = table[m]
-        first, last = _tile_rows(row, tiles_y)
+        first, last = _tile_rows(table[m, Y], table[m, REACH_Y], tiles_y)
+        room += max(0, min(last, band_stop) - max(first, band_start))
+    spans = np.empty((room, 3), np.int32)
+    found = 0
+    for m in range(table.shape[0]):
+        first, last = _tile_rows(table[m, Y], table[m, REACH_Y], tiles_y)
         first, last = max(first, band_start), min(last, band_stop)
         if first >= last:
             continue
-        level = _level(row[OPACITY])
+        level = _F(2.0) * math.log(_F(255.0) * max(table[m, OPACITY], _F(1.0 / 255.0))) + _F(1e-3)
         for tile_y in range(first, last):
-            left, right = _tile_columns(row, level, tile_y, tiles_x)
-            for tile_x in range(left, right):
-                counts[tile_y * tiles_x + tile_x] += 1
+            left, right = _tile_columns(table[m], level, tile_y, tiles_x)
+            if left < right:
+                start = tile_y * tiles_x + left
+                stop = tile_y * tiles_x + right
+                spans[found, 0], spans[found, 1], spans[found, 2] = m, start, stop
+                found += 1
+                for tile in range(start, stop):
+                    counts[tile] += 1
+    return spans[:found]
 
 
 @kernel
-def fill_tiles(band_start, band_stop, table, tiles_x, tiles_y, cursors, ids):
+def fill_tiles(spans, cursors, ids):
     """Write each Gaussian's row number into the lists of its tiles; `cursors` starts as each tile's first place in `ids`."""
-    for m in range(table.shape[0]):
-        row = table[m]
-        first, last = _tile_rows(row, tiles_y)
-        first, last = max(first, band_start), min(last, band_stop)
-        if first >= last:
-            continue
-        level = _level(row[OPACITY])
-        for tile_y in range(first, last):
-            left, right = _tile_columns(row, level, tile_y, tiles_x)
-            for tile_x in range(left, right):
-                tile = tile_y * tiles_x + tile_x
-                ids[cursors[tile]] = m
-                cursors[tile] += 1
+    for s in range(spans.shape[0]):
+        for tile in range(spans[s, 1], spans[s, 2]):
+            place = cursors[tile]
+            ids[place] = spans[s, 0]
+            cursors[tile] = place + 1
 
 
 def build_table(order, means2d, conics, opacities, radii, colors) -> np.ndarray:
@@ -171,11 +174,16 @@ def bin_to_tiles(table: np.ndarray, width: int, height: int) -> tuple[np.ndarray
     """Lists of Gaussians per tile: offsets (tiles + 1,) i32 into ids (P,) i32; ids are rows of `table`, nearest first."""
     tiles_x, tiles_y = tile_grid(width, height)
     bands = slices(tiles_y, thread_count() if len(table) > 2048 else 1)
-    counts = np.zeros(tiles_x * tiles_y, np.int32)
-    run_chunks(lambda band: count_tiles(*bands[band], table, tiles_x, tiles_y, counts), len(bands))
+    counts = np.empty(tiles_x * tiles_y, np.int32)
+    spans: list = [None] * len(bands)
+
+    def find(band: int) -> None:
+        spans[band] = find_spans(*bands[band], table, tiles_x, tiles_y, counts)
+
+    run_chunks(find, len(bands))
     offsets = np.zeros(tiles_x * tiles_y + 1, np.int32)
     np.cumsum(counts, out=offsets[1:])
     ids = np.empty(int(offsets[-1]), np.int32)
     cursors = offsets[:-1].copy()
-    run_chunks(lambda band: fill_tiles(*bands[band], table, tiles_x, tiles_y, cursors, ids), len(bands))
+    run_chunks(lambda band: fill_tiles(spans[band], cursors, ids), len(bands))
     return offsets, ids

@@ -16,7 +16,7 @@ import math
 
 import numpy as np
 
-from .compiled import helper, kernel
+from .compiled import helper, kernel, summing_helper
 
 _F = np.float32
 _ALPHA_MIN = _F(1.0 / 255.0)
@@ -121,6 +121,14 @@ _SUMS = 10  # per Gaussian and tile: six moments of the gradient of sigma, four 
 # moments: 1, dx, dy, dx^2, dx dy, dy^2
 
 
+@summing_helper
+def _sum_lanes(lanes, first):
+    total = _ZERO
+    for x in range(16):
+        total += lanes[np.uintp(first + x)]
+    return total
+
+
 @helper
 def _load_gradients(state, rows, columns, top, left, image, alphas, v_image, v_alphas):
     """Start values of the tile's planes. Lanes beyond the picture's rim are finished from the start."""
@@ -197,10 +205,7 @@ def blend_tiles_backward(tiles, tiles_x, width, height, offsets, ids, table, ima
                     lanes[128 + x] += weight * g2
                     lanes[144 + x] += weight * g3
             for k in range(_SUMS):
-                total = _ZERO
-                for x in range(16):
-                    total += lanes[16 * k + x]
-                sums[position, k] = total
+                sums[position, k] = _sum_lanes(lanes, 16 * k)
 
 
 @kernel
