@@ -1,7 +1,9 @@
-"""Milliseconds per frame of the rasterizer, and its PSNR against a plain float64 compositor: `python -m emodifftalk.splat.bench`.
+"""Milliseconds per frame of the rasterizers and their PSNR against a plain float64 compositor.
 
-The scene is a head-sized ellipsoid shell of overlapping Gaussians that fills most of the frame, seen at an angle. Times are the median and
-the best of repeated runs after the kernels are compiled; on a busy machine read the best.
+Run it with `python -m emodifftalk.splat.bench`.
+
+The scene is a head-sized ellipsoid shell of overlapping Gaussians that fills most of the frame, seen at an angle.
+Times are the median and the best of repeated runs after the kernels are compiled; on a busy machine read the best.
 """
 
 from __future__ import annotations
@@ -55,7 +57,10 @@ def milliseconds(call: Callable[[], object], runs: int) -> tuple[float, float]:
 
 
 def reference_picture(gaussians: Gaussians, camera: Camera) -> np.ndarray:
-    """(H, W, 3) by textbook formulas in float64, one Gaussian after another over the whole picture: slow, simple, independent of the kernels."""
+    """(H, W, 3) by textbook formulas in float64, one Gaussian after another over the whole picture.
+
+    Slow, simple, and independent of the kernels. Every Gaussian must lie in front of the camera and within the frame.
+    """
     from ..core.gaussians import quat_to_matrix
 
     g = gaussians
@@ -105,10 +110,12 @@ def main(runs: int = 30) -> list[str]:
         for count, size in ((20_000, 512), (60_000, 512)):
             g, camera = head_scene(count), head_camera(size)
             median, best = milliseconds(lambda g=g, c=camera, b=backend: render(g, c, backend=b), runs)
-            lines.append(f"{backend}: {count:6d} Gaussians, {size}x{size}, forward           {median:6.1f} ms ({best:.1f})")
+            what = f"{backend}: {count:6d} Gaussians, {size}x{size}, forward"
+            lines.append(f"{what:55s}{median:6.1f} ms ({best:.1f})")
         for count in (20_000, 60_000):
             median, best = milliseconds(_training_step(count, 256, backend), runs)
-            lines.append(f"{backend}: {count:6d} Gaussians, 256x256, forward+backward  {median:6.1f} ms ({best:.1f})")
+            what = f"{backend}: {count:6d} Gaussians, 256x256, forward+backward"
+            lines.append(f"{what:55s}{median:6.1f} ms ({best:.1f})")
         g, camera = head_scene(3000, seed=1), head_camera(160)
         decibel = float(psnr(render(g, camera, backend=backend)[0].astype(float), reference_picture(g, camera)))
         lines.append(f"{backend}: 3000 Gaussians, 160x160, against the float64 reference: PSNR {decibel:.1f} dB")

@@ -4,13 +4,13 @@ Two decisions live here, so that the kernels need not know about them:
 
 * `kernel` compiles a function with numba, without the GIL, and keeps the machine code on disk so that the wait for the
   compiler is paid once per machine. Where nothing is writable (a read-only install) it compiles in memory, silently.
-* `run_chunks` spreads chunks of work over a small pool of Python threads. numba's own parallel loops are not used: their
-  portable threading layer aborts the process when two threads render at once, the OpenMP one fights with torch's
-  OpenMP over the same two cores, and both hand out work in fixed halves, which is slow for a head in the middle of a
-  picture. Here a thread takes the next chunk when it has finished one.
+* `run_chunks` spreads chunks of work over a small pool of Python threads. numba's own parallel loops are not used:
+  their portable threading layer aborts the process when two threads render at once, the OpenMP one fights with
+  torch's OpenMP over the same two cores, and both hand out work in fixed halves, which is slow for a head in the
+  middle of a picture. Here a thread takes the next chunk when it has finished one.
 
-numba's disk cache notices changes only in the file of the cached function itself. Helpers that kernels call must therefore
-sit in the same file as the kernels.
+numba's disk cache notices changes only in the file of the cached function itself. Helpers that kernels call must
+therefore sit in the same file as the kernels.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numba
 
-# Contracting a*b+c to one rounding and ignoring the sign of zero is safe. Flags that let the compiler assume "no NaN" are left out on
-# purpose: a broken splat file must give a wrong pixel at worst, not undefined behaviour.
+# Contracting a*b+c to one rounding and ignoring the sign of zero is safe. Flags that let the compiler assume "no
+# NaN" are left out on purpose: a broken splat file must give a wrong pixel at worst, not undefined behaviour.
 _FASTMATH = {"contract", "nsz", "arcp"}
 
 
@@ -102,4 +102,4 @@ def slices(total: int, chunks: int) -> list[tuple[int, int]]:
     """Cut range(total) into at most `chunks` near-equal (start, stop) pieces, none empty."""
     chunks = max(1, min(chunks, total))
     edges = [total * index // chunks for index in range(chunks + 1)]
-    return list(zip(edges[:-1], edges[1:], strict=True)) if total else []
+    return list(itertools.pairwise(edges)) if total else []

@@ -1,9 +1,10 @@
 """The CPU rasterizer: 3D Gaussians to pictures, forward and backward, with the rules of gsplat 1.5.3.
 
-Pipeline for one camera: project every Gaussian (`cpu_project`), sort the visible ones by depth and list them per 16x16 tile (`cpu_bins`), blend each tile
-front to back (`cpu_blend`). `draw` runs it on NumPy arrays and remembers nothing; `rasterization` wraps the same kernels in two
-torch autograd functions, one for the projection and one for the blending, so that `meta["means2d"]` is a node of the graph just as in
-gsplat (densification watches its gradient).
+Pipeline for one camera: project every Gaussian (`cpu_project`), sort the visible ones by depth and list them per
+16x16 tile (`cpu_bins`), blend each tile front to back (`cpu_blend`). `draw` runs it on NumPy arrays and remembers
+nothing; `rasterization` wraps the same kernels in two torch autograd functions, one for the projection and one for
+the blending, so that `meta["means2d"]` is a node of the graph just as in gsplat (densification watches its
+gradient).
 """
 
 from __future__ import annotations
@@ -24,7 +25,10 @@ _TILE_CHUNKS = 8  # pieces of blending work per thread: small enough to balance,
 
 @dataclass(frozen=True)
 class View:
-    """One camera as the kernels take it: viewmat (4, 4) f64 world to camera, K (3, 3) f64 pixels, and the rules of culling and blur."""
+    """One camera as the kernels take it, and the rules of culling and blur.
+
+    viewmat: (4, 4) f64 world to camera. K: (3, 3) f64 pixels.
+    """
 
     viewmat: np.ndarray
     K: np.ndarray
@@ -39,7 +43,10 @@ class View:
 
 @dataclass(frozen=True)
 class Projection:
-    """Gaussians on the picture plane: means2d (N, 2) px, depths (N,) m, conics (N, 3), compensations (N,), radii (N, 2) px, all f32."""
+    """Gaussians on the picture plane, float32.
+
+    means2d (N, 2) px, depths (N,) m, conics (N, 3), compensations (N,), radii (N, 2) px.
+    """
 
     means2d: np.ndarray
     depths: np.ndarray
@@ -122,7 +129,7 @@ def _usable(radii: np.ndarray, channels: np.ndarray) -> np.ndarray:
 def draw(
     means: np.ndarray, quats: np.ndarray, scales: np.ndarray, opacities: np.ndarray, colors: np.ndarray, view: View
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Picture without gradients: colours (H, W, 3), alpha (H, W), accumulated depth (H, W) in metres, no background, float32.
+    """Picture without gradients or background: colours (H, W, 3), alpha (H, W), accumulated depth (H, W) in metres.
 
     means (N, 3), quats (N, 4) wxyz, scales (N, 3) m, opacities (N,), colors (N, 3).
     """
@@ -139,7 +146,7 @@ def draw(
 
 
 class _Project(torch.autograd.Function):
-    """(means, quats, scales, opacities) -> means2d (C, N, 2), depths (C, N), conics (C, N, 3), compensations (C, N), radii (C, N, 2)."""
+    """Gaussians -> means2d (C, N, 2), depths (C, N), conics (C, N, 3), compensations (C, N), radii (C, N, 2)."""
 
     @staticmethod
     def forward(ctx, means, quats, scales, opacities, views):
@@ -172,7 +179,7 @@ class _Project(torch.autograd.Function):
 
 
 class _Blend(torch.autograd.Function):
-    """One camera: means2d (N, 2), conics (N, 3), opacities (N,), channels (N, D) -> picture (H, W, D), alphas (H, W)."""
+    """means2d (N, 2), conics (N, 3), opacities (N,), channels (N, D) -> picture (H, W, D), alphas (H, W)."""
 
     @staticmethod
     def forward(ctx, means2d, conics, opacities, channels, depths, radii, width, height):
@@ -221,10 +228,11 @@ def _blend_backward(bins: Bins, image, alphas, v_image, v_alphas, gradients: lis
     tiles = _tile_parts(bins.offsets)
     run_chunks(
         lambda part: blend_tiles_backward(
-            tiles[part], tiles_x, width, height, bins.offsets, bins.ids, bins.table, image, alphas, v_image, v_alphas, sums
+            tiles[part], tiles_x, width, height, bins.offsets, bins.ids, bins.table, image, alphas,
+            v_image, v_alphas, sums,
         ),
         len(tiles),
-    )
+    )  # fmt: skip
     parts = slices(len(bins.order), 1 if len(bins.ids) < 4096 else thread_count())
     run_chunks(
         lambda part: reduce_pairs(*parts[part], bins.order, bins.ids, bins.table, sums, *gradients), len(parts)
@@ -253,10 +261,11 @@ def rasterization(
     with_depth: bool = False,
     antialiased: bool = False,
 ) -> tuple[torch.Tensor, torch.Tensor, dict]:
-    """Differentiable pictures (C, H, W, D [+ 1 accumulated depth]) and alphas (C, H, W, 1) on the CPU, float32, without background.
+    """Differentiable pictures (C, H, W, D [+ 1 accumulated depth]) and alphas (C, H, W, 1), float32, no background.
 
-    Shapes as in `rasterize.rasterization`. Gradients reach means, quats, scales, opacities and colors, not the cameras. `meta` holds
-    `means2d` (C, N, 2), `radii` (C, N, 2), `depths` (C, N), `conics` (C, N, 3) and `compensations` (C, N).
+    Shapes as in `rasterize.rasterization`. Gradients reach means, quats, scales, opacities and colors, not the
+    cameras. `meta` holds `means2d` (C, N, 2), `radii` (C, N, 2), `depths` (C, N), `conics` (C, N, 3) and
+    `compensations` (C, N).
     """
     means, quats, scales, opacities, colors = (
         _as_float32(tensor) for tensor in (means, quats, scales, opacities, colors)

@@ -1,11 +1,12 @@
 """Which Gaussians touch which 16x16 tile of the picture, nearest first, compiled for the CPU.
 
-Order is by view depth (z), never by distance: distance order differs across the picture and lets far splats fog near ones. One radix sort
-over the bits of the float32 depths (they are positive, so their bits sort like the numbers) orders all visible Gaussians exactly and
-keeps the given order among equals; appending them to their tiles in that order keeps every tile's list sorted.
+Order is by view depth (z), never by distance: distance order differs across the picture and lets far splats fog
+near ones. One radix sort over the bits of the float32 depths (they are positive, so their bits sort like the
+numbers) orders all visible Gaussians exactly and keeps the given order among equals; appending them to their tiles
+in that order keeps every tile's list sorted.
 
-A Gaussian touches a tile when the ellipse inside which its alpha reaches 1/255 meets the rectangle of the tile's pixel centres. The test is
-made per row of tiles on the exact ellipse, not on its bounding box, which saves a third of the work for slanted splats.
+A Gaussian touches a tile when the ellipse inside which its alpha reaches 1/255 meets the rectangle of the tile's
+pixel centres. The test is made per row of tiles on the exact ellipse, not on its bounding box.
 """
 
 from __future__ import annotations
@@ -95,8 +96,9 @@ def _tile_rows(y, reach, tiles_y):
 def _tile_columns(row, level, tile_y, tiles_x):
     """Columns of tiles whose pixel centres the ellipse meets within one row of tiles: first, one past the last.
 
-    level = 2 log(255 opacity): the ellipse is A dx^2 + 2 B dx dy + C dy^2 <= level. Its rightmost point lies at dy = -B/C reach_x, its
-    leftmost at the opposite; where that is outside the row of tiles, the extreme is on the row's nearer edge.
+    level = 2 log(255 opacity): the ellipse is A dx^2 + 2 B dx dy + C dy^2 <= level. Its rightmost point lies at
+    dy = -B/C reach_x, its leftmost at the opposite; where that is outside the row of tiles, the extreme is on the
+    row's nearer edge.
     """
     y0 = _F(16 * tile_y) + _HALF - row[Y]
     y1 = y0 + _F(15.0)
@@ -117,8 +119,8 @@ def _tile_columns(row, level, tile_y, tiles_x):
 def find_spans(band_start, band_stop, table, tiles_x, tiles_y, counts):
     """Runs of tiles that each Gaussian touches, for the rows of tiles band_start..band_stop-1, nearest Gaussian first.
 
-    Returns spans (S, 3) i32: row of `table`, first tile, one past the last tile. Sets counts (tiles_y * tiles_x,) i32 to the number of
-    Gaussians per tile of the band.
+    Returns spans (S, 3) i32: row of `table`, first tile, one past the last tile. Sets counts (tiles_y * tiles_x,)
+    i32 to the number of Gaussians per tile of the band.
     """
     counts[band_start * tiles_x : band_stop * tiles_x] = 0
     room = 0
@@ -147,7 +149,7 @@ def find_spans(band_start, band_stop, table, tiles_x, tiles_y, counts):
 
 @kernel
 def fill_tiles(spans, cursors, ids):
-    """Write each Gaussian's row number into the lists of its tiles; `cursors` starts as each tile's first place in `ids`."""
+    """Write each Gaussian into the lists of its tiles; `cursors` starts as each tile's first place in `ids`."""
     for s in range(spans.shape[0]):
         for tile in range(spans[s, 1], spans[s, 2]):
             place = cursors[tile]
@@ -171,7 +173,7 @@ def tile_grid(width: int, height: int) -> tuple[int, int]:
 
 
 def bin_to_tiles(table: np.ndarray, width: int, height: int) -> tuple[np.ndarray, np.ndarray]:
-    """Lists of Gaussians per tile: offsets (tiles + 1,) i32 into ids (P,) i32; ids are rows of `table`, nearest first."""
+    """Gaussians per tile: offsets (tiles + 1,) i32 into ids (P,) i32, which are rows of `table`, nearest first."""
     tiles_x, tiles_y = tile_grid(width, height)
     bands = slices(tiles_y, thread_count() if len(table) > 2048 else 1)
     counts = np.empty(tiles_x * tiles_y, np.int32)

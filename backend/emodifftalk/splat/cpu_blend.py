@@ -1,11 +1,13 @@
 """Front-to-back blending of sorted tiles, and its gradient, compiled for the CPU.
 
-The rules of gsplat 1.5.3: alpha = min(0.999, opacity exp(-sigma)); contributions under 1/255 are skipped; a pixel is finished by the first
-contribution that would take its transmittance to 1e-4 or less, and that contribution is not drawn.
+The rules of gsplat 1.5.3: alpha = min(0.999, opacity exp(-sigma)); contributions under 1/255 are skipped; a pixel
+is finished by the first contribution that would take its transmittance to 1e-4 or less, and that contribution is
+not drawn.
 
-A tile is 16 pixels wide because 16 float32 are one AVX-512 (two AVX, four NEON) registers: the inner loops always run over a full row of
-16 pixels with selects instead of branches, which the compiler turns into vector code. All per-pixel values of a tile sit in one small array,
-plane after plane per row, so that the compiler can see that the loops do not overlap.
+A tile is 16 pixels wide because 16 float32 are one AVX-512 (two AVX, four NEON) registers: the inner loops always
+run over a full row of 16 pixels with selects instead of branches, which the compiler turns into vector code. All
+per-pixel values of a tile sit in one small array, plane after plane per row, so that the compiler can see that the
+loops do not overlap.
 
 Up to four channels (red, green, blue, depth) are blended at once; `cpu.py` calls again for more.
 """
@@ -46,7 +48,7 @@ def _exp_minus(sigma):
 
 @helper
 def _row_range(y, reach, top, rows):
-    """Rows of the tile starting at picture row `top` whose pixel centres lie within `reach` of y: first, one past last."""
+    """Rows of the tile that starts at picture row `top` with centres within `reach` of y: first, one past last."""
     first = math.ceil(y - reach - _HALF) - top
     last = math.floor(y + reach - _HALF) - top
     return int(max(first, 0)), int(min(last, rows - 1)) + 1
@@ -149,10 +151,10 @@ def _load_gradients(state, rows, columns, top, left, image, alphas, v_image, v_a
 def blend_tiles_backward(tiles, tiles_x, width, height, offsets, ids, table, image, alphas, v_image, v_alphas, sums):
     """Gradient sums per (tile, Gaussian) pair for the listed `tiles` into sums (P, 10) f32, one row per entry of `ids`.
 
-    Walks front to back like the forward pass, with the same stops. With g the gradient of a pixel's colour, the gradient of the i-th
-    alpha is T_i (c_i . g) - R_i / (1 - alpha_i), where R_i is the part of (colour . g) that lies behind i, minus the gradient of
-    the pixel's alpha times its final transmittance; R starts as the whole and shrinks as we go.
-    A pair is written by one tile only, so threads never meet; `reduce_pairs` adds the rows up.
+    Walks front to back like the forward pass, with the same stops. With g the gradient of a pixel's colour, the
+    gradient of the i-th alpha is T_i (c_i . g) - R_i / (1 - alpha_i), where R_i is the part of (colour . g) that
+    lies behind i, minus the gradient of the pixel's alpha times its final transmittance; R starts as the whole and
+    shrinks as we go. A pair is written by one tile only, so threads never meet; `reduce_pairs` adds the rows up.
     """
     state = np.empty((16, _BACKWARD_STRIDE), np.float32)
     lanes = np.empty(16 * _SUMS, np.float32)
@@ -212,8 +214,8 @@ def blend_tiles_backward(tiles, tiles_x, width, height, offsets, ids, table, ima
 def reduce_pairs(start, stop, order, ids, table, sums, v_means2d, v_conics, v_opacities, v_colors):
     """Add the pair sums of the sorted Gaussians start..stop-1 to the gradients of their rows order[start..stop-1].
 
-    v_means2d (N,2), v_conics (N,3), v_opacities (N,), v_colors (N,4), float32. The order of additions is that of `ids`, so the result does not
-    depend on the number of threads.
+    v_means2d (N,2), v_conics (N,3), v_opacities (N,), v_colors (N,4), float32. The order of additions is that of
+    `ids`, so the result does not depend on the number of threads.
     """
     totals = np.zeros((stop - start, _SUMS), np.float32)
     for position in range(ids.shape[0]):

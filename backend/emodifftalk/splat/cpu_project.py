@@ -1,8 +1,9 @@
 """Projection of 3D Gaussians to the picture plane, and its gradient, compiled for the CPU.
 
-EWA splatting with the rules of gsplat 1.5.3: the affine approximation of the perspective at each centre, with the centre clamped
-to 1.3 times the half field of view around the picture so that Gaussians at the rim do not explode; `eps2d` square pixels of blur on
-the diagonal; culling outside near and far, outside the picture, and below `radius_clip` pixels.
+EWA splatting with the rules of gsplat 1.5.3: the affine approximation of the perspective at each centre, with the
+centre clamped to 1.3 times the half field of view around the picture so that Gaussians at the rim do not explode;
+`eps2d` square pixels of blur on the diagonal; culling outside near and far, outside the picture, and below
+`radius_clip` pixels.
 
 Notation of this file, all for one Gaussian and one camera:
     p   centre in camera coordinates (OpenCV: x right, y down, z forward), metres
@@ -23,6 +24,8 @@ from .compiled import helper, kernel
 
 # A contribution below this is dropped (gsplat's ALPHA_THRESHOLD); it also bounds how far a Gaussian reaches.
 ALPHA_MIN = 1.0 / 255.0
+# Pixels beyond which positions are meaningless in float32; clamping to it keeps conversions to integers defined.
+_FAR_AWAY = 1e9
 
 
 @helper
@@ -54,10 +57,16 @@ def _limits(focal, centre, size):
 def _product(a, b):
     """(3, 3) @ (3, 3) on flat row-major tuples."""
     return (
-        a[0] * b[0] + a[1] * b[3] + a[2] * b[6], a[0] * b[1] + a[1] * b[4] + a[2] * b[7], a[0] * b[2] + a[1] * b[5] + a[2] * b[8],
-        a[3] * b[0] + a[4] * b[3] + a[5] * b[6], a[3] * b[1] + a[4] * b[4] + a[5] * b[7], a[3] * b[2] + a[4] * b[5] + a[5] * b[8],
-        a[6] * b[0] + a[7] * b[3] + a[8] * b[6], a[6] * b[1] + a[7] * b[4] + a[8] * b[7], a[6] * b[2] + a[7] * b[5] + a[8] * b[8],
-    )  # fmt: skip
+        a[0] * b[0] + a[1] * b[3] + a[2] * b[6],
+        a[0] * b[1] + a[1] * b[4] + a[2] * b[7],
+        a[0] * b[2] + a[1] * b[5] + a[2] * b[8],
+        a[3] * b[0] + a[4] * b[3] + a[5] * b[6],
+        a[3] * b[1] + a[4] * b[4] + a[5] * b[7],
+        a[3] * b[2] + a[4] * b[5] + a[5] * b[8],
+        a[6] * b[0] + a[7] * b[3] + a[8] * b[6],
+        a[6] * b[1] + a[7] * b[4] + a[8] * b[7],
+        a[6] * b[2] + a[7] * b[5] + a[8] * b[8],
+    )
 
 
 @helper
@@ -114,7 +123,7 @@ def _dot(a, b):
 
 @helper
 def _determinants(h0, h1, eps2d):
-    """det(H H^T) and det(H H^T + eps2d I). As a squared cross product, thin Gaussians lose no digits to cancellation."""
+    """det(H H^T) and det(H H^T + eps2d I); as a squared cross product, thin Gaussians lose no digits."""
     x = h0[1] * h1[2] - h0[2] * h1[1]
     y = h0[2] * h1[0] - h0[0] * h1[2]
     z = h0[0] * h1[1] - h0[1] * h1[0]
@@ -124,9 +133,10 @@ def _determinants(h0, h1, eps2d):
 
 @helper
 def _finite_gaussian(mean, quat, scale, opacity):
-    total = float(mean[0]) + mean[1] + mean[2] + quat[0] + quat[1] + quat[2] + quat[3] + scale[0] + scale[1] + scale[2] + opacity
+    place = float(mean[0]) + mean[1] + mean[2]
+    shape = float(scale[0]) + scale[1] + scale[2] + quat[0] + quat[1] + quat[2] + quat[3]
     length = float(quat[0]) * quat[0] + float(quat[1]) * quat[1] + float(quat[2]) * quat[2] + float(quat[3]) * quat[3]
-    return math.isfinite(total) and length > 0.0
+    return math.isfinite(place + shape + opacity) and length > 0.0
 
 
 @kernel
@@ -136,9 +146,10 @@ def project_kernel(
 ):  # fmt: skip
     """Project Gaussians start..stop-1 of one camera.
 
-    Reads means (N,3), quats (N,4), scales (N,3), opacities (N,), view (4,4) f64, K (3,3) f64. Writes means2d (N,2) pixels, depths (N,) metres,
-    conics (N,3), compensations (N,) and radii (N,2): how far the Gaussian reaches along x and y in pixels, (0, 0) where it is not
-    drawn (culled, or any value not finite). Culled rows are zero everywhere.
+    Reads means (N,3), quats (N,4), scales (N,3), opacities (N,), view (4,4) f64, K (3,3) f64. Writes means2d (N,2)
+    pixels, depths (N,) metres, conics (N,3), compensations (N,) and radii (N,2): how far the Gaussian reaches along
+    x and y in pixels, (0, 0) where it is not drawn (culled, or any value not finite). Culled rows are zero
+    everywhere.
     """
     view_rotation = _view_rotation(view)
     for i in range(start, stop):
@@ -173,14 +184,14 @@ def project_kernel(
         v = K[1, 1] * p[1] / p[2] + K[1, 2]
         if u + radius_x <= 0.0 or u - radius_x >= width or v + radius_y <= 0.0 or v - radius_y >= height:
             continue
-        if not math.isfinite(u + v + a + c + 1.0 / blurred):
+        if not math.isfinite(a + c + 1.0 / blurred) or abs(u) > _FAR_AWAY or abs(v) > _FAR_AWAY:
             continue
         means2d[i, 0], means2d[i, 1] = u, v
         depths[i] = p[2]
         conics[i, 0], conics[i, 1], conics[i, 2] = c / blurred, -b / blurred, a / blurred
         compensations[i] = compensation
-        # Exactly opaque-to-1/255 splats reach 0 pixels; keep them distinguishable from culled ones.
-        radii[i, 0], radii[i, 1] = max(radius_x, 1e-6), max(radius_y, 1e-6)
+        # A splat of opacity 1/255 reaches 0 pixels; keep it distinguishable from culled ones.
+        radii[i, 0], radii[i, 1] = _clamped(radius_x, 1e-6, _FAR_AWAY), _clamped(radius_y, 1e-6, _FAR_AWAY)
 
 
 @helper
@@ -218,7 +229,8 @@ def _quat_gradient(quat, r):
     vy = 2.0 * (x * (r[1] + r[3]) + z * (r[5] + r[7]) + w * (r[2] - r[6]) - 2.0 * y * (r[0] + r[8]))
     vz = 2.0 * (x * (r[2] + r[6]) + y * (r[5] + r[7]) + w * (r[3] - r[1]) - 2.0 * z * (r[0] + r[4]))
     along = vw * w + vx * x + vy * y + vz * z
-    return (vw - along * w) * inverse, (vx - along * x) * inverse, (vy - along * y) * inverse, (vz - along * z) * inverse
+    vw, vx, vy, vz = vw - along * w, vx - along * x, vy - along * y, vz - along * z
+    return vw * inverse, vx * inverse, vy * inverse, vz * inverse
 
 
 @helper
@@ -254,8 +266,8 @@ def project_backward_kernel(
 ):  # fmt: skip
     """Add to v_means (N,3), v_quats (N,4), v_scales (N,3) the gradients of rows start..stop-1 seen by one camera.
 
-    The forward pass's conics and radii and the gradients `v_*` of its outputs have the shapes of `project_kernel`. Rows that were not drawn
-    receive nothing.
+    The forward pass's conics and radii and the gradients `v_*` of its outputs have the shapes of `project_kernel`.
+    Rows that were not drawn receive nothing.
     """
     R = _view_rotation(view)
     for i in range(start, stop):
@@ -299,7 +311,7 @@ def project_backward_kernel(
 
 
 def empty_projection(count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Output arrays for `project_kernel`: means2d (N,2), depths (N,), conics (N,3), compensations (N,), radii (N,2), float32."""
+    """Output arrays of `project_kernel`: means2d, depths, conics, compensations, radii."""
     return (
         np.empty((count, 2), np.float32),
         np.empty(count, np.float32),

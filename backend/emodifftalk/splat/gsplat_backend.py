@@ -1,6 +1,7 @@
 """gsplat on a CUDA card: a thin call, imported only where there is one.
 
-With a CUDA compiler but no card, importing gsplat's kernels dies with a misleading ImportError, so `torch.cuda` is asked first, always.
+With a CUDA compiler but no card, importing gsplat's kernels dies with a misleading ImportError, so `torch.cuda` is
+asked first, always.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ def rasterization(
     height: int,
     **options,
 ) -> tuple[torch.Tensor, torch.Tensor, dict]:
-    """Call gsplat with tensors from any device; the pictures come back on the device of `means`. No background is added.
+    """Call gsplat with tensors from any device; the pictures, without background, come back on that of `means`.
 
     Shapes as in `rasterize.rasterization`; `options` go to gsplat as they are.
     """

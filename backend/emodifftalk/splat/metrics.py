@@ -1,8 +1,8 @@
 """Picture metrics in torch, differentiable, with masks: PSNR and SSIM.
 
-SSIM follows Wang et al. 2004: an 11x11 Gaussian window of sigma 1.5, constants 0.01 and 0.03, channels averaged; the rim of 5 pixels where the
-window does not fit is left out. It equals scikit-image's `structural_similarity(gaussian_weights=True, sigma=1.5,
-use_sample_covariance=False)`, which a test checks.
+SSIM follows Wang et al. 2004: an 11x11 Gaussian window of sigma 1.5, constants 0.01 and 0.03, channels averaged;
+the rim of 5 pixels where the window does not fit is left out. It equals scikit-image's
+`structural_similarity(gaussian_weights=True, sigma=1.5, use_sample_covariance=False)`, which a test checks.
 """
 
 from __future__ import annotations
@@ -53,7 +53,8 @@ def psnr(
 ) -> torch.Tensor:
     """Peak signal-to-noise ratio in decibels of pictures 0..1, a 0-d tensor (capped at 150 dB for equal pictures).
 
-    image, reference: (H, W), (H, W, D) or (B, H, W, D). mask: (H, W) or (B, H, W), bool or weights; only masked pixels count.
+    image, reference: (H, W), (H, W, D) or (B, H, W, D). mask: (H, W) or (B, H, W), bool or weights; only masked
+    pixels count.
     """
     a, b = _pair(image, reference)
     error = _mean((a - b) ** 2, None if mask is None else _as_mask(mask, a))

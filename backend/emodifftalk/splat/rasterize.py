@@ -52,16 +52,19 @@ def rasterization(
     """Pictures of N Gaussians from C cameras, differentiable in the first five arguments, with either rasterizer.
 
     means: (N, 3) world metres. quats: (N, 4) wxyz, any length. scales: (N, 3) metres, linear. opacities: (N,) 0..1.
-    colors: (N, D), blended as they are. viewmats: (C, 4, 4) world to camera, OpenCV axes. Ks: (C, 3, 3) pixels, pixel centres at +0.5.
-    near_plane, far_plane: view depths in metres outside which a centre is not drawn. radius_clip: Gaussians that reach no further than
-    this many pixels are not drawn. eps2d: blur added to each projected covariance, square pixels.
+    colors: (N, D), blended as they are. viewmats: (C, 4, 4) world to camera, OpenCV axes. Ks: (C, 3, 3) pixels,
+    pixel centres at +0.5.
+    near_plane, far_plane: view depths in metres outside which a centre is not drawn. radius_clip: Gaussians that
+    reach no further than this many pixels are not drawn. eps2d: blur added to each projected covariance, square
+    pixels.
     backgrounds: (C, D), shown where the picture is transparent; never applied to depth.
-    render_mode: what the last axis holds: RGB (D channels), D (accumulated depth), ED (expected depth: accumulated depth over alpha), or
-    colours followed by one of the depths. Depth is view depth z in metres.
+    render_mode: what the last axis holds: RGB (D channels), D (accumulated depth), ED (expected depth: accumulated
+    depth over alpha), or colours followed by one of the depths. Depth is view depth z in metres.
     rasterize_mode: "antialiased" dims Gaussians by what the blur made them grow, so that zooming out keeps brightness.
 
-    Returns (colors (C, H, W, D'), alphas (C, H, W, 1), meta). meta has "backend", "means2d" (C, N, 2) in the graph, "radii" (C, N, 2) pixels
-    (0 where not drawn), "depths" (C, N). With `cpu`, a Gaussian with any value that is not finite is not drawn.
+    Returns (colors (C, H, W, D'), alphas (C, H, W, 1), meta). meta has "backend", "means2d" (C, N, 2) in the graph,
+    "radii" (C, N, 2) pixels (0 where not drawn), "depths" (C, N). With `cpu`, a Gaussian with any value that is not
+    finite is not drawn.
 
     Raises ValueError for shapes or modes that do not fit, `UserError` for a rasterizer that is not on this machine.
     """

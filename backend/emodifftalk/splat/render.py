@@ -21,11 +21,13 @@ def render(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Draw `gaussians` as `camera` sees them.
 
-    background: one RGB colour 0..1, or a picture (H, W, 3), behind the Gaussians; None leaves the colours premultiplied by alpha.
-    mode: "RGB+ED" gives the expected view depth of each pixel, "RGB+D" the accumulated one (expected depth times alpha); "RGB" means "RGB+ED".
+    background: one RGB colour 0..1, or a picture (H, W, 3), behind the Gaussians; None leaves the colours
+    premultiplied by alpha.
+    mode: "RGB+ED" gives the expected view depth of each pixel, "RGB+D" the accumulated one (expected depth times
+    alpha); "RGB" means "RGB+ED".
 
-    Returns image (H, W, 3) display-referred sRGB, alpha (H, W) 0..1, depth (H, W) metres along the view axis (0 where nothing is), all float32,
-    row 0 at the top. Raises `UserError` when `backend` is not on this machine.
+    Returns image (H, W, 3) display-referred sRGB, alpha (H, W) 0..1, depth (H, W) metres along the view axis (0
+    where nothing is), all float32, row 0 at the top. Raises `UserError` when `backend` is not on this machine.
     """
     if mode not in MODES:
         raise ValueError(f"mode {mode!r} is none of {MODES}")
