@@ -129,14 +129,14 @@ def sentence(rng: np.random.Generator) -> str:
 
 
 def generate(count: int, seed: int, split: str = "train") -> Iterator[Utterance]:
-    """`count` utterances, the same for the same seed.
+    """`count` utterances, the same for the same seed (espeak-ng varies by a sample or so).
 
     split: `train` training voices, worn by augmentation; `voices` new sentences by the training voices, clean;
     `test` TEST_SENTENCES by flite slt, clean; `test_espeak` TEST_SENTENCES by the espeak variant held out, clean.
     Raises UserError when a synthesizer is not installed.
     """
-    rng = np.random.default_rng(seed)
     for i in range(count):
+        rng = np.random.default_rng([seed, i])
         if split == "test":
             yield flite(TEST_SENTENCES[i % len(TEST_SENTENCES)], HELD_OUT_FLITE)
         elif split == "test_espeak":

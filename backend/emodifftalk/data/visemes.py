@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..core.facs import ARTICULATIONS, AU_NAMES, FPS
+from ..speech.blinks import add_blinks
 from .synthesizers import BILABIALS, VOWELS, Phoneme, Utterance
 
 _HELD = {"p": 0.6, "b": 0.75}
@@ -70,8 +71,8 @@ _DOMINANCE = {"pau": 0.6, "w": 1.6, "sh": 1.5, "zh": 1.5, "ch": 1.4, "jh": 1.4, 
 def targets(utterance: Utterance, frames: int, rng: np.random.Generator | None = None) -> tuple[np.ndarray, np.ndarray]:
     """AU (frames, 17) and articulation (frames, 6) targets, 0..1, at 25 fps.
 
-    With `rng`, loudness of articulation and brow accents vary from take to take; without it they are average.
-    Blinks are left out: the voice does not determine them.
+    With `rng`, loudness of articulation and brow accents vary from take to take and there are blinks; without it they
+    are average and blinks are left out, because the voice does not determine them.
     """
     steps = frames * _RATE // FPS + 8
     times = np.arange(steps) / _RATE
@@ -86,7 +87,10 @@ def targets(utterance: Utterance, frames: int, rng: np.random.Generator | None =
     pooled = _pool(values, frames)
     _close_lips(pooled, _pool_most(press, frames), _pool_most(bite, frames))
     pooled = pooled.clip(0, 1).astype(np.float32)
-    return pooled[:, : len(AU_NAMES)], pooled[:, len(AU_NAMES) :]
+    aus, articulations = pooled[:, : len(AU_NAMES)], pooled[:, len(AU_NAMES) :]
+    if rng is not None:
+        aus = add_blinks(aus, utterance.wave, int(rng.integers(1 << 31)))
+    return aus, articulations
 
 
 def _blend(phonemes: tuple[Phoneme, ...], times: np.ndarray) -> np.ndarray:
