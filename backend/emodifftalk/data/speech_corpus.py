@@ -129,7 +129,7 @@ def sentence(rng: np.random.Generator) -> str:
 
 
 def generate(count: int, seed: int, split: str = "train") -> Iterator[Utterance]:
-    """`count` utterances, the same for the same seed (espeak-ng varies by a sample or so).
+    """`count` utterances, the same for the same seed (espeak-ng's own timing varies a little).
 
     split: `train` training voices, worn by augmentation; `voices` new sentences by the training voices, clean;
     `test` TEST_SENTENCES by flite slt, clean; `test_espeak` TEST_SENTENCES by the espeak variant held out, clean.

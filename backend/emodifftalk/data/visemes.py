@@ -68,11 +68,26 @@ _DIPHTHONG_ENDS = {"ay": "iy", "ey": "iy", "oy": "iy", "aw": "uw", "ow": "uw"}
 _DOMINANCE = {"pau": 0.6, "w": 1.6, "sh": 1.5, "zh": 1.5, "ch": 1.4, "jh": 1.4, "r": 1.0, "f": 1.6, "v": 1.6}
 
 
-def targets(utterance: Utterance, frames: int, rng: np.random.Generator | None = None) -> tuple[np.ndarray, np.ndarray]:
+_EXPRESSIONS: tuple[dict[str, float], ...] = (
+    {"AU06": 0.7, "AU12": 0.8},
+    {"AU12": 0.5, "AU14": 0.3},
+    {"AU01": 0.7, "AU04": 0.5, "AU15": 0.7, "AU17": 0.3},
+    {"AU04": 0.8, "AU05": 0.4, "AU07": 0.6, "AU23": 0.4},
+    {"AU01": 0.8, "AU02": 0.8, "AU05": 0.7, "AU26": 0.3},
+    {"AU09": 0.8, "AU10": 0.6, "AU15": 0.3},
+    {"AU01": 0.6, "AU02": 0.3, "AU04": 0.5, "AU05": 0.4},
+    {"AU14": 0.8, "AU04": 0.2},
+)
+
+
+def targets(
+    utterance: Utterance, frames: int, rng: np.random.Generator | None = None, expressive: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
     """AU (frames, 17) and articulation (frames, 6) targets, 0..1, at 25 fps.
 
     With `rng`, loudness of articulation and brow accents vary from take to take and there are blinks; without it they
-    are average and blinks are left out, because the voice does not determine them.
+    are average and blinks are left out, because the voice does not determine them. `expressive` (needs `rng`) lets
+    feelings that the voice does not determine either come and go on the speaking face.
     """
     steps = frames * _RATE // FPS + 8
     times = np.arange(steps) / _RATE
@@ -85,6 +100,8 @@ def targets(utterance: Utterance, frames: int, rng: np.random.Generator | None =
     press = _gate(utterance.phonemes, times, BILABIALS, 0.030)
     bite = _gate(utterance.phonemes, times, frozenset("fv"), 0.020)
     pooled = _pool(values, frames)
+    if rng is not None and expressive:
+        pooled[:, : len(AU_NAMES)] += _feelings(frames, rng)
     _close_lips(pooled, _pool_most(press, frames), _pool_most(bite, frames))
     pooled = pooled.clip(0, 1).astype(np.float32)
     aus, articulations = pooled[:, : len(AU_NAMES)], pooled[:, len(AU_NAMES) :]
@@ -128,6 +145,22 @@ def _accents(phonemes: tuple[Phoneme, ...], times: np.ndarray, rng: np.random.Ge
             middle = (phoneme.start + phoneme.end) / 2 - 0.02
             brow = np.maximum(brow, height * np.exp(-(((times - middle) / 0.13) ** 2)))
     return brow
+
+
+def _feelings(frames: int, rng: np.random.Generator) -> np.ndarray:
+    """Expressions (frames, 17) that come and go: on average one in two seconds, each of its own strength and mixture."""
+    found = np.zeros((frames, len(AU_NAMES)))
+    times = np.arange(frames) / FPS
+    for _ in range(1 + rng.poisson(times[-1] / 2 if frames else 0)):
+        vector = np.zeros(len(AU_NAMES))
+        for name, value in _EXPRESSIONS[rng.integers(len(_EXPRESSIONS))].items():
+            vector[_INDEX[name]] = value * rng.uniform(0.4, 1.25)
+        if rng.random() < 0.5:  # and something of any other muscle, so that no combination is foreign
+            vector[rng.integers(len(AU_NAMES) - 1)] += rng.uniform(0, 0.7)
+        middle, length = rng.uniform(0, frames / FPS), rng.uniform(0.4, 2.0)
+        shape = np.clip(1.3 - (np.abs(times - middle) / length) ** 2, 0, 1)
+        found = np.maximum(found, rng.uniform(0.1, 1.0) * shape[:, None] ** 2 * vector)
+    return found
 
 
 def _gate(phonemes: tuple[Phoneme, ...], times: np.ndarray, symbols: frozenset[str], shoulder: float) -> np.ndarray:
