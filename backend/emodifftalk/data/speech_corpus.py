@@ -148,7 +148,8 @@ def generate(count: int, seed: int, split: str = "train") -> Iterator[Utterance]
         else:
             # Played faster, a voice is higher and its throat smaller: men become women and children.
             size = float(np.exp(rng.uniform(np.log(0.9), np.log(1.32))))
-            yield augment(_pad(_faster(_spoken(sentence(rng), size, rng), size), rng), rng)
+            utterance = _faster(_spoken(sentence(rng), size, rng), size)
+            yield augment(pad(utterance, rng.uniform(0.05, 0.8), rng.uniform(0.1, 0.9)), rng)
 
 
 def _spoken(text: str, size: float, rng: np.random.Generator) -> Utterance:
@@ -171,9 +172,8 @@ def _nobody(rng: np.random.Generator) -> Utterance:
     return Utterance(wave, (Phoneme("pau", 0.0, len(wave) / SAMPLE_RATE),), "", "nobody")
 
 
-def _pad(utterance: Utterance, rng: np.random.Generator) -> Utterance:
-    """Silence before and after, so that resting is learned too."""
-    before, after = rng.uniform(0.05, 0.8), rng.uniform(0.1, 0.9)
+def pad(utterance: Utterance, before: float, after: float) -> Utterance:
+    """With so many seconds of silence before and after, so that resting is learned, and measured, too."""
     silence = [np.zeros(round(t * SAMPLE_RATE), np.float32) for t in (before, after)]
     shift = len(silence[0]) / SAMPLE_RATE
     phonemes = tuple(replace(p, start=p.start + shift, end=p.end + shift) for p in utterance.phonemes)

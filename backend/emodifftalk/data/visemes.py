@@ -148,7 +148,7 @@ def _accents(phonemes: tuple[Phoneme, ...], times: np.ndarray, rng: np.random.Ge
 
 
 def _feelings(frames: int, rng: np.random.Generator) -> np.ndarray:
-    """Expressions (frames, 17) that come and go: on average one in two seconds, each of its own strength and mixture."""
+    """Expressions (frames, 17) that come and go, on average every two seconds, each of its own strength."""
     found = np.zeros((frames, len(AU_NAMES)))
     times = np.arange(frames) / FPS
     for _ in range(1 + rng.poisson(times[-1] / 2 if frames else 0)):

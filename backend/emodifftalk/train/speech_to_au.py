@@ -14,7 +14,7 @@ from torch import nn
 
 from ..core.errors import Cancelled
 from ..core.facs import AU_INDEX, AU_NAMES, FPS
-from ..data.speech_corpus import generate
+from ..data.speech_corpus import generate, pad
 from ..data.synthesizers import PHONEMES, SAMPLE_RATE, Utterance
 from ..data.visemes import bilabial_frames, targets
 from ..speech.audio import level
@@ -184,7 +184,7 @@ def _measure(model: SpeechModel, utterances: Iterable[Utterance]) -> dict:
     two neighbouring vowels. leaks: share of frames that should rest (truth under 0.005) with AU25 + AU26 above 0.05.
     """
     found, wanted, closed, silent = [], [], [], []
-    for utterance in utterances:
+    for utterance in (pad(spoken, 0.6, 0.6) for spoken in utterances):
         frames = math.ceil(len(utterance.wave) / SAMPLE_RATE * FPS)
         aus, _ = targets(utterance, frames)
         track = model.predict(utterance.wave, frames)
