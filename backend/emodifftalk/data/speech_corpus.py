@@ -154,7 +154,7 @@ def generate(count: int, seed: int, split: str = "train") -> Iterator[Utterance]
 
 def _spoken(text: str, size: float, rng: np.random.Generator) -> Utterance:
     """`text` by a training voice, slowed down by `size` so that playing it that much faster sounds usual."""
-    if rng.random() < 0.45:
+    if rng.random() < 0.6:
         voice = str(rng.choice(TRAIN_FLITE))
         pitch = float(rng.uniform(85, 200)) if rng.random() < 0.6 and voice != "kal" else 0.0
         return flite(text, voice, size * float(rng.uniform(0.8, 1.3)), pitch)
@@ -189,8 +189,10 @@ def _faster(utterance: Utterance, factor: float) -> Utterance:
 
 
 def augment(utterance: Utterance, rng: np.random.Generator) -> Utterance:
-    """Room, noise, band limits and gain, each only sometimes."""
+    """Dull or bright microphone, room, noise, band limits and gain, each only sometimes."""
     wave = utterance.wave
+    if rng.random() < 0.4:
+        wave = wave - rng.uniform(-0.5, 0.6) * np.concatenate([wave[:1] * 0, wave[:-1]])
     if rng.random() < 0.3:
         tail = rng.normal(size=round(rng.uniform(0.03, 0.15) * SAMPLE_RATE)).astype(np.float32)
         tail *= np.exp(-np.linspace(0, 6, len(tail)))

@@ -12,6 +12,7 @@ from ..core.errors import UserError
 
 SAMPLE_RATE = 16000
 _SPEECH_LEVEL = 0.06  # root mean square of active speech after `level`
+_CONTRAST = 6.0  # speech comes and goes: its loud moments have many times the power of its quiet ones
 _NOTHING = 1e-7  # mean square, at that level, under which nothing is heard (47 dB under speech)
 _REACH = 0.24  # seconds a face goes on after and starts before a sound: longer than any closure inside a word
 
@@ -43,7 +44,7 @@ def load_audio(path: str | os.PathLike, sample_rate: int = SAMPLE_RATE) -> np.nd
 def level(wave: np.ndarray) -> np.ndarray:
     """The recording at a common loudness (S,), so that a whisper close up and a shout far away look alike.
 
-    Only what clearly stands out of the background counts as speech; silence stays silent.
+    Only what clearly stands out of the background counts as speech; silence and steady noise are not made louder.
     """
     if len(wave) == 0:
         return wave
@@ -52,7 +53,9 @@ def level(wave: np.ndarray) -> np.ndarray:
     if len(loud) == 0:
         return wave
     gain = _SPEECH_LEVEL / float(np.sqrt(loud.mean()))
-    return (wave * min(gain, 60.0)).astype(np.float32)
+    quiet, strong = np.quantile(energy, (0.1, 0.97))
+    most = 60.0 if strong > _CONTRAST * quiet else 1.0
+    return (wave * min(gain, most)).astype(np.float32)
 
 
 def frame_energy(wave: np.ndarray, hop: int = 160) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import os
 import time
@@ -12,17 +13,26 @@ import numpy as np
 import torch
 from torch import nn
 
+from ..core import tensors
 from ..core.errors import Cancelled
 from ..core.facs import AU_INDEX, AU_NAMES, FPS
 from ..data.speech_corpus import generate, pad
 from ..data.synthesizers import PHONEMES, SAMPLE_RATE, Utterance
 from ..data.visemes import bilabial_frames, targets
 from ..speech.audio import level
-from ..speech.encoder import SpeechModel, SpeechToAU, fit_steps, load_speech_to_au, save_speech_model
+from ..speech.encoder import (
+    SpeechModel,
+    SpeechToAU,
+    fit_steps,
+    load_speech_to_au,
+    read_speech_model,
+    save_speech_model,
+)
 from ..speech.frontends import EmbeddedFrontEnd, HubertFrontEnd
 
 LAMBDA_REG, LAMBDA_TEMP = 1.0, 0.1  # Equation 23
 LAMBDA_PHONEME = 0.3  # ours: the front end learns sounds
+LAMBDA_ANCHOR = 0.3  # ours: training further keeps the features readable for a motion model trained on the old ones
 LAMBDA_BRIDGE = 1.0  # ours: a foreign front end also learns to speak to the motion model
 _CLIP = 4.0  # seconds per training sample
 _MOUTH = [AU_INDEX["AU24"], AU_INDEX["AU25"], AU_INDEX["AU26"]]
@@ -36,20 +46,23 @@ def train_speech_to_au(
     utterances: int = 1600,
     batch: int = 12,
     front_end: str = "embedded",
+    start: str | os.PathLike | None = None,
     progress: Callable[[float, str], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> dict:
     """Train for `minutes` of wall time, write the model, return the held-out report of `evaluate`.
 
     front_end: `embedded` is trained together with its encoder; `hubert` stays as it is, and only the encoder and the
-    bridge to the motion model's features are trained (the embedded model must exist). Raises UserError when
-    synthesizers or weights are missing, Cancelled when `cancelled()` turned true.
+    bridge to the motion model's features are trained (the embedded model must exist). start: an embedded model to train
+    further; its features are held near where they are, so that a motion model trained on them still reads them. Raises
+    UserError when synthesizers or weights are missing, Cancelled when `cancelled()` turned true.
     """
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     progress = progress or (lambda fraction, text: None)
     cancelled = cancelled or (lambda: False)
-    learner = _Learner(front_end)
+    learner = _Learner(front_end, start)
+    rate = 1e-3 if start is None else 5e-4
     corpus = []
     for i, utterance in enumerate(generate(utterances, seed)):
         corpus.append(_labelled(utterance))
@@ -63,7 +76,7 @@ def train_speech_to_au(
         if cancelled():
             raise Cancelled
         for group in optimizer.param_groups:
-            group["lr"] = 1e-3 * min(1, (step + 1) / 100) * 0.5 * (1 + math.cos(math.pi * elapsed)) + 1e-6
+            group["lr"] = rate * min(1, (step + 1) / 100) * 0.5 * (1 + math.cos(math.pi * elapsed)) + 1e-6
         with torch.autocast("cpu", torch.bfloat16, enabled=_has_fast_bfloat16()):
             loss = learner.loss(*_batch(corpus, batch, rng))
         optimizer.zero_grad()
@@ -77,7 +90,7 @@ def train_speech_to_au(
     about = {
         "data": f"{utterances} synthetic utterances, espeak-ng and flite",
         "seed": str(seed),
-        "steps": str(step),
+        "steps": str(step + learner.steps_before),
         "licence": "CC0-1.0",
     }
     model = learner.model()
@@ -93,7 +106,14 @@ def _has_fast_bfloat16() -> bool:
 class _Learner:
     """What is trained: the embedded front end and its encoder, or an encoder and a bridge for HuBERT."""
 
-    def __init__(self, front_end: str) -> None:
+    def __init__(self, front_end: str, start: str | os.PathLike | None = None) -> None:
+        self.steps_before = 0
+        if start is not None:
+            before = read_speech_model(Path(start), EmbeddedFrontEnd())
+            self.front_end, self.encoder, self.bridge = before.front_end, before.encoder, None
+            self.teacher = copy.deepcopy(before.front_end).requires_grad_(False)
+            self.steps_before = int(tensors.TensorFile(start).metadata.get("steps", 0))
+            return
         if front_end == "hubert":
             self.front_end, self.teacher = HubertFrontEnd.load(), load_speech_to_au("embedded").front_end
             self.bridge = nn.Linear(self.front_end.dim, EmbeddedFrontEnd.dim)
@@ -114,7 +134,12 @@ class _Learner:
         if self.bridge is None:
             features = fit_steps(self.front_end(waves), steps)
             sounds = nn.functional.cross_entropy(self.front_end.phonemes(features).mT, classes)
-            return _au_loss(self.encoder(features), aus) + LAMBDA_PHONEME * sounds
+            loss = _au_loss(self.encoder(features), aus) + LAMBDA_PHONEME * sounds
+            if self.teacher is not None:
+                with torch.no_grad():
+                    held = fit_steps(self.teacher(waves), steps)
+                loss = loss + LAMBDA_ANCHOR * (features - held).square().mean()
+            return loss
         with torch.no_grad():
             features = fit_steps(self.front_end(waves), steps)
             wanted = fit_steps(self.teacher(waves), steps)
