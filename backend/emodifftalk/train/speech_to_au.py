@@ -91,6 +91,7 @@ def train_speech_to_au(
         "data": f"{utterances} synthetic utterances, espeak-ng and flite",
         "seed": str(seed),
         "steps": str(step + learner.steps_before),
+        "trained_before": learner.before,
         "licence": "CC0-1.0",
     }
     model = learner.model()
@@ -107,12 +108,14 @@ class _Learner:
     """What is trained: the embedded front end and its encoder, or an encoder and a bridge for HuBERT."""
 
     def __init__(self, front_end: str, start: str | os.PathLike | None = None) -> None:
-        self.steps_before = 0
+        self.steps_before, self.before = 0, "nothing"
         if start is not None:
             before = read_speech_model(Path(start), EmbeddedFrontEnd())
             self.front_end, self.encoder, self.bridge = before.front_end, before.encoder, None
             self.teacher = copy.deepcopy(before.front_end).requires_grad_(False)
-            self.steps_before = int(tensors.TensorFile(start).metadata.get("steps", 0))
+            about = tensors.TensorFile(start).metadata
+            self.steps_before = int(about.get("steps", 0))
+            self.before = f"{about.get('data', 'unknown')}, seed {about.get('seed', 'unknown')}"
             return
         if front_end == "hubert":
             self.front_end, self.teacher = HubertFrontEnd.load(), load_speech_to_au("embedded").front_end
