@@ -1,0 +1,49 @@
+"""The Blender add-on. Importing it costs nothing: `register` loads the modules, NumPy is loaded when it is used."""
+
+from __future__ import annotations
+
+import importlib
+from types import ModuleType
+
+# Registration order; unregistered in reverse. Each module has `register` and `unregister`.
+_MODULES = (
+    "properties",
+    "preferences",
+    "import_subject",
+    "timeline",
+    "generate",
+    "playback",
+    "export_ply",
+    "render_engine",
+    "viewport",
+    "panels",
+)
+
+
+def _modules() -> list[ModuleType]:
+    import importlib.util
+
+    found = [name for name in _MODULES if importlib.util.find_spec(f".{name}", __package__)]  # TEMPORARY
+    return [importlib.import_module(f".{name}", __package__) for name in found]
+
+
+def register() -> None:
+    """Add everything to Blender. What was registered is taken back when one part fails."""
+    from .core_path import ensure_core
+
+    ensure_core()
+    done: list[ModuleType] = []
+    try:
+        for module in _modules():
+            module.register()
+            done.append(module)
+    except BaseException:
+        for module in reversed(done):
+            module.unregister()
+        raise
+
+
+def unregister() -> None:
+    """Take everything out of Blender again and stop the backend."""
+    for module in reversed(_modules()):
+        module.unregister()

@@ -1,0 +1,73 @@
+"""Where Blender 4.5 LTS, 5.0 and 5.2 LTS differ. Every version switch of the add-on is in this file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import bpy
+from bpy.types import FCurve, Scene, SequenceEditor, Strip
+
+_HANDLES = bpy.app.version >= (5, 2, 0)
+"""5.2 renamed a strip's times (`frame_start` became `content_start` …) and warns about the old names."""
+
+
+def sequencer_scene(context: bpy.types.Context) -> Scene:
+    """The scene whose strips the person sees: from 5.0 a workspace may edit another scene than the one in view."""
+    workspace = getattr(context, "workspace", None)
+    return getattr(workspace, "sequencer_scene", None) or context.scene
+
+
+def all_strips(scene: Scene | None) -> list[Strip]:
+    """Every strip of a scene, those inside metas too. An empty strip collection is falsy, so None is asked for."""
+    editor = scene.sequence_editor if scene is not None else None
+    return [] if editor is None else list(editor.strips_all)
+
+
+def content_start(strip: Strip) -> float:
+    """Frame at which the strip's content begins; trimming leaves it alone."""
+    return float(strip.content_start if _HANDLES else strip.frame_start)
+
+
+def left_handle(strip: Strip) -> float:
+    """First frame of the strip that is seen or heard."""
+    return float(strip.left_handle if _HANDLES else strip.frame_final_start)
+
+
+def right_handle(strip: Strip) -> float:
+    """First frame after the strip."""
+    return float(strip.right_handle if _HANDLES else strip.frame_final_end)
+
+
+def set_right_handle(strip: Strip, frame: int) -> None:
+    """Trim or extend the strip's end."""
+    setattr(strip, "right_handle" if _HANDLES else "frame_final_end", frame)
+
+
+def content_trim_start(strip: Strip) -> float:
+    """Frames of the file that a hard cut removed before the content begins."""
+    return float(strip.content_trim_start if _HANDLES else strip.animation_offset_start)
+
+
+def new_text_strip(editor: SequenceEditor, name: str, channel: int, start: int, end: int) -> Strip:
+    """A Text strip over frames [start, end)."""
+    if bpy.app.version >= (5, 0, 0):
+        return editor.strips.new_effect(name, "TEXT", channel, start, length=end - start)
+    return editor.strips.new_effect(name, "TEXT", channel, start, frame_end=end)
+
+
+def is_retimed(strip: Strip) -> bool:
+    """Whether the strip's speed was changed: its handles then no longer tell which part of the file is heard."""
+    keys = getattr(strip, "retiming_keys", None)
+    return keys is not None and len(keys) > 0
+
+
+def fcurves(block: bpy.types.ID) -> Iterator[FCurve]:
+    """The F-curves that animate a data-block: 5.0 removed `Action.fcurves`, the channel bag exists from 4.5 on."""
+    from bpy_extras.anim_utils import action_get_channelbag_for_slot
+
+    data = block.animation_data
+    if data is None or data.action is None or data.action_slot is None:
+        return
+    bag = action_get_channelbag_for_slot(data.action, data.action_slot)
+    if bag is not None:
+        yield from bag.fcurves

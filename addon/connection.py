@@ -1,0 +1,169 @@
+"""The one backend of this Blender: which Python runs it, who waits for which reply, the timer that hands them out."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+import bpy
+
+from emodifftalk.core.errors import UserError
+
+from .backend_client import DEAD, STARTING, STOPPED, BackendClient
+from .core_path import ROOT
+from .preferences import preferences
+
+_TICK = 0.1
+
+
+@dataclass(frozen=True)
+class Listener:
+    """Who hears about a request. done(result), failed(sentence), cancelled() end it; progress(fraction, text) may come
+    before."""
+
+    done: Callable[[dict], None]
+    failed: Callable[[str], None]
+    cancelled: Callable[[], None] = lambda: None
+    progress: Callable[[float, str], None] = lambda fraction, text: None
+
+
+client = BackendClient()
+_listeners: dict[int, Listener] = {}
+
+
+def python_path() -> Path:
+    """The Python that has the backend: the preference, EMODIFFTALK_PYTHON, `.venv` beside the add-on, or, where Blender
+    is a Python module, the Python it runs in. Raises UserError saying how to set it."""
+    chosen = preferences().python_path or os.environ.get("EMODIFFTALK_PYTHON", "")
+    if chosen:
+        path = Path(bpy.path.abspath(chosen))
+        if not path.is_file():
+            raise UserError(f"The backend's Python {path} does not exist: correct it in the add-on's preferences.")
+        return path
+    path = ROOT / ".venv" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    if path.is_file():
+        return path
+    if not bpy.app.binary_path and find_spec("torch") is not None:
+        return Path(sys.executable)
+    raise UserError(
+        "EmoDiffTalk needs its backend to generate: run “python3 run.py setup” in its source folder, then choose "
+        ".venv/bin/python there in the add-on's preferences."
+    )
+
+
+def unavailable_reason() -> str:
+    """Why the backend cannot be started, one sentence; empty when it can."""
+    try:
+        python_path()
+    except UserError as error:
+        return str(error)
+    return ""
+
+
+def start() -> None:
+    """Start the backend unless it runs. Raises UserError."""
+    sources = ROOT / "backend"
+    client.start(python_path(), sources if sources.is_dir() else None)
+    if not bpy.app.background and not bpy.app.timers.is_registered(_tick):
+        bpy.app.timers.register(_tick, first_interval=_TICK, persistent=True)
+
+
+def request(op: str, params: dict, listener: Listener) -> int:
+    """Ask the backend for something, starting it if needed; the listener hears the rest. Raises UserError."""
+    start()
+    number = client.request(op, params)
+    _listeners[number] = listener
+    return number
+
+
+def cancel(number: int) -> None:
+    """Give a request up."""
+    client.cancel(number)
+
+
+def pump() -> None:
+    """Hand out the replies that have arrived."""
+    for reply in client.poll():
+        number, event = reply["id"], reply["event"]
+        listener = _listeners.get(number)
+        if listener is None:
+            continue
+        if event == "progress":
+            listener.progress(float(reply.get("fraction", 0.0)), str(reply.get("text", "")))
+            continue
+        del _listeners[number]
+        if event == "result":
+            listener.done(reply.get("result", {}))
+        elif event == "cancelled":
+            listener.cancelled()
+        else:
+            listener.failed(str(reply.get("text", "The backend reported an error without a reason.")))
+
+
+def wait(number: int) -> None:
+    """Block until a request has ended (timers never fire in background mode). Ctrl-C cancels it.
+
+    The client ends whatever does not answer, so this always returns.
+    """
+    while number in _listeners:
+        try:
+            pump()
+            time.sleep(0.02)
+        except KeyboardInterrupt:
+            cancel(number)
+
+
+def stop() -> None:
+    """Stop the backend; whoever waits hears that it was cancelled."""
+    client.stop()
+    waiting = list(_listeners.values())
+    _listeners.clear()
+    for listener in waiting:
+        listener.cancelled()
+
+
+def restart() -> None:
+    """Stop it, forget that it died, start it. Raises UserError."""
+    stop()
+    client.forgive()
+    start()
+
+
+def _tick() -> float | None:
+    state = (client.state, client.problem)
+    pump()
+    if (client.state, client.problem) != state:
+        redraw_panels()
+    return None if client.state in (STOPPED, DEAD) and not _listeners else _TICK
+
+
+def redraw_panels() -> None:
+    """Draw the side bars again."""
+    for window in getattr(bpy.context.window_manager, "windows", ()):
+        for area in window.screen.areas:
+            if area.type in ("VIEW_3D", "SEQUENCE_EDITOR"):
+                area.tag_redraw()
+
+
+def busy() -> bool:
+    """Whether the backend is starting or somebody waits for it."""
+    return bool(_listeners) or client.state == STARTING
+
+
+def register() -> None:
+    """The backend ends with Blender."""
+    atexit.register(stop)
+
+
+def unregister() -> None:
+    """Stop the backend and its timer."""
+    stop()
+    atexit.unregister(stop)
+    if bpy.app.timers.is_registered(_tick):
+        bpy.app.timers.unregister(_tick)

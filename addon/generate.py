@@ -1,0 +1,321 @@
+"""Generate: the timeline goes to the backend, a take comes back. Blender stays responsive; background mode waits."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import bpy
+from bpy.types import Context, Object, Operator
+
+from emodifftalk.core.errors import UserError
+from emodifftalk.core.facs import AU_NAMES
+from emodifftalk.core.performance import to_json
+
+from . import compat, connection, playback
+from .backend_client import STARTING
+from .connection import Listener
+from .heads import absolute, active_head, by_session_uid, is_head, new_take_path, no_head_reason, portable, settings
+from .performance import Request, build_performance
+from .properties import au_property
+from .strips import is_prompt, prompt_strips, prompt_words
+
+
+@dataclass
+class Job:
+    """One take in the making, or how the last one ended. fraction: 0..1. problem: one sentence when it failed."""
+
+    head_uid: int
+    request: Request
+    path: Path
+    number: int = 0
+    fraction: float = 0.0
+    text: str = ""
+    problem: str = ""
+    running: bool = True
+    started: float = field(default_factory=time.monotonic)
+    reported: str = ""
+
+
+jobs: dict[int, Job] = {}
+"""The last job of every head, by session uid."""
+
+
+def job_of(head: Object) -> Job | None:
+    """The last job of a head in this session."""
+    return jobs.get(head.session_uid)
+
+
+def start_job(head: Object, context: Context) -> Job:
+    """Build the Performance and send it off. Raises UserError when that is not possible; nothing has changed then."""
+    kept = settings(head)
+    playback.subject_of(head)  # a missing or damaged subject is said now, not after the voice has been heard
+    job = Job(head.session_uid, build_performance(head, context.scene), new_take_path(head))
+    _read_prompts(head, context)
+    params = {
+        "subject": str(absolute(kept.subject_path, head)),
+        "performance": to_json(job.request.performance),
+        "out": str(job.path),
+    }
+    listener = Listener(
+        done=lambda result: _finished(job, result),
+        failed=lambda sentence: _failed(job, sentence),
+        cancelled=lambda: _failed(job, ""),
+        progress=lambda fraction, text: _progressed(job, fraction, text),
+    )
+    job.number = connection.request("drive", params, listener)
+    jobs[job.head_uid] = job
+    return job
+
+
+def job_text(job: Job) -> str:
+    """What a running job is doing, in a few words."""
+    if connection.client.state == STARTING:
+        return "Starting the backend"
+    return job.text or "Waiting"
+
+
+def _progressed(job: Job, fraction: float, text: str) -> None:
+    job.fraction, job.text = fraction, text or job.text
+    if bpy.app.background:
+        line = f"{job.text} {int(fraction * 10) * 10} %"
+        if line != job.reported:
+            job.reported = line
+            print(f"EmoDiffTalk: {line}", flush=True)
+    else:
+        _show_status(f"EmoDiffTalk: {job.text} {fraction:.0%}")
+        connection.redraw_panels()
+
+
+def _finished(job: Job, result: dict) -> None:
+    job.running, job.fraction = False, 1.0
+    _show_status(None)
+    head = by_session_uid(job.head_uid)
+    if head is not None and is_head(head):  # it may have been deleted meanwhile
+        try:
+            add_take(head, job.path, job.request, _note(result, time.monotonic() - job.started))
+        except UserError as error:
+            job.problem = str(error)
+        if not bpy.app.background:
+            _push_undo()
+    connection.redraw_panels()
+
+
+def _failed(job: Job, sentence: str) -> None:
+    job.running, job.problem = False, sentence
+    _show_status(None)
+    connection.redraw_panels()
+
+
+def add_take(head: Object, path: Path, request: Request, note: str = "") -> None:
+    """List a take on its head, make it the one that plays, and show it. Raises UserError when it cannot be read."""
+    from emodifftalk.core.take import load_take
+
+    take, kept = load_take(path), settings(head)
+    entry = kept.takes.add()
+    entry.name = path.stem
+    entry.frames, entry.seed, entry.note = take.frames, request.performance.seed, note
+    anchor = request.anchor
+    entry.anchor_uid, entry.anchor_offset, entry.zero_frame = anchor.uid, anchor.offset, anchor.zero_frame
+    entry.path = portable(path)
+    kept.active_take = len(kept.takes) - 1
+
+
+def _note(result: dict, seconds: float) -> str:
+    models = result.get("models", {})
+    named = [str(models[role]) for role in ("motion", "front_end", "text_encoder") if role in models]
+    return ", ".join([f"made in {seconds:.1f} s", *named])
+
+
+def _show_status(text: str | None) -> None:
+    workspace = getattr(bpy.context, "workspace", None)
+    if workspace is not None and not bpy.app.background:
+        workspace.status_text_set(text)
+
+
+def _push_undo() -> None:
+    try:
+        bpy.ops.ed.undo_push(message="EmoDiffTalk Take")
+    except RuntimeError:
+        pass  # no undo outside a window; the take is kept all the same
+
+
+def _read_prompts(head: Object, context: Context) -> None:
+    for strip in prompt_strips(head, context.scene):
+        read_prompt(strip)
+
+
+def read_prompt(strip: bpy.types.Strip) -> int | None:
+    """Ask the backend what a prompt's words mean, and show it on the prompt; returns the request's number, None when it
+    is known already. Raises UserError when the backend cannot be started.
+    """
+    words, kept = prompt_words(strip).strip(), strip.emodifftalk
+    if not words or kept.by_hand or kept.read_text == words:
+        return None
+    uid, scene_name = kept.uid, strip.id_data.name
+
+    def show(result: dict) -> None:
+        scene = bpy.data.scenes.get(scene_name)
+        for found in compat.all_strips(scene):
+            if is_prompt(found) and found.emodifftalk.uid == uid and not found.emodifftalk.by_hand:
+                for au in AU_NAMES:
+                    setattr(found.emodifftalk.aus, au_property(au), float(result.get("aus", {}).get(au, 0.0)))
+                found.emodifftalk.read_text = words
+        connection.redraw_panels()
+
+    # A failure here is no news: the generation that follows fails with the same sentence and shows it.
+    return connection.request("text_to_au", {"text": words}, Listener(done=show, failed=lambda sentence: None))
+
+
+class EMODIFFTALK_OT_generate(Operator):
+    """Perform the voice and the emotion prompts with this head and keep the result as a new take"""
+
+    bl_idname = "emodifftalk.generate"
+    bl_label = "Generate"
+    bl_options = {"REGISTER"}
+
+    @classmethod
+    def poll(cls, context: Context) -> bool:
+        """With a head that has something to do, a backend, and no job of this head running."""
+        reason = why_not(context)
+        if reason:
+            cls.poll_message_set(reason)
+        return not reason
+
+    def execute(self, context: Context) -> set[str]:
+        """Send the job off; in background mode wait for it."""
+        head = active_head(context)
+        try:
+            job = start_job(head, context)
+        except UserError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        if not bpy.app.background:
+            return {"FINISHED"}
+        connection.wait(job.number)
+        if job.problem:
+            self.report({"ERROR"}, job.problem)
+        return {"FINISHED"} if job.fraction == 1.0 and not job.problem and not job.running else {"CANCELLED"}
+
+
+def why_not(context: Context) -> str:
+    """Why Generate is greyed out; empty when it is not."""
+    head = active_head(context)
+    if head is None:
+        return no_head_reason(context)
+    job = job_of(head)
+    if job is not None and job.running:
+        return "This head is being generated: wait or cancel"
+    if head.library is not None:
+        return "This head is linked from another file: make a library override or generate there"
+    kept = settings(head)
+    if not kept.voice_uid and not prompt_strips(head, context.scene):
+        return "Choose a voice or add an emotion prompt first"
+    return connection.unavailable_reason()
+
+
+class EMODIFFTALK_OT_cancel(Operator):
+    """Stop making this take; nothing is kept of it"""
+
+    bl_idname = "emodifftalk.cancel"
+    bl_label = "Cancel"
+
+    @classmethod
+    def poll(cls, context: Context) -> bool:
+        """While this head is being generated."""
+        head = active_head(context)
+        job = job_of(head) if head is not None else None
+        if job is None or not job.running:
+            cls.poll_message_set("Nothing is being generated")
+            return False
+        return True
+
+    def execute(self, context: Context) -> set[str]:
+        """Ask the backend to let go."""
+        job = job_of(active_head(context))
+        job.text = "Cancelling"
+        connection.cancel(job.number)
+        return {"FINISHED"}
+
+
+class EMODIFFTALK_OT_remove_take(Operator):
+    """Take this take off the list; its file stays on disk"""
+
+    bl_idname = "emodifftalk.remove_take"
+    bl_label = "Remove Take"
+    bl_options = {"REGISTER", "UNDO"}
+
+    @classmethod
+    def poll(cls, context: Context) -> bool:
+        """With a take chosen."""
+        head = active_head(context)
+        if head is None or playback.active_take(head) is None:
+            cls.poll_message_set("There is no take to remove")
+            return False
+        return True
+
+    def execute(self, context: Context) -> set[str]:
+        """Remove the entry and play its neighbour."""
+        kept = settings(active_head(context))
+        kept.takes.remove(kept.active_take)
+        kept.active_take = max(0, min(kept.active_take, len(kept.takes) - 1))
+        return {"FINISHED"}
+
+
+class EMODIFFTALK_OT_restart_backend(Operator):
+    """Start the backend, or end it and start it afresh"""
+
+    bl_idname = "emodifftalk.restart_backend"
+    bl_label = "Restart"
+
+    @classmethod
+    def poll(cls, context: Context) -> bool:
+        """When its Python is known."""
+        reason = connection.unavailable_reason()
+        if reason:
+            cls.poll_message_set(reason)
+        return not reason
+
+    def execute(self, context: Context) -> set[str]:
+        """Restart it."""
+        try:
+            connection.restart()
+        except UserError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        return {"FINISHED"}
+
+
+@bpy.app.handlers.persistent
+def _on_load(*_: object) -> None:
+    # Another file was opened: its heads are others, and nobody waits for these takes any more.
+    for job in jobs.values():
+        if job.running:
+            connection.cancel(job.number)
+    jobs.clear()
+
+
+_CLASSES = (
+    EMODIFFTALK_OT_generate,
+    EMODIFFTALK_OT_cancel,
+    EMODIFFTALK_OT_remove_take,
+    EMODIFFTALK_OT_restart_backend,
+)
+
+
+def register() -> None:
+    """Add the operators."""
+    for cls in _CLASSES:
+        bpy.utils.register_class(cls)
+    bpy.app.handlers.load_pre.append(_on_load)
+    connection.register()
+
+
+def unregister() -> None:
+    """Take them away and stop the backend."""
+    connection.unregister()
+    jobs.clear()
+    bpy.app.handlers.load_pre.remove(_on_load)
+    for cls in reversed(_CLASSES):
+        bpy.utils.unregister_class(cls)

@@ -1,0 +1,94 @@
+"""Which objects are heads, which one the person works on, and where the files of a head lie."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import bpy
+from bpy.types import Context, Object, Scene
+
+if TYPE_CHECKING:
+    from .properties import HeadSettings
+
+
+def settings(head: Object) -> HeadSettings:
+    """What EmoDiffTalk keeps on a head's object."""
+    return head.emodifftalk
+
+
+def is_head(thing: Object | None) -> bool:
+    """Whether an object carries a Subject."""
+    return thing is not None and thing.type == "MESH" and bool(settings(thing).subject_path)
+
+
+def heads(scene: Scene) -> Iterator[Object]:
+    """The heads in a scene."""
+    return (thing for thing in scene.objects if is_head(thing))
+
+
+def active_head(context: Context) -> Object | None:
+    """The active object when it is a head, else the scene's only head."""
+    if is_head(context.active_object):
+        return context.active_object
+    found = list(heads(context.scene))
+    return found[0] if len(found) == 1 else None
+
+
+def no_head_reason(context: Context) -> str:
+    """Why `active_head` is None, for a greyed-out button."""
+    if any(True for _ in heads(context.scene)):
+        return "Select one of the heads in the scene"
+    return "Import a subject first"
+
+
+def by_session_uid(uid: int) -> Object | None:
+    """The object that still has this session uid: names change and undo replaces references."""
+    return next((thing for thing in bpy.data.objects if thing.session_uid == uid), None)
+
+
+def absolute(path: str, head: Object | None = None) -> Path:
+    """A `//` path as an absolute one, relative to the library the head comes from if it is linked."""
+    return Path(os.path.normpath(bpy.path.abspath(path, library=head.library if head is not None else None)))
+
+
+def portable(path: str | os.PathLike) -> str:
+    """A path relative to the saved .blend when that is possible, absolute otherwise."""
+    if bpy.data.filepath:
+        try:
+            return bpy.path.relpath(os.fspath(path))
+        except ValueError:  # another drive on Windows
+            pass
+    return os.fspath(path)
+
+
+def user_folder(name: str) -> Path:
+    """A folder of the extension's own for files that belong to no saved .blend; created when missing.
+
+    From a checkout (not installed as an extension) it lies in Blender's temporary folder.
+    """
+    package = __package__.rpartition(".")[0]
+    try:
+        folder = bpy.utils.extension_path_user(package, path=name, create=True)
+    except ValueError:
+        folder = os.path.join(bpy.app.tempdir, "emodifftalk", name)
+        os.makedirs(folder, exist_ok=True)
+    return Path(folder)
+
+
+def takes_folder() -> Path:
+    """Where new takes go: `takes` beside the .blend, or the extension's own folder while that is not saved."""
+    if bpy.data.filepath:
+        return Path(bpy.path.abspath("//takes"))
+    return user_folder("takes")
+
+
+def new_take_path(head: Object) -> Path:
+    """A path for the next take of a head that overwrites nothing."""
+    folder, name = takes_folder(), bpy.path.clean_name(head.name)
+    number = 1
+    while (path := folder / f"{name}_{number:03d}.safetensors").exists():
+        number += 1
+    return path

@@ -1,0 +1,111 @@
+"""Importing a Subject: a light object that can be selected, moved, parented and animated like any other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import bpy
+import numpy as np
+from bpy.props import StringProperty
+from bpy.types import Context, Event, Mesh, Object, Operator
+from bpy_extras.io_utils import ImportHelper
+
+from emodifftalk.core.errors import UserError
+from emodifftalk.core.subject import Subject, load_subject
+from emodifftalk.core.template import FacialTemplate
+
+from .heads import portable, settings
+
+_SKETCH = ("brow_left", "brow_right", "jaw", "lip_outer")
+"""Landmark lines drawn beside the template's own borders (eyes, mouth, outline)."""
+
+
+def import_subject(path: Path, context: Context) -> Object:
+    """Add a head to the scene at the 3D cursor's place. Raises UserError, the scene unchanged, for a damaged file."""
+    subject = load_subject(path)
+    head = bpy.data.objects.new(subject.name or path.stem, sketch_mesh(subject))
+    context.collection.objects.link(head)
+    head.location = context.scene.cursor.location
+    head.show_in_front = True
+    kept = settings(head)
+    kept.subject_name, kept.subject_licence, kept.subject_credit = subject.name, subject.licence, subject.credit
+    kept.subject_points = len(subject.gaussians)
+    kept.subject_path = portable(path)
+    return head
+
+
+def sketch_mesh(subject: Subject) -> Mesh:
+    """The template as points and a few lines: brows, eyes, lips, jaw, outline.
+
+    It has no faces on purpose: every render engine but ours then leaves it out by itself, and the eye icon and the
+    camera icon of the outliner stay the animator's. All template points are there, so a take can move them.
+    """
+    template = subject.template
+    mesh = bpy.data.meshes.new(f"{subject.name or 'Subject'} sketch")
+    mesh.from_pydata(template.neutral.tolist(), sketch_edges(template).tolist(), [])
+    return mesh
+
+
+def sketch_edges(template: FacialTemplate) -> np.ndarray:
+    """Edges (E, 2) int: the borders of the template's surface and its landmark lines."""
+    sides = np.concatenate([template.faces[:, [0, 1]], template.faces[:, [1, 2]], template.faces[:, [2, 0]]])
+    edges, uses = np.unique(np.sort(sides, axis=1), axis=0, return_counts=True)
+    lines = [edges[uses == 1]]
+    for name in _SKETCH:
+        points = template.landmarks[name]
+        lines.append(np.stack([points[:-1], points[1:]], axis=1))
+    pairs = np.sort(np.concatenate(lines), axis=1)
+    return np.unique(pairs[pairs[:, 0] != pairs[:, 1]], axis=0)
+
+
+class EMODIFFTALK_OT_import_subject(Operator, ImportHelper):
+    """Import a trained head"""
+
+    bl_idname = "emodifftalk.import_subject"
+    bl_label = "Import Subject"
+    bl_options = {"REGISTER", "UNDO"}
+
+    filename_ext = ".safetensors"
+    filter_glob: StringProperty(default="*.safetensors", options={"HIDDEN"})
+
+    @classmethod
+    def poll(cls, context: Context) -> bool:
+        """In object mode."""
+        if context.mode != "OBJECT":
+            cls.poll_message_set("Switch to Object Mode first")
+            return False
+        return True
+
+    def invoke(self, context: Context, event: Event) -> set[str]:
+        """Open the file browser."""
+        return ImportHelper.invoke(self, context, event)
+
+    def execute(self, context: Context) -> set[str]:
+        """Import, select, and say what came in."""
+        try:
+            head = import_subject(Path(bpy.path.abspath(self.filepath)), context)
+        except UserError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        for other in context.selected_objects:
+            other.select_set(False)
+        head.select_set(True)
+        context.view_layer.objects.active = head
+        self.report({"INFO"}, f"{head.name}: {settings(head).subject_points:,} Gaussians")
+        return {"FINISHED"}
+
+
+def _menu(self, context: Context) -> None:
+    self.layout.operator(EMODIFFTALK_OT_import_subject.bl_idname, text="EmoDiffTalk Subject (.safetensors)")
+
+
+def register() -> None:
+    """Add the operator and its place under File → Import."""
+    bpy.utils.register_class(EMODIFFTALK_OT_import_subject)
+    bpy.types.TOPBAR_MT_file_import.append(_menu)
+
+
+def unregister() -> None:
+    """Take both away."""
+    bpy.types.TOPBAR_MT_file_import.remove(_menu)
+    bpy.utils.unregister_class(EMODIFFTALK_OT_import_subject)

@@ -1,0 +1,368 @@
+"""The EmoDiffTalk tab of the 3D viewport's side bar, from top to bottom the way an animator works."""
+
+from __future__ import annotations
+
+import textwrap
+
+import bpy
+from bpy.types import Context, Panel, Strip, UILayout, UIList
+
+from emodifftalk.core.facs import AU_LABELS, AU_NAMES
+
+from . import compat, connection, playback
+from .backend_client import BUSY, DEAD, READY, STARTING
+from .frames import clock_text
+from .generate import Job, job_of, job_text
+from .heads import active_head, settings
+from .properties import au_property
+from .strips import prompt_strips, prompt_words, scene_clock, sound_strips, strip_scene, voice_strips
+from .timeline import active_prompt
+
+_STATES = {
+    READY: ("Ready", "CHECKMARK"),
+    BUSY: ("Working", "SORTTIME"),
+    STARTING: ("Starting", "SORTTIME"),
+    DEAD: ("Stopped by a problem", "ERROR"),
+}
+_AU_GROUPS = (
+    ("Brows", ("AU01", "AU02", "AU04")),
+    ("Eyes", ("AU05", "AU06", "AU07", "AU45")),
+    ("Nose and Upper Lip", ("AU09", "AU10")),
+    ("Mouth", ("AU12", "AU14", "AU15", "AU23", "AU24", "AU25", "AU26")),
+    ("Chin", ("AU17",)),
+)
+_SHOWN_AU = 0.05
+"""An action unit below this is not worth a line."""
+
+
+def draw_sentence(layout: UILayout, text: str, icon: str = "NONE", width: int = 38) -> None:
+    """A sentence over as many lines as it needs, `width` letters each."""
+    column = layout.column(align=True)
+    column.scale_y = 0.85
+    for number, line in enumerate(textwrap.wrap(text, max(width, 16)) or [""]):
+        if icon == "NONE":
+            column.label(text=line)
+        else:
+            column.label(text=line, icon=icon if number == 0 else "BLANK1")
+
+
+def draw_problem(layout: UILayout, text: str, width: int) -> None:
+    """A problem in a box of its own."""
+    box = layout.box()
+    box.alert = True
+    draw_sentence(box, text, icon="ERROR", width=width - 4)
+
+
+def _letters(context: Context) -> int:
+    """How many letters fit in the side bar's width."""
+    return max(18, int(context.region.width / (7.4 * context.preferences.system.ui_scale)) - 5)
+
+
+class _InTab:
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+    bl_category = "EmoDiffTalk"
+
+
+class _OfHead(_InTab):
+    @classmethod
+    def poll(cls, context: Context) -> bool:
+        """With a head."""
+        return active_head(context) is not None
+
+
+class EMODIFFTALK_PT_subject(_InTab, Panel):
+    """The head."""
+
+    bl_label = "Subject"
+
+    def draw(self, context: Context) -> None:
+        """The head's name and file, or how to get one."""
+        layout, head = self.layout, active_head(context)
+        if head is None:
+            layout.operator("emodifftalk.import_subject", icon="IMPORT")
+            draw_sentence(layout, "A subject is one trained head, a .safetensors file.", width=_letters(context))
+            return
+        kept = settings(head)
+        row = layout.row(align=True)
+        row.prop(head, "name", text="", icon="USER")
+        row.operator("emodifftalk.import_subject", text="", icon="IMPORT")
+        layout.prop(kept, "subject_path", text="")
+        details = [f"{kept.subject_points:,} Gaussians", kept.subject_licence]
+        layout.label(text=" · ".join(part for part in details if part))
+        problem = playback.problems.get(head.session_uid)
+        if problem:
+            draw_problem(layout, problem, _letters(context))
+
+
+class EMODIFFTALK_PT_voice(_OfHead, Panel):
+    """What the head says."""
+
+    bl_label = "Voice"
+
+    def draw(self, context: Context) -> None:
+        """Choose among the sound strips, or bring in a recording."""
+        layout, head = self.layout, active_head(context)
+        scene = strip_scene(head, context.scene)
+        row = layout.row(align=True)
+        if sound_strips(scene):
+            row.prop(settings(head), "voice", text="", icon="SOUND")
+            row.operator("emodifftalk.add_voice", text="", icon="FILE_NEW")
+        else:
+            row.operator("emodifftalk.add_voice", icon="SOUND", text="Add Voice…")
+        spoken = voice_strips(head, scene)
+        if spoken:
+            start, end = compat.left_handle(spoken[0]), max(compat.right_handle(strip) for strip in spoken)
+            seconds = scene_clock(scene, start).seconds(end)
+            layout.label(text=f"{clock_text(seconds)}  ·  frames {start:.0f} to {end - 1:.0f}")
+        elif sound_strips(scene):
+            layout.label(text="Choose the strip this head speaks", icon="INFO")
+
+
+class EMODIFFTALK_PT_emotion(_OfHead, Panel):
+    """What the head feels."""
+
+    bl_label = "Emotion"
+
+    def draw(self, context: Context) -> None:
+        """A field for a new feeling, the prompts there are, the chosen one in detail."""
+        layout, head = self.layout, active_head(context)
+        row = layout.row(align=True)
+        row.prop(context.window_manager.emodifftalk, "new_prompt", text="", placeholder="Type a feeling")
+        row.operator("emodifftalk.add_prompt", text="", icon="ADD")
+        scene, prompts = strip_scene(head, context.scene), prompt_strips(head, context.scene)
+        chosen = active_prompt(head, context.scene)
+        if prompts:
+            column = layout.box().column(align=True)
+            for strip in prompts:
+                _draw_prompt_row(column, strip, scene, strip == chosen)
+        else:
+            draw_sentence(layout, "It goes on the timeline at the playhead, above the voice.", width=_letters(context))
+        if chosen is not None:
+            _draw_prompt(layout, chosen, _letters(context))
+
+
+def _draw_prompt_row(layout: UILayout, strip: Strip, scene: bpy.types.Scene, chosen: bool) -> None:
+    row = layout.row(align=True)
+    uid = strip.emodifftalk.uid
+    icon = "RADIOBUT_ON" if chosen else "RADIOBUT_OFF"
+    start = scene_clock(scene, scene.frame_start).seconds(compat.left_handle(strip))
+    split = row.split(factor=0.72, align=True)
+    left = split.row(align=True)
+    left.alignment = "LEFT"
+    left.operator("emodifftalk.select_prompt", text=prompt_words(strip), icon=icon, emboss=False).uid = uid
+    right = split.row(align=True)
+    right.alignment = "RIGHT"
+    right.label(text=clock_text(start))
+    row.operator("emodifftalk.remove_prompt", text="", icon="X", emboss=False).uid = uid
+
+
+def _draw_prompt(layout: UILayout, strip: Strip, width: int) -> None:
+    kept = strip.emodifftalk
+    column = layout.column()
+    column.prop(kept, "text", text="")
+    column.prop(strip, "blend_alpha", text="Intensity", slider=True)
+    row = column.row(align=True)
+    row.prop(kept, "ease_in")
+    row.prop(kept, "ease_out")
+    if not strip.mute:
+        draw_problem(column, "Mute this strip: an audible one makes Blender render the sequencer instead.", width)
+    _draw_meaning(column, strip)
+
+
+def _draw_meaning(layout: UILayout, strip: Strip) -> None:
+    kept = strip.emodifftalk
+    header, body = layout.panel("emodifftalk_meaning", default_closed=True)
+    header.label(text="On the Face")
+    header.prop(kept, "by_hand", text="By Hand", toggle=True)
+    if body is None:
+        return
+    if kept.by_hand:
+        column = body.column(align=True)
+        for au in AU_NAMES:
+            column.prop(kept.aus, au_property(au), text=AU_LABELS[au], slider=True)
+        return
+    if kept.read_text != prompt_words(strip).strip():
+        body.operator("emodifftalk.read_prompt", text="Read These Words", icon="VIEWZOOM").uid = kept.uid
+        return
+    column = body.column(align=True)
+    values = {au: getattr(kept.aus, au_property(au)) for au in AU_NAMES}
+    shown = sorted((au for au in AU_NAMES if values[au] >= _SHOWN_AU), key=values.get, reverse=True)
+    for au in shown:
+        column.progress(text=AU_LABELS[au], factor=values[au])
+    if not shown:
+        column.label(text="These words leave the face as it is", icon="INFO")
+
+
+class EMODIFFTALK_PT_acting(_OfHead, Panel):
+    """How strongly it shows."""
+
+    bl_label = "Acting"
+
+    def draw(self, context: Context) -> None:
+        """The style of the performance."""
+        layout, kept = self.layout, settings(active_head(context))
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        layout.prop(kept, "expressiveness")
+        layout.prop(kept, "lip_sync")
+        layout.prop(kept, "gap")
+        layout.prop(kept, "seed")
+        layout.prop(kept, "mode")
+        if kept.mode == "paper":
+            column = layout.column(align=True)
+            column.prop(kept, "alpha")
+            column.prop(kept, "beta")
+
+
+class EMODIFFTALK_PT_fine(_OfHead, Panel):
+    """Curves an animator draws herself."""
+
+    bl_label = "Mood and Action Units"
+    bl_parent_id = "EMODIFFTALK_PT_acting"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: Context) -> None:
+        """Sliders that take keyframes."""
+        layout, kept = self.layout, settings(active_head(context))
+        layout.use_property_split = True
+        column = layout.column(align=True)
+        column.prop(kept, "valence", slider=True)
+        column.prop(kept, "arousal", slider=True)
+        for title, aus in _AU_GROUPS:
+            column = layout.column(align=True, heading=title)
+            column.label(text=title)
+            for au in aus:
+                column.prop(kept.aus, au_property(au), text=AU_LABELS[au], slider=True)
+
+
+class EMODIFFTALK_UL_takes(UIList):
+    """The takes of a head."""
+
+    bl_idname = "EMODIFFTALK_UL_takes"
+
+    def draw_item(self, context, layout, data, item, icon, active_data, active_property, index=0, flt_flag=0) -> None:
+        """Name, length and seed of a take."""
+        row = layout.row(align=True)
+        row.prop(item, "name", text="", emboss=False, icon="PLAY" if index == data.active_take else "BLANK1")
+        right = row.row()
+        right.alignment = "RIGHT"
+        right.label(text=f"{clock_text(item.frames / 25)}  seed {item.seed}")
+
+
+class EMODIFFTALK_PT_generate(_OfHead, Panel):
+    """Making takes and choosing among them."""
+
+    bl_label = "Takes"
+
+    def draw(self, context: Context) -> None:
+        """Generate or progress, what went wrong, the takes there are."""
+        layout, head = self.layout, active_head(context)
+        job, width = job_of(head), _letters(context)
+        if job is not None and job.running:
+            _draw_job(layout, job)
+        else:
+            row = layout.row()
+            row.scale_y = 1.5
+            row.operator("emodifftalk.generate", icon="RENDER_ANIMATION")
+            _draw_obstacle(layout, job, width)
+        kept = settings(head)
+        if not len(kept.takes):
+            return
+        row = layout.row()
+        row.template_list("EMODIFFTALK_UL_takes", "", kept, "takes", kept, "active_take", rows=2, maxrows=5)
+        row.column(align=True).operator("emodifftalk.remove_take", text="", icon="REMOVE")
+        entry = playback.active_take(head)
+        if entry is not None:
+            if entry.note:
+                draw_sentence(layout, entry.note, width=width)
+            layout.operator("emodifftalk.export_ply", icon="EXPORT", text="Export Gaussians (.ply)…")
+
+
+def _draw_job(layout: UILayout, job: Job) -> None:
+    row = layout.row(align=True)
+    row.scale_y = 1.5
+    row.progress(text=f"{job_text(job)}  {job.fraction:.0%}", factor=job.fraction)
+    row.operator("emodifftalk.cancel", text="", icon="CANCEL")
+
+
+def _draw_obstacle(layout: UILayout, job: Job | None, width: int) -> None:
+    reason = connection.unavailable_reason()
+    if reason:
+        draw_sentence(layout, reason, icon="INFO", width=width - 4)
+        layout.operator("preferences.addon_show", text="Preferences…", icon="PREFERENCES").module = _package()
+    elif job is not None and job.problem:
+        draw_problem(layout, job.problem, width)
+
+
+def _package() -> str:
+    from .preferences import PACKAGE
+
+    return PACKAGE
+
+
+class EMODIFFTALK_PT_backend(_InTab, Panel):
+    """The process that makes takes."""
+
+    bl_label = "Backend"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw_header_preset(self, context: Context) -> None:
+        """Its state, seen while the panel is closed."""
+        name, icon = _STATES.get(connection.client.state, ("", "NONE"))
+        if name:
+            self.layout.label(text=name, icon=icon)
+
+    def draw(self, context: Context) -> None:
+        """State, what it found on this machine, its last words."""
+        draw_backend(self.layout, _letters(context))
+
+
+def draw_backend(layout: UILayout, width: int) -> None:
+    """The backend's state, what it works with and, when it has died, the end of its log."""
+    client = connection.client
+    name, icon = _STATES.get(client.state, ("Not started", "RADIOBUT_OFF"))
+    row = layout.row()
+    row.label(text=name, icon=icon)
+    row.operator("emodifftalk.restart_backend", text="Start" if client.state == "stopped" else "Restart")
+    for key, title in (
+        ("device", "Device"),
+        ("rasterizer", "Rasterizer"),
+        ("front_end", "Speech"),
+        ("text_encoder", "Words"),
+        ("version", "Version"),
+    ):
+        if key in client.hello:
+            split = layout.split(factor=0.4)
+            split.label(text=title)
+            split.label(text=client.hello[key])
+    if client.problem:
+        draw_problem(layout, client.problem, width)
+        box = layout.box().column(align=True)
+        box.scale_y = 0.8
+        for line in list(client.log)[-6:]:
+            box.label(text=line[: width + 10])
+
+
+_CLASSES: tuple[type, ...] = (
+    EMODIFFTALK_UL_takes,
+    EMODIFFTALK_PT_subject,
+    EMODIFFTALK_PT_voice,
+    EMODIFFTALK_PT_emotion,
+    EMODIFFTALK_PT_acting,
+    EMODIFFTALK_PT_fine,
+    EMODIFFTALK_PT_generate,
+    EMODIFFTALK_PT_backend,
+)
+
+
+def register() -> None:
+    """Add the panels."""
+    for cls in _CLASSES:
+        bpy.utils.register_class(cls)
+
+
+def unregister() -> None:
+    """Take them away."""
+    for cls in reversed(_CLASSES):
+        bpy.utils.unregister_class(cls)

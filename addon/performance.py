@@ -1,0 +1,157 @@
+"""From Blender's timeline to a Performance: voices, prompts, curves and style, in seconds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import bpy
+from bpy.types import FCurve, Object, Scene, Strip
+
+from emodifftalk.core.errors import UserError
+from emodifftalk.core.facs import AU_NAMES
+from emodifftalk.core.performance import Curve, Performance, Prompt, Style, VoiceStrip
+
+from . import compat
+from .frames import Clock, SoundSpan, sampled_curve, sound_span
+from .heads import settings, user_folder
+from .properties import au_property
+from .strips import give_own_uids, prompt_strips, prompt_words, scene_clock, strip_scene, voice_strips
+
+
+@dataclass(frozen=True)
+class Anchor:
+    """Where the take's second 0 lies: `offset` seconds after the content start of the voice strip `uid`, so that the
+    face moves with the voice; without a voice at `zero_frame`."""
+
+    uid: str
+    offset: float
+    zero_frame: float
+
+
+@dataclass(frozen=True)
+class Request:
+    """A Performance and its place on the timeline."""
+
+    performance: Performance
+    anchor: Anchor
+
+
+def build_performance(head: Object, scene: Scene) -> Request:
+    """What a head is asked to do: it begins with its first voice or prompt strip and ends with its last.
+
+    Raises UserError, one sentence, when there is nothing to perform or a strip cannot be used.
+    """
+    scene = strip_scene(head, scene)
+    voices, prompts = _audible(voice_strips(head, scene)), prompt_strips(head, scene)
+    give_own_uids(prompts)
+    used = voices + prompts
+    if not used:
+        raise UserError("There is nothing to perform: choose a voice, or add an emotion prompt.")
+    clock = scene_clock(scene, min(compat.left_handle(strip) for strip in used))
+    duration = clock.seconds(max(compat.right_handle(strip) for strip in used))
+    animated = _curves_by_path(head)
+
+    def curve(path: str, value: float, rest: float = 0.0) -> Curve:
+        fcurve = animated.get(path)
+        if fcurve is not None:
+            return sampled_curve(fcurve.evaluate, clock, 0.0, duration)
+        return ((0.0, value),) if value != rest else ()
+
+    kept = settings(head)
+    offsets = {au: curve(f"emodifftalk.aus.{au_property(au)}", getattr(kept.aus, au_property(au))) for au in AU_NAMES}
+    performance = Performance(
+        voice=tuple(_voice(strip, clock) for strip in voices),
+        prompts=tuple(_prompt(strip, clock, _curves_by_path(scene)) for strip in prompts),
+        au_offsets={au: keys for au, keys in offsets.items() if keys},
+        valence=curve("emodifftalk.valence", kept.valence),
+        arousal=curve("emodifftalk.arousal", kept.arousal),
+        seed=kept.seed,
+        duration=duration,
+        style=Style(kept.mode, kept.alpha, kept.beta, kept.expressiveness, kept.lip_sync, kept.gap),
+    )
+    return Request(performance, _anchor(voices, clock))
+
+
+def _anchor(voices: list[Strip], clock: Clock) -> Anchor:
+    if not voices:
+        return Anchor("", 0.0, clock.zero)
+    first = voices[0]
+    return Anchor(first.emodifftalk.uid, -clock.seconds(compat.content_start(first)), clock.zero)
+
+
+def zero_frame(anchor: Anchor, scene: Scene) -> float:
+    """Frame of a take's second 0 as the timeline is now; `scene` holds the strips."""
+    from .strips import strips_of
+
+    found = strips_of(anchor.uid, scene)
+    if not found:
+        return anchor.zero_frame
+    return scene_clock(scene, compat.content_start(found[0])).frame(anchor.offset)
+
+
+def _audible(strips: list[Strip]) -> list[Strip]:
+    return [strip for strip in strips if compat.right_handle(strip) > compat.left_handle(strip)]
+
+
+def strip_span(strip: Strip, clock: Clock) -> SoundSpan | None:
+    """Which part of its recording a sound strip plays; None when it is silent all along."""
+    return sound_span(
+        clock,
+        compat.content_start(strip),
+        compat.left_handle(strip),
+        compat.right_handle(strip),
+        compat.content_trim_start(strip),
+        strip.sound_offset,
+    )
+
+
+def _voice(strip: Strip, clock: Clock) -> VoiceStrip:
+    if compat.is_retimed(strip):
+        raise UserError(f"The voice “{strip.name}” is retimed: reset its retiming or render it to a new file first.")
+    span = strip_span(strip, clock)
+    if span is None:
+        raise UserError(f"The voice “{strip.name}” is moved out of its own strip: reset its sound offset.")
+    return VoiceStrip(_recording(strip), span.start, span.offset, span.duration, strip.volume)
+
+
+def _recording(strip: Strip) -> Path:
+    sound = strip.sound
+    if sound is None or not sound.filepath:
+        raise UserError(f"The voice “{strip.name}” has no recording.")
+    path = Path(bpy.path.abspath(sound.filepath, library=sound.library))
+    if sound.packed_file is None:
+        if not path.is_file():
+            raise UserError(f"The recording {path.name} of the voice “{strip.name}” is missing: relink or replace it.")
+        return path
+    # The backend reads files: what is packed into the .blend is laid beside it for the time of the work.
+    unpacked = user_folder("voices") / f"{sound.session_uid}_{path.name}"
+    unpacked.write_bytes(sound.packed_file.data)
+    return unpacked
+
+
+def _prompt(strip: Strip, clock: Clock, animated: dict[str, FCurve]) -> Prompt:
+    kept = strip.emodifftalk
+    words = prompt_words(strip).strip()
+    if not words and not kept.by_hand:
+        frame = compat.left_handle(strip)
+        raise UserError(f"The prompt at frame {frame:.0f} has no words: type a feeling or delete it.")
+    start, end = clock.seconds(compat.left_handle(strip)), clock.seconds(compat.right_handle(strip))
+    fcurve = animated.get(f"{strip.path_from_id()}.blend_alpha")
+    constant = ((0.0, strip.blend_alpha),)
+    return Prompt(
+        text=words,
+        start=start,
+        end=end,
+        ease_in=kept.ease_in,
+        ease_out=kept.ease_out,
+        intensity=sampled_curve(fcurve.evaluate, clock, start, end) if fcurve is not None else constant,
+        aus={au: getattr(kept.aus, au_property(au)) for au in AU_NAMES} if kept.by_hand else None,
+        id=kept.uid,
+    )
+
+
+def _curves_by_path(block: bpy.types.ID) -> dict[str, FCurve]:
+    return {curve.data_path: curve for curve in compat.fcurves(block) if not curve.mute}
+
+

@@ -1,0 +1,205 @@
+"""Playing takes: the current Gaussians of a head, and its sketch moved at every frame change. No backend needed."""
+
+from __future__ import annotations
+
+import os
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
+
+import bpy
+from bpy.types import Depsgraph, Object, Scene
+
+from emodifftalk.core.errors import UserError
+
+from .heads import absolute, heads, settings
+from .strips import scene_clock, strip_scene
+
+if TYPE_CHECKING:
+    from emodifftalk.core.gaussians import Gaussians
+    from emodifftalk.core.subject import Subject
+    from emodifftalk.core.take import Take, TakeFrame
+
+    from .properties import HeadTake
+
+T = TypeVar("T")
+
+problems: dict[int, str] = {}
+"""Why a head (by session uid) cannot be played, one sentence; shown in its panel."""
+
+
+class _Files:
+    """The last few files read, read again when they change on disk."""
+
+    def __init__(self, read: Callable[[str], T], keep: int) -> None:
+        self._read, self._keep = read, keep
+        self._kept: OrderedDict[tuple[str, int, int], T] = OrderedDict()
+
+    def __call__(self, path: str) -> T:
+        """The file's content. Raises UserError."""
+        key = file_key(path)
+        if key not in self._kept:
+            self._kept[key] = self._read(path)
+            while len(self._kept) > self._keep:
+                self._kept.popitem(last=False)
+        self._kept.move_to_end(key)
+        return self._kept[key]
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._kept.clear()
+
+
+def file_key(path: str) -> tuple[str, int, int]:
+    """What changes when a file changes: path, modification time, size. Raises UserError when it is missing."""
+    try:
+        found = os.stat(path)
+    except OSError as error:
+        raise UserError(f"The file {path} cannot be found: relink it in the EmoDiffTalk panel.") from error
+    return path, found.st_mtime_ns, found.st_size
+
+
+def _read_subject(path: str) -> Subject:
+    from emodifftalk.core.subject import load_subject
+
+    return load_subject(path)
+
+
+def _read_take(path: str) -> Take:
+    from emodifftalk.core.take import load_take
+
+    return load_take(path)
+
+
+_subjects = _Files(_read_subject, keep=4)
+_takes = _Files(_read_take, keep=8)
+_posed: OrderedDict[tuple, Gaussians] = OrderedDict()
+
+
+def subject_of(head: Object) -> Subject:
+    """The head's Subject, read once. Raises UserError."""
+    return _subjects(str(absolute(settings(head).subject_path, head)))
+
+
+def active_take(head: Object) -> HeadTake | None:
+    """The entry of the take that plays."""
+    kept = settings(head)
+    return kept.takes[kept.active_take] if 0 <= kept.active_take < len(kept.takes) else None
+
+
+def take_of(head: Object) -> Take | None:
+    """The take that plays, opened; None when the head has none. Raises UserError when its file is gone or damaged."""
+    entry = active_take(head)
+    return _takes(str(absolute(entry.path, head))) if entry is not None else None
+
+
+def take_seconds(head: Object, scene: Scene, frame: float | None = None) -> float:
+    """Seconds into the head's active take at a frame (by default the scene's current one)."""
+    from .performance import Anchor, zero_frame
+
+    frame = scene.frame_current_final if frame is None else frame
+    strips_in = strip_scene(head, scene)
+    entry = active_take(head)
+    if entry is None:
+        return scene_clock(scene).seconds(frame)
+    anchor = Anchor(entry.anchor_uid, entry.anchor_offset, entry.zero_frame)
+    return scene_clock(scene, zero_frame(anchor, strips_in)).seconds(frame)
+
+
+def current_gaussians(
+    head: Object, depsgraph_or_scene: Depsgraph | Scene, frame_seconds: float | None = None
+) -> Gaussians:
+    """The head's Gaussians now, in OBJECT space (metres): its take at the scene's frame, or `frame_seconds` into it.
+
+    A head without a take shows its canonical Gaussians. The last few answers are kept: the same frame twice is free.
+    Raises UserError when the subject or the take cannot be read, or do not belong together.
+    """
+    head = head.original
+    scene = getattr(depsgraph_or_scene, "scene", depsgraph_or_scene)
+    subject, take = subject_of(head), take_of(head)
+    if take is None:
+        return subject.gaussians
+    # The evaluated scene knows the frame being rendered; the original one holds the strips.
+    frame = scene.frame_current_final
+    seconds = take_seconds(head, scene.original, frame) if frame_seconds is None else frame_seconds
+    seconds = min(max(seconds, 0.0), take.duration)
+    key = (id(subject), id(take), round(seconds, 6))
+    if key not in _posed:
+        _posed[key] = take.at(seconds).gaussians(subject)
+        while len(_posed) > 8:
+            _posed.popitem(last=False)
+    _posed.move_to_end(key)
+    return _posed[key]
+
+
+def current_frame(head: Object, scene: Scene) -> TakeFrame | None:
+    """The take's frame (point offsets, AUs …) at the scene's current frame, None without a take. Raises UserError."""
+    take = take_of(head)
+    return None if take is None else take.at(take_seconds(head, scene))
+
+
+def refresh(scene: Scene) -> None:
+    """Move every head's sketch to the scene's current frame and have the views drawn again."""
+    for head in heads(scene):
+        try:
+            _move_sketch(head, scene)
+            problems.pop(head.session_uid, None)
+        except UserError as error:
+            problems[head.session_uid] = str(error)
+    _redraw_views()
+
+
+def _move_sketch(head: Object, scene: Scene) -> None:
+    # Meshes must not change under a render that is reading them, nor those of another file.
+    if bpy.app.is_job_running("RENDER") or head.library is not None or head.data.library is not None:
+        return
+    points = subject_of(head).template.neutral
+    frame = current_frame(head, scene)
+    if frame is not None:
+        if len(frame.offsets) != len(points):
+            raise UserError(f"The take of {head.name} was made with another subject: generate it again.")
+        points = points + frame.offsets
+    mesh = head.data
+    if len(mesh.vertices) == len(points):  # the animator may have changed the sketch: then it stays as it is
+        mesh.vertices.foreach_set("co", points.ravel())
+        mesh.update()
+
+
+def _redraw_views() -> None:
+    for window in getattr(bpy.context.window_manager, "windows", ()):
+        for area in window.screen.areas:
+            if area.type == "VIEW_3D":
+                area.tag_redraw()
+
+
+def forget() -> None:
+    """Drop everything that was read."""
+    _subjects.clear()
+    _takes.clear()
+    _posed.clear()
+    problems.clear()
+
+
+@bpy.app.handlers.persistent
+def _on_frame(scene: Scene, depsgraph: Depsgraph | None = None) -> None:
+    refresh(scene)
+
+
+@bpy.app.handlers.persistent
+def _on_load(*_: object) -> None:
+    forget()
+    for scene in bpy.data.scenes:
+        refresh(scene)
+
+
+def register() -> None:
+    """Follow the timeline."""
+    bpy.app.handlers.frame_change_post.append(_on_frame)
+    bpy.app.handlers.load_post.append(_on_load)
+
+
+def unregister() -> None:
+    """Let it go."""
+    bpy.app.handlers.load_post.remove(_on_load)
+    bpy.app.handlers.frame_change_post.remove(_on_frame)
+    forget()

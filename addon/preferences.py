@@ -1,0 +1,52 @@
+"""The add-on's preferences: where the backend's Python is."""
+
+from types import SimpleNamespace
+
+import bpy
+from bpy.props import StringProperty
+from bpy.types import AddonPreferences, Context
+
+PACKAGE = __package__.rpartition(".")[0] or __package__
+"""The package Blender knows the extension by (a checkout registers the add-on itself)."""
+
+
+class EMODIFFTALK_AP_preferences(AddonPreferences):
+    """Shown under Edit → Preferences → Add-ons → EmoDiffTalk."""
+
+    bl_idname = PACKAGE
+
+    python_path: StringProperty(
+        name="Backend Python",
+        description="The Python that has the backend (empty: EMODIFFTALK_PYTHON, then .venv beside the add-on)",
+        subtype="FILE_PATH",
+    )
+
+    def draw(self, context: Context) -> None:
+        """The path, what it leads to, and how to get one."""
+        from .connection import unavailable_reason
+        from .panels import draw_backend, draw_sentence
+
+        layout = self.layout
+        layout.use_property_split = True
+        layout.prop(self, "python_path")
+        reason = unavailable_reason()
+        if reason:
+            draw_sentence(layout, reason, icon="ERROR", width=90)
+        else:
+            draw_backend(layout, width=90)
+
+
+def preferences() -> EMODIFFTALK_AP_preferences | SimpleNamespace:
+    """The preferences, or their defaults when the add-on runs without being installed."""
+    addon = bpy.context.preferences.addons.get(PACKAGE)
+    return addon.preferences if addon is not None and addon.preferences else SimpleNamespace(python_path="")
+
+
+def register() -> None:
+    """Show the preferences."""
+    bpy.utils.register_class(EMODIFFTALK_AP_preferences)
+
+
+def unregister() -> None:
+    """Hide them."""
+    bpy.utils.unregister_class(EMODIFFTALK_AP_preferences)

@@ -1,0 +1,235 @@
+"""Everything EmoDiffTalk keeps in the .blend: on a head's object, on strips, and (unsaved) on the window manager."""
+
+import bpy
+from bpy.props import (
+    BoolProperty,
+    CollectionProperty,
+    EnumProperty,
+    FloatProperty,
+    IntProperty,
+    PointerProperty,
+    StringProperty,
+)
+from bpy.types import Context, Object, PropertyGroup, Scene, Strip, WindowManager
+
+from emodifftalk.core.facs import AU_LABELS
+
+_FILE = {"subtype": "FILE_PATH", "options": {"PATH_SUPPORTS_BLEND_RELATIVE"}}
+
+
+def au_property(au: str) -> str:
+    """Name of the property that holds an action unit: AU12 → au12."""
+    return au.lower()
+
+
+def _au_properties(low: float, what: str) -> dict:
+    return {
+        au_property(au): FloatProperty(
+            name=f"{au} {label}", description=f"{what}: {label.lower()}", min=low, max=1.0, precision=2
+        )
+        for au, label in AU_LABELS.items()
+    }
+
+
+# Seventeen properties of one kind: written by a rule, so that name and order cannot disagree with the list of AUs.
+AuOffsets = type(
+    "EMODIFFTALK_PG_au_offsets",
+    (PropertyGroup,),
+    {
+        "__doc__": "What is added to each action unit at the very end; every one can be keyed.",
+        "__annotations__": _au_properties(-1.0, "Added to what voice and emotion do"),
+    },
+)
+AuIntensities = type(
+    "EMODIFFTALK_PG_au_intensities",
+    (PropertyGroup,),
+    {
+        "__doc__": "The action units a prompt means, 0 to 1.",
+        "__annotations__": _au_properties(0.0, "What these words do to the face"),
+    },
+)
+
+
+def _redraw(self: PropertyGroup, context: Context) -> None:
+    from .playback import refresh
+
+    refresh(context.scene)
+
+
+class HeadTake(PropertyGroup):
+    """One take of a head and the place on the timeline where its second 0 lies."""
+
+    path: StringProperty(name="File", description="The take's file", update=_redraw, **_FILE)
+    frames: IntProperty(name="Frames", description="Frames of the take, 25 per second")
+    seed: IntProperty(name="Seed", description="The seed it was made with")
+    note: StringProperty(name="Note", description="How and how fast it was made")
+    anchor_uid: StringProperty(name="Voice", description="The voice strip this take moves with")
+    anchor_offset: FloatProperty(
+        name="Offset", description="Seconds from the start of the voice strip's content to the start of the take"
+    )
+    zero_frame: FloatProperty(name="Zero", description="Frame at which the take begins when it has no voice strip")
+
+
+def _voice_get(self: "HeadSettings") -> str:
+    from .strips import voice_strips
+
+    found = voice_strips(self.id_data, bpy.context.scene)
+    return found[0].name if found else ""
+
+
+def _voice_set(self: "HeadSettings", name: str) -> None:
+    from .strips import choose_voice
+
+    choose_voice(self.id_data, name, bpy.context)
+
+
+def _voice_search(self: "HeadSettings", context: Context, text: str) -> list[str]:
+    from .strips import sound_strips, strip_scene
+
+    names = [strip.name for strip in sound_strips(strip_scene(self.id_data, context.scene))]
+    return [name for name in names if text.lower() in name.lower()]
+
+
+class HeadSettings(PropertyGroup):
+    """A head: its Subject, voice, acting and takes."""
+
+    subject_path: StringProperty(name="Subject", description="The trained head's file", update=_redraw, **_FILE)
+    subject_name: StringProperty(name="Name")
+    subject_licence: StringProperty(name="Licence")
+    subject_credit: StringProperty(name="Credit")
+    subject_points: IntProperty(name="Gaussians")
+
+    sequencer_scene: PointerProperty(
+        type=Scene, name="Sequencer", description="The scene whose strips this head speaks (empty: the scene it is in)"
+    )
+    voice_uid: StringProperty(options={"HIDDEN"})
+    voice: StringProperty(
+        name="Voice",
+        description="The sound strip this head speaks; pieces it is cut into go on speaking",
+        get=_voice_get,
+        set=_voice_set,
+        search=_voice_search,
+        options=set(),
+    )
+
+    mode: EnumProperty(
+        name="Emotion",
+        description="How feelings change what the voice does to the face",
+        items=(
+            ("additive", "Additive", "Adds the feeling and protects lip closure, speech rhythm and blinks"),
+            ("paper", "Equation 7", "The published edit to the letter: it may overrule the lips"),
+        ),
+        options=set(),
+    )
+    alpha: FloatProperty(
+        name="Alpha",
+        description="Gain on action units the prompt calls for",
+        default=1.0,
+        min=0.0,
+        max=4.0,
+        options=set(),
+    )
+    beta: FloatProperty(
+        name="Beta",
+        description="Offset on action units the prompt calls for",
+        default=0.5,
+        min=0.0,
+        max=4.0,
+        options=set(),
+    )
+    expressiveness: FloatProperty(
+        name="Expressiveness",
+        description="Multiplies what the emotion prompts add",
+        default=1.0,
+        min=0.0,
+        max=2.0,
+        subtype="FACTOR",
+        options=set(),
+    )
+    lip_sync: FloatProperty(
+        name="Lip Sync",
+        description="How strongly speech is protected from emotion: 1 keeps every closure, 0 lets feelings win",
+        default=1.0,
+        min=0.0,
+        max=1.0,
+        subtype="FACTOR",
+        options=set(),
+    )
+    gap: EnumProperty(
+        name="Between Prompts",
+        description="What the face does where no prompt is",
+        items=(
+            ("neutral", "Relax", "Without a prompt the face is neutral"),
+            ("hold", "Hold", "A feeling stays until the next one comes"),
+        ),
+        options=set(),
+    )
+    seed: IntProperty(name="Seed", description="Another seed, another reading of the same lines", min=0, options=set())
+    valence: FloatProperty(
+        name="Valence", description="From unpleasant (-1) to pleasant (1)", min=-1.0, max=1.0, subtype="FACTOR"
+    )
+    arousal: FloatProperty(
+        name="Arousal", description="From sleepy (-1) to excited (1)", min=-1.0, max=1.0, subtype="FACTOR"
+    )
+    aus: PointerProperty(type=AuOffsets)
+
+    takes: CollectionProperty(type=HeadTake)
+    active_take: IntProperty(name="Take", description="The take that plays", update=_redraw, options=set())
+
+
+def _words_changed(self: "StripSettings", context: Context) -> None:
+    from .strips import show_words
+
+    show_words(self)
+
+
+class StripSettings(PropertyGroup):
+    """What EmoDiffTalk knows about a strip: who it is (voices, prompts) and, on prompts, the feeling."""
+
+    uid: StringProperty(options={"HIDDEN"})
+    is_prompt: BoolProperty(options={"HIDDEN"})
+    head: PointerProperty(type=Object, name="Head", description="Who feels it (empty: every head)")
+    text: StringProperty(
+        name="Feeling", description="A feeling in plain words, of any length", update=_words_changed, options=set()
+    )
+    shown: StringProperty(options={"HIDDEN"})
+    ease_in: FloatProperty(
+        name="Ease In", description="Seconds in which it rises", default=0.3, min=0.0, soft_max=2.0, options=set()
+    )
+    ease_out: FloatProperty(
+        name="Ease Out", description="Seconds in which it fades", default=0.3, min=0.0, soft_max=2.0, options=set()
+    )
+    by_hand: BoolProperty(
+        name="Set by Hand", description="Use the values below instead of what the words mean", options=set()
+    )
+    read_text: StringProperty(options={"HIDDEN"})
+    aus: PointerProperty(type=AuIntensities)
+
+
+class WindowSettings(PropertyGroup):
+    """What the panel remembers while Blender runs."""
+
+    new_prompt: StringProperty(
+        name="Feeling", description="A feeling in plain words, like “relieved but still shaking”", options={"SKIP_SAVE"}
+    )
+    active_prompt: StringProperty(options={"SKIP_SAVE"})
+
+
+_CLASSES = (AuOffsets, AuIntensities, HeadTake, HeadSettings, StripSettings, WindowSettings)
+_OWNERS = ((Object, HeadSettings), (Strip, StripSettings), (WindowManager, WindowSettings))
+
+
+def register() -> None:
+    """Add the properties to Blender's types."""
+    for cls in _CLASSES:
+        bpy.utils.register_class(cls)
+    for owner, cls in _OWNERS:
+        owner.emodifftalk = PointerProperty(type=cls)
+
+
+def unregister() -> None:
+    """Take them away; what a .blend holds stays in it."""
+    for owner, _ in reversed(_OWNERS):
+        del owner.emodifftalk
+    for cls in reversed(_CLASSES):
+        bpy.utils.unregister_class(cls)

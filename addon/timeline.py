@@ -1,0 +1,285 @@
+"""Voices and emotion prompts on the sequencer's timeline: adding, finding and removing them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import bpy
+from bpy.props import StringProperty
+from bpy.types import Context, Object, Operator, Scene, Strip
+from bpy_extras.io_utils import ImportHelper
+
+from emodifftalk.core.errors import UserError
+
+from . import compat, connection, generate
+from .heads import active_head, no_head_reason, settings
+from .strips import (
+    ensure_uid,
+    prompt_strips,
+    scene_clock,
+    strip_scene,
+    voice_strips,
+    write_words,
+)
+
+_SECONDS = 3.0
+"""Length of a prompt that nothing else ends."""
+_LAST_CHANNEL = 128
+
+
+def add_prompt(head: Object, scene: Scene, words: str, frame: int | None = None) -> tuple[Strip, Strip | None]:
+    """Put an emotion prompt for a head at the playhead (or at `frame`); returns it and the prompt it cut short, if any.
+
+    It lasts until the next prompt, else until the end of the voice, else three seconds. A prompt that is already there
+    is shortened and crossfades into the new one. The strip is muted: an unmuted one would make Blender render the
+    sequencer instead of the scene. Raises UserError without words or where another prompt begins.
+    """
+    words = words.strip()
+    if not words:
+        raise UserError("Type a feeling first, like “relieved but still shaking”.")
+    frame = scene.frame_current if frame is None else frame
+    rate, mine = scene_clock(scene).rate, prompt_strips(head, scene)
+    if any(compat.left_handle(strip) == frame for strip in mine):
+        raise UserError("A prompt begins at this frame already: change its words or move the playhead.")
+    covering = [strip for strip in mine if compat.left_handle(strip) < frame < compat.right_handle(strip)]
+    ends = [compat.left_handle(strip) for strip in mine if compat.left_handle(strip) > frame]
+    ends += [compat.right_handle(strip) for strip in covering]
+    if not ends:
+        ends = [compat.right_handle(strip) for strip in voice_strips(head, scene)[-1:]]
+    end = round(min((e for e in ends if e > frame), default=frame + _SECONDS * rate))
+    end = max(end, frame + 1)
+    for strip in covering:
+        fade = frame + round(strip.emodifftalk.ease_out * rate)
+        compat.set_right_handle(strip, min(fade, round(compat.right_handle(strip))))
+    editor = scene.sequence_editor or scene.sequence_editor_create()
+    above = max((strip.channel for strip in voice_strips(head, scene)), default=0) + 1
+    strip = compat.new_text_strip(editor, "Prompt", free_channel(scene, above, frame, end), frame, end)
+    strip.mute = True
+    kept = strip.emodifftalk
+    kept.is_prompt, kept.head = True, head
+    ensure_uid(strip)
+    write_words(strip, words)
+    editor.active_strip = strip
+    return strip, covering[-1] if covering else None
+
+
+def free_channel(scene: Scene, lowest: int, start: float, end: float) -> int:
+    """The lowest channel from `lowest` up with nothing between two frames."""
+    strips = compat.all_strips(scene)
+    taken = {s.channel for s in strips if compat.left_handle(s) < end and compat.right_handle(s) > start}
+    return next((channel for channel in range(lowest, _LAST_CHANNEL) if channel not in taken), _LAST_CHANNEL)
+
+
+def add_voice(head: Object, scene: Scene, path: Path, frame: int | None = None) -> Strip:
+    """Put a recording on the sequencer at the playhead (or at `frame`) and let the head speak it. Raises UserError."""
+    if not path.is_file():
+        raise UserError(f"The recording {path} does not exist.")
+    frame = scene.frame_current if frame is None else frame
+    editor = scene.sequence_editor or scene.sequence_editor_create()
+    try:
+        strip = editor.strips.new_sound(path.stem, str(path), free_channel(scene, 1, frame, frame + 1), frame)
+    except RuntimeError as error:
+        raise UserError(f"{path.name} is not a recording that Blender can read.") from error
+    if compat.right_handle(strip) - compat.left_handle(strip) < 1 or strip.sound is None:
+        editor.strips.remove(strip)
+        raise UserError(f"{path.name} is not a recording that Blender can read.")
+    settings(head).voice_uid = ensure_uid(strip)
+    return strip
+
+
+def find_prompt(head: Object, scene: Scene, uid: str) -> Strip | None:
+    """A head's prompt by its uid."""
+    return next((strip for strip in prompt_strips(head, scene) if strip.emodifftalk.uid == uid), None)
+
+
+def active_prompt(head: Object, scene: Scene) -> Strip | None:
+    """The prompt to show in detail: the sequencer's active strip, else the one at the playhead."""
+    scene = strip_scene(head, scene)
+    mine = prompt_strips(head, scene)
+    active = scene.sequence_editor.active_strip if scene.sequence_editor is not None else None
+    if active is not None and active in mine:
+        return active
+    now = scene.frame_current
+    here = [strip for strip in mine if compat.left_handle(strip) <= now < compat.right_handle(strip)]
+    return here[-1] if here else None
+
+
+def listening_scene(head: Object, context: Context) -> Scene:
+    """The scene whose sequencer new strips go to; remembered on the head where it differs from the scene in view."""
+    kept = settings(head)
+    if kept.sequencer_scene is None and compat.sequencer_scene(context) != context.scene:
+        kept.sequencer_scene = compat.sequencer_scene(context)
+    return strip_scene(head, context.scene)
+
+
+class _ForHead:
+    """Operators that need a head."""
+
+    @classmethod
+    def poll(cls, context: Context) -> bool:
+        """With a head chosen."""
+        if active_head(context) is None:
+            cls.poll_message_set(no_head_reason(context))
+            return False
+        return True
+
+
+class EMODIFFTALK_OT_add_prompt(_ForHead, Operator):
+    """Put this feeling on the timeline at the playhead, as a strip above the voice"""
+
+    bl_idname = "emodifftalk.add_prompt"
+    bl_label = "Add Emotion Prompt"
+    bl_options = {"REGISTER", "UNDO"}
+
+    text: StringProperty(name="Feeling", description="A feeling in plain words", options={"SKIP_SAVE"})
+
+    def execute(self, context: Context) -> set[str]:
+        """Add it, and have it read when the backend is running."""
+        head, window = active_head(context), context.window_manager.emodifftalk
+        try:
+            strip, shortened = add_prompt(head, listening_scene(head, context), self.text or window.new_prompt)
+            if connection.client.state in ("ready", "busy"):
+                generate.read_prompt(strip)
+        except UserError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        if not self.text:
+            window.new_prompt = ""
+        if shortened is not None:
+            self.report({"INFO"}, f"“{shortened.name}” now fades where “{strip.name}” begins")
+        return {"FINISHED"}
+
+
+class EMODIFFTALK_OT_add_voice(_ForHead, Operator, ImportHelper):
+    """Put a recording on the sequencer at the playhead and let this head speak it"""
+
+    bl_idname = "emodifftalk.add_voice"
+    bl_label = "Add Voice"
+    bl_options = {"REGISTER", "UNDO"}
+
+    filter_glob: StringProperty(default="*.wav;*.flac;*.ogg;*.mp3", options={"HIDDEN"})
+
+    def execute(self, context: Context) -> set[str]:
+        """Add the strip."""
+        head = active_head(context)
+        scene = listening_scene(head, context)
+        try:
+            strip = add_voice(head, scene, Path(bpy.path.abspath(self.filepath)))
+        except UserError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        end = compat.right_handle(strip) - 1
+        if end > scene.frame_end:
+            self.report({"INFO"}, f"The voice ends at frame {end:.0f}, after the scene's last frame {scene.frame_end}")
+        return {"FINISHED"}
+
+
+class _ForPrompt(_ForHead):
+    """Operators on one prompt, named by its uid."""
+
+    uid: StringProperty(options={"HIDDEN", "SKIP_SAVE"})
+
+    def prompt(self, context: Context) -> Strip | None:
+        """The prompt, or None (reported) when it is gone."""
+        head = active_head(context)
+        found = find_prompt(head, context.scene, self.uid)
+        if found is None:
+            self.report({"WARNING"}, "This prompt does not exist any more")
+        return found
+
+
+class EMODIFFTALK_OT_select_prompt(_ForPrompt, Operator):
+    """Show this prompt below and put the playhead on it"""
+
+    bl_idname = "emodifftalk.select_prompt"
+    bl_label = "Select Prompt"
+    bl_options = {"REGISTER", "UNDO"}
+
+    uid: StringProperty(options={"HIDDEN", "SKIP_SAVE"})
+
+    def execute(self, context: Context) -> set[str]:
+        """Select it."""
+        strip = self.prompt(context)
+        if strip is None:
+            return {"CANCELLED"}
+        scene = strip_scene(active_head(context), context.scene)
+        for other in scene.sequence_editor.strips_all:
+            other.select = other == strip
+        scene.sequence_editor.active_strip = strip
+        scene.frame_set(round(compat.left_handle(strip)))
+        return {"FINISHED"}
+
+
+class EMODIFFTALK_OT_remove_prompt(_ForPrompt, Operator):
+    """Delete this prompt"""
+
+    bl_idname = "emodifftalk.remove_prompt"
+    bl_label = "Delete Prompt"
+    bl_options = {"REGISTER", "UNDO"}
+
+    uid: StringProperty(options={"HIDDEN", "SKIP_SAVE"})
+
+    def execute(self, context: Context) -> set[str]:
+        """Delete it."""
+        strip = self.prompt(context)
+        if strip is None:
+            return {"CANCELLED"}
+        owner = strip.parent_meta() or strip.id_data.sequence_editor
+        owner.strips.remove(strip)
+        return {"FINISHED"}
+
+
+class EMODIFFTALK_OT_read_prompt(_ForPrompt, Operator):
+    """See what these words will do to the face"""
+
+    bl_idname = "emodifftalk.read_prompt"
+    bl_label = "Read Prompt"
+    bl_options = {"REGISTER"}
+
+    uid: StringProperty(options={"HIDDEN", "SKIP_SAVE"})
+
+    @classmethod
+    def poll(cls, context: Context) -> bool:
+        """With a head and a backend."""
+        if active_head(context) is None:
+            cls.poll_message_set(no_head_reason(context))
+            return False
+        reason = connection.unavailable_reason()
+        if reason:
+            cls.poll_message_set(reason)
+        return not reason
+
+    def execute(self, context: Context) -> set[str]:
+        """Ask the backend."""
+        strip = self.prompt(context)
+        if strip is None:
+            return {"CANCELLED"}
+        try:
+            number = generate.read_prompt(strip)
+        except UserError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        if bpy.app.background and number is not None:
+            connection.wait(number)
+        return {"FINISHED"}
+
+
+_CLASSES = (
+    EMODIFFTALK_OT_add_prompt,
+    EMODIFFTALK_OT_add_voice,
+    EMODIFFTALK_OT_select_prompt,
+    EMODIFFTALK_OT_remove_prompt,
+    EMODIFFTALK_OT_read_prompt,
+)
+
+
+def register() -> None:
+    """Add the operators."""
+    for cls in _CLASSES:
+        bpy.utils.register_class(cls)
+
+
+def unregister() -> None:
+    """Take them away."""
+    for cls in reversed(_CLASSES):
+        bpy.utils.unregister_class(cls)
