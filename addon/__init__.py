@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import importlib
 from types import ModuleType
 
@@ -41,9 +42,12 @@ def register() -> None:
         for module in reversed(done):
             module.unregister()
         raise
+    # Blender as a Python module hangs at exit (seen in 4.5) while a script's classes are still registered.
+    atexit.register(unregister)
 
 
 def unregister() -> None:
     """Take everything out of Blender again and stop the backend."""
+    atexit.unregister(unregister)
     for module in reversed(_modules()):
         module.unregister()

@@ -80,8 +80,11 @@ def add_voice(head: Object, scene: Scene, path: Path, frame: int | None = None) 
         strip = editor.strips.new_sound(path.stem, str(path), free_channel(scene, 1, frame, frame + 1), frame)
     except RuntimeError as error:
         raise UserError(f"{path.name} is not a recording that Blender can read.") from error
-    if compat.right_handle(strip) - compat.left_handle(strip) < 1 or strip.sound is None:
+    if strip.sound is None or strip.sound.samplerate == 0:  # Blender makes a silent strip of anything
+        unread = strip.sound
         editor.strips.remove(strip)
+        if unread is not None and unread.users == 0:
+            bpy.data.sounds.remove(unread)
         raise UserError(f"{path.name} is not a recording that Blender can read.")
     settings(head).voice_uid = ensure_uid(strip)
     return strip

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+
 from emodifftalk.core.facs import ARTICULATIONS, AU_INDEX, AU_NAMES
 from emodifftalk.core.gaussians import Gaussians, normalize
 from emodifftalk.core.subject import OTF_GROUPS, Subject, save_subject
@@ -111,7 +112,7 @@ def tiny_subject(faces: int = 300, others: int = 40, shipped_template: bool = Fa
             quats=normalize(rng.normal(size=(count, 4))).astype(np.float32),
             scales=rng.uniform(0.003, 0.009, (count, 3)).astype(np.float32),
             opacities=rng.uniform(0.5, 0.95, count).astype(np.float32),
-            colors=np.clip([0.8, 0.6, 0.5] + rng.normal(0, 0.1, (count, 3)), 0, 1).astype(np.float32),
+            colors=np.clip(rng.normal((0.8, 0.6, 0.5), 0.1, (count, 3)), 0, 1).astype(np.float32),
         ),
         triangle=triangle,
         bary=bary,
@@ -141,7 +142,8 @@ def save_tiny_take(path: Path, subject: Subject, seconds: float = 2.0, metadata:
     count = subject.n_face
     quats = np.broadcast_to(subject.gaussians.quats[:count], (frames, count, 4))
     alphas = np.broadcast_to(subject.gaussians.opacities[:count], (frames, count))
-    save_take(path, aus, aus, subject.template.displace(aus), quats, alphas, {"models": json.dumps({}), **(metadata or {})})
+    offsets = subject.template.displace(aus)
+    save_take(path, aus, aus, offsets, quats, alphas, {"models": json.dumps({}), **(metadata or {})})
     return aus
 
 

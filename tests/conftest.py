@@ -1,0 +1,46 @@
+"""Fixtures for tests inside Blender (the `bpy` module): the add-on registered once, an empty file each time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def addon():
+    """The add-on, registered for the session."""
+    pytest.importorskip("bpy")
+    import addon
+
+    addon.register()
+    yield addon
+    addon.unregister()
+
+
+@pytest.fixture
+def scene(addon):
+    """An empty file's scene at 24 frames per second, with the add-on registered."""
+    import bpy
+
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    return bpy.context.scene
+
+
+@pytest.fixture
+def subject_path(tmp_path: Path) -> Path:
+    """A tiny subject's file."""
+    from tiny_subject import save_tiny_subject
+
+    path = tmp_path / "tiny.safetensors"
+    save_tiny_subject(path)
+    return path
+
+
+@pytest.fixture
+def head(scene, subject_path):
+    """A tiny head imported into the empty scene, and active."""
+    import bpy
+
+    assert bpy.ops.emodifftalk.import_subject(filepath=str(subject_path)) == {"FINISHED"}
+    return bpy.context.active_object
