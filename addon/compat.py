@@ -17,6 +17,13 @@ def sequencer_scene(context: bpy.types.Context) -> Scene:
     return getattr(workspace, "sequencer_scene", None) or context.scene
 
 
+def show_in_sequencer(context: bpy.types.Context, scene: Scene) -> None:
+    """From 5.0 a workspace whose sequencer shows no scene would hide new strips: let it show theirs."""
+    workspace = getattr(context, "workspace", None)
+    if workspace is not None and getattr(workspace, "sequencer_scene", scene) is None:
+        workspace.sequencer_scene = scene
+
+
 def all_strips(scene: Scene | None) -> list[Strip]:
     """Every strip of a scene, those inside metas too. An empty strip collection is falsy, so None is asked for."""
     editor = scene.sequence_editor if scene is not None else None

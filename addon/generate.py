@@ -66,6 +66,7 @@ def start_job(head: Object, context: Context) -> Job:
     )
     job.number = connection.request("drive", params, listener)
     jobs[job.head_uid] = job
+    connection.redraw_panels()
     return job
 
 

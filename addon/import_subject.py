@@ -16,8 +16,8 @@ from emodifftalk.core.template import FacialTemplate
 
 from .heads import portable, settings
 
-_SKETCH = ("brow_left", "brow_right", "jaw", "lip_outer")
-"""Landmark lines drawn beside the template's own borders (eyes, mouth, outline)."""
+_LINES, _LOOPS = ("brow_left", "brow_right"), ("lip_outer",)
+"""Landmarks drawn beside the template's own borders (eyes, mouth, outline)."""
 
 
 def import_subject(path: Path, context: Context) -> Object:
@@ -26,7 +26,6 @@ def import_subject(path: Path, context: Context) -> Object:
     head = bpy.data.objects.new(subject.name or path.stem, sketch_mesh(subject))
     context.collection.objects.link(head)
     head.location = context.scene.cursor.location
-    head.show_in_front = True
     kept = settings(head)
     kept.subject_name, kept.subject_licence, kept.subject_credit = subject.name, subject.licence, subject.credit
     kept.subject_points = len(subject.gaussians)
@@ -35,7 +34,7 @@ def import_subject(path: Path, context: Context) -> Object:
 
 
 def sketch_mesh(subject: Subject) -> Mesh:
-    """The template as points and a few lines: brows, eyes, lips, jaw, outline.
+    """The template as points and a few lines: brows, eyes, lips, outline.
 
     It has no faces on purpose: every render engine but ours then leaves it out by itself, and the eye icon and the
     camera icon of the outliner stay the animator's. All template points are there, so a take can move them.
@@ -51,9 +50,9 @@ def sketch_edges(template: FacialTemplate) -> np.ndarray:
     sides = np.concatenate([template.faces[:, [0, 1]], template.faces[:, [1, 2]], template.faces[:, [2, 0]]])
     edges, uses = np.unique(np.sort(sides, axis=1), axis=0, return_counts=True)
     lines = [edges[uses == 1]]
-    for name in _SKETCH:
+    for name in _LINES + _LOOPS:
         points = template.landmarks[name]
-        lines.append(np.stack([points[:-1], points[1:]], axis=1))
+        lines.append(np.stack([points, np.roll(points, -1)], axis=1)[: None if name in _LOOPS else -1])
     pairs = np.sort(np.concatenate(lines), axis=1)
     return np.unique(pairs[pairs[:, 0] != pairs[:, 1]], axis=0)
 

@@ -15,7 +15,7 @@ from .frames import clock_text
 from .generate import Job, job_of, job_text
 from .heads import active_head, settings
 from .properties import au_property
-from .strips import prompt_strips, prompt_words, scene_clock, sound_strips, strip_scene, voice_strips
+from .strips import is_prompt, prompt_strips, prompt_words, scene_clock, sound_strips, strip_scene, voice_strips
 from .timeline import active_prompt
 
 _STATES = {
@@ -55,7 +55,7 @@ def draw_problem(layout: UILayout, text: str, width: int) -> None:
 
 def _letters(context: Context) -> int:
     """How many letters fit in the side bar's width."""
-    return max(18, int(context.region.width / (7.4 * context.preferences.system.ui_scale)) - 5)
+    return max(18, int(context.region.width / (6.6 * context.preferences.system.ui_scale)) - 6)
 
 
 class _InTab:
@@ -344,15 +344,35 @@ def draw_backend(layout: UILayout, width: int) -> None:
             box.label(text=line[: width + 10])
 
 
+class EMODIFFTALK_PT_prompt(Panel):
+    """The active prompt, beside the strips."""
+
+    bl_label = "Emotion Prompt"
+    bl_space_type = "SEQUENCE_EDITOR"
+    bl_region_type = "UI"
+    bl_category = "EmoDiffTalk"
+
+    @classmethod
+    def poll(cls, context: Context) -> bool:
+        """With a prompt active in the sequencer."""
+        strip = getattr(context, "active_strip", None)
+        return strip is not None and is_prompt(strip)
+
+    def draw(self, context: Context) -> None:
+        """Its words, intensity and meaning."""
+        _draw_prompt(self.layout, context.active_strip, _letters(context))
+
+
 _CLASSES: tuple[type, ...] = (
     EMODIFFTALK_UL_takes,
     EMODIFFTALK_PT_subject,
     EMODIFFTALK_PT_voice,
     EMODIFFTALK_PT_emotion,
+    EMODIFFTALK_PT_generate,
     EMODIFFTALK_PT_acting,
     EMODIFFTALK_PT_fine,
-    EMODIFFTALK_PT_generate,
     EMODIFFTALK_PT_backend,
+    EMODIFFTALK_PT_prompt,
 )
 
 

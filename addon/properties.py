@@ -113,7 +113,7 @@ class HeadSettings(PropertyGroup):
     )
 
     mode: EnumProperty(
-        name="Emotion",
+        name="Blending",
         description="How feelings change what the voice does to the face",
         items=(
             ("additive", "Additive", "Adds the feeling and protects lip closure, speech rhythm and blinks"),
@@ -156,8 +156,8 @@ class HeadSettings(PropertyGroup):
         options=set(),
     )
     gap: EnumProperty(
-        name="Between Prompts",
-        description="What the face does where no prompt is",
+        name="Gaps",
+        description="What the face does between prompts",
         items=(
             ("neutral", "Relax", "Without a prompt the face is neutral"),
             ("hold", "Hold", "A feeling stays until the next one comes"),

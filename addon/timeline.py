@@ -108,11 +108,13 @@ def active_prompt(head: Object, scene: Scene) -> Strip | None:
 
 
 def listening_scene(head: Object, context: Context) -> Scene:
-    """The scene whose sequencer new strips go to; remembered on the head where it differs from the scene in view."""
+    """The scene whose sequencer new strips go to; remembered on the head where it is not the scene in view."""
     kept = settings(head)
     if kept.sequencer_scene is None and compat.sequencer_scene(context) != context.scene:
         kept.sequencer_scene = compat.sequencer_scene(context)
-    return strip_scene(head, context.scene)
+    scene = strip_scene(head, context.scene)
+    compat.show_in_sequencer(context, scene)
+    return scene
 
 
 class _ForHead:

@@ -1,0 +1,77 @@
+"""Binding Gaussians to the facial template: facial ones on its triangles, the others by EmoTalk3D's Equation 9."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from ..core.gaussians import matrix_to_quat
+from ..core.subject import OTF_GROUPS
+from ..core.template import FacialTemplate
+
+ALPHA = 0.1  # per millimetre, Equation 9
+
+
+def sample_face(points: np.ndarray, template: FacialTemplate, count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """`count` places on the template: triangle (count,) int32 and barycentric (count, 3) float32.
+
+    points: (F, V, 3) the template in all captured frames. Triangles get Gaussians by the greatest area they ever have (so
+    that lids and lips that unfold stay covered), more around eyes, brows and mouth. At least one each.
+    """
+    rng = np.random.default_rng(seed)
+    corners = points[:, template.faces]
+    area = np.linalg.norm(np.cross(corners[:, :, 1] - corners[:, :, 0], corners[:, :, 2] - corners[:, :, 0]), axis=-1)
+    weight = area.max(axis=0) * _detail(template)
+    share = weight / weight.sum() * (count - len(weight))
+    number = 1 + np.floor(share).astype(int)
+    rest = count - number.sum()
+    number[np.argsort(number - 1 - share)[:rest]] += 1
+    triangle = np.repeat(np.arange(len(number)), number)
+    # Low-discrepancy points fill each triangle evenly.
+    order = np.arange(count) - np.repeat(np.cumsum(number) - number, number)
+    u = np.stack([(order + 0.5) * 0.7548776662 % 1, (order + 0.5) * 0.5698402910 % 1], axis=1)
+    u = (u + rng.random((len(number), 2))[triangle] * (number[triangle] > 2)[:, None]) % 1
+    u[u.sum(axis=1) > 1] = 1 - u[u.sum(axis=1) > 1]
+    bary = np.stack([1 - u.sum(axis=1), u[:, 0], u[:, 1]], axis=1)
+    bary[number[triangle] == 1] = 1 / 3
+    return triangle.astype(np.int32), bary.astype(np.float32)
+
+
+def _detail(template: FacialTemplate) -> np.ndarray:
+    """How finely each triangle (F,) wants to be covered, 1 for plain skin."""
+    names = [n for n in template.landmarks if n.startswith(("lip_", "lid_", "brow_"))]
+    features = template.neutral[np.unique(np.concatenate([template.landmarks[n] for n in names]))]
+    gap = cKDTree(features).query(template.neutral[template.faces].mean(axis=1))[0]
+    return 1 + 3.0 * np.exp(-gap / 0.006)
+
+
+def triangle_frames(points: np.ndarray, faces: np.ndarray) -> np.ndarray:
+    """Rotation matrices (..., F, 3, 3) of triangles: columns along the first edge, across it, and the normal."""
+    a, b, c = (points[..., faces[:, k], :] for k in range(3))
+    along = b - a
+    along = along / (np.linalg.norm(along, axis=-1, keepdims=True) + 1e-12)
+    normal = np.cross(along, c - a)
+    normal = normal / (np.linalg.norm(normal, axis=-1, keepdims=True) + 1e-12)
+    return np.stack([along, np.cross(normal, along), normal], axis=-1)
+
+
+def surface_turns(template: FacialTemplate, points: np.ndarray, triangle: np.ndarray) -> np.ndarray:
+    """Quaternions (Nf, 4) wxyz that turn each facial Gaussian's triangle from the neutral face to `points` (V, 3)."""
+    rest = triangle_frames(template.neutral, template.faces)
+    turned = triangle_frames(points, template.faces)
+    return matrix_to_quat(turned @ np.swapaxes(rest, -1, -2))[triangle].astype(np.float32)
+
+
+def bind_others(means: np.ndarray, group: np.ndarray, template: FacialTemplate) -> tuple[np.ndarray, np.ndarray]:
+    """Anchor (No,) int32 and weight (No,) float32 of the other-than-face points at `means` (No, 3).
+
+    Equation 9: follow the nearest facial point, by exp(-alpha d), d in millimetres. Eyes and upper teeth are fixed in the
+    skull; lower teeth and tongue ride on the jaw.
+    """
+    distance, anchor = cKDTree(template.neutral).query(means)
+    weight = np.exp(-ALPHA * 1000 * distance)
+    names = np.array(OTF_GROUPS)[group]
+    weight[np.isin(names, ("eye_left", "eye_right", "teeth_upper"))] = 0.0
+    jaw = np.isin(names, ("teeth_lower", "tongue"))
+    anchor[jaw], weight[jaw] = template.landmarks["chin"][0], 1.0
+    return anchor.astype(np.int32), weight.astype(np.float32)

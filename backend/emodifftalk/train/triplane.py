@@ -1,0 +1,23 @@
+"""Triplane colour (EmoDiffTalk Equation 1): c = M(F_xy ⊕ F_xz ⊕ F_yz)."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+
+class TriplaneColor(nn.Module):
+    """RGB (N, 3) in 0..1 of points (N, 3) in metres, from three feature planes over a box and an MLP decoder."""
+
+    def __init__(self, low: torch.Tensor, high: torch.Tensor, resolution: int = 192, channels: int = 10) -> None:
+        super().__init__()
+        self.register_buffer("low", low)
+        self.register_buffer("high", high)
+        self.planes = nn.Parameter(0.05 * torch.randn(3, channels, resolution, resolution))
+        self.decode = nn.Sequential(nn.Linear(3 * channels, 64), nn.SiLU(), nn.Linear(64, 64), nn.SiLU(), nn.Linear(64, 3))
+
+    def forward(self, points: torch.Tensor) -> torch.Tensor:
+        unit = 2 * (points - self.low) / (self.high - self.low) - 1
+        pairs = torch.stack([unit[:, [0, 1]], unit[:, [0, 2]], unit[:, [1, 2]]])
+        features = nn.functional.grid_sample(self.planes, pairs[:, :, None], align_corners=True, padding_mode="border")
+        return torch.sigmoid(self.decode(features[..., 0].permute(2, 0, 1).reshape(len(points), -1)))
