@@ -7,11 +7,16 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import os
 import sys
 
 from .. import __version__
 from ..core.errors import Cancelled, UserError
 from . import inspecting, making, training
+
+
+# Read by OpenMP when torch loads: its idle threads would otherwise spin on the cores our own rasterizer works on.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 def main(arguments: list[str] | None = None) -> int:
