@@ -25,7 +25,7 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     canonical.add_argument("capture", help="capture folder (capture.json inside)")
     canonical.add_argument("--out", required=True, help="the subject to write")
     canonical.add_argument("--steps", type=int, default=3000)
-    canonical.add_argument("--size", type=int, default=256, help="pixels of the training pictures")
+    canonical.add_argument("--size", type=int, default=512, help="pixels of the training pictures")
     canonical.set_defaults(run=_canonical)
 
     appearance = stages.add_parser("appearance", help="RotNet, OPCNet and the feature line of a subject (stage 3)")

@@ -23,14 +23,18 @@ def moments(take: Take, fps: float, start: float = 0.0, end: float | None = None
 def portrait_camera(subject: Subject, size: int, angle: float = 0.0) -> Camera:
     """A square portrait camera (`size` pixels) around the subject's head; angle in degrees, 0 the front.
 
-    Framed on the face template, so hair and collar fit whatever the size of the head.
+    From a little above the hair to the collar; what hair reaches is read off the Gaussians.
     """
-    low, high = subject.template.neutral.min(axis=0), subject.template.neutral.max(axis=0)
-    height = high[2] - low[2]
-    target = (low + high) / 2
-    target[1] = high[1]
+    template = subject.template
+    top = float(np.quantile(subject.gaussians.means[:, 2], 0.999))
+    chin = float(template.neutral[template.landmarks["chin"], 2].mean())
+    head = top - chin
+    high, low = top + 0.12 * head, chin - 0.34 * head
+    ends = template.neutral.min(axis=0), template.neutral.max(axis=0)
+    # Turned around the middle of the skull, which lies behind the mask of the template.
+    target = np.array([(ends[0][0] + ends[1][0]) / 2, ends[1][1], (high + low) / 2])
     turn = math.radians(angle)
     fov = 20.0
-    distance = 1.25 * height / math.tan(math.radians(fov) / 2)
+    distance = (high - low) / 2 / math.tan(math.radians(fov) / 2)
     eye = target + distance * np.array([math.sin(turn), -math.cos(turn), 0.0])
     return look_at(tuple(eye), tuple(target), size, size, fov)

@@ -81,7 +81,7 @@ def train_appearance(
     return {
         "steps": steps,
         "rotation_error_degrees": round(rotation_error, 2),
-        "protocol": "held-out cameras, expressive frames, training size, black background, matte applied",
+        "protocol": f"held-out cameras, expressive frames, {size} pixels, black background, matte applied",
         "with_decoders": _score(painter, tests, aus, offsets),
         "canonical_only": _score(_Painter(subject, None, painter.backend), tests, aus, offsets),
     }

@@ -21,7 +21,7 @@ from torch import nn
 from ..appearance.rotnet import quat_multiply
 from ..core.errors import Cancelled, UserError
 from ..core.gaussians import Gaussians, matrix_to_quat
-from ..core.subject import Subject, save_subject
+from ..core.subject import OTF_GROUPS, Subject, save_subject
 from ..core.template import FacialTemplate, load_template
 from ..data.capture import Capture, load_capture, read_picture
 from ..splat.metrics import psnr, ssim
@@ -32,6 +32,12 @@ from .triplane import TriplaneColor
 FACE_GAUSSIANS = 11000
 LAMBDA_SSIM, LAMBDA_MASK = 0.2, 0.1
 _LARGEST, _SMALLEST = 0.007, 0.0002  # metres
+_LARGEST_INNER = 0.0016
+"""Metres: what lids and lips must be able to hide stays small enough not to shine through them."""
+_SEEN = 0.7
+"""Share of the neutral pictures that must show a seed: what lies at their edges would be learned from nothing."""
+_COARSE = 0.65
+"""Share of the steps on pictures of half the size."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +65,18 @@ def load_views(capture: Capture, split: str, size: int) -> list[View]:
     return views
 
 
+def well_seen(capture: Capture) -> np.ndarray:
+    """(M,) bool: seeds that lie inside most of the training pictures of the neutral frame."""
+    cameras = [capture.cameras[name] for name in capture.frames[0].pictures]
+    inside = []
+    for camera in (c.camera for c in cameras if c.split == "train"):
+        seen = capture.seed_points @ camera.viewmat[:3, :3].T + camera.viewmat[:3, 3]
+        pixels = seen @ camera.K.T
+        pixels = pixels[:, :2] / np.maximum(pixels[:, 2:], 1e-6)
+        inside.append(((pixels > 0) & (pixels < (camera.width, camera.height))).all(axis=1) & (seen[:, 2] > 0))
+    return np.mean(inside, axis=0) >= _SEEN
+
+
 class Rig(nn.Module):
     """The rig while it is trained: explicit parameters, triplane colour, and per-frame positions and turns."""
 
@@ -66,10 +84,17 @@ class Rig(nn.Module):
         super().__init__()
         self.template = template
         triangle, bary = sample_face(capture.points, template, FACE_GAUSSIANS, seed)
-        self.triangle, self.bary, self.group = triangle, bary, capture.seed_group
-        self.anchor, self.weight = bind_others(capture.seed_points, capture.seed_group, template)
+        kept = well_seen(capture)
+        seeds, group = capture.seed_points[kept], capture.seed_group[kept]
+        self.triangle, self.bary, self.group = triangle, bary, group
+        self.anchor, self.weight = bind_others(seeds, group, template)
         face = np.einsum("nk,nkc->nc", bary, template.neutral[template.faces[triangle]])
-        means = np.concatenate([face, capture.seed_points]).astype(np.float32)
+        means = np.concatenate([face, seeds]).astype(np.float32)
+        inner = np.array([name != "surround" for name in OTF_GROUPS])[group]
+        largest = np.full(len(means), _LARGEST, np.float32)
+        largest[len(face) :][inner] = _LARGEST_INNER
+        self.register_buffer("largest", torch.from_numpy(largest[:, None]), persistent=False)
+        self.register_buffer("free", torch.from_numpy(~inner).float()[:, None], persistent=False)
         spacing = cKDTree(means).query(means, k=4)[0][:, 1:].mean(axis=1).clip(2 * _SMALLEST, 0.6 * _LARGEST)
         scales = np.repeat(spacing[:, None], 3, axis=1)
         scales[: len(face), 2] *= 0.3  # flat on the skin
@@ -77,7 +102,8 @@ class Rig(nn.Module):
         quats[:, 0] = 1
         quats[: len(face)] = matrix_to_quat(triangle_frames(template.neutral, template.faces)[triangle])
         self.face_means = torch.from_numpy(means[: len(face)])
-        self.others = nn.Parameter(torch.from_numpy(means[len(face) :]))
+        self.seeds = torch.from_numpy(means[len(face) :])
+        self.others = nn.Parameter(torch.zeros_like(self.seeds))
         self.quats = nn.Parameter(torch.from_numpy(quats))
         self.log_scales = nn.Parameter(torch.from_numpy(np.log(scales).astype(np.float32)))
         self.logits = nn.Parameter(torch.full((len(means),), 1.4))
@@ -96,8 +122,8 @@ class Rig(nn.Module):
         self.turns = torch.from_numpy(np.stack(turns))
 
     def means(self) -> torch.Tensor:
-        """Canonical positions (N, 3)."""
-        return torch.cat([self.face_means, self.others])
+        """Canonical positions (N, 3). Eyes and teeth stay where their surfaces are; the rest around the face may drift."""
+        return torch.cat([self.face_means, self.seeds + self.free * self.others])
 
     def posed(self, frame: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Positions (N, 3) and rotations (N, 4) in a captured frame."""
@@ -108,7 +134,7 @@ class Rig(nn.Module):
 
     def scales(self) -> torch.Tensor:
         """Sizes (N, 3) in metres, within what a Gaussian of a head may be."""
-        return self.log_scales.exp().clamp(_SMALLEST, _LARGEST)
+        return torch.minimum(self.log_scales.exp().clamp(min=_SMALLEST), self.largest)
 
     def draw(self, view: View, backend: str, background: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Picture (H, W, 3) and alpha (H, W) of a view."""
@@ -154,7 +180,7 @@ def train_canonical(
     capture_dir: str | os.PathLike,
     out: str | os.PathLike,
     steps: int = 3000,
-    size: int = 256,
+    size: int = 512,
     progress: Callable[[float, str], None] | None = None,
     cancelled: Callable[[], bool] = lambda: False,
     name: str = "",
@@ -163,12 +189,14 @@ def train_canonical(
 ) -> dict:
     """Train the rig and write the Subject to `out`; returns a report with held-out figures.
 
+    size: pixels of the pictures it is finished on and measured at; it begins on pictures of half that size.
+
     A checkpoint beside `out` lets an interrupted training go on. Raises UserError for a broken capture, Cancelled.
     """
     torch.manual_seed(seed)
     capture = load_capture(capture_dir)
-    views = load_views(capture, "train", size)
-    if not views:
+    views = [load_views(capture, "train", pixels) for pixels in (size // 2, size)]
+    if not views[0]:
         raise UserError(f"{capture_dir} has no pictures to train from.")
     rig = Rig(capture, _fitted_template(capture), seed)
     trainer = _Trainer(rig, views, steps, choose(backend), seed)
@@ -211,11 +239,11 @@ def _fitted_template(capture: Capture) -> FacialTemplate:
 
 
 class _Trainer:
-    def __init__(self, rig: Rig, views: list[View], steps: int, backend: str, seed: int) -> None:
+    def __init__(self, rig: Rig, views: list[list[View]], steps: int, backend: str, seed: int) -> None:
         self.rig, self.views, self.steps, self.backend = rig, views, steps, backend
         self.step, self.recent = 0, 0.0
         self._rng = np.random.default_rng(seed)
-        neutral = np.array([view.frame == 0 for view in views])
+        neutral = np.array([view.frame == 0 for view in views[0]])
         # Four of ten pictures are neutral, whatever the capture's mix.
         self._chance = np.where(neutral, 0.4 / max(neutral.sum(), 1), 0.6 / max((~neutral).sum(), 1))
         self._chance /= self._chance.sum()
@@ -235,7 +263,8 @@ class _Trainer:
         fade = 0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * self.step / self.steps))
         for group, rate in zip(self._optimizer.param_groups, self._rates, strict=True):
             group["lr"] = rate * fade
-        view = self.views[self._rng.choice(len(self.views), p=self._chance)]
+        views = self.views[int(self.step >= _COARSE * self.steps)]
+        view = views[self._rng.choice(len(views), p=self._chance)]
         background = torch.from_numpy(self._rng.random(3).astype(np.float32))
         picture, alpha = self.rig.draw(view, self.backend, background)
         truth = view.image + (1 - view.matte[..., None]) * background
@@ -287,7 +316,10 @@ def evaluate(rig: Rig, views: list[View], backend: str = "cpu") -> dict:
         picture, _ = rig.draw(view, backend, torch.zeros(3))
         kind = "neutral" if view.frame == 0 else "expressive"
         seen[kind].append((float(psnr(picture, view.image)), float(ssim(picture, view.image))))
-    report: dict = {"protocol": "held-out cameras, training size, black background, matte applied, mean per picture"}
+    if not views:
+        return {"protocol": "no held-out cameras in this capture"}
+    size = views[0].image.shape[0]
+    report: dict = {"protocol": f"held-out cameras, {size} pixels, black background, matte applied, mean per picture"}
     for kind, values in seen.items():
         if values:
             mean = np.mean(values, axis=0)
