@@ -212,7 +212,8 @@ def explain_bpy(error: str) -> str:
 def build_wheel() -> Path:
     """The NumPy-only core as a pure wheel for Blender's Python, the same bytes for the same sources."""
     package = ROOT / "backend" / "emodifftalk"
-    files = {f"emodifftalk/{p.relative_to(package).as_posix()}": p.read_bytes() for p in sorted(package.glob("core/*.py"))}
+    sources = sorted(package.glob("core/*.py"))
+    files = {f"emodifftalk/{p.relative_to(package).as_posix()}": p.read_bytes() for p in sources}
     files["emodifftalk/__init__.py"] = (package / "__init__.py").read_bytes()
     info = f"emodifftalk_core-{VERSION}.dist-info"
     files[f"{info}/METADATA"] = (
@@ -234,6 +235,7 @@ def build_package() -> Path:
     names = ["blender_manifest.toml", "__init__.py", "LICENSE", "LICENSES.md", "README.md"]
     paths = [ROOT / name for name in names] + [wheel]
     paths += sorted(p for p in (ROOT / "addon").rglob("*") if p.is_file() and "__pycache__" not in p.parts)
+    paths.remove(ROOT / "addon" / "demo.py")  # of the checkout only: it plays the sample shot that the .zip leaves out
     files = {p.relative_to(ROOT).as_posix(): p.read_bytes() for p in paths if p.exists()}
     path = ROOT / "out" / f"emodifftalk-{VERSION}.zip"
     _write_zip(path, files)

@@ -24,7 +24,11 @@ from .strips import is_prompt, prompt_strips, prompt_words
 
 @dataclass
 class Job:
-    """One take in the making, or how the last one ended. fraction: 0..1. problem: one sentence when it failed."""
+    """One take in the making, or how the last one ended.
+
+    fraction: 0..1. problem: one sentence when it failed. result: the backend's report when it is done (seconds per
+    stage, names of the models).
+    """
 
     head_uid: int
     request: Request
@@ -36,6 +40,7 @@ class Job:
     running: bool = True
     started: float = field(default_factory=time.monotonic)
     reported: str = ""
+    result: dict = field(default_factory=dict)
 
 
 jobs: dict[int, Job] = {}
@@ -90,7 +95,7 @@ def _progressed(job: Job, fraction: float, text: str) -> None:
 
 
 def _finished(job: Job, result: dict) -> None:
-    job.running, job.fraction = False, 1.0
+    job.running, job.fraction, job.result = False, 1.0, result
     _show_status(None)
     head = by_session_uid(job.head_uid)
     if head is not None and is_head(head):  # it may have been deleted meanwhile
