@@ -40,9 +40,8 @@ class Stopwatch:
 
 def main() -> int:
     """Run the demo and return the exit code; a failure is one sentence."""
-    from emodifftalk.core.errors import UserError
-
     import addon
+    from emodifftalk.core.errors import UserError
 
     os.environ.setdefault("EMODIFFTALK_PYTHON", sys.executable)
     addon.register()

@@ -118,7 +118,7 @@ def capture(options: argparse.Namespace) -> None:
 
 
 def _plan(cameras: list, options: argparse.Namespace) -> list[tuple[str, dict[str, float], list[str]]]:
-    """Which pose is seen by which cameras: neutral by all, the others by the front, some more in turn, and the tests."""
+    """Which pose is seen by which cameras: neutral by all, others by the front, more in turn, and the tests."""
     names = [c.name for c in cameras if c.split == "train"]
     tests = [c.name for c in cameras if c.split == "test"]
     if options.only:

@@ -141,7 +141,8 @@ class ActorScene:
         add("surround", roots @ (self._neutral + self._cloth), roots @ self.skin_rgb)
         tips = self._strands[0].points(self._neutral)[:, 2:]
         chosen = rng.choice(len(tips), counts["hair"], replace=False)
-        add("surround", tips[chosen, rng.integers(0, tips.shape[1], counts["hair"])], np.full((counts["hair"], 3), 0.012))
+        along = rng.integers(0, tips.shape[1], counts["hair"])
+        add("surround", tips[chosen, along], np.full((counts["hair"], 3), 0.012))
         cavity, _ = hair._scatter(self._neutral, self._triangles, deep.astype(float), counts["cavity"], rng)
         add("surround", cavity @ self._neutral, np.tile(np.array(self.palette.cavity), (counts["cavity"], 1)))
         for name, (middle, radius, directions, rgb) in self.eyes.items():

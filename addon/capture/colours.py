@@ -73,7 +73,8 @@ def skin_colours(
         delta[:, 0] = np.abs(surface[:, 0]) - centre[0]
         near = np.exp(-(delta**2).sum(axis=1) / (2 * radius**2)) * (surface[:, 1] < places.eye[1] + 0.09)
         colour += (strength * near)[:, None] * (np.array(palette.blush) - colour)
-    socket = np.exp(-(((np.abs(surface[:, 0]) - places.eye[0]) / 0.020) ** 2 + ((surface[:, 2] - places.eye[2]) / 0.011) ** 2))
+    across, up = (np.abs(surface[:, 0]) - places.eye[0]) / 0.020, (surface[:, 2] - places.eye[2]) / 0.011
+    socket = np.exp(-(across**2 + up**2))
     colour *= (1 - 0.28 * socket * (surface[:, 1] < places.eye[1] + 0.02))[:, None]
     colour *= (1 + 0.10 * blotches + 0.07 * pores)[:, None]
 

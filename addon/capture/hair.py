@@ -17,7 +17,7 @@ from .colours import Places, hair_mask
 
 @dataclass(frozen=True)
 class Strands:
-    """Hairs rooted at `roots` @ surface (H, 3); shape (H, P, 3): points relative to the root, in (t, b, n) of the skin."""
+    """Hairs rooted at `roots` @ surface (H, 3); shape (H, P, 3): points relative to the root, (t, b, n) of the skin."""
 
     roots: sp.csr_matrix
     triangles: np.ndarray

@@ -14,7 +14,6 @@ from .. import __version__
 from ..core.errors import Cancelled, UserError
 from . import inspecting, making, training
 
-
 # Read by OpenMP when torch loads: its idle threads would otherwise spin on the cores our own rasterizer works on.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 

@@ -25,8 +25,8 @@ def _both(pattern: str, weight: float) -> dict[str, float]:
     return {pattern.format(side=side): weight for side in _BOTH}
 
 
-# Weights of MakeHuman's expression units at AU intensity 1. Chosen by looking at every unit's displacement; what no unit
-# does is added by `_BUMPS`.
+# Weights of MakeHuman's expression units at AU intensity 1. Chosen by looking at every unit's displacement; what no
+# unit does is added by `_BUMPS`.
 _AU_UNITS: dict[str, dict[str, float]] = {
     "AU01": _both("eyebrows-{side}-inner-up", 1.15),
     "AU02": _both("eyebrows-{side}-extern-up", 0.85),
@@ -61,7 +61,10 @@ _BUMPS: dict[str, list[tuple[str, tuple[float, float, float], tuple[float, float
     "AU06": [("cheek", (0, 0, 0), (0.0, -0.0035, 0.0065), 0.018)],
     "AU09": [("nose_side", (0, 0, 0.004), (0.0, -0.0018, 0.0045), 0.011)],
     "AU14": [("mouth_corner", (0.004, 0, 0), (0.0015, 0.0035, 0.0), 0.009)],
-    "AU17": [("chin", (0, 0, 0.004), (0.0, -0.0015, 0.0065), 0.018), ("lower_lip", (0, 0, 0), (0, -0.0015, 0.0020), 0.012)],
+    "AU17": [
+        ("chin", (0, 0, 0.004), (0.0, -0.0015, 0.0065), 0.018),
+        ("lower_lip", (0, 0, 0), (0, -0.0015, 0.0020), 0.012),
+    ],
     "lip_bite": [("lower_lip", (0, 0, 0), (0.0, 0.0050, 0.0040), 0.012)],
 }
 
@@ -80,7 +83,8 @@ def _symmetric(delta: dict[str, np.ndarray], neutral: np.ndarray) -> dict[str, n
 class Actor:
     """One posed head. neutral (N, 3) float32 metres, z up, looking along -y, x to the head's left.
 
-    faces: (M, 4) int32 quads, -1 pads a triangle. part: (M,) uint8 index into parts. delta: unit name to (N, 3) float32.
+    faces: (M, 4) int32 quads, -1 pads a triangle. part: (M,) uint8 index into parts. delta: unit name to (N, 3)
+    float32.
     """
 
     name: str
@@ -126,7 +130,7 @@ class Actor:
 
     @cached_property
     def basis(self) -> np.ndarray:
-        """Displacement (17 + 6, N, 3) of each AU and articulation at intensity 1, metres, before contact is resolved."""
+        """Displacement (17 + 6, N, 3) of each AU and articulation at intensity 1, metres, contact not resolved."""
         table = {**_AU_UNITS, **_ARTICULATION_UNITS}
         basis = np.zeros((len(AU_NAMES) + len(ARTICULATIONS), *self.neutral.shape), np.float32)
         skin = self.vertices_of("skin")
@@ -215,7 +219,7 @@ class Actor:
 
     @cached_property
     def skin_surface(self) -> tuple[sp.csr_matrix, np.ndarray]:
-        """The subdivided skin: a matrix (M, N) that maps all vertices to surface points, and triangles (F, 3) into them.
+        """The subdivided skin: a matrix (M, N) from all vertices to surface points, and triangles (F, 3) into them.
 
         Two levels of Catmull-Clark, as the render subdivides.
         """
@@ -258,7 +262,8 @@ def catmull_clark(quads: np.ndarray, count: int) -> tuple[sp.csr_matrix, np.ndar
     n = np.where(plain, valence, 1)
     mean_face = sp.csr_matrix((1 / touches[half[:, 0]], (half[:, 0], owner)), shape=(count, len(quads))) @ face_rows
     at = edges.ravel()
-    mean_edge = sp.csr_matrix((1 / valence[at], (at, np.repeat(np.arange(len(edges)), 2))), shape=(count, len(edges))) @ ends
+    touching = np.repeat(np.arange(len(edges)), 2)
+    mean_edge = sp.csr_matrix((1 / valence[at], (at, touching)), shape=(count, len(edges))) @ ends
     smooth = sp.diags(plain / n) @ mean_face + sp.diags(plain * 2 / n) @ mean_edge + sp.diags(plain * (n - 3) / n)
     rim = edges[uses == 1]
     rows = np.concatenate([rim[:, 0], rim[:, 1]])

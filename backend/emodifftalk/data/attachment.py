@@ -52,7 +52,7 @@ class Unrolled:
         return np.stack([np.arctan2(x, -y) * self.RADIUS, points[..., 2]], axis=-1), np.hypot(x, y)
 
     def hit(self, plane: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """The outermost skin at (s, z) (P, 2): triangle (P,) (-1 where there is none), barycentric (P, 3), distance (P,)."""
+        """The outermost skin at (s, z) (P, 2): triangle (P,) (-1 where none is), barycentric (P, 3), distance (P,)."""
         _, near = self._tree.query(plane, k=min(160, len(self._triangles)))
         c = self._corners[near]
         a, b, p = c[:, :, 1] - c[:, :, 0], c[:, :, 2] - c[:, :, 0], plane[:, None] - c[:, :, 0]

@@ -44,7 +44,7 @@ class CaptureFrame:
 
 @dataclass(frozen=True)
 class Capture:
-    """A multi-view capture. points (F, V, 3): template points per frame; seeds for the other-than-face points, metres."""
+    """A multi-view capture. points (F, V, 3): template points per frame; seeds of the other points; metres."""
 
     name: str
     credit: str

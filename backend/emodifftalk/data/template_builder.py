@@ -142,7 +142,8 @@ def _layout(actor: Actor, skin: Unrolled) -> tuple[np.ndarray, dict[str, np.ndar
     loops: dict[str, np.ndarray] = {}
     holes = []
     count = 0
-    for name, margin, widths in (("mouth", mouth, _MOUTH_RINGS), ("left", left, _EYE_RINGS), ("right", right, _EYE_RINGS)):
+    openings = (("mouth", mouth, _MOUTH_RINGS), ("left", left, _EYE_RINGS), ("right", right, _EYE_RINGS))
+    for name, margin, widths in openings:
         rings = _rings(_loop(margin), widths)
         holes.append(rings[0])
         loops[name] = np.arange(len(rings) * len(rings[0])).reshape(len(rings), -1) + count
@@ -153,7 +154,7 @@ def _layout(actor: Actor, skin: Unrolled) -> tuple[np.ndarray, dict[str, np.ndar
 
 
 def _fill(skin: Unrolled, rings: list[np.ndarray], actor: Actor) -> np.ndarray:
-    """Points (P, 2) between the loops and the border of the face: a hexagonal lattice, mirrored, finer near features."""
+    """Points (P, 2) between the loops and the border of the face: a mirrored hexagonal lattice, finer near features."""
     eye_z = float(actor.neutral[actor.vertices_of("eye_left")][:, 2].mean())
     chin = float(actor.anchors["chin"][2])
     top, bottom, side = eye_z + 0.072, chin - 0.020, 0.112

@@ -73,7 +73,8 @@ def train_appearance(
         loss.backward()
         optimizer.step()
         schedule.step()
-        recent = 0.95 * recent + 0.05 * float(psnr(picture.detach(), truth)) if step else float(psnr(picture, truth))
+        value = float(psnr(picture.detach(), truth))
+        recent = 0.95 * recent + 0.05 * value if step else value
         if progress and step % 10 == 0:
             progress(0.3 + 0.7 * step / steps, f"step {step}/{steps}, training PSNR {recent:.1f} dB")
     save_subject(out, decoder.onto(subject))
@@ -96,7 +97,7 @@ def _regularity(decoder: AppearanceDecoder, opacities: torch.Tensor, offsets: to
 
 
 def _warm_up(decoder, subject: Subject, steps: int, rng, progress, cancelled) -> float:
-    """Teach RotNet how the skin turns, on random expressions of the template; returns its error in degrees on new ones."""
+    """Teach RotNet how the skin turns, on random expressions of the template; returns its error on new ones (°)."""
     optimizer = torch.optim.AdamW(decoder.rotnet.parameters(), lr=3e-3, weight_decay=0.0)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
     for step in range(steps):

@@ -15,8 +15,8 @@ ALPHA = 0.1  # per millimetre, Equation 9
 def sample_face(points: np.ndarray, template: FacialTemplate, count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """`count` places on the template: triangle (count,) int32 and barycentric (count, 3) float32.
 
-    points: (F, V, 3) the template in all captured frames. Triangles get Gaussians by the greatest area they ever have (so
-    that lids and lips that unfold stay covered), more around eyes, brows and mouth. At least one each.
+    points: (F, V, 3) the template in all captured frames. Triangles get Gaussians by the greatest area they ever have
+    (so that lids and lips that unfold stay covered), more around eyes, brows and mouth. At least one each.
     """
     rng = np.random.default_rng(seed)
     corners = points[:, template.faces]
@@ -65,8 +65,8 @@ def surface_turns(template: FacialTemplate, points: np.ndarray, triangle: np.nda
 def bind_others(means: np.ndarray, group: np.ndarray, template: FacialTemplate) -> tuple[np.ndarray, np.ndarray]:
     """Anchor (No,) int32 and weight (No,) float32 of the other-than-face points at `means` (No, 3).
 
-    Equation 9: follow the nearest facial point, by exp(-alpha d), d in millimetres. Eyes and upper teeth are fixed in the
-    skull; lower teeth and tongue ride on the jaw.
+    Equation 9: follow the nearest facial point, by exp(-alpha d), d in millimetres. Eyes and upper teeth are fixed in
+    the skull; lower teeth and tongue ride on the jaw.
     """
     distance, anchor = cKDTree(template.neutral).query(means)
     weight = np.exp(-ALPHA * 1000 * distance)

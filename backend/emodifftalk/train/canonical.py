@@ -122,7 +122,7 @@ class Rig(nn.Module):
         self.turns = torch.from_numpy(np.stack(turns))
 
     def means(self) -> torch.Tensor:
-        """Canonical positions (N, 3). Eyes and teeth stay where their surfaces are; the rest around the face may drift."""
+        """Canonical positions (N, 3). Eyes and teeth stay on their surfaces; the rest around the face may drift."""
         return torch.cat([self.face_means, self.seeds + self.free * self.others])
 
     def posed(self, frame: int) -> tuple[torch.Tensor, torch.Tensor]:

@@ -14,7 +14,8 @@ class TriplaneColor(nn.Module):
         self.register_buffer("low", low)
         self.register_buffer("high", high)
         self.planes = nn.Parameter(0.05 * torch.randn(3, channels, resolution, resolution))
-        self.decode = nn.Sequential(nn.Linear(3 * channels, 64), nn.SiLU(), nn.Linear(64, 64), nn.SiLU(), nn.Linear(64, 3))
+        layers = (nn.Linear(3 * channels, 64), nn.SiLU(), nn.Linear(64, 64), nn.SiLU(), nn.Linear(64, 3))
+        self.decode = nn.Sequential(*layers)
 
     def forward(self, points: torch.Tensor) -> torch.Tensor:
         unit = 2 * (points - self.low) / (self.high - self.low) - 1
