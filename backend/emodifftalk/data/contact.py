@@ -1,0 +1,92 @@
+"""Where a face touches itself: lips and lids stop at each other, bilabials seal, blinks shut.
+
+The template's basis is linear: an AU that lowers the upper lip does so whether or not the lower lip is in the way. The
+truth that the motion model learns must not pass through itself, so gaps between the paired inner lips and lid margins
+are corrected here. Everything stays linear in a few *drivers* per frame (23 intensities and one correction per margin
+point), so training never has to touch 1855 points.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.sparse as sp
+from scipy.sparse.csgraph import dijkstra
+
+from ..core.facs import ARTICULATIONS, AU_INDEX, AU_NAMES
+from ..core.template import FacialTemplate
+
+_INTENSITIES = len(AU_NAMES) + len(ARTICULATIONS)
+_PRESS = len(AU_NAMES) + ARTICULATIONS.index("lip_press")
+_BLINK = AU_INDEX["AU45"]
+# (upper margin, lower margin, share of a correction that the upper one takes, reach into the skin in metres)
+_MARGINS = (
+    ("lip_inner_upper", "lip_inner_lower", 0.5, 0.007),
+    ("lid_upper_left", "lid_lower_left", 0.8, 0.005),
+    ("lid_upper_right", "lid_lower_right", 0.8, 0.005),
+)
+_SHARP = 0.0012  # metres: how far one margin point's correction blends into the next one's
+
+
+class TouchingFace:
+    """Ground truth of the motion room for one template.
+
+    generators: (D, V, 3) float32 metres: what one unit of each driver moves; the first 23 are the AU and articulation
+    bases, the others move one margin point (and the skin around it) up by one metre.
+    rest: (P,) metres, the gaps of all margin pairs of the neutral face, lips first (27), then left and right lids.
+    """
+
+    def __init__(self, template: FacialTemplate) -> None:
+        self.lips = len(template.landmarks["lip_inner_upper"])
+        upper = np.concatenate([template.landmarks[name] for name, *_ in _MARGINS])
+        lower = np.concatenate([template.landmarks[name] for _, name, *_ in _MARGINS])
+        share = np.concatenate([np.full(len(template.landmarks[name]), part) for name, _, part, _ in _MARGINS])
+        self._share = share.astype(np.float32)
+        linear = np.concatenate([template.au_basis, template.articulation_basis])
+        graph = _edge_graph(template)
+        lifts = [_lift(graph, template.landmarks[margin[side]], margin[3]) for side in (0, 1) for margin in _MARGINS]
+        upwards = np.zeros((2 * len(upper), len(template.neutral), 3), np.float32)
+        upwards[..., 2] = np.concatenate(lifts)
+        self.generators = np.concatenate([linear, upwards]).astype(np.float32)
+        self.rest = (template.neutral[upper, 2] - template.neutral[lower, 2]).astype(np.float32)
+        self._gap_of = (linear[:, upper, 2] - linear[:, lower, 2]).astype(np.float32)
+
+    def drivers(self, aus: np.ndarray, articulations: np.ndarray, rest: np.ndarray | None = None) -> np.ndarray:
+        """Drivers (T, D) of intensities (T, 17) and (T, 6); rest (P,) metres for a head with other gaps than ours."""
+        rest = self.rest if rest is None else rest
+        intensities = np.concatenate([aus, articulations], axis=1).astype(np.float32)
+        gap = rest + intensities @ self._gap_of
+        seal = np.empty_like(gap)
+        seal[:, : self.lips] = np.clip((intensities[:, _PRESS, None] - 0.3) / 0.4, 0, 1)
+        seal[:, self.lips :] = np.clip((intensities[:, _BLINK, None] - 0.6) / 0.35, 0, 1)
+        wanted = np.maximum(gap, 0) * (1 - seal)
+        change = wanted - gap
+        return np.concatenate([intensities, self._share * change, (self._share - 1) * change], axis=1)
+
+    def gaps(self, drivers: np.ndarray, rest: np.ndarray | None = None) -> np.ndarray:
+        """Gaps (T, P) metres of all margin pairs under drivers (T, D), each margin point's own correction counted."""
+        rest = self.rest if rest is None else rest
+        count = len(rest)
+        change = drivers[:, _INTENSITIES : _INTENSITIES + count] - drivers[:, _INTENSITIES + count :]
+        return rest + drivers[:, :_INTENSITIES] @ self._gap_of + change
+
+    def offsets(self, aus: np.ndarray, articulations: np.ndarray) -> np.ndarray:
+        """True offsets (T, V, 3) metres on the template itself: `template.displace` with contact resolved."""
+        return np.tensordot(self.drivers(aus, articulations), self.generators, axes=1)
+
+
+def _edge_graph(template: FacialTemplate) -> sp.csr_matrix:
+    edges = np.concatenate([template.faces[:, [0, 1]], template.faces[:, [1, 2]], template.faces[:, [2, 0]]])
+    edges = np.unique(np.sort(edges, axis=1), axis=0)
+    length = np.linalg.norm(template.neutral[edges[:, 0]] - template.neutral[edges[:, 1]], axis=1)
+    count = len(template.neutral)
+    return sp.csr_matrix((length, (edges[:, 0], edges[:, 1])), shape=(count, count))
+
+
+def _lift(graph: sp.csr_matrix, margin: np.ndarray, reach: float) -> np.ndarray:
+    """Weights (P, V): how much each vertex follows each margin point, fading over `reach` metres along the skin.
+
+    Along the skin, not through the air: the lower lip is near the upper one, yet not carried by it.
+    """
+    distance = dijkstra(graph, directed=False, indices=margin)
+    nearness = np.exp(-np.minimum((distance - distance.min(axis=0)) / _SHARP, 30.0))
+    return nearness / nearness.sum(axis=0) * np.exp(-((distance.min(axis=0) / reach) ** 2))

@@ -1,0 +1,150 @@
+"""Training pairs of the motion room: what the deployed pipeline hears, and how the face truly moves.
+
+Inputs are what `perform` gives the model: speech features and AU codes, predicted by the shipped speech model from the
+very samples, partly replaced by the true codes, edited like an animator edits them (feelings, curves, muted AUs), with
+blinks. Truth are intensities of the 17 AUs and 6 articulations, which `contact.TouchingFace` turns into offsets; the
+articulations are never an input. All speech is synthetic.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.ndimage import uniform_filter1d
+
+from ..core.facs import ARTICULATIONS, AU_INDEX, AU_NAMES, FPS
+from ..speech.encoder import SpeechModel
+from .speech_corpus import generate
+from .synthesizers import SAMPLE_RATE, Utterance
+from .visemes import targets
+
+_PRESS = ARTICULATIONS.index("lip_press")
+_MOUTH = [AU_INDEX[name] for name in ("AU10", "AU25", "AU26")]
+_BLURRED = [AU_INDEX[name] for name in ("AU10", "AU17", "AU23", "AU24", "AU25", "AU26")]
+_ROOMS = 0.06  # recordings without a voice per utterance
+_BLINK = np.array([0.35, 1.0, 1.0, 0.65, 0.3, 0.1], np.float32)
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """One recording. features (T, 128); heard (T, 17) the AU codes the speech model finds; plain (T, 17) the true
+    ones of an average speaker; ways: pairs of AU (T, 17) and articulations (T, 6), the same words performed in other
+    moods. A room without a voice has `voiced` False and everything true is zero."""
+
+    features: np.ndarray
+    heard: np.ndarray
+    plain: np.ndarray
+    ways: tuple[tuple[np.ndarray, np.ndarray], ...]
+    voiced: bool
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One training sample: inputs aus (T, 17) and features (T, 128); truth true_aus (T, 17), articulations (T, 6)."""
+
+    aus: np.ndarray
+    features: np.ndarray
+    true_aus: np.ndarray
+    articulations: np.ndarray
+
+
+def record(utterance: Utterance, speech: SpeechModel, rng: np.random.Generator, ways: int = 3) -> Spoken:
+    """Listen to one utterance with the deployed speech model and label it."""
+    frames = max(1, math.ceil(len(utterance.wave) / SAMPLE_RATE * FPS))
+    track = speech.predict(utterance.wave, frames)
+    plain, _ = targets(utterance, frames)
+    performed = tuple(targets(utterance, frames, rng, expressive=bool(i)) for i in range(ways))
+    return Spoken(track.features, track.aus, plain, performed, voiced=True)
+
+
+def make_corpus(
+    count: int, seed: int, speech: SpeechModel, progress: Callable[[float, str], None] | None = None
+) -> list[Spoken]:
+    """`count` utterances by the training voices and some rooms. Raises UserError when no synthesizer is there."""
+    rng = np.random.default_rng([seed, 0x307])
+    corpus = [_room(speech, rng) for _ in range(max(4, round(_ROOMS * count)))]
+    for i, utterance in enumerate(generate(count, seed)):
+        corpus.append(record(utterance, speech, rng))
+        if progress and i % 10 == 0:
+            progress(i / count, f"Speaking the training sentences: {i} of {count}")
+    return corpus
+
+
+def _room(speech: SpeechModel, rng: np.random.Generator) -> Spoken:
+    frames = int(rng.uniform(40, 200))
+    loudness = 0.0 if rng.random() < 0.4 else 10 ** rng.uniform(-4.5, -2)
+    wave = (loudness * rng.normal(size=frames * SAMPLE_RATE // FPS)).astype(np.float32)
+    track = speech.predict(wave, frames)
+    rest = np.zeros((frames, len(AU_NAMES)), np.float32)
+    return Spoken(track.features, track.aus, rest, ((rest, np.zeros((frames, len(ARTICULATIONS)), np.float32)),), False)
+
+
+def draw(corpus: list[Spoken], rooms: list[Spoken], frames: int, rng: np.random.Generator) -> Clip:
+    """One sample of `frames`: two thirds speak, the others are moved by AU curves alone.
+
+    Where the recording ends before the sample does, a room follows.
+    """
+    spoken = corpus[rng.integers(len(corpus))] if rng.random() < 0.67 else rooms[rng.integers(len(rooms))]
+    clip = _edited(spoken, rng)
+    start = int(rng.integers(0, max(1, len(clip.aus) - frames + 1)))
+    pieces = [_cut(clip, start, frames)]
+    while (missing := frames - sum(len(piece.aus) for piece in pieces)) > 0:
+        pieces.append(_cut(_edited(rooms[rng.integers(len(rooms))], rng), 0, missing))
+    return Clip(*(np.concatenate([getattr(p, name) for p in pieces]) for name in Clip.__dataclass_fields__))
+
+
+def _cut(clip: Clip, start: int, frames: int) -> Clip:
+    return Clip(*(getattr(clip, name)[start : start + frames] for name in Clip.__dataclass_fields__))
+
+
+def _edited(spoken: Spoken, rng: np.random.Generator) -> Clip:
+    """A recording as the pipeline would show it to the model: misheard a little, and with an animator's wishes."""
+    frames = len(spoken.features)
+    aus, articulations = spoken.ways[rng.integers(len(spoken.ways))]
+    shown = aus + rng.choice([0.0, 0.5, 1.0, 1.0, 1.0]) * (spoken.heard - spoken.plain)
+    if spoken.voiced and rng.random() < 0.3:  # codes that blur over a closure: the voice still tells it
+        shown[:, _BLURRED] = uniform_filter1d(shown[:, _BLURRED], int(rng.integers(3, 8)), axis=0)
+    seal = np.clip(articulations[:, _PRESS, None] / 0.7, 0, 1)
+    if rng.random() < 0.25:  # an AU muted or exaggerated moves the face less or more, whatever the voice does
+        gain = np.where(rng.random(len(AU_NAMES)) < 0.4, rng.uniform(0, 1.5, len(AU_NAMES)), 1.0)
+        shown, aus = shown * gain, aus * gain
+    if rng.random() < (0.5 if spoken.voiced else 0.92):
+        wish = random_curves(frames, rng)
+        kept = wish.copy()
+        kept[:, _MOUTH] *= 1 - seal  # no wish parts the lips of a p
+        shown = shown + (wish if rng.random() < 0.5 else kept)
+        aus = aus + kept
+    return Clip(
+        np.clip(shown, 0, 1).astype(np.float32),
+        spoken.features.astype(np.float32),
+        np.clip(aus, 0, 1).astype(np.float32),
+        articulations,
+    )
+
+
+def random_curves(frames: int, rng: np.random.Generator) -> np.ndarray:
+    """AU curves (frames, 17) of an animator's hand: one to four AUs that hold, ramp or wave, and blinks."""
+    found = np.zeros((frames, len(AU_NAMES)), np.float32)
+    for au in rng.choice(len(AU_NAMES), int(rng.integers(1, 5)), replace=False):
+        keys = np.unique(np.concatenate([[0, frames], rng.integers(0, frames + 1, int(rng.integers(0, 8)))]))
+        height = 1.0 if rng.random() < 0.25 else rng.uniform(0.1, 1.0)
+        values = height * rng.choice([0.0, 1.0, rng.uniform(0, 1)], len(keys))
+        if rng.random() < 0.25:
+            values[:] = height
+        curve = np.interp(np.arange(frames), keys, values)
+        found[:, au] = curve
+    if rng.random() < 0.4:
+        for start in rng.integers(0, frames, 1 + frames // 60):
+            length = min(len(_BLINK), frames - start)
+            column = found[start : start + length, AU_INDEX["AU45"]]
+            np.maximum(column, _BLINK[:length], out=column)
+    return found
+
+
+def voices(utterances: Iterable[Utterance], speech: SpeechModel, seed: int = 0) -> list[tuple[Utterance, Spoken]]:
+    """Held-out recordings with their utterances, for measuring."""
+    rng = np.random.default_rng(seed)
+    return [(utterance, record(utterance, speech, rng, ways=2)) for utterance in utterances]

@@ -1,0 +1,57 @@
+"""The noise schedule and the sampler, apart from any network: cosine DDPM, clean-sample prediction, DDIM with eta 0."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+
+STEPS = 500
+"""N, the length of the forward process."""
+
+
+def alpha_bar(steps: int = STEPS) -> torch.Tensor:
+    """Share of signal variance (steps,) left after n + 1 noising steps: Nichol and Dhariwal's cosine, from near 1 to
+    near 0."""
+    at = torch.arange(1, steps + 1, dtype=torch.float64) / steps
+    offset = 0.008
+    start = math.cos(offset / (1 + offset) * math.pi / 2) ** 2
+    return (torch.cos((at + offset) / (1 + offset) * math.pi / 2) ** 2 / start).clamp(1e-5, 1.0).float()
+
+
+def add_noise(clean: torch.Tensor, noise: torch.Tensor, n: torch.Tensor, levels: torch.Tensor) -> torch.Tensor:
+    """Forward process q(x^n | x^0) in one jump. clean, noise (B, T, K); n (B,) steps; levels from `alpha_bar`."""
+    left = levels[n][:, None, None]
+    return left.sqrt() * clean + (1 - left).sqrt() * noise
+
+
+def sampling_steps(count: int, steps: int = STEPS) -> list[int]:
+    """`count` steps from the noisiest down, evenly spread. At least one, at most all."""
+    count = max(1, min(int(count), steps))
+    return [round(steps - 1 - i * steps / count) for i in range(count)]
+
+
+def ddim(
+    predict: Callable[[torch.Tensor, int], torch.Tensor],
+    noise: torch.Tensor,
+    count: int,
+    before_step: Callable[[int], None] | None = None,
+) -> torch.Tensor:
+    """The clean sample, from pure `noise` (any shape), in `count` evaluations of predict(noisy, n) -> clean.
+
+    Deterministic (eta 0): the noise still in the sample is what the last prediction leaves over. before_step(i) is
+    called before each evaluation and may raise.
+    """
+    levels = alpha_bar()
+    order = sampling_steps(count)
+    noisy = noise
+    for i, n in enumerate(order):
+        if before_step:
+            before_step(i)
+        clean = predict(noisy, n)
+        if i + 1 < len(order):
+            now, after = levels[n], levels[order[i + 1]]
+            left_over = (noisy - now.sqrt() * clean) / (1 - now).sqrt()
+            noisy = after.sqrt() * clean + (1 - after).sqrt() * left_over
+    return clean

@@ -1,0 +1,47 @@
+"""Any length, in windows of 100 frames that overlap and blend without a seam.
+
+Windows lie on a fixed grid of absolute frames and every frame's noise depends on the seed and its number alone, so a
+change late in a shot leaves all windows before it bit-identical.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+LENGTH, OVERLAP = 100, 26
+_MARGIN = 4  # frames at a window's inner edge that lack neighbours, and are not shown
+
+
+def spans(frames: int) -> list[tuple[int, int]]:
+    """(first, end) of the windows that cover `frames`; each but the first begins OVERLAP before the last one ends."""
+    found, start = [], 0
+    while True:
+        end = min(start + LENGTH, frames)
+        found.append((start, end))
+        if end == frames:
+            return found
+        start += LENGTH - OVERLAP
+
+
+def fade(span: tuple[int, int], frames: int) -> np.ndarray:
+    """How much a window counts at each of its frames (end - first,), 0..1; where two overlap they add up to 1."""
+    start, end = span
+    at = np.arange(start, end)
+    weight = np.ones(end - start)
+    if start > 0:
+        weight *= _rise(at - start)
+    if end < frames:  # then the next window begins OVERLAP before this one ends
+        weight *= 1 - _rise(at - (end - OVERLAP))
+    return weight
+
+
+def _rise(position: np.ndarray) -> np.ndarray:
+    t = np.clip((position - _MARGIN) / (OVERLAP - 1 - 2 * _MARGIN), 0, 1)
+    return t * t * (3 - 2 * t)
+
+
+def frame_noise(seed: int, start: int, end: int, count: int) -> np.ndarray:
+    """Standard normal noise (end - start, count) float32; row i belongs to frame start + i whatever the window."""
+    key = int(seed) % (1 << 64)
+    generators = (np.random.default_rng([key, 0xD1F, frame]) for frame in range(start, end))
+    return np.stack([generator.standard_normal(count, np.float32) for generator in generators])
