@@ -28,20 +28,21 @@ def _both(pattern: str, weight: float) -> dict[str, float]:
 # Weights of MakeHuman's expression units at AU intensity 1. Chosen by looking at every unit's displacement; what no
 # unit does is added by `_BUMPS`.
 _AU_UNITS: dict[str, dict[str, float]] = {
-    "AU01": _both("eyebrows-{side}-inner-up", 1.15),
-    "AU02": _both("eyebrows-{side}-extern-up", 0.85),
-    "AU04": _both("eyebrows-{side}-down", 0.75),
-    "AU05": _both("eye-{side}-opened-up", 1.0),
+    "AU01": _both("eyebrows-{side}-inner-up", 2.0),
+    "AU02": _both("eyebrows-{side}-extern-up", 1.15),
+    "AU04": _both("eyebrows-{side}-down", 1.15),
+    "AU05": _both("eye-{side}-opened-up", 1.3),
     "AU06": _both("eye-{side}-slit", 0.3),
     "AU07": _both("eye-{side}-slit", 0.7),
     "AU09": {**_both("nose-{side}-elevation", 0.75), "nose-compression": 1.0, **_both("eyebrows-{side}-down", 0.3)},
     "AU10": {"mouth-elevation": 0.75},
     "AU12": {"mouth-corner-puller": 0.85},
     "AU14": {"mouth-retraction": 0.45},
-    "AU15": {"mouth-depression": 0.85},
-    "AU17": {"mouth-compression": 0.35, "mouth-depression": 0.25},
-    "AU23": {"mouth-compression": 0.35, "mouth-pursing": 0.3},
-    "AU24": {"mouth-compression": 0.75, "mouth-pursing": 0.08},
+    "AU15": {"mouth-depression": 1.3},
+    "AU17": {"mouth-compression": 0.35, "mouth-depression": 0.35},
+    # `mouth-compression` alone lifts the corners into a smile, `mouth-depression` takes that back.
+    "AU23": {"mouth-compression": 0.35, "mouth-pursing": 0.3, "mouth-depression": 0.5},
+    "AU24": {"mouth-compression": 0.75, "mouth-pursing": 0.08, "mouth-depression": 0.9},
     "AU25": {"mouth-part-later": 0.36},
     "AU26": {"mouth-open": 0.55},
     "AU45": _both("eye-{side}-closure", 0.88),
@@ -50,14 +51,14 @@ _ARTICULATION_UNITS: dict[str, dict[str, float]] = {
     "pucker": {"mouth-pursing": 0.8},
     "funnel": {"mouth-pursing": 0.4, "mouth-eversion": 0.6, "mouth-part-later": 0.25},
     "lip_bite": {},
-    "lip_press": {"mouth-compression": 0.3},
+    "lip_press": {"mouth-compression": 0.35, "mouth-depression": 0.35},
     "stretch": {"mouth-retraction": 0.9},
     "tongue_up": {},
 }
 
 # (anchor landmark, offset from it in metres, displacement in metres at intensity 1, radius in metres). x is mirrored.
 _BUMPS: dict[str, list[tuple[str, tuple[float, float, float], tuple[float, float, float], float]]] = {
-    "AU04": [("brow_inner", (0, 0, 0), (-0.0030, 0.0, -0.0015), 0.012)],
+    "AU04": [("brow_inner", (0, 0, 0), (-0.0060, 0.0, -0.0020), 0.012)],
     "AU06": [("cheek", (0, 0, 0), (0.0, -0.0035, 0.0065), 0.018)],
     "AU09": [("nose_side", (0, 0, 0.004), (0.0, -0.0018, 0.0045), 0.011)],
     "AU14": [("mouth_corner", (0.004, 0, 0), (0.0015, 0.0035, 0.0), 0.009)],
