@@ -12,6 +12,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from pickle import UnpicklingError
 
 import numpy as np
 import torch
@@ -30,6 +31,7 @@ from .binding import bind_others, sample_face, surface_turns, triangle_frames
 from .triplane import TriplaneColor
 
 FACE_GAUSSIANS = 11000
+CHECKPOINT_EVERY = 250
 LAMBDA_SSIM, LAMBDA_MASK = 0.2, 0.1
 _LARGEST, _SMALLEST = 0.007, 0.0002  # metres
 _LARGEST_INNER = 0.0016
@@ -70,10 +72,8 @@ def well_seen(capture: Capture) -> np.ndarray:
     cameras = [capture.cameras[name] for name in capture.frames[0].pictures]
     inside = []
     for camera in (c.camera for c in cameras if c.split == "train"):
-        seen = capture.seed_points @ camera.viewmat[:3, :3].T + camera.viewmat[:3, 3]
-        pixels = seen @ camera.K.T
-        pixels = pixels[:, :2] / np.maximum(pixels[:, 2:], 1e-6)
-        inside.append(((pixels > 0) & (pixels < (camera.width, camera.height))).all(axis=1) & (seen[:, 2] > 0))
+        place = camera.project(capture.seed_points)
+        inside.append(((place > 0) & (place < (camera.width, camera.height, np.inf))).all(axis=1))
     return np.mean(inside, axis=0) >= _SEEN
 
 
@@ -208,7 +208,7 @@ def train_canonical(
         trainer.advance()
         if progress and trainer.step % 25 == 0:
             progress(trainer.step / steps, f"step {trainer.step}/{steps}, training PSNR {trainer.recent:.1f} dB")
-        if trainer.step % 500 == 0:
+        if trainer.step % CHECKPOINT_EVERY == 0:
             trainer.save(checkpoint)
     save_subject(out, rig.subject(capture, name or capture.name))
     report = {"steps": steps, "gaussians": len(rig.logits), "training_psnr": round(trainer.recent, 2)}
@@ -301,7 +301,7 @@ class _Trainer:
                 self._optimizer.load_state_dict(state["optimizer"])
                 self._rng.bit_generator.state = state["rng"]
                 self.step, self.recent = state["step"], state["recent"]
-        except (RuntimeError, KeyError, ValueError, OSError, EOFError) as error:
+        except (RuntimeError, KeyError, ValueError, OSError, EOFError, UnpicklingError) as error:
             raise UserError(f"The checkpoint {path} is damaged: delete it to train from the beginning.") from error
 
 

@@ -1,0 +1,145 @@
+"""The command line, as a person in a shell meets it: real processes, real files, exit codes, one-line errors."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch")
+
+from PIL import Image  # noqa: E402
+from tiny_subject import save_tiny_subject  # noqa: E402
+
+from emodifftalk.core.facs import AU_INDEX, AU_NAMES  # noqa: E402
+from emodifftalk.core.take import load_take  # noqa: E402
+
+ROOT = Path(__file__).resolve().parent.parent
+VOICE = ROOT / "sample_scenes" / "hello.wav"
+
+
+def emodifftalk(*words: object, seconds: float = 240) -> subprocess.CompletedProcess:
+    """Run the command line in a process of its own."""
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "backend"), "PYTHONUTF8": "1"}
+    command = [sys.executable, "-m", "emodifftalk", *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=seconds, env=environment, encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory) -> dict:
+    """A take driven from the sample voice and two prompts, once for all tests here."""
+    folder = tmp_path_factory.mktemp("commands")
+    subject = folder / "subject.safetensors"
+    save_tiny_subject(subject, appearance=True, shipped_template=True)
+    done = emodifftalk(
+        "drive", "--subject", subject, "--audio", VOICE, "--prompt", "0.0 calm", "--prompt", "2.4 delighted",
+        "--out", folder / "take", "--json",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return {"folder": folder, "subject": subject, "take": folder / "take.safetensors", "report": json.loads(done.stdout)}
+
+
+def test_drive_makes_a_take_of_the_whole_voice_and_says_with_what(made):
+    report, take = made["report"], load_take(made["take"])
+    assert report["frames"] == take.frames == 176
+    assert set(report["stages"]) == {"speech", "emotion", "motion", "appearance", "saving"}
+    assert all(report["models"][role] for role in ("front_end", "text_encoder", "motion"))
+    # The motion is no copy of the AU basis: it knows mouth shapes that no AU describes. But it does what the AUs say.
+    smile = take.aus[:, AU_INDEX["AU12"]]
+    assert smile[70:].mean() > smile[10:50].mean() + 0.15
+
+
+def test_the_same_seed_gives_the_same_take_and_another_seed_another(made):
+    again, other = made["folder"] / "again.safetensors", made["folder"] / "other.safetensors"
+    common = ("drive", "--subject", made["subject"], "--audio", VOICE, "--prompt", "0.0 calm")
+    common += ("--prompt", "2.4 delighted")
+    assert emodifftalk(*common, "--out", again).returncode == 0
+    assert emodifftalk(*common, "--seed", 7, "--out", other).returncode == 0
+    first = load_take(made["take"])
+    for index in (0, 60, 150):
+        assert np.array_equal(load_take(again).frame(index).offsets, first.frame(index).offsets)
+    assert any(not np.array_equal(load_take(other).frame(i).offsets, first.frame(i).offsets) for i in (0, 60, 150))
+
+
+def test_text_to_au_prints_all_action_units_as_json():
+    done = emodifftalk("text-to-au", "a worried person trying to smile", "--json")
+    data = json.loads(done.stdout)
+    assert data["prompt"] == "a worried person trying to smile"
+    assert tuple(data["aus"]) == AU_NAMES
+    assert all(0 <= value <= 1 for value in data["aus"].values())
+    assert max(data["aus"].values()) > 0.2
+
+
+def test_speech_to_au_prints_every_frame_as_json():
+    data = json.loads(emodifftalk("speech-to-au", VOICE, "--json").stdout)
+    assert data["fps"] == 25 and tuple(data["names"]) == AU_NAMES
+    frames = np.array(data["frames"])
+    assert frames.shape == (176, 17) and frames.min() >= 0 and frames.max() <= 1
+    assert frames[:, AU_INDEX["AU26"]].max() > 0.3
+
+
+def test_render_writes_pictures_with_alpha_and_a_video_with_its_voice(made):
+    import imageio_ffmpeg
+
+    folder = made["folder"]
+    common = ("render", "--subject", made["subject"], "--take", made["take"], "--size", 128)
+    assert emodifftalk(*common, "--out", folder / "png", "--background", "none", "--end", 0.2).returncode == 0
+    picture = np.asarray(Image.open(folder / "png" / "0000.png"))
+    assert picture.shape == (128, 128, 4) and picture[0, 0, 3] == 0 and picture[64, 64, 3] > 128
+    assert len(list((folder / "png").iterdir())) == 5
+    done = emodifftalk(*common, "--out", folder / "talk.mp4", "--audio", VOICE)
+    assert done.returncode == 0, done.stderr
+    frames, seconds = imageio_ffmpeg.count_frames_and_secs(str(folder / "talk.mp4"))
+    assert frames == 176 and seconds == pytest.approx(7.04, abs=0.1)
+    probe = subprocess.run(
+        [imageio_ffmpeg.get_ffmpeg_exe(), "-i", folder / "talk.mp4"], capture_output=True, text=True, encoding="utf-8"
+    )
+    assert "Audio: aac" in probe.stderr
+
+
+def test_export_writes_numbered_files_once(made):
+    common = ("export", "--subject", made["subject"], "--take", made["take"], "--out", made["folder"] / "ply")
+    assert emodifftalk(*common, "--end", 0.2).returncode == 0
+    assert sorted(p.name for p in (made["folder"] / "ply").iterdir()) == [f"frame{i:04d}.ply" for i in range(5)]
+    again = emodifftalk(*common, "--end", 0.2)
+    assert again.returncode == 1 and "exists already" in again.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("drive", "--subject", "none.safetensors", "--audio", VOICE, "--out", "x"), "does not exist"),
+        (("drive", "--subject", "{subject}", "--audio", "none.wav", "--out", "x"), "none.wav"),
+        (("drive", "--subject", "{subject}", "--audio", "{subject}", "--out", "x"), "subject.safetensors"),
+        (("drive", "--subject", "{subject}", "--out", "x"), "Say what to perform"),
+        (("drive", "--subject", "{subject}", "--audio", VOICE, "--prompt", "1.5", "--out", "x"), "has no words"),
+        (("render", "--subject", "{subject}", "--take", "{subject}", "--out", "x"), "not an EmoDiffTalk take"),
+        (("render", "--subject", "{subject}", "--take", "{take}", "--out", "x", "--size", "7"), "even number"),
+        (("export", "--subject", "{subject}", "--take", "{take}", "--out", "x", "--start", "99"), "Nothing lies between"),
+        (("train", "canonical", "nowhere", "--out", "x"), "nowhere"),
+        (("speech-to-au", "nowhere.wav"), "nowhere.wav"),
+    ],
+)
+def test_every_mistake_is_one_sentence_and_exit_code_1(made, words, sentence, tmp_path):
+    filled = [str(w).format(subject=made["subject"], take=made["take"]) for w in words]
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "backend"), "PYTHONUTF8": "1"}
+    command = [sys.executable, "-m", "emodifftalk", *filled]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment, encoding="utf-8")
+    last = done.stderr.strip().splitlines()[-1]
+    assert done.returncode == 1, done.stderr
+    assert last.startswith("emodifftalk: ") and sentence in last and "Traceback" not in done.stderr
+    assert not list(tmp_path.iterdir()), "a failed command leaves nothing behind"
+
+
+def test_every_command_has_help_with_an_example():
+    for words in ((), ("drive",), ("render",), ("export",), ("text-to-au",), ("speech-to-au",), ("train",), ("serve",)):
+        done = emodifftalk(*words, "--help")
+        assert done.returncode == 0 and len(done.stdout) > 200
+        if words and words[0] not in ("train", "serve"):
+            assert "example" in done.stdout
+    assert emodifftalk("dance").returncode == 2

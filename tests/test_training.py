@@ -1,0 +1,165 @@
+"""From pictures to a Subject: a small capture is learned, training can be interrupted, broken captures are named.
+
+The captures here are pictures of a tiny head drawn by our own rasterizer, so the right answer is known.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from PIL import Image  # noqa: E402
+from tiny_subject import tiny_subject  # noqa: E402
+
+from emodifftalk.core.camera import look_at  # noqa: E402
+from emodifftalk.core.errors import Cancelled, UserError  # noqa: E402
+from emodifftalk.core.facs import AU_INDEX, AU_NAMES  # noqa: E402
+from emodifftalk.core.gaussians import Gaussians, pose  # noqa: E402
+from emodifftalk.core.subject import load_subject  # noqa: E402
+from emodifftalk.data.capture import Capture, CaptureCamera, CaptureFrame, load_capture, save_capture  # noqa: E402
+from emodifftalk.splat.render import render  # noqa: E402
+from emodifftalk.train import canonical  # noqa: E402
+from emodifftalk.train.appearance import train_appearance  # noqa: E402
+
+SIZE = 64
+
+
+@pytest.fixture(scope="module")
+def capture_folder(tmp_path_factory) -> Path:
+    """Three expressions of a painted head seen by five cameras, and two held-out cameras between them."""
+    folder = tmp_path_factory.mktemp("capture")
+    subject = _painted_head()
+    cameras = {}
+    middle = subject.template.neutral.mean(axis=0)
+    places = [(-60, "train"), (-45, "test"), (-30, "train"), (0, "train"), (15, "test"), (30, "train"), (60, "train")]
+    for angle, split in places:
+        turn = np.radians(angle)
+        eye = middle + 0.9 * np.array([np.sin(turn), -np.cos(turn), 0.05])
+        name = f"{split}{angle}"
+        cameras[name] = CaptureCamera(name, look_at(tuple(eye), tuple(middle), SIZE, SIZE, 20.0), split)
+    frames, points = [], []
+    (folder / "pictures").mkdir()
+    for name, au in (("neutral", None), ("open", "AU26"), ("blink", "AU45")):
+        aus = np.zeros(len(AU_NAMES), np.float32)
+        if au:
+            aus[AU_INDEX[au]] = 1
+        offsets = subject.template.displace(aus)
+        points.append(subject.template.neutral + offsets)
+        posed = pose(subject, offsets)
+        pictures = {c: _photograph(posed, cameras[c], folder / "pictures" / f"{name}_{c}.png") for c in cameras}
+        frames.append(CaptureFrame(name, aus, pictures))
+    others = subject.gaussians.means[subject.n_face :]
+    save_capture(folder, Capture("painted", "the tests", True, cameras, frames, np.stack(points), others,
+                                 np.full((len(others), 3), 0.5), subject.otf_group))  # fmt: skip
+    return folder
+
+
+def _painted_head():
+    """A head on the shipped template whose skin is dark and light in a pattern, with Gaussians behind it."""
+    subject = tiny_subject(faces=5000, others=150, shipped_template=True)
+    means = subject.gaussians.means
+    pattern = 0.5 + 0.3 * np.sin(means * 90).prod(axis=1, keepdims=True)
+    gaussians = Gaussians(
+        means,
+        subject.gaussians.quats,
+        np.full_like(means, 0.003),
+        np.full(len(means), 0.95, np.float32),
+        np.clip(pattern * np.array([1.0, 0.8, 0.7]), 0, 1).astype(np.float32),
+    )
+    return replace(subject, gaussians=gaussians, otf_group=np.zeros(150, np.uint8))
+
+
+def _photograph(gaussians: Gaussians, camera: CaptureCamera, path: Path) -> Path:
+    image, alpha, _ = render(gaussians, camera.camera)
+    straight = image / np.maximum(alpha, 1e-6)[..., None]
+    rgba = np.concatenate([straight, alpha[..., None]], axis=-1)
+    Image.fromarray(np.rint(rgba.clip(0, 1) * 255).astype(np.uint8)).save(path)
+    return path
+
+
+def test_a_capture_becomes_a_subject_that_looks_like_it_from_cameras_never_trained_on(capture_folder, tmp_path):
+    short = canonical.train_canonical(capture_folder, tmp_path / "short.safetensors", steps=4, size=SIZE)
+    said: list[float] = []
+    report = canonical.train_canonical(
+        capture_folder, tmp_path / "long.safetensors", steps=120, size=SIZE, name="Painted",
+        progress=lambda fraction, text: said.append(fraction),
+    )  # fmt: skip
+    assert report["neutral"]["psnr"] > short["neutral"]["psnr"] + 3
+    assert report["neutral"]["pictures"] == 2 and report["expressive"]["pictures"] == 4
+    assert "held-out" in report["protocol"] and said == sorted(said) and len(said) >= 4
+    subject = load_subject(tmp_path / "long.safetensors")
+    assert subject.name == "Painted" and subject.synthetic and subject.n_face == canonical.FACE_GAUSSIANS
+    assert subject.au_range[AU_INDEX["AU26"]].tolist() == [0, 1]
+    posed = train_appearance(capture_folder, tmp_path / "long.safetensors", tmp_path / "whole.safetensors", steps=12,
+                             size=SIZE, warm_up=60)  # fmt: skip
+    assert posed["with_decoders"]["pictures"] == 4
+    _expect_appearance(tmp_path / "whole.safetensors")
+
+
+def _expect_appearance(path: Path) -> None:
+    """The shipped decoders keep the face at rest exactly and turn the skin where it turns."""
+    from emodifftalk.appearance.decoder import AppearanceDecoder
+
+    subject = load_subject(path)
+    assert subject.appearance["feature_line"].shape == (17, subject.n_face, 16)
+    decoder = AppearanceDecoder.from_subject(subject)
+    still = np.zeros_like(subject.template.neutral)
+    rotations, opacities = decoder.decode(np.zeros(17, np.float32), still)
+    assert opacities == pytest.approx(subject.gaussians.opacities[: subject.n_face], abs=1e-6)
+    same = np.abs((rotations * subject.gaussians.quats[: subject.n_face]).sum(axis=1))
+    assert same.min() > 1 - 1e-6
+    aus = np.zeros(17, np.float32)
+    aus[AU_INDEX["AU26"]] = 1
+    rotations, opacities = decoder.decode(aus, subject.template.displace(aus))
+    assert np.linalg.norm(rotations, axis=1) == pytest.approx(1, abs=1e-5)
+    assert opacities.min() >= 0 and opacities.max() <= 1
+
+
+def test_training_goes_on_where_it_was_interrupted(capture_folder, tmp_path, monkeypatch):
+    """The checkpoint of an interrupted training leads to the very Subject an uninterrupted one makes."""
+    monkeypatch.setattr(canonical, "CHECKPOINT_EVERY", 10)
+    whole, halves = tmp_path / "whole.safetensors", tmp_path / "halves.safetensors"
+    canonical.train_canonical(capture_folder, whole, steps=20, size=SIZE)
+    calls = iter(range(1000))
+    with pytest.raises(Cancelled):
+        canonical.train_canonical(capture_folder, halves, steps=20, size=SIZE, cancelled=lambda: next(calls) >= 13)
+    assert not halves.exists() and list(tmp_path.glob("halves*checkpoint*"))
+    canonical.train_canonical(capture_folder, halves, steps=20, size=SIZE)
+    first, second = load_subject(whole).gaussians, load_subject(halves).gaussians
+    assert second.colors == pytest.approx(first.colors, abs=2e-3)
+    assert not list(tmp_path.glob("*checkpoint*"))
+
+
+def test_a_damaged_checkpoint_is_named_and_never_unpickled(capture_folder, tmp_path):
+    checkpoint = tmp_path / "s.safetensors.checkpoint.pt"
+    checkpoint.write_bytes(b"cos\nsystem\n(S'touch owned'\ntR.")
+    with pytest.raises(UserError, match="delete it"):
+        canonical.train_canonical(capture_folder, tmp_path / "s.safetensors", steps=3, size=SIZE)
+
+
+def test_a_broken_capture_names_its_broken_part(capture_folder, tmp_path):
+    import shutil
+
+    with pytest.raises(UserError, match="capture.json"):
+        load_capture(tmp_path)
+    copy = tmp_path / "copy"
+    shutil.copytree(capture_folder, copy)
+    (copy / "pictures" / "open_train0.png").write_bytes(b"no picture")
+    with pytest.raises(UserError, match="open_train0.png"):
+        canonical.train_canonical(copy, tmp_path / "s.safetensors", steps=3, size=SIZE)
+    text = (capture_folder / "capture.json").read_text(encoding="utf-8")
+    (copy / "capture.json").write_text(text.replace("pictures/open", "../pictures/open"), encoding="utf-8")
+    with pytest.raises(UserError, match="outside"):
+        load_capture(copy)
+
+
+def test_seeds_that_the_cameras_hardly_see_are_left_out(capture_folder):
+    capture = load_capture(capture_folder)
+    far = np.concatenate([capture.seed_points, [[5.0, 0, 0]]])
+    kept = canonical.well_seen(replace(capture, seed_points=far))
+    assert kept[:-1].all() and not kept[-1]
