@@ -13,11 +13,11 @@ import pytest
 
 pytest.importorskip("torch")
 
-from PIL import Image  # noqa: E402
-from tiny_subject import save_tiny_subject  # noqa: E402
+from PIL import Image
+from tiny_subject import save_tiny_subject
 
-from emodifftalk.core.facs import AU_INDEX, AU_NAMES  # noqa: E402
-from emodifftalk.core.take import load_take  # noqa: E402
+from emodifftalk.core.facs import AU_INDEX, AU_NAMES
+from emodifftalk.core.take import load_take
 
 ROOT = Path(__file__).resolve().parent.parent
 VOICE = ROOT / "sample_scenes" / "hello.wav"
@@ -41,7 +41,8 @@ def made(tmp_path_factory) -> dict:
         "--out", folder / "take", "--json",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    return {"folder": folder, "subject": subject, "take": folder / "take.safetensors", "report": json.loads(done.stdout)}
+    report = json.loads(done.stdout)
+    return {"folder": folder, "subject": subject, "take": folder / "take.safetensors", "report": report}
 
 
 def test_drive_makes_a_take_of_the_whole_voice_and_says_with_what(made):
@@ -120,7 +121,7 @@ def test_export_writes_numbered_files_once(made):
         (("drive", "--subject", "{subject}", "--audio", VOICE, "--prompt", "1.5", "--out", "x"), "has no words"),
         (("render", "--subject", "{subject}", "--take", "{subject}", "--out", "x"), "not an EmoDiffTalk take"),
         (("render", "--subject", "{subject}", "--take", "{take}", "--out", "x", "--size", "7"), "even number"),
-        (("export", "--subject", "{subject}", "--take", "{take}", "--out", "x", "--start", "99"), "Nothing lies between"),
+        (("export", "--subject", "{subject}", "--take", "{take}", "--out", "x", "--start", "99"), "Nothing lies"),
         (("train", "canonical", "nowhere", "--out", "x"), "nowhere"),
         (("speech-to-au", "nowhere.wav"), "nowhere.wav"),
     ],

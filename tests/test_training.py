@@ -145,12 +145,12 @@ def test_a_damaged_checkpoint_is_named_and_never_unpickled(capture_folder, tmp_p
 def test_a_broken_capture_names_its_broken_part(capture_folder, tmp_path):
     import shutil
 
-    with pytest.raises(UserError, match="capture.json"):
+    with pytest.raises(UserError, match=r"capture\.json"):
         load_capture(tmp_path)
     copy = tmp_path / "copy"
     shutil.copytree(capture_folder, copy)
     (copy / "pictures" / "open_train0.png").write_bytes(b"no picture")
-    with pytest.raises(UserError, match="open_train0.png"):
+    with pytest.raises(UserError, match=r"open_train0\.png"):
         canonical.train_canonical(copy, tmp_path / "s.safetensors", steps=3, size=SIZE)
     text = (capture_folder / "capture.json").read_text(encoding="utf-8")
     (copy / "capture.json").write_text(text.replace("pictures/open", "../pictures/open"), encoding="utf-8")
