@@ -26,7 +26,7 @@ def template():
 
 
 def moved(template, au: str, landmark: str) -> np.ndarray:
-    """Mean movement (3,) in millimetres at intensity 1 of one AU, of a landmark or a third of it ("inner brow_left")."""
+    """Mean movement (3,) in millimetres at intensity 1 of one AU, of a landmark or of its "inner" or "outer" third."""
     part, _, name = landmark.rpartition(" ")
     points = template.landmarks[name]
     third = len(points) // 3
