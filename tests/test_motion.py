@@ -27,7 +27,7 @@ from emodifftalk.motion.basis import HEAD_NUMBERS, head_shape
 from emodifftalk.motion.generate import MotionModel, load_motion, save_motion
 from emodifftalk.speech.audio import load_audio
 from emodifftalk.speech.encoder import load_speech_to_au
-from emodifftalk.train.motion import Batch, Batches, MotionLearner, MotionLosses
+from emodifftalk.train.motion import Batch, Batches, MotionLearner, MotionLosses, train_motion
 from emodifftalk.train.motion_report import _listen, speaking_report
 
 KINDS = ("diffusion", "gru")
@@ -475,6 +475,17 @@ def test_thirty_steps_of_training_learn_something(kind, batches):
     assert np.mean(losses[-5:]) < 0.6 * np.mean(losses[:5])
     assert batch.head.shape == (4, HEAD_NUMBERS)
     assert learner.model().kind == kind
+
+
+@can_synthesize
+def test_the_training_command_works_from_nothing(tmp_path):
+    path, said = tmp_path / "motion.safetensors", []
+    report = train_motion(
+        path, "gru", minutes=0.02, seed=1, utterances=6, batch=2, progress=lambda done, text: said.append((done, text))
+    )
+    assert load_motion(path, "gru").kind == "gru"
+    assert report["steps"] > 0 and report["slt"]["closures"] > 50 and set(report["silence"]["ratio"]) == set(AU_NAMES)
+    assert [done for done, _ in said] == sorted(done for done, _ in said)
 
 
 @can_synthesize
