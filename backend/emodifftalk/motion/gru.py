@@ -15,7 +15,7 @@ class MotionGRU(nn.Module):
 
     kind = "gru"
 
-    def __init__(self, coefficients: int, width: int = 192, layers: int = 2) -> None:
+    def __init__(self, coefficients: int, width: int = 256, layers: int = 2) -> None:
         super().__init__()
         self.skip = nn.Linear(len(AU_NAMES), coefficients, bias=False)
         self.enter = nn.Linear(len(AU_NAMES) + FEATURES + HEAD_NUMBERS, width)
