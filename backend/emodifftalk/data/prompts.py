@@ -115,7 +115,8 @@ def _pick(options, rng: np.random.Generator):
 
 
 def _feeling(rng: np.random.Generator):
-    return _pick(FEELINGS, rng)
+    # The last one is no feeling: said as often as five others, because a calm face must stay calm.
+    return FEELINGS[min(int(rng.integers(len(FEELINGS) + 4)), len(FEELINGS) - 1)]
 
 
 def _plain(rng) -> Sample:

@@ -51,6 +51,7 @@ class EmbeddedEncoder:
     @staticmethod
     def load() -> EmbeddedEncoder:
         """From the installed package. Raises UserError when it is missing or its files are not the ones we know."""
+        from safetensors.torch import load_file
         from tokenizers import Tokenizer
         from transformers import BertConfig, BertModel
 
@@ -61,9 +62,9 @@ class EmbeddedEncoder:
         tokenizer.enable_truncation(_TOKENS)
         tokenizer.enable_padding()
         config = BertConfig.from_pretrained(str(folder), local_files_only=True)
-        model = BertModel.from_pretrained(
-            str(folder), config=config, add_pooling_layer=False, local_files_only=True, use_safetensors=True
-        )
+        model = BertModel(config, add_pooling_layer=False)
+        state = load_file(str(folder / "model.safetensors"))
+        model.load_state_dict({k: v for k, v in state.items() if not k.startswith("pooler.")}, strict=False)
         return EmbeddedEncoder(model, tokenizer)
 
     @torch.inference_mode()

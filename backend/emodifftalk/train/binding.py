@@ -19,9 +19,7 @@ def sample_face(points: np.ndarray, template: FacialTemplate, count: int, seed: 
     (so that lids and lips that unfold stay covered), more around eyes, brows and mouth. At least one each.
     """
     rng = np.random.default_rng(seed)
-    corners = points[:, template.faces]
-    area = np.linalg.norm(np.cross(corners[:, :, 1] - corners[:, :, 0], corners[:, :, 2] - corners[:, :, 0]), axis=-1)
-    weight = area.max(axis=0) * _detail(template)
+    weight = _areas(points, template.faces).max(axis=0) * _detail(template)
     share = weight / weight.sum() * (count - len(weight))
     number = 1 + np.floor(share).astype(int)
     rest = count - number.sum()
@@ -35,6 +33,22 @@ def sample_face(points: np.ndarray, template: FacialTemplate, count: int, seed: 
     bary = np.stack([1 - u.sum(axis=1), u[:, 0], u[:, 1]], axis=1)
     bary[number[triangle] == 1] = 1 / 3
     return triangle.astype(np.int32), bary.astype(np.float32)
+
+
+def stretched_spacing(points: np.ndarray, template: FacialTemplate, triangle: np.ndarray) -> np.ndarray:
+    """Distance (Nf,) metres between neighbours when their triangle is as large as it ever is in points (F, V, 3).
+
+    A Gaussian of that size still covers its share of a lid that unfolds in a blink.
+    """
+    area = _areas(points, template.faces).max(axis=0)
+    number = np.bincount(triangle, minlength=len(template.faces))
+    return np.sqrt(area / np.maximum(number, 1))[triangle]
+
+
+def _areas(points: np.ndarray, faces: np.ndarray) -> np.ndarray:
+    """Areas (F, T) of the triangles of points (F, V, 3)."""
+    corners = points[:, faces]
+    return np.linalg.norm(np.cross(corners[:, :, 1] - corners[:, :, 0], corners[:, :, 2] - corners[:, :, 0]), axis=-1) / 2
 
 
 def _detail(template: FacialTemplate) -> np.ndarray:

@@ -21,13 +21,14 @@ from torch import nn
 
 from ..appearance.rotnet import quat_multiply
 from ..core.errors import Cancelled, UserError
+from ..core.facs import AU_INDEX
 from ..core.gaussians import Gaussians, matrix_to_quat
 from ..core.subject import OTF_GROUPS, Subject, save_subject
 from ..core.template import FacialTemplate, load_template
 from ..data.capture import Capture, load_capture, read_picture
 from ..splat.metrics import psnr, ssim
 from ..splat.rasterize import choose, rasterization
-from .binding import bind_others, sample_face, surface_turns, triangle_frames
+from .binding import bind_others, sample_face, stretched_spacing, surface_turns, triangle_frames
 from .triplane import TriplaneColor
 
 FACE_GAUSSIANS = 11000
@@ -95,7 +96,9 @@ class Rig(nn.Module):
         largest[len(face) :][inner] = _LARGEST_INNER
         self.register_buffer("largest", torch.from_numpy(largest[:, None]), persistent=False)
         self.register_buffer("free", torch.from_numpy(~inner).float()[:, None], persistent=False)
-        spacing = cKDTree(means).query(means, k=4)[0][:, 1:].mean(axis=1).clip(2 * _SMALLEST, 0.6 * _LARGEST)
+        spacing = cKDTree(means).query(means, k=4)[0][:, 1:].mean(axis=1)
+        spacing[: len(face)] = np.maximum(spacing[: len(face)], stretched_spacing(capture.points, template, triangle))
+        spacing = spacing.clip(2 * _SMALLEST, 0.6 * _LARGEST)
         scales = np.repeat(spacing[:, None], 3, axis=1)
         scales[: len(face), 2] *= 0.3  # flat on the skin
         quats = np.zeros((len(means), 4), np.float32)
@@ -199,7 +202,7 @@ def train_canonical(
     if not views[0]:
         raise UserError(f"{capture_dir} has no pictures to train from.")
     rig = Rig(capture, _fitted_template(capture), seed)
-    trainer = _Trainer(rig, views, steps, choose(backend), seed)
+    trainer = _Trainer(rig, views, steps, choose(backend), seed, [_shows_hidden(f.aus) for f in capture.frames])
     checkpoint = Path(f"{out}.checkpoint.pt")
     trainer.resume(checkpoint)
     while trainer.step < steps:
@@ -238,15 +241,26 @@ def _fitted_template(capture: Capture) -> FacialTemplate:
     )
 
 
+def _shows_hidden(aus: np.ndarray) -> float:
+    """How much of what a neutral face hides a frame shows: the folded lids, the inside of the mouth."""
+    return float(aus[AU_INDEX["AU45"]] + 0.5 * aus[AU_INDEX["AU26"]] + 0.5 * aus[AU_INDEX["AU10"]])
+
+
+def _chances(frames: list[int], hidden: list[float]) -> np.ndarray:
+    """Chance (P,) of each picture, given its frame, to be drawn: four of ten neutral, rare sights more often."""
+    weight = np.array([1 + 3 * hidden[frame] for frame in frames])
+    neutral = np.array([frame == 0 for frame in frames])
+    for part, share in ((neutral, 0.4), (~neutral, 0.6)):
+        weight[part] *= share / max(weight[part].sum(), 1e-9)
+    return weight / weight.sum()
+
+
 class _Trainer:
-    def __init__(self, rig: Rig, views: list[list[View]], steps: int, backend: str, seed: int) -> None:
+    def __init__(self, rig: Rig, views: list[list[View]], steps: int, backend: str, seed: int, hidden: list[float]) -> None:
         self.rig, self.views, self.steps, self.backend = rig, views, steps, backend
         self.step, self.recent = 0, 0.0
         self._rng = np.random.default_rng(seed)
-        neutral = np.array([view.frame == 0 for view in views[0]])
-        # Four of ten pictures are neutral, whatever the capture's mix.
-        self._chance = np.where(neutral, 0.4 / max(neutral.sum(), 1), 0.6 / max((~neutral).sum(), 1))
-        self._chance /= self._chance.sum()
+        self._chance = _chances([view.frame for view in views[0]], hidden)
         groups = [
             {"params": [rig.others], "lr": 1.5e-4, "name": "others"},
             {"params": [rig.quats], "lr": 3e-3},

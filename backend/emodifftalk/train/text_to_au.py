@@ -27,8 +27,8 @@ def train_text_to_au(
     encoder: str = "embedded",
     seed: int = 0,
     progress: Callable[[float, str], None] | None = None,
-    count: int = 16000,
-    epochs: int = 40,
+    count: int = 24000,
+    epochs: int = 30,
 ) -> dict:
     """Train the controller on generated sentences and write it to `out`; returns a report with held-out figures.
 
@@ -79,7 +79,7 @@ class _Learner:
             group["lr"] = 1e-3 * (1 - done) + 2e-5
         self._controller.train()
         # Noise on the vectors stands for the many ways to say the same.
-        noisy = nn.functional.normalize(vectors + 0.012 * torch.randn_like(vectors), dim=-1)
+        noisy = nn.functional.normalize(vectors + 0.015 * torch.randn_like(vectors), dim=-1)
         logits, strength, z_text = self._controller(noisy)
         z_au = nn.functional.normalize(self._au_features(aus), dim=-1)
         loss = LAMBDA_BCE * focal_bce(logits, (aus >= ACTIVE).float()) + LAMBDA_INFO_NCE * info_nce(z_text, z_au, aus)
