@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 
@@ -53,8 +54,25 @@ class MotionModel:
         """
         head = head_shape(neutral)
         aus, features = _checked(aus, features)
-        frames, windows = len(aus), spans(len(aus))
         steps = max(1, int(steps)) if self.kind == "diffusion" else 1
+        with one_thread():
+            total = self._coefficients(aus, features, head, seed, steps, progress, cancelled)
+        if progress:
+            progress(1.0, "Moving the face")
+        return self.basis.decode(total) * head.size.astype(np.float32)
+
+    def _coefficients(
+        self,
+        aus: np.ndarray,
+        features: np.ndarray,
+        head: HeadShape,
+        seed: int,
+        steps: int,
+        progress: Callable[[float, str], None] | None,
+        cancelled: Callable[[], bool] | None,
+    ) -> np.ndarray:
+        """Coefficients (T, K), window after window."""
+        frames, windows = len(aus), spans(len(aus))
         total = np.zeros((frames, self.basis.components.shape[0]), np.float32)
         for i, (start, end) in enumerate(windows):
 
@@ -67,9 +85,7 @@ class MotionModel:
             noise = frame_noise(seed, start, end, total.shape[1])
             found = self._window(noise, aus[start:end], features[start:end], head, steps, before_step)
             total[start:end] += fade((start, end), frames)[:, None].astype(np.float32) * found
-        if progress:
-            progress(1.0, "Moving the face")
-        return self.basis.decode(total) * head.size.astype(np.float32)
+        return total
 
     @torch.inference_mode()
     def _window(
@@ -88,6 +104,18 @@ class MotionModel:
             return self.network(noisy, *told, code, torch.tensor([n]))
 
         return ddim(predict, torch.from_numpy(noise)[None], steps, before_step)[0].numpy()
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Torch on one thread: a window is too small to share, and on a busy machine threads that wait for each other at
+    every layer were measured 70 times slower than one."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _checked(aus: np.ndarray, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
