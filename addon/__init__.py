@@ -22,10 +22,7 @@ _MODULES = (
 
 
 def _modules() -> list[ModuleType]:
-    import importlib.util
-
-    found = [name for name in _MODULES if importlib.util.find_spec(f".{name}", __package__)]  # TEMPORARY
-    return [importlib.import_module(f".{name}", __package__) for name in found]
+    return [importlib.import_module(f".{name}", __package__) for name in _MODULES]
 
 
 def register() -> None:

@@ -14,9 +14,13 @@ import threading
 import time
 from collections import deque
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from emodifftalk.core.errors import UserError
 from emodifftalk.core.protocol import PROTOCOL, ProtocolError, read_message, write_message
+
+if TYPE_CHECKING:
+    import numpy as np
 
 START_SECONDS = 120.0
 """Time for the first hello: torch loads in up to 20 s, a virus scanner may double that more than once."""
@@ -98,7 +102,7 @@ class BackendClient:
         ):
             threading.Thread(target=target, args=arguments, daemon=True, name=f"emodifftalk{target.__name__}").start()
 
-    def request(self, op: str, params: dict) -> int:
+    def request(self, op: str, params: dict, arrays: dict[str, np.ndarray] | None = None) -> int:
         """Send a request and return its number; the replies come out of `poll`. Raises UserError when nothing runs."""
         if not self.alive:
             raise UserError("The backend is not running.")
@@ -107,7 +111,7 @@ class BackendClient:
         if self.state == READY:
             self.state = BUSY
         self._heard = time.monotonic()
-        self._outgoing.put({"id": self._number, "op": op, "params": params})
+        self._outgoing.put({"id": self._number, "op": op, "params": params, "arrays": arrays})
         return self._number
 
     def cancel(self, number: int) -> None:
@@ -222,7 +226,8 @@ def _environment(sources: Path | None) -> dict[str, str]:
 def _read_replies(process: subprocess.Popen, events: queue.Queue[dict]) -> None:
     try:
         while True:
-            events.put(read_message(process.stdout)[0])
+            header, arrays = read_message(process.stdout)
+            events.put({**header, "arrays": arrays})
     except (EOFError, ProtocolError, OSError, ValueError):
         events.put({"event": "closed"})
 
@@ -230,7 +235,8 @@ def _read_replies(process: subprocess.Popen, events: queue.Queue[dict]) -> None:
 def _write_requests(process: subprocess.Popen, outgoing: queue.Queue[dict | None]) -> None:
     try:
         while (message := outgoing.get()) is not None:
-            write_message(process.stdin, message)
+            arrays = message.pop("arrays", None)
+            write_message(process.stdin, message, arrays)
     except (OSError, ValueError):
         pass  # the process is gone, which the reader reports
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from bpy.types import Depsgraph, Object, Region, RegionView3D, Scene
+
 from emodifftalk.core.camera import Camera
 from emodifftalk.core.errors import UserError
 
@@ -102,7 +103,7 @@ def camera_view(camera: Object, depsgraph: Depsgraph, border: bool = True) -> Vi
     if camera is None or camera.type != "CAMERA":
         raise UserError("The scene has no camera: add one, or make an existing one active (Ctrl Numpad 0).")
     if camera.data.type not in ("PERSP", "ORTHO"):
-        raise UserError("Panoramic cameras cannot be drawn by EmoDiffTalk: set the camera to Perspective or Orthographic.")
+        raise UserError("EmoDiffTalk cannot draw panoramas: set the camera to Perspective or Orthographic.")
     scene = depsgraph.scene
     width, height = picture_size(scene)
     projection = camera.calc_matrix_camera(

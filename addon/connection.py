@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import bpy
 
@@ -18,6 +19,9 @@ from emodifftalk.core.errors import UserError
 from .backend_client import DEAD, STARTING, STOPPED, BackendClient
 from .core_path import ROOT
 from .preferences import preferences
+
+if TYPE_CHECKING:
+    import numpy as np
 
 _TICK = 0.1
 
@@ -74,10 +78,13 @@ def start() -> None:
         bpy.app.timers.register(_tick, first_interval=_TICK, persistent=True)
 
 
-def request(op: str, params: dict, listener: Listener) -> int:
-    """Ask the backend for something, starting it if needed; the listener hears the rest. Raises UserError."""
+def request(op: str, params: dict, listener: Listener, arrays: dict[str, np.ndarray] | None = None) -> int:
+    """Ask the backend for something, starting it if needed; the listener hears the rest. Raises UserError.
+
+    Arrays of the result are under its "arrays".
+    """
     start()
-    number = client.request(op, params)
+    number = client.request(op, params, arrays)
     _listeners[number] = listener
     return number
 
@@ -99,22 +106,24 @@ def pump() -> None:
             continue
         del _listeners[number]
         if event == "result":
-            listener.done(reply.get("result", {}))
+            listener.done({**reply.get("result", {}), "arrays": reply.get("arrays", {})})
         elif event == "cancelled":
             listener.cancelled()
         else:
             listener.failed(str(reply.get("text", "The backend reported an error without a reason.")))
 
 
-def wait(number: int) -> None:
+def wait(number: int, step: float = 0.02) -> None:
     """Block until a request has ended (timers never fire in background mode). Ctrl-C cancels it.
+
+    step: seconds between two looks.
 
     The client ends whatever does not answer, so this always returns.
     """
     while number in _listeners:
         try:
             pump()
-            time.sleep(0.02)
+            time.sleep(step)
         except KeyboardInterrupt:
             cancel(number)
 

@@ -9,12 +9,13 @@ from bpy.types import Context, Panel, Strip, UILayout, UIList
 
 from emodifftalk.core.facs import AU_LABELS, AU_NAMES
 
-from . import compat, connection, playback
+from . import compat, connection, playback, viewport
 from .backend_client import BUSY, DEAD, READY, STARTING
 from .frames import clock_text
 from .generate import Job, job_of, job_text
 from .heads import active_head, settings
 from .properties import au_property
+from .render_engine import ENGINE, TRUE_TRANSFORMS
 from .strips import is_prompt, prompt_strips, prompt_words, scene_clock, sound_strips, strip_scene, voice_strips
 from .timeline import active_prompt
 
@@ -88,11 +89,13 @@ class EMODIFFTALK_PT_subject(_InTab, Panel):
         row.prop(head, "name", text="", icon="USER")
         row.operator("emodifftalk.import_subject", text="", icon="IMPORT")
         layout.prop(kept, "subject_path", text="")
+        layout.prop(context.window_manager.emodifftalk, "show_gaussians")
         details = [f"{kept.subject_points:,} Gaussians", kept.subject_licence]
         layout.label(text=" · ".join(part for part in details if part))
         problem = playback.problems.get(head.session_uid)
-        if problem:
-            draw_problem(layout, problem, _letters(context))
+        for sentence in (problem, viewport.problem):
+            if sentence:
+                draw_problem(layout, sentence, _letters(context))
 
 
 class EMODIFFTALK_PT_voice(_OfHead, Panel):
@@ -279,6 +282,27 @@ class EMODIFFTALK_PT_generate(_OfHead, Panel):
             layout.operator("emodifftalk.export_ply", icon="EXPORT", text="Export Gaussians (.ply)…")
 
 
+class EMODIFFTALK_PT_render(_OfHead, Panel):
+    """How the head gets into pictures."""
+
+    bl_label = "Render"
+
+    def draw(self, context: Context) -> None:
+        """Switch to our engine, and what changes the looks."""
+        layout, scene = self.layout, context.scene
+        if scene.render.engine != ENGINE:
+            layout.operator("emodifftalk.use_engine", icon="RENDER_STILL")
+            return
+        row = layout.row(align=True)
+        row.operator("render.render", text="Image", icon="RENDER_STILL").write_still = False
+        row.operator("render.render", text="Animation", icon="RENDER_ANIMATION").animation = True
+        layout.prop(scene.render, "film_transparent", text="Transparent")
+        if scene.view_settings.view_transform not in TRUE_TRANSFORMS:
+            name = scene.view_settings.view_transform
+            draw_sentence(layout, f"{name} changes the head's colours; Standard keeps them.", "INFO", _letters(context))
+            layout.operator("emodifftalk.use_engine", text="Use Standard")
+
+
 def _draw_job(layout: UILayout, job: Job) -> None:
     row = layout.row(align=True)
     row.scale_y = 1.5
@@ -369,6 +393,7 @@ _CLASSES: tuple[type, ...] = (
     EMODIFFTALK_PT_voice,
     EMODIFFTALK_PT_emotion,
     EMODIFFTALK_PT_generate,
+    EMODIFFTALK_PT_render,
     EMODIFFTALK_PT_acting,
     EMODIFFTALK_PT_fine,
     EMODIFFTALK_PT_backend,

@@ -213,6 +213,9 @@ class WindowSettings(PropertyGroup):
         name="Feeling", description="A feeling in plain words, like “relieved but still shaking”", options={"SKIP_SAVE"}
     )
     active_prompt: StringProperty(options={"SKIP_SAVE"})
+    show_gaussians: BoolProperty(
+        name="Show Gaussians", description="Draw heads in the 3D viewports", default=True, update=_redraw
+    )
 
 
 _CLASSES = (AuOffsets, AuIntensities, HeadTake, HeadSettings, StripSettings, WindowSettings)

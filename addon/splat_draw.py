@@ -17,6 +17,7 @@ from pathlib import Path
 
 import gpu
 import numpy as np
+
 from emodifftalk.core.camera import Camera
 from emodifftalk.core.gaussians import Gaussians
 

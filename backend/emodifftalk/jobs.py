@@ -1,12 +1,19 @@
-"""What the backend can be asked to do, as functions of plain data: the add-on's requests end here."""
+"""What the backend can be asked to do, as functions of plain data: the add-on's requests end here.
+
+Arrays that came with a request are in params["arrays"]; arrays of a result go under its "arrays".
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
+from .core.camera import Camera
 from .core.errors import UserError
 from .core.facs import AU_NAMES
+from .core.gaussians import Gaussians
 from .core.performance import from_json
 
 Progress = Callable[[float, str, str], None]
@@ -45,6 +52,23 @@ def drive(params: dict, progress: Progress, cancelled: Callable[[], bool]) -> di
     }
 
 
+def rasterize(params: dict, progress: Progress, cancelled: Callable[[], bool]) -> dict:
+    """{"viewmat", "K", "width", "height"} and the arrays means, quats, scales, opacities, colors of the Gaussians →
+    {"rasterizer"} and the arrays rgba (H, W, 4), premultiplied display-referred sRGB, and depth (H, W) metres."""
+    from .splat.rasterize import choose
+    from .splat.render import render
+
+    names = ("means", "quats", "scales", "opacities", "colors")
+    try:
+        gaussians = Gaussians(*(params["arrays"][name] for name in names))
+        width, height = int(params["width"]), int(params["height"])
+        camera = Camera(np.array(params["viewmat"], float), np.array(params["K"], float), width, height)
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(f"The request to draw a picture makes no sense ({error}).") from error
+    image, alpha, depth = render(gaussians, camera)
+    return {"rasterizer": choose("auto"), "arrays": {"rgba": np.dstack([image, alpha]), "depth": depth}}
+
+
 def _text(params: dict, key: str) -> str:
     value = params.get(key)
     if not isinstance(value, str) or not value.strip():
@@ -52,4 +76,4 @@ def _text(params: dict, key: str) -> str:
     return value
 
 
-JOBS: dict[str, Job] = {"ping": ping, "text_to_au": text_to_au, "drive": drive}
+JOBS: dict[str, Job] = {"ping": ping, "text_to_au": text_to_au, "drive": drive, "rasterize": rasterize}

@@ -14,6 +14,8 @@ import traceback
 from collections.abc import Callable
 from typing import BinaryIO
 
+import numpy as np
+
 from . import __version__
 from .core.errors import Cancelled, UserError
 from .core.protocol import PROTOCOL, ProtocolError, read_message, write_message
@@ -39,7 +41,7 @@ class Server:
     def _listen(self) -> None:
         while True:
             try:
-                header, _ = read_message(self._source)
+                header, arrays = read_message(self._source)
             except (EOFError, ProtocolError, OSError, ValueError):
                 break
             if header.get("op") == "shutdown":
@@ -47,7 +49,7 @@ class Server:
             if header.get("op") == "cancel":
                 self._cancelled.add(header.get("target"))
             else:
-                self._requests.put(header)
+                self._requests.put({**header, "arrays": arrays})
         self._requests.put(None)
         # A job in mid-work has nobody left to report to: the process ends with its pipe.
         self._cancelled = _Everything()
@@ -59,8 +61,10 @@ class Server:
             if job is None:
                 unknown = f"The backend does not know “{request.get('op')}”"
                 raise UserError(f"{unknown}: the add-on and the backend differ in version.")
-            result = job(request.get("params", {}), self._progress(number), lambda: number in self._cancelled)
-            self._say({"id": number, "event": "result", "result": result})
+            params = {**request.get("params", {}), "arrays": request["arrays"]}
+            result = job(params, self._progress(number), lambda: number in self._cancelled)
+            arrays = result.pop("arrays", None)
+            self._say({"id": number, "event": "result", "result": result}, arrays)
         except Cancelled:
             self._say({"id": number, "event": "cancelled"})
         except UserError as error:
@@ -79,10 +83,10 @@ class Server:
 
         return progress
 
-    def _say(self, header: dict) -> None:
+    def _say(self, header: dict, arrays: dict[str, np.ndarray] | None = None) -> None:
         with self._lock:
             try:
-                write_message(self._sink, header)
+                write_message(self._sink, header, arrays)
             except (BrokenPipeError, OSError, ValueError):
                 self._cancelled = _Everything()
 

@@ -31,7 +31,14 @@ DEGREES: tuple[tuple[str, float], ...] = (
 )  # fmt: skip
 NOUN_DEGREES = (("a hint of {n}", 0.4), ("a touch of {n}", 0.4), ("a trace of {n}", 0.35), ("intense {n}", 1.25))
 NEGATIONS = ("not {w}", "not {w} at all", "no longer {w}", "not {w} any more", "never {w}", "isn't {w}", "far from {w}")
-MIXTURES = ("{a} and {b}", "{a} but {b}", "{a} yet {b}", "{a}, a little {b}", "both {a} and {b}", "{a} person who is also {b}")
+MIXTURES = (
+    "{a} and {b}",
+    "{a} but {b}",
+    "{a} yet {b}",
+    "{a}, a little {b}",
+    "both {a} and {b}",
+    "{a} person who is also {b}",
+)
 TEST_MIXTURES = ("torn between being {a} and {b}", "{a} while also {b}")
 ACTION_FRAMES = (
     "{x}", "{x}", "{x}", "{d} with {x}", "{d}, {x}", "she shows {x}", "he has {x}", "a person with {x}", "the face shows {x}",
@@ -165,7 +172,9 @@ def _action(rng) -> Sample:
     if "{d}" not in frame:
         return Sample(frame.format(x=phrase), vector(aus))
     feeling = _feeling(rng)
-    return Sample(frame.format(d=_pick(feeling.adjectives, rng), x=phrase), merge(vector(feeling.aus, 0.8), vector(aus)))
+    return Sample(
+        frame.format(d=_pick(feeling.adjectives, rng), x=phrase), merge(vector(feeling.aus, 0.8), vector(aus))
+    )
 
 
 def _special(rng) -> Sample:

@@ -30,6 +30,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from ..core import tensors
 from ..core.errors import Cancelled
 from ..core.facs import ARTICULATIONS, AU_NAMES
 from ..core.template import REGIONS, FacialTemplate, load_template
@@ -37,7 +38,7 @@ from ..data.contact import TouchingFace
 from ..data.spoken_motion import Clip, Spoken, draw, make_corpus
 from ..motion.basis import HEAD_NUMBERS, MotionBasis, fit_basis, head_code
 from ..motion.denoiser import Denoiser
-from ..motion.generate import MotionModel, save_motion
+from ..motion.generate import MotionModel, read_motion, save_motion
 from ..motion.gru import MotionGRU
 from ..motion.schedule import STEPS, add_noise, alpha_bar
 from ..motion.windows import LENGTH
@@ -111,19 +112,28 @@ def _factor(matrix: np.ndarray) -> np.ndarray:
 class Batches:
     """Draws training batches; the truth is made from drivers, never from all points."""
 
-    def __init__(self, corpus: list[Spoken], template: FacialTemplate, rng: np.random.Generator) -> None:
+    def __init__(
+        self,
+        corpus: list[Spoken],
+        template: FacialTemplate,
+        rng: np.random.Generator,
+        basis: MotionBasis | None = None,
+    ) -> None:
         self.template, self.face, self.rng = template, TouchingFace(template), rng
         self.spoken = [one for one in corpus if one.voiced]
         self.rooms = [one for one in corpus if not one.voiced]
-        clips = [self._clip() for _ in range(300)]
-        drivers = np.concatenate([self.face.drivers(clip.true_aus, clip.articulations) for clip in clips])
-        # A little of every driver, so that no direction is foreign to the basis.
-        moment = drivers.T @ drivers / len(drivers)
-        moment[range(_INTENSITIES), range(_INTENSITIES)] += 1e-3
-        self.basis = fit_basis(self.face.generators, moment)
+        self.basis = basis or self._fit()
         flat = self.face.generators.reshape(len(self.face.generators), -1)
         self._project = (flat @ self.basis.components.T / self.basis.spread).astype(np.float32)
         self.linear = torch.from_numpy(self._project[: len(AU_NAMES)].T.copy())
+
+    def _fit(self) -> MotionBasis:
+        clips = [self._clip() for _ in range(300)]
+        drivers = np.concatenate([self.face.drivers(clip.true_aus, clip.articulations) for clip in clips])
+        moment = drivers.T @ drivers / len(drivers)
+        # A little of every intensity, so that no direction is foreign to the basis.
+        moment[range(_INTENSITIES), range(_INTENSITIES)] += 1e-3
+        return fit_basis(self.face.generators, moment)
 
     def _clip(self) -> Clip:
         return draw(self.spoken, self.rooms, LENGTH, self.rng)
@@ -175,12 +185,13 @@ def train_motion(
     utterances: int = 900,
     batch: int = 16,
     corpus: list[Spoken] | None = None,
+    start: str | os.PathLike | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> dict:
     """Train for `minutes` of wall time, write the model, return the held-out report of `motion_report.evaluate`.
 
-    corpus: what `make_corpus` made before; it is made anew without one. Raises UserError when synthesizers or the
-    speech model are missing, Cancelled when `cancelled()` turned true.
+    corpus: what `make_corpus` made before; it is made anew without one. start: a model to train further. Raises
+    UserError when synthesizers or the speech model are missing, Cancelled when `cancelled()` turned true.
     """
     torch.manual_seed(seed)
     rng = np.random.default_rng([seed, 0x5EED])
@@ -188,8 +199,9 @@ def train_motion(
     speech = load_speech_to_au("embedded")
     if corpus is None:
         corpus = make_corpus(utterances, seed + 1, speech, lambda done, text: progress(0.1 * done, text))
-    batches = Batches(corpus, load_template(), rng)
-    learner = MotionLearner(kind, batches)
+    before = None if start is None else read_motion(start, kind)
+    batches = Batches(corpus, load_template(), rng, before and before.basis)
+    learner = MotionLearner(kind, batches, before)
     began, average = time.monotonic(), 0.0
     while (elapsed := (time.monotonic() - began) / (60 * minutes)) < 1:
         if cancelled and cancelled():
@@ -201,7 +213,7 @@ def train_motion(
     about = {
         "data": f"{sum(one.voiced for one in corpus)} synthetic utterances, espeak-ng and flite, our own template",
         "seed": str(seed),
-        "steps": str(learner.steps),
+        "steps": str(learner.steps + (0 if start is None else int(tensors.TensorFile(start).metadata.get("steps", 0)))),
         "licence": "CC0-1.0",
     }
     model = learner.model()
@@ -213,20 +225,22 @@ def train_motion(
 class MotionLearner:
     """One network and its optimizer; what is kept is the running average of the weights."""
 
-    def __init__(self, kind: str, batches: Batches) -> None:
-        self.basis = batches.basis
+    def __init__(self, kind: str, batches: Batches, before: MotionModel | None = None) -> None:
+        self.basis, self.rate = batches.basis, _RATE if before is None else 0.4 * _RATE
         self.network = (Denoiser if kind == "diffusion" else MotionGRU)(len(self.basis.spread))
         with torch.no_grad():
             self.network.skip.weight.copy_(batches.linear)
+        if before is not None:
+            self.network.load_state_dict(before.network.state_dict())
         self.losses, self.levels = MotionLosses(batches.template, self.basis), alpha_bar()
         self.average = copy.deepcopy(self.network).requires_grad_(False)
-        self.optimizer = torch.optim.AdamW(self.network.parameters(), lr=_RATE, weight_decay=0.01)
+        self.optimizer = torch.optim.AdamW(self.network.parameters(), lr=self.rate, weight_decay=0.01)
         self.steps = 0
 
     def learn(self, batch: Batch, elapsed: float) -> float:
         """One step at `elapsed` (0..1) of the training; returns the loss."""
         for group in self.optimizer.param_groups:
-            group["lr"] = _RATE * min(1, (self.steps + 1) / 100) * 0.5 * (1 + math.cos(math.pi * elapsed)) + 1e-6
+            group["lr"] = self.rate * min(1, (self.steps + 1) / 100) * 0.5 * (1 + math.cos(math.pi * elapsed)) + 1e-6
         loss = self.loss(batch)
         self.optimizer.zero_grad()
         loss.backward()

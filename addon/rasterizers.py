@@ -1,0 +1,83 @@
+"""Who draws a final picture: the graphics card in a window, the backend without one, NumPy when there is neither."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import bpy
+import numpy as np
+
+from emodifftalk.core.camera import Camera
+from emodifftalk.core.errors import UserError
+from emodifftalk.core.gaussians import Gaussians
+
+from . import connection
+from .blender_camera import View
+
+_FAR_AWAY = 200.0
+"""Metres from which a telephoto lens stands in for an orthographic camera where only perspective can be drawn."""
+
+
+def draw(gaussians: Gaussians, view: View, announce: Callable[[str], None]) -> tuple[np.ndarray, np.ndarray]:
+    """A picture of Gaussians in world space.
+
+    announce: called with one sentence when a slower way than usual had to be taken.
+    Returns rgba (H, W, 4) float32, display-referred sRGB premultiplied by alpha, and the expected view depth (H, W)
+    in metres, 0 where nothing is; row 0 at the top.
+    """
+    if not bpy.app.background:
+        try:
+            return _on_the_card(gaussians, view)
+        except Exception as error:  # drivers fail in ways of their own, and a frame must not be lost to that
+            announce(f"The graphics card could not draw this frame ({error}); the processor draws it instead.")
+    visible, camera, shift = _as_perspective(gaussians, view)
+    try:
+        rgba, depth = _in_the_backend(visible, camera)
+    except UserError as error:
+        announce(f"Drawing without the backend, which takes seconds per frame. {error}")
+        from . import splat_numpy
+
+        rgba, depth = splat_numpy.draw(visible, camera)
+    return rgba, np.where(depth > 0, depth - shift, 0)
+
+
+def _on_the_card(gaussians: Gaussians, view: View) -> tuple[np.ndarray, np.ndarray]:
+    from . import splat_draw
+
+    return splat_draw.draw_offscreen(gaussians, view)
+
+
+def _in_the_backend(gaussians: Gaussians, camera: Camera) -> tuple[np.ndarray, np.ndarray]:
+    """Drawn by the backend process, waiting for it. Raises UserError when it is not there or cannot."""
+    found: dict = {}
+    problems: list[str] = []
+    listener = connection.Listener(
+        done=found.update, failed=problems.append, cancelled=lambda: problems.append("The backend was stopped.")
+    )
+    params = {
+        "viewmat": camera.viewmat.tolist(),
+        "K": camera.K.tolist(),
+        "width": camera.width,
+        "height": camera.height,
+    }
+    number = connection.request("rasterize", params, listener, vars(gaussians))
+    connection.wait(number, step=0.002)
+    if not found:
+        raise UserError(problems[0] if problems else "The backend gave no picture.")
+    return found["arrays"]["rgba"], found["arrays"]["depth"]
+
+
+def _as_perspective(gaussians: Gaussians, view: View) -> tuple[Gaussians, Camera, float]:
+    """Gaussians between the clip planes, a pinhole camera, and the metres to take off its depths."""
+    depths = view.depths(gaussians.means)
+    inside = (depths >= view.near) & (depths <= view.far)
+    if not inside.all():
+        gaussians = Gaussians(*(array[inside] for array in vars(gaussians).values()))
+    if not view.orthographic:
+        return gaussians, view.camera, 0.0
+    viewmat, K = view.camera.viewmat.copy(), view.camera.K.copy()
+    viewmat[2, 3] += _FAR_AWAY
+    K[0, 0] *= _FAR_AWAY
+    K[1, 1] *= _FAR_AWAY
+    return gaussians, replace(view.camera, viewmat=viewmat, K=K), _FAR_AWAY
