@@ -483,6 +483,14 @@ def test_thirty_steps_of_training_learn_something(kind, batches):
     assert learner.model().kind == kind
 
 
+def test_training_further_starts_where_the_model_was(model):
+    further = Batches(invented_corpus(), TEMPLATE, np.random.default_rng(1), model.basis)
+    learner = MotionLearner("diffusion", further, model)
+    for name, value in learner.network.state_dict().items():
+        assert torch.equal(value, model.network.state_dict()[name])
+    assert learner.basis is model.basis
+
+
 @can_synthesize
 def test_the_training_command_works_from_nothing(tmp_path):
     path, said = tmp_path / "motion.safetensors", []
