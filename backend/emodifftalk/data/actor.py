@@ -32,11 +32,11 @@ _AU_UNITS: dict[str, dict[str, float]] = {
     "AU02": _both("eyebrows-{side}-extern-up", 1.15),
     "AU04": _both("eyebrows-{side}-down", 1.15),
     "AU05": _both("eye-{side}-opened-up", 1.3),
-    "AU06": _both("eye-{side}-slit", 0.3),
+    "AU06": _both("eye-{side}-slit", 0.4),
     "AU07": _both("eye-{side}-slit", 0.7),
     "AU09": {**_both("nose-{side}-elevation", 0.75), "nose-compression": 1.0, **_both("eyebrows-{side}-down", 0.3)},
     "AU10": {"mouth-elevation": 0.75},
-    "AU12": {"mouth-corner-puller": 0.85},
+    "AU12": {"mouth-corner-puller": 1.15},
     "AU14": {"mouth-retraction": 0.45},
     "AU15": {"mouth-depression": 1.3},
     "AU17": {"mouth-compression": 0.35, "mouth-depression": 0.35},
@@ -59,7 +59,7 @@ _ARTICULATION_UNITS: dict[str, dict[str, float]] = {
 # (anchor landmark, offset from it in metres, displacement in metres at intensity 1, radius in metres). x is mirrored.
 _BUMPS: dict[str, list[tuple[str, tuple[float, float, float], tuple[float, float, float], float]]] = {
     "AU04": [("brow_inner", (0, 0, 0), (-0.0060, 0.0, -0.0020), 0.012)],
-    "AU06": [("cheek", (0, 0, 0), (0.0, -0.0035, 0.0065), 0.018)],
+    "AU06": [("cheek", (0, 0, 0), (0.0, -0.0045, 0.0080), 0.019)],
     "AU09": [("nose_side", (0, 0, 0.004), (0.0, -0.0018, 0.0045), 0.011)],
     "AU14": [("mouth_corner", (0.004, 0, 0), (0.0015, 0.0035, 0.0), 0.009)],
     "AU17": [
