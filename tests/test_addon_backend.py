@@ -15,13 +15,13 @@ import pytest
 
 bpy = pytest.importorskip("bpy")
 
-from addon import connection, playback  # noqa: E402
-from addon.backend_client import BUSY, DEAD, DEATHS, READY, STARTING, STOPPED, BackendClient  # noqa: E402
-from addon.generate import job_of, start_job  # noqa: E402
-from addon.heads import settings  # noqa: E402
-from addon.timeline import add_prompt, add_voice  # noqa: E402
-from emodifftalk.core.errors import UserError  # noqa: E402
-from emodifftalk.core.facs import AU_INDEX  # noqa: E402
+from addon import connection, playback
+from addon.backend_client import BUSY, DEAD, DEATHS, READY, STARTING, STOPPED, BackendClient
+from addon.generate import job_of, start_job
+from addon.heads import settings
+from addon.timeline import add_prompt, add_voice
+from emodifftalk.core.errors import UserError
+from emodifftalk.core.facs import AU_INDEX
 
 ROOT = Path(__file__).resolve().parent.parent
 PATIENCE = 120.0

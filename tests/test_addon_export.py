@@ -9,12 +9,12 @@ from tiny_subject import save_tiny_take, tiny_subject
 bpy = pytest.importorskip("bpy")
 plyfile = pytest.importorskip("plyfile")
 
-from addon import playback  # noqa: E402
-from addon.generate import add_take  # noqa: E402
-from addon.performance import build_performance  # noqa: E402
-from addon.timeline import add_prompt  # noqa: E402
-from emodifftalk.core.errors import UserError  # noqa: E402
-from emodifftalk.core.ply import ply_table, write_ply  # noqa: E402
+from addon import playback
+from addon.generate import add_take
+from addon.performance import build_performance
+from addon.timeline import add_prompt
+from emodifftalk.core.errors import UserError
+from emodifftalk.core.ply import ply_table, write_ply
 
 
 @pytest.fixture

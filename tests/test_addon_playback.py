@@ -9,13 +9,13 @@ from tiny_subject import save_tiny_take, tiny_subject
 
 bpy = pytest.importorskip("bpy")
 
-from addon import compat, playback  # noqa: E402
-from addon.generate import add_take  # noqa: E402
-from addon.heads import absolute, portable, settings  # noqa: E402
-from addon.performance import build_performance  # noqa: E402
-from addon.timeline import add_prompt, add_voice  # noqa: E402
-from emodifftalk.core.errors import UserError  # noqa: E402
-from emodifftalk.core.facs import AU_INDEX  # noqa: E402
+from addon import compat, playback
+from addon.generate import add_take
+from addon.heads import absolute, portable, settings
+from addon.performance import build_performance
+from addon.timeline import add_prompt, add_voice
+from emodifftalk.core.errors import UserError
+from emodifftalk.core.facs import AU_INDEX
 
 JAW = AU_INDEX["AU26"]
 

@@ -8,13 +8,13 @@ from sounds import save_ramp
 
 bpy = pytest.importorskip("bpy")
 
-from addon import compat  # noqa: E402
-from addon.heads import settings  # noqa: E402
-from addon.performance import build_performance  # noqa: E402
-from addon.strips import prompt_strips  # noqa: E402
-from addon.timeline import active_prompt, add_prompt, add_voice  # noqa: E402
-from emodifftalk.core.errors import UserError  # noqa: E402
-from emodifftalk.core.performance import from_json, prompt_weights, to_json  # noqa: E402
+from addon import compat
+from addon.heads import settings
+from addon.performance import build_performance
+from addon.strips import prompt_strips
+from addon.timeline import active_prompt, add_prompt, add_voice
+from emodifftalk.core.errors import UserError
+from emodifftalk.core.performance import from_json, prompt_weights, to_json
 
 LONG = "someone who was just told that the letter was never sent, and who tries very hard not to show it. " * 6
 

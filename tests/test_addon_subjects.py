@@ -14,7 +14,7 @@ from tiny_subject import tiny_subject
 
 bpy = pytest.importorskip("bpy")
 
-from addon.heads import active_head, settings  # noqa: E402
+from addon.heads import active_head, settings
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -10,12 +10,12 @@ from sounds import RATE, read_ramp, save_ramp
 
 bpy = pytest.importorskip("bpy")
 
-from addon import compat  # noqa: E402
-from addon.frames import Clock, clock_text, sampled_curve, sound_span  # noqa: E402
-from addon.heads import settings  # noqa: E402
-from addon.performance import build_performance  # noqa: E402
-from addon.timeline import add_voice  # noqa: E402
-from emodifftalk.core.errors import UserError  # noqa: E402
+from addon import compat
+from addon.frames import Clock, clock_text, sampled_curve, sound_span
+from addon.heads import settings
+from addon.performance import build_performance
+from addon.timeline import add_voice
+from emodifftalk.core.errors import UserError
 
 
 @pytest.mark.parametrize(("fps", "base"), [(24, 1.0), (25, 1.0), (30, 1.001), (24, 1.001), (60, 1.0), (12, 0.5)])

@@ -15,15 +15,15 @@ import pytest
 torch = pytest.importorskip("torch", reason="the rasterizers need torch")
 pytest.importorskip("numba", reason="the CPU rasterizer is compiled with numba")
 
-from hypothesis import given, settings  # noqa: E402
-from hypothesis import strategies as st  # noqa: E402
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from emodifftalk.core.camera import look_at  # noqa: E402
-from emodifftalk.core.errors import UserError  # noqa: E402
-from emodifftalk.core.gaussians import Gaussians  # noqa: E402
-from emodifftalk.splat import bench, compiled, metrics  # noqa: E402
-from emodifftalk.splat.rasterize import available, choose, rasterization  # noqa: E402
-from emodifftalk.splat.render import render  # noqa: E402
+from emodifftalk.core.camera import look_at
+from emodifftalk.core.errors import UserError
+from emodifftalk.core.gaussians import Gaussians
+from emodifftalk.splat import bench, compiled, metrics
+from emodifftalk.splat.rasterize import available, choose, rasterization
+from emodifftalk.splat.render import render
 
 FIELDS = ("means", "quats", "scales", "opacities", "colors")
 

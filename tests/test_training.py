@@ -13,18 +13,18 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from PIL import Image  # noqa: E402
-from tiny_subject import tiny_subject  # noqa: E402
+from PIL import Image
+from tiny_subject import tiny_subject
 
-from emodifftalk.core.camera import look_at  # noqa: E402
-from emodifftalk.core.errors import Cancelled, UserError  # noqa: E402
-from emodifftalk.core.facs import AU_INDEX, AU_NAMES  # noqa: E402
-from emodifftalk.core.gaussians import Gaussians, pose  # noqa: E402
-from emodifftalk.core.subject import load_subject  # noqa: E402
-from emodifftalk.data.capture import Capture, CaptureCamera, CaptureFrame, load_capture, save_capture  # noqa: E402
-from emodifftalk.splat.render import render  # noqa: E402
-from emodifftalk.train import canonical  # noqa: E402
-from emodifftalk.train.appearance import train_appearance  # noqa: E402
+from emodifftalk.core.camera import look_at
+from emodifftalk.core.errors import Cancelled, UserError
+from emodifftalk.core.facs import AU_INDEX, AU_NAMES
+from emodifftalk.core.gaussians import Gaussians, pose
+from emodifftalk.core.subject import load_subject
+from emodifftalk.data.capture import Capture, CaptureCamera, CaptureFrame, load_capture, save_capture
+from emodifftalk.splat.render import render
+from emodifftalk.train import canonical
+from emodifftalk.train.appearance import train_appearance
 
 SIZE = 64
 

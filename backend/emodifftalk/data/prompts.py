@@ -15,9 +15,11 @@ from ..core.facs import AU_INDEX, AU_NAMES
 from .feelings import ACTIONS, FEELINGS, OFF_TOPIC, AUs
 
 TRAIN_FRAMES = (
-    "{w}", "{w}", "{w}", "a {w} person", "a {w} face", "the person is {w}", "she looks {w}", "he feels {w}", "looking {w}",
+    "{w}", "{w}", "{w}", "a {w} person", "a {w} face", "the person is {w}", "she looks {w}", "he feels {w}",
+    "looking {w}",
     "feeling {w}", "a {w} expression", "a {w} look", "she is {w}", "he sounds {w} and looks it", "with a {w} face",
-    "speaking in a {w} way", "as if {w}", "seems {w}", "becoming {w}", "{w}, speaking to a friend", "{w} voice and face",
+    "speaking in a {w} way", "as if {w}", "seems {w}", "becoming {w}", "{w}, speaking to a friend",
+    "{w} voice and face",
     "a woman who is {w}", "a man who looks {w}", "the {w} speaker", "{w} all of a sudden", "quietly {w}",
 )  # fmt: skip
 TEST_FRAMES = ("they appear {w} right now", "you can tell that she is {w}", "make him {w}", "the actor plays it {w}")
@@ -41,7 +43,8 @@ MIXTURES = (
 )
 TEST_MIXTURES = ("torn between being {a} and {b}", "{a} while also {b}")
 ACTION_FRAMES = (
-    "{x}", "{x}", "{x}", "{d} with {x}", "{d}, {x}", "she shows {x}", "he has {x}", "a person with {x}", "the face shows {x}",
+    "{x}", "{x}", "{x}", "{d} with {x}", "{d}, {x}", "she shows {x}", "he has {x}", "a person with {x}",
+    "the face shows {x}",
 )  # fmt: skip
 MASKS = (
     ("{w} but trying to smile", {"AU12": 0.45}),
@@ -84,7 +87,7 @@ def vector(aus: AUs, degree: float = 1.0) -> np.ndarray:
 
 
 def merge(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Two expressions on one face: the stronger of each unit, while opposites (12 and 15, 1+2 and 4) weaken each other."""
+    """Two expressions on one face: the stronger of each unit, while the opposites 12 and 15 weaken each other."""
     found = np.maximum(a, b)
     up, down = AU_INDEX["AU12"], AU_INDEX["AU15"]
     clash = min(found[up], found[down])
@@ -95,8 +98,8 @@ def merge(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 def training_samples(count: int, seed: int) -> list[Sample]:
     """`count` sentences to learn from."""
     rng = np.random.default_rng(seed)
-    makers = (_plain, _plain, _plain, _degree, _noun, _situation, _negation, _mixture, _mask, _action, _action, _special,
-              _off_topic)  # fmt: skip
+    makers = (_plain, _plain, _plain, _degree, _noun, _situation, _negation, _mixture, _mask, _action, _action,
+              _special, _off_topic)  # fmt: skip
     return [_spelled(makers[rng.integers(len(makers))](rng), rng) for _ in range(count)]
 
 

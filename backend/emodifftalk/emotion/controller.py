@@ -41,7 +41,7 @@ class Controller(nn.Module):
         self.align = nn.Linear(width, features)
 
     def forward(self, vectors: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Text vectors (B, dim) → activation logits (B, 17), intensities (B, 17) 0..1, features (B, F) of unit length."""
+        """Text vectors (B, dim) → activation logits (B, 17), intensities (B, 17) 0..1, unit features (B, F)."""
         hidden = self.trunk(vectors)
         strength = torch.sigmoid(self.strength(hidden))
         return self.activation(hidden), strength, nn.functional.normalize(self.align(hidden), dim=-1)

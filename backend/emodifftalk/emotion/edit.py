@@ -1,4 +1,4 @@
-"""Editing an AU track with prompts: Equation 7 of the paper to the letter, and the additive mode animators start with."""
+"""Editing an AU track with prompts: Equation 7 of the paper to the letter, and the additive mode of animators."""
 
 from __future__ import annotations
 

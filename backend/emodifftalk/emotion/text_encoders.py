@@ -168,4 +168,4 @@ def _check(path: Path, digest: str) -> None:
     except OSError as error:
         raise UserError(f"The text encoder's file {path.name} is missing: run `python3 run.py setup` again.") from error
     if found != digest:
-        raise UserError(f"The text encoder's file {path.name} is not the one this version was made with: it is not used.")
+        raise UserError(f"The text encoder's file {path.name} is not the one this version was made with: unused.")

@@ -48,7 +48,8 @@ def stretched_spacing(points: np.ndarray, template: FacialTemplate, triangle: np
 def _areas(points: np.ndarray, faces: np.ndarray) -> np.ndarray:
     """Areas (F, T) of the triangles of points (F, V, 3)."""
     corners = points[:, faces]
-    return np.linalg.norm(np.cross(corners[:, :, 1] - corners[:, :, 0], corners[:, :, 2] - corners[:, :, 0]), axis=-1) / 2
+    sides = corners[:, :, 1:] - corners[:, :, :1]
+    return np.linalg.norm(np.cross(sides[:, :, 0], sides[:, :, 1]), axis=-1) / 2
 
 
 def _detail(template: FacialTemplate) -> np.ndarray:

@@ -247,7 +247,7 @@ def _shows_hidden(aus: np.ndarray) -> float:
 
 
 def _chances(frames: list[int], hidden: list[float]) -> np.ndarray:
-    """Chance (P,) of each picture, given its frame, to be drawn: four of ten neutral, rare sights more often."""
+    """Chance (P,) of each picture, given its frame, to be drawn: four of ten neutral, rare sights oftener."""
     weight = np.array([1 + 3 * hidden[frame] for frame in frames])
     neutral = np.array([frame == 0 for frame in frames])
     for part, share in ((neutral, 0.4), (~neutral, 0.6)):
@@ -256,7 +256,9 @@ def _chances(frames: list[int], hidden: list[float]) -> np.ndarray:
 
 
 class _Trainer:
-    def __init__(self, rig: Rig, views: list[list[View]], steps: int, backend: str, seed: int, hidden: list[float]) -> None:
+    def __init__(
+        self, rig: Rig, views: list[list[View]], steps: int, backend: str, seed: int, hidden: list[float]
+    ) -> None:
         self.rig, self.views, self.steps, self.backend = rig, views, steps, backend
         self.step, self.recent = 0, 0.0
         self._rng = np.random.default_rng(seed)

@@ -1,0 +1,214 @@
+"""Feelings in plain words: what they do to a face, how they meet the voice, and that words are read, not looked up."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+torch = pytest.importorskip("torch")
+
+from emodifftalk.core.errors import UserError
+from emodifftalk.core.facs import AU_INDEX, AU_NAMES
+from emodifftalk.data.feelings import ACTIONS, FEELINGS
+from emodifftalk.data.prompts import test_samples as held_out_samples
+from emodifftalk.data.prompts import training_samples
+from emodifftalk.emotion import text_encoders
+from emodifftalk.emotion.affect import affect_offsets
+from emodifftalk.emotion.controller import load_text_to_au, model_path, read_controller
+from emodifftalk.emotion.edit import apply_emotion, closure, equation7
+from emodifftalk.train.text_to_au import focal_bce, info_nce
+
+
+@pytest.fixture(scope="module")
+def read():
+    """Words → {AU: intensity} with the shipped model."""
+    model = load_text_to_au("embedded")
+    return lambda words: dict(zip(AU_NAMES, model.intensities([words])[0].tolist(), strict=True))
+
+
+# ---- words ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("words", "raised", "still"),
+    [
+        ("happy", {"AU12": 0.6, "AU06": 0.4}, ("AU15", "AU04", "AU09")),
+        ("sad", {"AU01": 0.5, "AU15": 0.4}, ("AU12", "AU05", "AU09")),
+        ("angry", {"AU04": 0.6, "AU07": 0.4, "AU23": 0.3}, ("AU12", "AU01", "AU15")),
+        ("surprised", {"AU01": 0.5, "AU02": 0.5, "AU05": 0.5, "AU26": 0.3}, ("AU04", "AU12", "AU15")),
+        ("afraid", {"AU01": 0.5, "AU05": 0.5, "AU04": 0.3}, ("AU12", "AU06")),
+        ("disgusted", {"AU09": 0.6, "AU10": 0.4}, ("AU12", "AU05")),
+        ("eyes closed", {"AU45": 0.8}, ("AU12", "AU05")),
+        ("a nervous half-smile", {"AU12": 0.2, "AU01": 0.2}, ("AU15", "AU09")),
+        ("a worried person trying to smile", {"AU12": 0.3, "AU01": 0.3}, ("AU09", "AU45")),
+    ],
+)
+def test_words_raise_what_facs_says_and_leave_the_opposite_alone(read, words, raised, still):
+    found = read(words)
+    assert all(found[au] >= least for au, least in raised.items()), found
+    assert all(found[au] < 0.15 for au in still), found
+
+
+@pytest.mark.parametrize("words", ["", "   ", "…!", "neutral", "calm", "the quarterly report", "asdf", "frame 120"])
+def test_nothing_said_is_nothing_felt(read, words):
+    assert max(read(words).values()) < 0.15
+
+
+def test_degrees_are_heard(read):
+    slightly, plain, extremely = (read(w)["AU15"] for w in ("slightly sad", "sad", "extremely sad"))
+    assert slightly < 0.7 * plain and extremely > plain
+    assert read("a faint smile")["AU12"] < read("a big grin")["AU12"]
+
+
+@pytest.mark.parametrize("words", ["not happy", "no longer angry", "not sad at all"])
+def test_what_is_denied_is_not_shown(read, words):
+    assert max(read(words).values()) < 0.3
+
+
+def test_capitals_blanks_and_full_stops_change_little(read):
+    plain = read("she looks delighted")
+    for words in ("She looks delighted.", "  she   looks delighted ", "SHE LOOKS DELIGHTED"):
+        assert read(words)["AU12"] == pytest.approx(plain["AU12"], abs=0.25)
+
+
+def test_words_it_was_never_taught_are_understood():
+    """Held out: synonyms, situations, frames and mixtures that no training sentence contains. Synthetic, English."""
+    model = load_text_to_au("embedded")
+    taught = {word.lower() for f in FEELINGS for word in (*f.adjectives, *f.nouns, *f.situations)}
+    taught |= {phrase.lower() for _, phrases in ACTIONS for phrase in phrases}
+    for f in FEELINGS:
+        assert not {w.lower() for w in (*f.unseen, *f.unseen_situations)} & taught
+    for split, least in (("words", 0.45), ("situations", 0.45), ("frames", 0.8), ("mixtures", 0.7)):
+        samples = held_out_samples()[split]
+        truth = np.stack([s.aus for s in samples])
+        found = model.activations([s.text for s in samples]).astype(bool)
+        f1 = 2 * (found & (truth >= 0.1)).sum() / (found.sum() + (truth >= 0.1).sum())
+        assert f1 > least, (split, f1)
+        # Guessing the mean of all feelings would do this well:
+        blind = np.abs(truth - truth.mean(axis=0)).mean()
+        assert np.abs(model.intensities([s.text for s in samples]) - truth).mean() < 0.85 * blind
+
+
+def test_sentences_to_learn_from_are_reproducible_and_within_bounds():
+    first, again, other = training_samples(300, 5), training_samples(300, 5), training_samples(300, 6)
+    assert [s.text for s in first] == [s.text for s in again] != [s.text for s in other]
+    assert all(s.text.strip() and s.aus.shape == (17,) and 0 <= s.aus.min() <= s.aus.max() <= 1 for s in first)
+
+
+# ---- encoders ---------------------------------------------------------------------------------------------------
+
+
+def test_the_embedded_encoder_reads_any_text_and_knows_what_is_alike():
+    encoder = text_encoders.load_text_encoder("embedded")
+    vectors = encoder.encode(["happy", "joyful", "a broken printer", "", "ein Lächeln 😀", "word " * 3000])
+    assert vectors.shape == (6, 384) and np.isfinite(vectors).all()
+    assert np.linalg.norm(vectors, axis=1) == pytest.approx(1, abs=1e-5)
+    assert vectors[0] @ vectors[1] > vectors[0] @ vectors[2] + 0.2
+    alone = encoder.encode(["joyful"])[0]
+    assert alone == pytest.approx(vectors[1], abs=1e-4), "what stands beside a text in a batch must not matter"
+
+
+def test_files_that_are_not_the_known_ones_are_never_loaded(tmp_path, monkeypatch):
+    (tmp_path / "model").mkdir()
+    for name in ("model.safetensors", "tokenizer.json", "config.json"):
+        (tmp_path / "model" / name).write_bytes(b"{}")
+    monkeypatch.setattr(text_encoders, "_package_folder", lambda: tmp_path / "model")
+    with pytest.raises(UserError, match="not the one this version was made with"):
+        text_encoders.EmbeddedEncoder.load()
+
+
+def test_open_clip_stands_behind_the_same_interface():
+    """The real classes of open_clip with tiny random weights: the road is tested, not the meaning."""
+    import open_clip
+
+    vision = {"image_size": 32, "layers": 1, "width": 32, "patch_size": 16, "head_width": 16}
+    text = {"context_length": 77, "vocab_size": 49408, "width": 32, "heads": 2, "layers": 1}
+    model = open_clip.CLIP(embed_dim=24, vision_cfg=vision, text_cfg=text)
+    encoder = text_encoders.OpenClipEncoder(model, open_clip.SimpleTokenizer())
+    vectors = encoder.encode(["happy", "sad", ""])
+    assert encoder.dim == 24 and vectors.shape == (3, 24) and vectors.dtype == np.float32
+    assert np.linalg.norm(vectors, axis=1) == pytest.approx(1, abs=1e-5)
+
+
+def test_what_is_missing_is_said(monkeypatch, tmp_path):
+    monkeypatch.setenv(text_encoders.CLIP_PATH_VARIABLE, str(tmp_path / "none.pt"))
+    with pytest.raises(UserError, match="not on this machine"):
+        text_encoders.OpenClipEncoder.load()
+    assert text_encoders.choose("auto") == "embedded"
+    with pytest.raises(UserError, match="no text encoder"):
+        text_encoders.choose("telepathy")
+    with pytest.raises(UserError, match="train text"):
+        load_text_to_au("openclip")
+
+
+def test_a_damaged_model_is_refused(tmp_path):
+    whole = model_path("embedded").read_bytes()
+    (tmp_path / "cut.safetensors").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(UserError, match=r"cut\.safetensors"):
+        read_controller(tmp_path / "cut.safetensors", text_encoders.load_text_encoder("embedded"))
+
+
+# ---- Equations --------------------------------------------------------------------------------------------------
+
+unit = st.floats(0, 1, width=32)
+tracks = st.lists(st.lists(unit, min_size=17, max_size=17), min_size=1, max_size=6).map(np.array)
+vectors = st.lists(unit, min_size=17, max_size=17).map(np.array)
+
+
+@settings(max_examples=100, deadline=None)
+@given(tracks, st.lists(st.integers(0, 1), min_size=17, max_size=17).map(np.array), st.floats(0, 3), st.floats(0, 1))
+def test_equation_7_amplifies_what_is_called_for_and_attenuates_the_rest(aus, y, alpha, beta):
+    found = equation7(aus, y, alpha, beta)
+    for k in range(17):
+        factor = (1 + alpha) if y[k] else (1 - beta)
+        assert found[:, k] == pytest.approx(aus[:, k] * factor, abs=1e-6)
+    one = np.ones((1, len(aus)))
+    whole = apply_emotion(aus, y[None].astype(float), one, mode="paper", alpha=alpha, beta=beta)
+    assert whole == pytest.approx(np.clip(found, 0, 1), abs=1e-5)
+
+
+@settings(max_examples=100, deadline=None)
+@given(tracks, vectors, st.sampled_from(("additive", "paper")), unit, unit)
+def test_intensities_stay_between_0_and_1_and_without_a_prompt_nothing_changes(aus, vector, mode, lip, weight):
+    weights = np.full((1, len(aus)), weight)
+    found = apply_emotion(aus, vector[None], weights, mode=mode, lip_sync=lip)
+    assert found.dtype == np.float32 and found.min() >= 0 and found.max() <= 1
+    silent = apply_emotion(aus, vector[None], 0 * weights, mode=mode, lip_sync=lip)
+    assert silent == pytest.approx(aus, abs=1e-6)
+
+
+def test_happy_over_a_neutral_sentence_smiles_and_an_m_still_closes(read):
+    happy = np.array(list(read("delighted").values()))
+    aus = np.zeros((30, 17))
+    aus[:, AU_INDEX["AU25"]], aus[:, AU_INDEX["AU26"]] = 0.4, 0.3
+    aus[14:17, [AU_INDEX["AU25"], AU_INDEX["AU26"]]], aus[14:17, AU_INDEX["AU24"]] = 0, 0.4
+    aus[20, AU_INDEX["AU45"]] = 1
+    found = apply_emotion(aus, happy[None], np.ones((1, 30)))
+    assert found[:, AU_INDEX["AU12"]].min() > 0.6
+    assert closure(aus)[15] == 1
+    assert found[14:17][:, [AU_INDEX["AU25"], AU_INDEX["AU26"]]].max() < 0.02, "the lips part in an m"
+    assert found[14:17, AU_INDEX["AU24"]].min() >= 0.4
+    assert found[20, AU_INDEX["AU45"]] == 1, "a blink is lost"
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.floats(-1, 1), st.floats(-1, 1))
+def test_valence_and_arousal_are_bounded_and_nothing_at_the_origin(valence, arousal):
+    found = affect_offsets(np.array([valence, 0.0]), np.array([arousal, 0.0]))
+    assert found.min() >= 0 and found.max() <= 1 and found[1].max() == 0
+    if valence > 0.7 and abs(arousal) < 0.5:
+        assert found[0, AU_INDEX["AU12"]] > 0.3
+
+
+def test_the_losses_are_those_of_the_paper():
+    logits, y = torch.tensor([[0.3, -1.2]]), torch.tensor([[1.0, 0.0]])
+    p = torch.sigmoid(logits)
+    expected = (-0.35 * (1 - p[0, 0]) ** 3 * p[0, 0].log() - 0.65 * p[0, 1] ** 3 * (1 - p[0, 1]).log()) / 2
+    assert focal_bce(logits, y).item() == pytest.approx(expected.item(), rel=1e-5)
+    z = torch.nn.functional.normalize(torch.tensor([[1.0, 0.0], [0.6, 0.8]]), dim=1)
+    aus = torch.tensor([[1.0] + [0] * 16, [0] * 16 + [1.0]])
+    similarity = (z @ z.T / 0.07).exp()
+    expected = -(similarity.diagonal() / similarity.sum(dim=1)).log().mean()
+    assert info_nce(z, z, aus).item() == pytest.approx(expected.item(), rel=1e-4)
