@@ -1,0 +1,254 @@
+"""F12: what the render engine writes is what the backend's rasterizer draws; alpha, depth, cameras, several heads."""
+
+from __future__ import annotations
+
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tiny_subject import save_tiny_subject, save_tiny_take, tiny_subject
+
+bpy = pytest.importorskip("bpy")
+if find_spec("torch") is None:
+    pytest.skip("this Python has no backend (torch is missing)", allow_module_level=True)
+
+from bpy_extras.object_utils import world_to_camera_view
+from PIL import Image
+
+from addon import connection, playback, render_engine, splat_numpy
+from addon.blender_camera import camera_view
+from addon.generate import add_take
+from addon.heads import settings
+from addon.performance import build_performance
+from addon.timeline import add_prompt
+from emodifftalk.splat.metrics import psnr
+from emodifftalk.splat.render import render
+
+SIZE = 160
+
+
+@pytest.fixture
+def shot(head, scene, monkeypatch):
+    """A tiny head before a camera, rendered by our engine at 160 pixels; the real backend draws."""
+    monkeypatch.setenv("EMODIFFTALK_PYTHON", sys.executable)
+    camera = bpy.data.objects.new("Camera", bpy.data.cameras.new("Camera"))
+    scene.collection.objects.link(camera)
+    camera.location, camera.rotation_euler = (0.05, -0.9, 0.02), (1.55, 0, 0.05)
+    scene.camera = camera
+    camera.data.clip_start = 0.01
+    scene.render.resolution_x = scene.render.resolution_y = SIZE
+    bpy.ops.emodifftalk.use_engine()
+    scene.render.film_transparent = True
+    yield scene
+    connection.stop()
+    connection.client.forgive()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_backend():
+    """The backend is stopped when this file is done."""
+    yield
+    connection.stop()
+
+
+def picture(scene, path: Path) -> np.ndarray:
+    """Render a still to a PNG and return it, (H, W, 4) in 0..1."""
+    scene.render.image_settings.file_format = "PNG"
+    scene.render.image_settings.color_mode = "RGBA"
+    scene.render.filepath = str(path)
+    bpy.ops.render.render(write_still=True)
+    return np.asarray(Image.open(path), np.float32) / 255
+
+
+def expected(scene, *heads) -> tuple[np.ndarray, np.ndarray]:
+    """What the backend's rasterizer draws of heads through the scene's camera: premultiplied rgba and depth."""
+    depsgraph = bpy.context.evaluated_depsgraph_get()
+    view = camera_view(scene.camera.evaluated_get(depsgraph), depsgraph)
+    parts = [playback.current_gaussians(h, scene).transformed(np.array(h.matrix_world)) for h in heads]
+    whole = type(parts[0]).concatenate(parts)
+    image, alpha, depth = render(whole, view.camera, backend="cpu")
+    return np.dstack([image, alpha]), depth
+
+
+def agreement(found: np.ndarray, wanted: np.ndarray) -> float:
+    """PSNR in dB of a PNG (straight alpha) against premultiplied rgba, compared premultiplied."""
+    premultiplied = np.concatenate([found[..., :3] * found[..., 3:], found[..., 3:]], axis=-1)
+    return float(psnr(premultiplied, wanted))
+
+
+def test_a_still_is_the_rasterizers_picture(shot, head, tmp_path):
+    found = picture(shot, tmp_path / "still.png")
+    assert found.shape == (SIZE, SIZE, 4)
+    assert 0.05 < found[..., 3].mean() < 0.9 and found[0, 0, 3] == 0
+    assert agreement(found, expected(shot, head)[0]) > 45
+    assert connection.client.hello["rasterizer"] in ("cpu", "gsplat")
+
+
+def test_in_front_of_the_world_it_is_blended_as_it_is_displayed(shot, head, tmp_path):
+    shot.render.film_transparent = False
+    shot.world = bpy.data.worlds.new("World")
+    shot.world.color = (0.2, 0.1, 0.05)
+    background = shot.world.node_tree
+    if background is not None:
+        background.nodes["Background"].inputs["Color"].default_value = (0.2, 0.1, 0.05, 1)
+    found = picture(shot, tmp_path / "world.png")
+    wanted = expected(shot, head)[0]
+    over = wanted[..., :3] + (1 - wanted[..., 3:]) * render_engine.display_colour(np.array([0.2, 0.1, 0.05]))
+    assert (found[..., 3] == 1).all()
+    assert float(psnr(found[..., :3], over.astype(np.float32))) > 45
+
+
+@pytest.mark.parametrize("lens", ["shift", "portrait sensor", "orthographic", "zoomed out", "pixel aspect"])
+def test_every_lens_puts_the_head_where_blender_puts_a_mesh(shot, head, lens):
+    camera = shot.camera.data
+    if lens == "shift":
+        camera.shift_x, camera.shift_y = 0.15, -0.1
+    elif lens == "portrait sensor":
+        camera.sensor_fit, shot.render.resolution_x = "VERTICAL", 90
+    elif lens == "orthographic":
+        camera.type, camera.ortho_scale = "ORTHO", 0.4
+    elif lens == "zoomed out":
+        camera.lens = 18
+    else:
+        shot.render.pixel_aspect_x = 1.6
+    bpy.context.view_layer.update()
+    depsgraph = bpy.context.evaluated_depsgraph_get()
+    view = camera_view(shot.camera.evaluated_get(depsgraph), depsgraph)
+    for vertex in (0, 60, 150):
+        point = head.matrix_world @ head.data.vertices[vertex].co
+        x, y, _ = world_to_camera_view(shot, shot.camera, point)
+        local = view.camera.viewmat @ np.array([*point, 1.0])
+        pixel = view.camera.K @ (local[:3] if not view.orthographic else [local[0], local[1], 1.0])
+        pixel = pixel[:2] / pixel[2]
+        assert pixel == pytest.approx((x * view.width, (1 - y) * view.height), abs=0.02)
+
+
+def test_an_orthographic_picture_is_drawn(shot, head, tmp_path):
+    shot.camera.data.type, shot.camera.data.ortho_scale = "ORTHO", 0.4
+    found = picture(shot, tmp_path / "ortho.png")
+    across = np.flatnonzero(found[..., 3].max(axis=0) > 0.5)
+    width = 0.18 / 0.4 * SIZE  # the head is 18 cm wide
+    assert len(across) == pytest.approx(width, abs=0.15 * width)
+
+
+def test_border_and_percentage_cut_out_the_same_pixels(shot, head, tmp_path):
+    whole = picture(shot, tmp_path / "whole.png")
+    shot.render.use_border = shot.render.use_crop_to_border = True
+    shot.render.border_min_x, shot.render.border_max_x = 0.25, 0.75
+    shot.render.border_min_y, shot.render.border_max_y = 0.5, 1.0
+    part = picture(shot, tmp_path / "part.png")
+    assert part.shape == (80, 80, 4)
+    assert np.abs(part - whole[:80, 40:120]).max() < 0.02
+    shot.render.use_border = False
+    shot.render.resolution_percentage = 50
+    assert picture(shot, tmp_path / "half.png").shape == (80, 80, 4)
+
+
+def test_depth_is_the_distance_along_the_view(shot, head, tmp_path):
+    bpy.context.view_layer.use_pass_z = True
+    seen: list[np.ndarray] = []
+    original = render_engine.EmoDiffTalkRenderEngine._hand_over
+
+    def watched(self, view, combined, depth):
+        original(self, view, combined, depth)
+        seen.append(depth)
+
+    render_engine.EmoDiffTalkRenderEngine._hand_over = watched
+    try:
+        rgba = picture(shot, tmp_path / "d.png")
+    finally:
+        render_engine.EmoDiffTalkRenderEngine._hand_over = original
+    wanted = expected(shot, head)[1]
+    solid = rgba[..., 3] > 0.9
+    assert np.abs(seen[0][solid] - wanted[solid]).max() < 1e-3
+    assert 0.6 < wanted[solid].min() and wanted[solid].max() < 1.1
+    assert (seen[0][rgba[..., 3] == 0] == render_engine.FAR).all()
+    shot.render.image_settings.file_format = "OPEN_EXR_MULTILAYER" if bpy.app.version < (5, 0, 0) else "OPEN_EXR"
+    bpy.ops.render.render()
+    assert "Depth" in {p.name for p in _passes(shot)}
+
+
+def _passes(scene):
+    """The passes our engine registers, as the compositor sees them."""
+    tree = _compositor(scene)
+    node = tree.nodes.new("CompositorNodeRLayers")
+    node.scene = scene
+    return [socket for socket in node.outputs if socket.enabled]
+
+
+def _compositor(scene):
+    if hasattr(scene, "compositing_node_group"):
+        return bpy.data.node_groups.new("Compositing", "CompositorNodeTree")
+    scene.use_nodes = True
+    return scene.node_tree
+
+
+def test_two_heads_hide_each_other_and_a_hidden_one_is_left_out(shot, head, subject_path, tmp_path):
+    bpy.ops.emodifftalk.import_subject(filepath=str(subject_path))
+    other = bpy.context.active_object
+    other.location = (0.06, 0.3, 0.03)
+    other.scale = (1.3, 1.3, 1.3)
+    bpy.context.view_layer.update()
+    assert agreement(picture(shot, tmp_path / "two.png"), expected(shot, head, other)[0]) > 45
+    other.hide_render = True
+    assert agreement(picture(shot, tmp_path / "one.png"), expected(shot, head)[0]) > 45
+
+
+def test_an_animation_follows_the_take(shot, head, tmp_path):
+    add_prompt(head, shot, "calm", 1)
+    save_tiny_take(tmp_path / "take.safetensors", tiny_subject())
+    add_take(head, tmp_path / "take.safetensors", build_performance(head, shot))
+    shot.frame_start, shot.frame_end, shot.frame_step = 1, 41, 20
+    shot.render.image_settings.file_format = "PNG"
+    shot.render.filepath = str(tmp_path / "frames" / "f")
+    bpy.ops.render.render(animation=True)
+    files = sorted((tmp_path / "frames").iterdir())
+    assert [f.name for f in files] == ["f0001.png", "f0021.png", "f0041.png"]
+    for frame, file in zip((1, 21, 41), files, strict=True):
+        shot.frame_set(frame)
+        found = np.asarray(Image.open(file), np.float32) / 255
+        assert agreement(found, expected(shot, head)[0]) > 45
+
+
+def test_without_a_backend_it_is_slower_and_the_same(shot, head, tmp_path, monkeypatch, capfd):
+    wanted = expected(shot, head)[0]
+    connection.stop()
+    monkeypatch.setenv("EMODIFFTALK_PYTHON", "/nowhere/python")
+    render_engine._announced.clear()
+    assert agreement(picture(shot, tmp_path / "numpy.png"), wanted) > 45
+    assert "without the backend" in capfd.readouterr().out
+
+
+def test_the_numpy_drawing_agrees_with_the_rasterizer_in_colour_and_depth(shot, head):
+    depsgraph = bpy.context.evaluated_depsgraph_get()
+    view = camera_view(shot.camera.evaluated_get(depsgraph), depsgraph)
+    wanted, depth = expected(shot, head)
+    found, found_depth = splat_numpy.draw(playback.current_gaussians(head, shot), view.camera)
+    assert float(psnr(found, wanted)) > 60
+    assert np.abs(found_depth - depth)[wanted[..., 3] > 0.5].max() < 1e-3
+
+
+def test_what_cannot_be_rendered_is_a_sentence_and_blender_lives(shot, head, tmp_path, capfd):
+    settings(head).subject_path = str(tmp_path / "gone.safetensors")
+    playback.forget()
+    render_engine._announced.clear()
+    assert picture(shot, tmp_path / "gone.png")[..., 3].max() == 0
+    assert "gone.safetensors" in capfd.readouterr().out
+    bpy.data.objects.remove(head)
+    render_engine._announced.clear()
+    picture(shot, tmp_path / "nobody.png")
+    assert "no head to render" in capfd.readouterr().out
+    shot.camera.data.type = "PANO"
+    with pytest.raises(RuntimeError, match="panoramas"):
+        picture(shot, tmp_path / "pano.png")
+
+
+def test_a_large_head_still_renders_in_a_blink(shot, tmp_path):
+    """Twenty thousand Gaussians make the trip to the backend and back without being damaged on the way."""
+    save_tiny_subject(tmp_path / "large.safetensors", faces=19000, others=1000)
+    for thing in [o for o in bpy.data.objects if o.type == "MESH"]:
+        bpy.data.objects.remove(thing)
+    bpy.ops.emodifftalk.import_subject(filepath=str(tmp_path / "large.safetensors"))
+    assert agreement(picture(shot, tmp_path / "l.png"), expected(shot, bpy.context.active_object)[0]) > 45
