@@ -41,9 +41,7 @@ def shot(head, scene, monkeypatch):
     scene.render.resolution_x = scene.render.resolution_y = SIZE
     bpy.ops.emodifftalk.use_engine()
     scene.render.film_transparent = True
-    yield scene
-    connection.stop()
-    connection.client.forgive()
+    return scene
 
 
 @pytest.fixture(scope="module", autouse=True)
