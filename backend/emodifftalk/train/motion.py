@@ -112,17 +112,11 @@ def _factor(matrix: np.ndarray) -> np.ndarray:
 class Batches:
     """Draws training batches; the truth is made from drivers, never from all points."""
 
-    def __init__(
-        self,
-        corpus: list[Spoken],
-        template: FacialTemplate,
-        rng: np.random.Generator,
-        basis: MotionBasis | None = None,
-    ) -> None:
+    def __init__(self, corpus: list[Spoken], template: FacialTemplate, rng: np.random.Generator) -> None:
         self.template, self.face, self.rng = template, TouchingFace(template), rng
         self.spoken = [one for one in corpus if one.voiced]
         self.rooms = [one for one in corpus if not one.voiced]
-        self.basis = basis or self._fit()
+        self.basis = self._fit()
         flat = self.face.generators.reshape(len(self.face.generators), -1)
         self._project = (flat @ self.basis.components.T / self.basis.spread).astype(np.float32)
         self.linear = torch.from_numpy(self._project[: len(AU_NAMES)].T.copy())
@@ -190,8 +184,9 @@ def train_motion(
 ) -> dict:
     """Train for `minutes` of wall time, write the model, return the held-out report of `motion_report.evaluate`.
 
-    corpus: what `make_corpus` made before; it is made anew without one. start: a model to train further. Raises
-    UserError when synthesizers or the speech model are missing, Cancelled when `cancelled()` turned true.
+    corpus: what `make_corpus` made before; it is made anew without one. start: a model to train further, also when the
+    template has changed since. Raises UserError when synthesizers or the speech model are missing, Cancelled when
+    `cancelled()` turned true.
     """
     torch.manual_seed(seed)
     rng = np.random.default_rng([seed, 0x5EED])
@@ -200,7 +195,7 @@ def train_motion(
     if corpus is None:
         corpus = make_corpus(utterances, seed + 1, speech, lambda done, text: progress(0.1 * done, text))
     before = None if start is None else read_motion(start, kind)
-    batches = Batches(corpus, load_template(), rng, before and before.basis)
+    batches = Batches(corpus, load_template(), rng)
     learner = MotionLearner(kind, batches, before)
     began, average = time.monotonic(), 0.0
     while (elapsed := (time.monotonic() - began) / (60 * minutes)) < 1:
@@ -228,10 +223,10 @@ class MotionLearner:
     def __init__(self, kind: str, batches: Batches, before: MotionModel | None = None) -> None:
         self.basis, self.rate = batches.basis, _RATE if before is None else 0.4 * _RATE
         self.network = (Denoiser if kind == "diffusion" else MotionGRU)(len(self.basis.spread))
+        if before is not None:
+            self.network.load_state_dict(_rebased(before, self.basis, kind))
         with torch.no_grad():
             self.network.skip.weight.copy_(batches.linear)
-        if before is not None:
-            self.network.load_state_dict(before.network.state_dict())
         self.losses, self.levels = MotionLosses(batches.template, self.basis), alpha_bar()
         self.average = copy.deepcopy(self.network).requires_grad_(False)
         self.optimizer = torch.optim.AdamW(self.network.parameters(), lr=self.rate, weight_decay=0.01)
@@ -262,6 +257,20 @@ class MotionLearner:
 
     def model(self) -> MotionModel:
         return MotionModel(self.average, self.basis)
+
+
+def _rebased(before: MotionModel, basis: MotionBasis, kind: str) -> dict[str, torch.Tensor]:
+    """The weights of `before` for another basis: the template, or how often its AUs are used, may have changed."""
+    old, new = (one.components * one.spread[:, None] for one in (before.basis, basis))
+    ahead = torch.from_numpy((old @ basis.components.T / basis.spread).astype(np.float32))  # (K old, K new)
+    back = torch.from_numpy((new @ before.basis.components.T / before.basis.spread).astype(np.float32))
+    state = dict(before.network.state_dict())
+    for name in ("out.weight", "skip.weight"):
+        state[name] = ahead.T @ state[name]
+    state["out.bias"] = state["out.bias"] @ ahead
+    if kind == "diffusion":
+        state["noisy.weight"] = state["noisy.weight"] @ back.T
+    return state
 
 
 def _has_fast_bfloat16() -> bool:
