@@ -234,8 +234,9 @@ def build_package() -> Path:
     wheel = build_wheel()
     names = ["blender_manifest.toml", "__init__.py", "LICENSE", "LICENSES.md", "README.md"]
     paths = [ROOT / name for name in names] + [wheel]
-    paths += sorted(p for p in (ROOT / "addon").rglob("*") if p.is_file() and "__pycache__" not in p.parts)
-    paths.remove(ROOT / "addon" / "demo.py")  # of the checkout only: it plays the sample shot that the .zip leaves out
+    # Of the checkout only: the demo plays the sample shot, the capture needs the backend's data room.
+    left_out = {"__pycache__", "demo.py", "capture"}
+    paths += sorted(p for p in (ROOT / "addon").rglob("*") if p.is_file() and not left_out & set(p.parts))
     files = {p.relative_to(ROOT).as_posix(): p.read_bytes() for p in paths if p.exists()}
     path = ROOT / "out" / f"emodifftalk-{VERSION}.zip"
     _write_zip(path, files)

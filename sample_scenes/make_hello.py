@@ -84,6 +84,9 @@ def add_camera(scene: bpy.types.Scene, subject) -> None:
 
 def arrange_windows() -> None:
     """The side bar open, the camera's view, and the sequencer where the timeline was."""
+    for workspace in bpy.data.workspaces:
+        if hasattr(workspace, "sequencer_scene"):  # 5.0: a workspace edits the strips of the scene it names
+            workspace.sequencer_scene = bpy.context.scene
     for screen in bpy.data.screens:
         for area in screen.areas:
             if area.type == "VIEW_3D":

@@ -31,6 +31,7 @@ class AppearanceDecoder(nn.Module):
             self.register_buffer(name, torch.from_numpy(np.ascontiguousarray(array, np.float32)), persistent=False)
         corners = torch.from_numpy(subject.template.faces[subject.triangle].astype(np.int64))
         self.register_buffer("corners", corners, persistent=False)
+        self._rest: tuple[torch.Tensor, torch.Tensor] | None = None
 
     @staticmethod
     def from_subject(subject: Subject) -> AppearanceDecoder:
@@ -54,18 +55,23 @@ class AppearanceDecoder(nn.Module):
         """Movement (Nf, 3) of the facial Gaussians from that of the template points (V, 3), metres."""
         return torch.einsum("nk,nkc->nc", self.bary, offsets[self.corners])
 
-    def forward(self, aus: torch.Tensor, offsets: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """aus (17,), template offsets (V, 3) → quats (Nf, 4), opacities (Nf,)."""
+    def forward(
+        self, aus: torch.Tensor, offsets: torch.Tensor, rest: tuple[torch.Tensor, torch.Tensor] | None = None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """aus (17,), template offsets (V, 3) → quats (Nf, 4), opacities (Nf,). rest: both networks' rest, if known."""
         moved = self.facial_offsets(offsets)
-        quats = self.rotnet(self.quats, aus, self.means, moved)
-        opacities = (self.opacities + self.opcnet(aus, self.means, moved)).clamp(0, 1)
+        turn_rest, change_rest = rest or (None, None)
+        quats = self.rotnet(self.quats, aus, self.means, moved, turn_rest)
+        opacities = (self.opacities + self.opcnet(aus, self.means, moved, change_rest)).clamp(0, 1)
         return quats, opacities
 
     @torch.inference_mode()
     def decode(self, aus: np.ndarray, offsets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The same in NumPy: aus (17,) 0..1, offsets (V, 3) metres → rotations (Nf, 4) wxyz, opacities (Nf,) 0..1."""
+        if self._rest is None:  # decoding is for finished decoders: their weights do not change any more
+            self._rest = self.rotnet.rest(self.quats, self.means), self.opcnet.rest(self.means)
         as_tensor = (torch.from_numpy(np.ascontiguousarray(x, np.float32)) for x in (aus, offsets))
-        quats, opacities = self(*as_tensor)
+        quats, opacities = self(*as_tensor, self._rest)
         return quats.numpy(), opacities.numpy()
 
 

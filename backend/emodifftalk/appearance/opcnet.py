@@ -25,12 +25,20 @@ class OPCNet(nn.Module):
         nn.init.normal_(self.line, std=1e-3)
         nn.init.normal_(self.leave.weight, std=1e-3)
 
-    def forward(self, aus: torch.Tensor, means: torch.Tensor, offsets: torch.Tensor) -> torch.Tensor:
-        """aus (17,), canonical means (N, 3), offsets (N, 3) in metres → opacity change (N,), -1..1."""
+    def forward(
+        self, aus: torch.Tensor, means: torch.Tensor, offsets: torch.Tensor, rest: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """aus (17,), canonical means (N, 3), offsets (N, 3) in metres → opacity change (N,), -1..1.
+
+        rest: what `rest` gives, where it is known already.
+        """
+        rest = self.rest(means) if rest is None else rest
         features = torch.einsum("k,knf->nf", aus, self.line)
-        moved = self._change(features, aus, means + offsets)
-        rest = self._change(0 * features, 0 * aus, means)
-        return torch.tanh(moved - rest)
+        return torch.tanh(self._change(features, aus, means + offsets) - rest)
+
+    def rest(self, means: torch.Tensor) -> torch.Tensor:
+        """What is predicted (N,) for the relaxed face, the same in every frame."""
+        return self._change(means.new_zeros(len(means), FEATURES), means.new_zeros(17), means)
 
     def _change(self, features, aus, means) -> torch.Tensor:
         x = torch.cat([features, aus.expand(len(means), -1), means / _ROOM], dim=-1)

@@ -23,11 +23,23 @@ class RotNet(nn.Module):
         nn.init.zeros_(self.leave.weight)
 
     def forward(
-        self, quats: torch.Tensor, aus: torch.Tensor, means: torch.Tensor, offsets: torch.Tensor
+        self,
+        quats: torch.Tensor,
+        aus: torch.Tensor,
+        means: torch.Tensor,
+        offsets: torch.Tensor,
+        rest: torch.Tensor | None = None,
     ) -> torch.Tensor:
-        """quats R_0 (N, 4) wxyz, aus (17,), canonical means (N, 3) and offsets (N, 3) in metres → quats R_t (N, 4)."""
-        turn = self._vector(quats, aus, means, offsets) - self._vector(quats, 0 * aus, means, 0 * offsets)
-        return quat_multiply(vector_to_quat(turn), quats)
+        """quats R_0 (N, 4) wxyz, aus (17,), canonical means (N, 3) and offsets (N, 3) in metres → quats R_t (N, 4).
+
+        rest: what `rest` gives, where it is known already.
+        """
+        rest = self.rest(quats, means) if rest is None else rest
+        return quat_multiply(vector_to_quat(self._vector(quats, aus, means, offsets) - rest), quats)
+
+    def rest(self, quats: torch.Tensor, means: torch.Tensor) -> torch.Tensor:
+        """The rotation vectors (N, 3) predicted for the relaxed face, the same in every frame."""
+        return self._vector(quats, means.new_zeros(17), means, torch.zeros_like(means))
 
     def _vector(self, quats, aus, means, offsets) -> torch.Tensor:
         codes = aus.expand(len(quats), -1)
