@@ -62,9 +62,19 @@ def test_degrees_are_heard(read):
     assert read("a faint smile")["AU12"] < read("a big grin")["AU12"]
 
 
-@pytest.mark.parametrize("words", ["not happy", "no longer angry", "not sad at all"])
+@pytest.mark.parametrize("words", ["not happy", "no longer angry", "not sad at all", "she isn't sad", "not smiling"])
 def test_what_is_denied_is_not_shown(read, words):
     assert max(read(words).values()) < 0.3
+
+
+def test_barely_held_back_is_not_barely_felt(read):
+    assert read("barely contained rage")["AU04"] > 0.25
+    assert read("barely angry")["AU04"] < read("angry")["AU04"] - 0.2
+
+
+def test_a_fake_smile_stays_out_of_the_eyes(read):
+    fake, genuine = read("a fake smile"), read("a genuine smile")
+    assert fake["AU12"] > 0.4 and fake["AU06"] < 0.25 < genuine["AU06"]
 
 
 def test_capitals_blanks_and_full_stops_change_little(read):
@@ -139,7 +149,11 @@ def test_what_is_missing_is_said(monkeypatch, tmp_path):
     assert text_encoders.choose("auto") == "embedded"
     with pytest.raises(UserError, match="no text encoder"):
         text_encoders.choose("telepathy")
-    with pytest.raises(UserError, match="train text"):
+    for ask in (text_encoders.choose, load_text_to_au):
+        with pytest.raises(UserError, match="not on this machine"):
+            ask("openclip")
+    (tmp_path / "none.pt").write_bytes(b"a checkpoint without a controller trained on it")
+    with pytest.raises(UserError, match="train text --encoder openclip --out"):
         load_text_to_au("openclip")
 
 
@@ -167,6 +181,31 @@ def test_equation_7_amplifies_what_is_called_for_and_attenuates_the_rest(aus, y,
     one = np.ones((1, len(aus)))
     whole = apply_emotion(aus, y[None].astype(float), one, mode="paper", alpha=alpha, beta=beta)
     assert whole == pytest.approx(np.clip(found, 0, 1), abs=1e-5)
+
+
+@settings(max_examples=100, deadline=None)
+@given(tracks, vectors, st.floats(0, 3), st.floats(0, 1))
+def test_equation_7_is_the_formula_for_any_y_of_one_frame_or_of_all(aus, y, alpha, beta):
+    expected = aus * (1 + alpha * y) - beta * (1 - y) * aus
+    assert equation7(aus, y, alpha, beta) == pytest.approx(expected, abs=1e-9)
+    assert equation7(aus, np.tile(y, (len(aus), 1)), alpha, beta) == pytest.approx(expected, abs=1e-9)
+
+
+@settings(max_examples=60, deadline=None)
+@given(vectors, vectors, st.sampled_from(("additive", "paper")))
+def test_one_prompt_passes_smoothly_into_the_next(one, other, mode):
+    aus = np.tile(np.linspace(0, 0.6, 17), (201, 1))
+    fade = np.linspace(0, 1, 201)
+    found = apply_emotion(aus, np.stack([one, other]), np.stack([1 - fade, fade]), mode=mode)
+    assert np.abs(np.diff(found, axis=0)).max() < 0.03
+
+
+def test_the_lids_meet_in_a_blink_however_wide_the_eyes(read):
+    aus = np.zeros((9, 17))
+    aus[3:6, AU_INDEX["AU45"]] = 0.5, 1, 0.5
+    found = apply_emotion(aus, np.array([list(read("terrified").values())]), np.ones((1, 9)))
+    assert found[0, AU_INDEX["AU05"]] > 0.5 and found[4, AU_INDEX["AU05"]] < 0.02
+    assert found[4, AU_INDEX["AU45"]] == 1
 
 
 @settings(max_examples=100, deadline=None)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..core.facs import AU_INDEX, AU_NAMES
-from .feelings import ACTIONS, FEELINGS, OFF_TOPIC, AUs
+from .feelings import ACTIONS, FEELINGS, OFF_TOPIC, VERBS, AUs
 
 TRAIN_FRAMES = (
     "{w}", "{w}", "{w}", "a {w} person", "a {w} face", "the person is {w}", "she looks {w}", "he feels {w}",
@@ -32,7 +32,11 @@ DEGREES: tuple[tuple[str, float], ...] = (
     ("deeply {w}", 1.2),
 )  # fmt: skip
 NOUN_DEGREES = (("a hint of {n}", 0.4), ("a touch of {n}", 0.4), ("a trace of {n}", 0.35), ("intense {n}", 1.25))
-NEGATIONS = ("not {w}", "not {w} at all", "no longer {w}", "not {w} any more", "never {w}", "isn't {w}", "far from {w}")
+NEGATIONS = (
+    "not {w}", "not {w} at all", "no longer {w}", "not {w} any more", "never {w}", "isn't {w}", "far from {w}",
+    "she is not {w}", "he isn't {w}", "she isn't {w} any more", "does not look {w}", "not feeling {w}", "not even {w}",
+)  # fmt: skip
+NOUN_NEGATIONS = ("without {n}", "no {n}", "no sign of {n}", "without any {n}", "not a trace of {n}")
 MIXTURES = (
     "{a} and {b}",
     "{a} but {b}",
@@ -46,6 +50,7 @@ ACTION_FRAMES = (
     "{x}", "{x}", "{x}", "{d} with {x}", "{d}, {x}", "she shows {x}", "he has {x}", "a person with {x}",
     "the face shows {x}",
 )  # fmt: skip
+VERB_FRAMES = ("{v}", "he {v}", "she {v}", "she {v} and looks {d}", "{d}, he {v}", "the actor {v}")
 MASKS = (
     ("{w} but trying to smile", {"AU12": 0.45}),
     ("a {w} person trying to smile", {"AU12": 0.45}),
@@ -66,6 +71,13 @@ TRYING_NOT = (("trying not to laugh", {"AU06": 0.35, "AU12": 0.4, "AU24": 0.5}),
               ("on the verge of tears", {"AU01": 0.85, "AU04": 0.45, "AU15": 0.7, "AU17": 0.6}),
               ("trying not to cry", {"AU01": 0.8, "AU04": 0.4, "AU15": 0.5, "AU17": 0.6, "AU24": 0.3}),
               ("biting back anger", {"AU04": 0.7, "AU07": 0.5, "AU23": 0.4, "AU24": 0.6}),
+              ("barely controlled anger", {"AU04": 0.85, "AU05": 0.3, "AU07": 0.6, "AU23": 0.6, "AU24": 0.6}),
+              ("rage that is barely held back", {"AU04": 0.9, "AU05": 0.35, "AU07": 0.65, "AU23": 0.6, "AU24": 0.6}),
+              ("bottled-up fury", {"AU04": 0.85, "AU05": 0.3, "AU07": 0.6, "AU23": 0.6, "AU24": 0.6}),
+              ("barely hiding the pain", {"AU04": 0.5, "AU07": 0.55, "AU09": 0.15, "AU24": 0.4}),
+              ("can barely contain his joy", {"AU06": 0.7, "AU12": 0.9, "AU25": 0.2}),
+              ("joyfully surprised", {"AU01": 0.5, "AU02": 0.6, "AU05": 0.4, "AU06": 0.5, "AU12": 0.7, "AU25": 0.4}),
+              ("a happy surprise", {"AU01": 0.5, "AU02": 0.6, "AU05": 0.4, "AU06": 0.5, "AU12": 0.7, "AU25": 0.4}),
               ("relieved but still shaking", {"AU01": 0.5, "AU04": 0.2, "AU06": 0.2, "AU12": 0.4, "AU25": 0.25}),
               ("tears of joy", {"AU01": 0.5, "AU06": 0.7, "AU12": 0.85, "AU25": 0.3}))  # fmt: skip
 
@@ -98,8 +110,10 @@ def merge(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 def training_samples(count: int, seed: int) -> list[Sample]:
     """`count` sentences to learn from."""
     rng = np.random.default_rng(seed)
-    makers = (_plain, _plain, _plain, _degree, _noun, _situation, _negation, _mixture, _mask, _action, _action,
-              _special, _off_topic)  # fmt: skip
+    makers = (
+        *(_plain,) * 5, _degree, _noun, _situation, _situation, _negation, _negation, _mixture, _mask, _action, _action,
+        _verb, _special, _special, _off_topic,
+    )  # fmt: skip
     return [_spelled(makers[rng.integers(len(makers))](rng), rng) for _ in range(count)]
 
 
@@ -155,6 +169,11 @@ def _situation(rng) -> Sample:
 
 def _negation(rng) -> Sample:
     feeling = _feeling(rng)
+    chance = rng.random()
+    if chance < 0.15:
+        return Sample(_pick(NOUN_NEGATIONS, rng).format(n=_pick(feeling.nouns, rng)), vector({}))
+    if chance < 0.25:
+        return Sample("not " + _pick(_pick(ACTIONS, rng)[1], rng), vector({}))
     return Sample(_pick(NEGATIONS, rng).format(w=_pick(feeling.adjectives, rng)), vector({}))
 
 
@@ -180,6 +199,18 @@ def _action(rng) -> Sample:
     )
 
 
+def _verb(rng) -> Sample:
+    aus, phrases = _pick(VERBS, rng)
+    frame, verb = _pick(VERB_FRAMES, rng), _pick(phrases, rng)
+    if rng.random() < 0.5:
+        verb = verb.replace(" the ", _pick((" her ", " his "), rng))
+    if "{d}" not in frame:
+        return Sample(frame.format(v=verb), vector(aus))
+    feeling = _feeling(rng)
+    words = frame.format(v=verb, d=_pick(feeling.adjectives, rng))
+    return Sample(words, merge(vector(feeling.aus, 0.8), vector(aus)))
+
+
 def _special(rng) -> Sample:
     words, aus = _pick(TRYING_NOT, rng)
     return Sample(_pick(("{w}", "she is {w}", "he seems to be {w}"), rng).format(w=words), vector(aus))
@@ -190,13 +221,14 @@ def _off_topic(rng) -> Sample:
 
 
 def _spelled(sample: Sample, rng) -> Sample:
-    """People type as they like: capitals, a full stop, now and then two letters swapped."""
+    """People type as they like: capitals, a full stop, now and then a letter swapped or lost."""
     text = sample.text
     if rng.random() < 0.3:
         text = text[0].upper() + text[1:]
     if rng.random() < 0.15:
         text += _pick((".", "!", " …"), rng)
-    if len(text) > 8 and rng.random() < 0.04:
+    if len(text) > 4 and rng.random() < 0.06:
         i = int(rng.integers(1, len(text) - 2))
-        text = text[:i] + text[i + 1] + text[i] + text[i + 2 :]
+        swapped = text[i + 1] + text[i] if rng.random() < 0.5 else text[i + 1]
+        text = text[:i] + swapped + text[i + 2 :]
     return Sample(text, sample.aus)

@@ -9,6 +9,7 @@ from ..core.facs import AU_INDEX
 # What prompts must not take from the voice: lip closure, the rhythm of the mouth, blinks.
 _SPEECH = [AU_INDEX[name] for name in ("AU17", "AU23", "AU24", "AU25", "AU26")]
 _BLINK = AU_INDEX["AU45"]
+_WIDE = AU_INDEX["AU05"]
 _OPENING = [AU_INDEX[name] for name in ("AU10", "AU25", "AU26")]
 _CLOSING = [AU_INDEX[name] for name in ("AU17", "AU23", "AU24")]
 _ACTIVE = 0.1
@@ -61,6 +62,8 @@ def _add(aus: np.ndarray, wanted: np.ndarray, lip_sync: float) -> np.ndarray:
     room[:, _SPEECH] = 1 - lip_sync * 0.65 * speaking
     room[:, _OPENING] *= 1 - lip_sync * closing
     room[:, _CLOSING] *= 1 - lip_sync * speaking * (1 - closing)
+    # Wide eyes give way while a blink passes, or the lids would never meet.
+    room[:, _WIDE] *= 1 - aus[:, _BLINK]
     edited = aus * gain + (1 - aus) * wanted * room
     # Blinks come from the voice and the seed; closed eyes add to them and never take one away.
     edited[:, _BLINK] = np.maximum(aus[:, _BLINK], wanted[:, _BLINK])

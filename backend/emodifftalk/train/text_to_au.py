@@ -27,8 +27,8 @@ def train_text_to_au(
     encoder: str = "embedded",
     seed: int = 0,
     progress: Callable[[float, str], None] | None = None,
-    count: int = 24000,
-    epochs: int = 30,
+    count: int = 36000,
+    epochs: int = 36,
 ) -> dict:
     """Train the controller on generated sentences and write it to `out`; returns a report with held-out figures.
 
