@@ -50,8 +50,8 @@ def _parser() -> argparse.ArgumentParser:
     serve = commands.add_parser(
         "serve",
         help="be the backend process of the Blender add-on",
-        description="Speaks framed messages over stdin and stdout; no port is opened. The add-on starts it by itself and "
-        "ends it with Blender; it also ends when its stdin closes. Messages and operations are described in "
+        description="Speaks framed messages over stdin and stdout; no port is opened. The add-on starts it by itself "
+        "and ends it with Blender; it also ends when its stdin closes. Messages and operations are described in "
         "emodifftalk/core/protocol.py and emodifftalk/jobs.py.",
     )
     serve.set_defaults(run=_serve)
