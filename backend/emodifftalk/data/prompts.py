@@ -32,8 +32,7 @@ DEGREES: tuple[tuple[str, float], ...] = (
     ("deeply {w}", 1.2),
 )  # fmt: skip
 NOUN_DEGREES = (("a hint of {n}", 0.4), ("a touch of {n}", 0.4), ("a trace of {n}", 0.35), ("intense {n}", 1.25))
-H
-    LD_BACK = (
+HELD_BACK = (
     "barely contained {n}", "barely suppressed {n}", "holding back {n}", "swallowing the {n}", "{n} kept inside",
 )  # fmt: skip
 """Felt almost in full, with the mouth kept shut."""
