@@ -232,6 +232,17 @@ def test_happy_over_a_neutral_sentence_smiles_and_an_m_still_closes(read):
     assert found[20, AU_INDEX["AU45"]] == 1, "a blink is lost"
 
 
+def test_an_excited_mood_does_not_part_the_lips_of_an_m():
+    aus = np.zeros((9, 17))
+    aus[:, AU_INDEX["AU24"]] = 0.4
+    mood = affect_offsets(np.full(9, 0.1), np.ones(9))
+    assert mood[0, AU_INDEX["AU26"]] > 0.2
+    none = np.zeros((0, 17)), np.zeros((0, 9))
+    assert apply_emotion(aus, *none, mood=mood)[:, AU_INDEX["AU26"]].max() < 0.02
+    assert apply_emotion(aus, *none, mood=mood)[:, AU_INDEX["AU02"]].min() > 0.4
+    assert apply_emotion(aus, *none) == pytest.approx(aus)
+
+
 @settings(max_examples=50, deadline=None)
 @given(st.floats(-1, 1), st.floats(-1, 1))
 def test_valence_and_arousal_are_bounded_and_nothing_at_the_origin(valence, arousal):

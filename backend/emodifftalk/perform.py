@@ -156,20 +156,19 @@ def edited_track(aus: np.ndarray, performance: Performance, text_encoder: str = 
 
     Raises UserError when a prompt needs a text encoder that is not there.
     """
-    times, style, name = frame_times(len(aus)), performance.style, "none: no prompt had words to read"
-    if performance.prompts:
-        vectors, name = _prompt_vectors(performance, text_encoder)
-        aus = edit.apply_emotion(
-            aus,
-            vectors,
-            prompt_weights(performance, times),
-            mode=style.mode,
-            alpha=style.alpha,
-            beta=style.beta,
-            expressiveness=style.expressiveness,
-            lip_sync=style.lip_sync,
-        )
-    aus = aus + affect_offsets(sample_curve(performance.valence, times), sample_curve(performance.arousal, times))
+    times, style = frame_times(len(aus)), performance.style
+    vectors, name = _prompt_vectors(performance, text_encoder)
+    aus = edit.apply_emotion(
+        aus,
+        vectors,
+        prompt_weights(performance, times),
+        mode=style.mode,
+        alpha=style.alpha,
+        beta=style.beta,
+        expressiveness=style.expressiveness,
+        lip_sync=style.lip_sync,
+        mood=affect_offsets(sample_curve(performance.valence, times), sample_curve(performance.arousal, times)),
+    )
     for i, au in enumerate(AU_NAMES):
         if au in performance.au_offsets:
             aus[:, i] += sample_curve(performance.au_offsets[au], times)
@@ -179,7 +178,7 @@ def edited_track(aus: np.ndarray, performance: Performance, text_encoder: str = 
 def _prompt_vectors(performance: Performance, text_encoder: str) -> tuple[np.ndarray, str]:
     vectors = np.zeros((len(performance.prompts), len(AU_NAMES)), np.float32)
     worded = [i for i, prompt in enumerate(performance.prompts) if prompt.aus is None and prompt.text.strip()]
-    name = "none: the prompts' AUs were set by hand"
+    name = "none: no prompt had words to read"
     if worded:
         controller = load_text_to_au(text_encoder)
         name = controller.name

@@ -33,22 +33,22 @@ def apply_emotion(
     beta: float = 0.5,
     expressiveness: float = 1.0,
     lip_sync: float = 1.0,
+    mood: np.ndarray | float = 0.0,
 ) -> np.ndarray:
     """The track (T, 17) float32, 0..1, after prompts: vectors (P, 17) 0..1 weighing (P, T) 0..1.
 
     `paper`: Equation 7 with y = 1 where a prompt calls for a unit, faded by the prompt's weight. `additive`: what
     prompts mean is added on top of a small gain; `lip_sync` 1 keeps lip closures, the rhythm of the mouth and blinks,
     0 lets feelings win. `expressiveness` multiplies what prompts add.
+    mood: intensities (T, 17) of valence and arousal, added like a prompt; to the letter's track in `paper`.
     """
     aus = np.asarray(aus, np.float32)
-    if len(vectors) == 0:
-        return aus.clip(0, 1)
     if mode == "paper":
         y = (weights[:, :, None] * (vectors >= _ACTIVE)[:, None, :]).sum(axis=0)
         total = weights.sum(axis=0)[:, None]
         edited = equation7(aus, (y / np.maximum(total, 1e-6)).clip(0, 1), alpha * expressiveness, beta)
-        return (aus + total.clip(0, 1) * (edited - aus)).clip(0, 1).astype(np.float32)
-    wanted = expressiveness * np.einsum("pt,pk->tk", weights, vectors)
+        return (aus + total.clip(0, 1) * (edited - aus) + mood).clip(0, 1).astype(np.float32)
+    wanted = expressiveness * np.einsum("pt,pk->tk", weights, vectors) + mood
     return _add(aus, wanted, lip_sync).clip(0, 1).astype(np.float32)
 
 
