@@ -20,7 +20,7 @@ from addon.timeline import add_prompt, add_voice  # noqa: E402
 from emodifftalk.core.subject import load_subject  # noqa: E402
 
 FPS = 25
-FEELINGS = ((0.0, "calm, a little tired of waiting"), (2.3, "delighted"), (4.75, "a worried person trying to smile"))
+FEELINGS = ((0.0, "grumpy and impatient"), (2.3, "delighted"), (4.75, "worried and close to tears"))
 BACKDROP = (0.045, 0.05, 0.058)  # scene-linear
 
 
@@ -61,7 +61,7 @@ def set_up_picture(scene: bpy.types.Scene) -> None:
     world = scene.world or bpy.data.worlds.new("World")
     scene.world = world
     world.color = BACKDROP
-    if world.use_nodes and world.node_tree is not None and "Background" in world.node_tree.nodes:
+    if world.node_tree is not None and "Background" in world.node_tree.nodes:
         world.node_tree.nodes["Background"].inputs["Color"].default_value = (*BACKDROP, 1.0)
 
 
