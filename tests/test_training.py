@@ -25,6 +25,7 @@ from emodifftalk.data.capture import Capture, CaptureCamera, CaptureFrame, load_
 from emodifftalk.splat.render import render
 from emodifftalk.train import canonical
 from emodifftalk.train.appearance import train_appearance
+from emodifftalk.train.pruning import drop_unseen, filled_pixels, well_seen
 
 SIZE = 64
 
@@ -161,5 +162,19 @@ def test_a_broken_capture_names_its_broken_part(capture_folder, tmp_path):
 def test_seeds_that_the_cameras_hardly_see_are_left_out(capture_folder):
     capture = load_capture(capture_folder)
     far = np.concatenate([capture.seed_points, [[5.0, 0, 0]]])
-    kept = canonical.well_seen(replace(capture, seed_points=far))
+    kept = well_seen(capture, far, 0.7)
     assert kept[:-1].all() and not kept[-1]
+
+
+def test_gaussians_that_no_picture_shows_are_dropped(capture_folder):
+    capture = load_capture(capture_folder)
+    views = canonical.load_views(capture, "train", SIZE)
+    subject = _painted_head()
+    subject.gaussians.means[-1] = (0, 0.5, 0)  # behind the head
+    pixels = filled_pixels(subject, capture.points, views)
+    assert pixels[-1] < 0.01
+    shown = sum(float(view.matte.sum()) for view in views)
+    assert pixels.sum() == pytest.approx(shown, rel=0.05), "the weights of a picture add up to its matte"
+    kept = drop_unseen(subject, capture, views)
+    assert kept.n_face == subject.n_face and len(kept.gaussians) < len(subject.gaussians)
+    assert not (kept.gaussians.means == subject.gaussians.means[-1]).all(axis=1).any()

@@ -29,6 +29,7 @@ from ..data.capture import Capture, load_capture, read_picture
 from ..splat.metrics import psnr, ssim
 from ..splat.rasterize import choose, rasterization
 from .binding import bind_others, sample_face, stretched_spacing, surface_turns, triangle_frames
+from .pruning import drop_unseen, well_seen
 from .triplane import TriplaneColor
 
 FACE_GAUSSIANS = 11000
@@ -37,8 +38,8 @@ LAMBDA_SSIM, LAMBDA_MASK = 0.2, 0.1
 _LARGEST, _SMALLEST = 0.007, 0.0002  # metres
 _LARGEST_INNER = 0.0016
 """Metres: what lids and lips must be able to hide stays small enough not to shine through them."""
-_SEEN = 0.7
-"""Share of the neutral pictures that must show a seed: what lies at their edges would be learned from nothing."""
+_SEEDS_SEEN = 0.7
+"""Share of the neutral pictures that must contain a seed."""
 _COARSE = 0.65
 """Share of the steps on pictures of half the size."""
 
@@ -68,16 +69,6 @@ def load_views(capture: Capture, split: str, size: int) -> list[View]:
     return views
 
 
-def well_seen(capture: Capture) -> np.ndarray:
-    """(M,) bool: seeds that lie inside most of the training pictures of the neutral frame."""
-    cameras = [capture.cameras[name] for name in capture.frames[0].pictures]
-    inside = []
-    for camera in (c.camera for c in cameras if c.split == "train"):
-        place = camera.project(capture.seed_points)
-        inside.append(((place > 0) & (place < (camera.width, camera.height, np.inf))).all(axis=1))
-    return np.mean(inside, axis=0) >= _SEEN
-
-
 class Rig(nn.Module):
     """The rig while it is trained: explicit parameters, triplane colour, and per-frame positions and turns."""
 
@@ -85,7 +76,7 @@ class Rig(nn.Module):
         super().__init__()
         self.template = template
         triangle, bary = sample_face(capture.points, template, FACE_GAUSSIANS, seed)
-        kept = well_seen(capture)
+        kept = well_seen(capture, capture.seed_points, _SEEDS_SEEN)
         seeds, group = capture.seed_points[kept], capture.seed_group[kept]
         self.triangle, self.bary, self.group = triangle, bary, group
         self.anchor, self.weight = bind_others(seeds, group, template)
@@ -213,8 +204,9 @@ def train_canonical(
             progress(trainer.step / steps, f"step {trainer.step}/{steps}, training PSNR {trainer.recent:.1f} dB")
         if trainer.step % CHECKPOINT_EVERY == 0:
             trainer.save(checkpoint)
-    save_subject(out, rig.subject(capture, name or capture.name))
-    report = {"steps": steps, "gaussians": len(rig.logits), "training_psnr": round(trainer.recent, 2)}
+    subject = drop_unseen(rig.subject(capture, name or capture.name), capture, views[0], trainer.backend)
+    save_subject(out, subject)
+    report = {"steps": steps, "gaussians": len(subject.gaussians), "training_psnr": round(trainer.recent, 2)}
     report |= evaluate(rig, load_views(capture, "test", size), trainer.backend)
     checkpoint.unlink(missing_ok=True)
     return report
