@@ -128,12 +128,16 @@ def test_no_seam_shows_where_windows_join(model, hello):
     joins = np.zeros(len(aus) - 1, bool)
     for start, _ in windows.spans(len(aus))[1:]:
         joins[start : start + windows.OVERLAP] = True
-    # The words are the same in every round, so each frame can be compared with itself inside a window.
-    loop = len(hello.aus)
+    # The words are the same in every round, so each frame can be compared with itself inside a window. Where two
+    # windows read a sound differently the blend adds a little motion, never a jump faster than speech itself moves.
+    loop, excess = len(hello.aus), []
     for frame in np.flatnonzero(joins):
         twins = [f for f in range(frame % loop, len(speed), loop) if not joins[f]]
         if twins:
-            assert speed[frame] < max(speed[f] for f in twins) + 2.5e-4
+            excess.append(speed[frame] - max(speed[f] for f in twins))
+    assert len(excess) > 30
+    assert max(excess) < 0.4 * speed.max()
+    assert np.mean(excess) < 0.05 * speed.mean()
 
 
 def test_a_held_expression_holds_still_across_windows(model, silence):
