@@ -13,10 +13,10 @@ from ..data.capture import Capture
 from ..splat.rasterize import rasterization
 from .binding import surface_turns
 
-LEAST_PIXELS = 1.5
-"""Pixels, summed over all pictures, that a Gaussian must fill to stay."""
+LEAST_PIXELS, LEAST_AT_EDGES = 0.015, 2.5
+"""Pixels per picture, on average, that a Gaussian must fill to stay; what few pictures contain must fill more."""
 LEAST_SHARE = 0.35
-"""Share of the neutral pictures that must contain a Gaussian when all is learned."""
+"""Share of the neutral pictures below which few contain it."""
 
 
 def drop_unseen(subject: Subject, capture: Capture, views: list, backend: str = "cpu") -> Subject:
@@ -25,8 +25,9 @@ def drop_unseen(subject: Subject, capture: Capture, views: list, backend: str = 
     views: pictures with .frame, .image, .viewmat and .K. Facial Gaussians stay, they carry the face's binding and its
     feature line; so do eyes, teeth and tongue, of which another gaze or a wider mouth shows more.
     """
-    filled = filled_pixels(subject, capture.points, views, backend)[subject.n_face :]
-    shown = (filled >= LEAST_PIXELS) & well_seen(capture, subject.gaussians.means[subject.n_face :], LEAST_SHARE)
+    filled = filled_pixels(subject, capture.points, views, backend)[subject.n_face :] / max(len(views), 1)
+    inside = well_seen(capture, subject.gaussians.means[subject.n_face :], LEAST_SHARE)
+    shown = filled >= np.where(inside, LEAST_PIXELS, LEAST_AT_EDGES)
     kept = shown | (subject.otf_group != OTF_GROUPS.index("surround"))
     rows = np.concatenate([np.ones(subject.n_face, bool), kept])
     return replace(
