@@ -198,7 +198,8 @@ class SplatTarget:
         """Clear, then draw `cloud`. Whatever was bound before is bound again afterwards."""
         with self._framebuffer.bind():
             self._framebuffer.clear(color=(0.0, 0.0, 0.0, 0.0))
-            self._framebuffer.viewport_set(0, 0, self.width, self.height)
+            # Not the framebuffer's own `viewport_set`, which takes no arguments in 5.0.
+            gpu.state.viewport_set(0, 0, self.width, self.height)
             cloud.draw(view, exact_order)
 
     def read(self) -> tuple[np.ndarray, np.ndarray]:

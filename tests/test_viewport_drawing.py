@@ -1,0 +1,103 @@
+"""Gaussians drawn by the graphics card through Blender's gpu module look as the backend's rasterizer draws them.
+
+Drawn in a process of its own: a machine without any OpenGL may not survive asking for it.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tiny_subject import tiny_subject
+
+pytest.importorskip("bpy")
+if find_spec("torch") is None:
+    pytest.skip("this Python has no backend (torch is missing)", allow_module_level=True)
+
+from emodifftalk.core.camera import look_at
+from emodifftalk.core.gaussians import Gaussians
+from emodifftalk.splat.metrics import psnr
+from emodifftalk.splat.render import render
+
+ROOT = Path(__file__).resolve().parent.parent
+
+NO_CARD = ("GPU functions for drawing are not available", "No GPU", "no GPU")
+DRAW = """
+import sys
+import bpy, numpy as np
+sys.path[:0] = [sys.argv[1], sys.argv[1] + "/backend"]
+import addon
+addon.register()
+from addon.blender_camera import View
+from addon.splat_draw import draw_offscreen
+from emodifftalk.core.camera import Camera
+from emodifftalk.core.gaussians import Gaussians
+
+data = np.load(sys.argv[2])
+gaussians = Gaussians(*(data[name] for name in ("means", "quats", "scales", "opacities", "colors")))
+camera = Camera(data["viewmat"], data["K"], int(data["size"][0]), int(data["size"][1]))
+
+class Engine(bpy.types.RenderEngine):
+    bl_idname, bl_label, bl_use_gpu_context = "EMODIFFTALK_TEST", "Test", True
+    def render(self, depsgraph):
+        rgba, depth = draw_offscreen(gaussians, View(camera))
+        np.savez(sys.argv[3], rgba=rgba, depth=depth)
+
+bpy.utils.register_class(Engine)
+scene = bpy.context.scene
+scene.render.engine = "EMODIFFTALK_TEST"
+scene.render.resolution_x = scene.render.resolution_y = 16
+bpy.ops.render.render()
+# 4.5 hangs at exit while a script's classes are still registered.
+bpy.utils.unregister_class(Engine)
+addon.unregister()
+"""
+
+
+def on_the_card(gaussians: Gaussians, camera, folder: Path) -> tuple[np.ndarray, np.ndarray]:
+    """rgba and depth drawn by the card, or by software OpenGL. Skips where there is none."""
+    np.savez(folder / "in.npz", **vars(gaussians), viewmat=camera.viewmat, K=camera.K,
+             size=np.array([camera.width, camera.height]))  # fmt: skip
+    command = [sys.executable, "-c", DRAW, str(ROOT), str(folder / "in.npz"), str(folder / "out.npz")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, env=os.environ | {"PYTHONUTF8": "1"})
+    if not (folder / "out.npz").exists():
+        said = (done.stdout + done.stderr).strip()
+        if "Traceback" in said and not any(word in said for word in NO_CARD):
+            pytest.fail(said)
+        last = said.splitlines()[-1] if said else f"exit code {done.returncode}"
+        pytest.skip(f"no OpenGL without a window on this machine ({last[:120]})")
+    drawn = np.load(folder / "out.npz")
+    return drawn["rgba"], drawn["depth"]
+
+
+def test_the_card_draws_what_the_rasterizer_draws(tmp_path):
+    gaussians = tiny_subject(faces=2500, others=300).gaussians
+    camera = look_at((0.25, -0.8, 0.1), (0, -0.05, 0), 200, 160, 22.0)
+    rgba, depth = on_the_card(gaussians, camera, tmp_path)
+    image, alpha, wanted = render(gaussians, camera, backend="cpu")
+    assert rgba.shape == (160, 200, 4) and alpha.mean() > 0.2
+    assert float(psnr(rgba, np.dstack([image, alpha]))) > 38
+    solid = alpha > 0.9
+    assert np.abs(depth[solid] - wanted[solid]).mean() < 1e-3
+
+
+def test_one_gaussian_lands_where_it_should_with_the_right_size(tmp_path):
+    values = ([[0.02, 0, 0.01]], [[1, 0, 0, 0]], [[0.02, 0.005, 0.01]], [0.8], [[1, 0.5, 0]])
+    one = Gaussians(*(np.array(value, np.float32) for value in values))
+    camera = look_at((0, -1, 0), (0, 0, 0), 101, 101, 20.0)
+    rgba, depth = on_the_card(one, camera, tmp_path)
+    x, y, z = camera.project(one.means)[0]
+    row, column = np.unravel_index(rgba[..., 3].argmax(), (101, 101))
+    assert (column + 0.5, row + 0.5) == pytest.approx((x, y), abs=0.75)
+    assert rgba[row, column, 3] == pytest.approx(0.8, abs=0.02)
+    assert rgba[row, column, :3] / rgba[row, column, 3] == pytest.approx((1, 0.5, 0), abs=0.01)
+    assert depth[row, column] == pytest.approx(z, abs=1e-4)
+    # Half a standard deviation of width in pixels, read off the falling of alpha along the row.
+    weights = rgba[row, :, 3]
+    spread = np.sqrt((weights * (np.arange(101) + 0.5 - x) ** 2).sum() / weights.sum())
+    assert spread == pytest.approx(np.sqrt((camera.K[0, 0] * 0.02) ** 2 + 0.3), rel=0.12)
