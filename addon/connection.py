@@ -18,7 +18,7 @@ from emodifftalk.core.errors import UserError
 
 from .backend_client import DEAD, STARTING, STOPPED, BackendClient
 from .core_path import ROOT
-from .preferences import preferences
+from .preference_values import preferences
 
 if TYPE_CHECKING:
     import numpy as np

@@ -17,8 +17,8 @@ from . import compat, connection, playback
 from .backend_client import STARTING
 from .connection import Listener
 from .heads import absolute, active_head, by_session_uid, is_head, new_take_path, no_head_reason, portable, settings
+from .names import au_property
 from .performance import Request, build_performance
-from .properties import au_property
 from .strips import is_prompt, prompt_strips, prompt_words
 
 

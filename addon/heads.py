@@ -5,17 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import bpy
-from bpy.types import Context, Object, Scene
-
-if TYPE_CHECKING:
-    from .properties import HeadSettings
+from bpy.types import Context, Object, PropertyGroup, Scene
 
 
-def settings(head: Object) -> HeadSettings:
-    """What EmoDiffTalk keeps on a head's object."""
+def settings(head: Object) -> PropertyGroup:
+    """What EmoDiffTalk keeps on a head's object: a `properties.HeadSettings`."""
     return head.emodifftalk
 
 

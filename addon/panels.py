@@ -14,7 +14,8 @@ from .backend_client import BUSY, DEAD, READY, STARTING
 from .frames import clock_text
 from .generate import Job, job_of, job_text
 from .heads import active_head, settings
-from .properties import au_property
+from .names import au_property
+from .preference_values import PACKAGE
 from .render_engine import ENGINE, TRUE_TRANSFORMS
 from .strips import is_prompt, prompt_strips, prompt_words, scene_clock, sound_strips, strip_scene, voice_strips
 from .timeline import active_prompt
@@ -314,15 +315,9 @@ def _draw_obstacle(layout: UILayout, job: Job | None, width: int) -> None:
     reason = connection.unavailable_reason()
     if reason:
         draw_sentence(layout, reason, icon="INFO", width=width - 4)
-        layout.operator("preferences.addon_show", text="Preferences…", icon="PREFERENCES").module = _package()
+        layout.operator("preferences.addon_show", text="Preferences…", icon="PREFERENCES").module = PACKAGE
     elif job is not None and job.problem:
         draw_problem(layout, job.problem, width)
-
-
-def _package() -> str:
-    from .preferences import PACKAGE
-
-    return PACKAGE
 
 
 class EMODIFFTALK_PT_backend(_InTab, Panel):

@@ -15,7 +15,7 @@ from emodifftalk.core.performance import Curve, Performance, Prompt, Style, Voic
 from . import compat
 from .frames import Clock, SoundSpan, sampled_curve, sound_span
 from .heads import settings, user_folder
-from .properties import au_property
+from .names import au_property
 from .strips import give_own_uids, prompt_strips, prompt_words, scene_clock, strip_scene, voice_strips
 
 

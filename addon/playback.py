@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
 import bpy
-from bpy.types import Depsgraph, Object, Scene
+from bpy.types import Depsgraph, Object, PropertyGroup, Scene
 
 from emodifftalk.core.errors import UserError
 
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from emodifftalk.core.gaussians import Gaussians
     from emodifftalk.core.subject import Subject
     from emodifftalk.core.take import Take, TakeFrame
-
-    from .properties import HeadTake
 
 T = TypeVar("T")
 
@@ -81,8 +79,8 @@ def subject_of(head: Object) -> Subject:
     return _subjects(str(absolute(settings(head).subject_path, head)))
 
 
-def active_take(head: Object) -> HeadTake | None:
-    """The entry of the take that plays."""
+def active_take(head: Object) -> PropertyGroup | None:
+    """The entry of the take that plays, a `properties.HeadTake`."""
     kept = settings(head)
     return kept.takes[kept.active_take] if 0 <= kept.active_take < len(kept.takes) else None
 

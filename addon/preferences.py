@@ -1,13 +1,12 @@
 """The add-on's preferences: where the backend's Python is."""
 
-from types import SimpleNamespace
-
 import bpy
 from bpy.props import StringProperty
 from bpy.types import AddonPreferences, Context
 
-PACKAGE = __package__.rpartition(".")[0] or __package__
-"""The package Blender knows the extension by (a checkout registers the add-on itself)."""
+from .connection import unavailable_reason
+from .panels import draw_backend, draw_sentence
+from .preference_values import PACKAGE
 
 
 class EMODIFFTALK_AP_preferences(AddonPreferences):
@@ -23,9 +22,6 @@ class EMODIFFTALK_AP_preferences(AddonPreferences):
 
     def draw(self, context: Context) -> None:
         """The path, what it leads to, and how to get one."""
-        from .connection import unavailable_reason
-        from .panels import draw_backend, draw_sentence
-
         layout = self.layout
         layout.use_property_split = True
         layout.prop(self, "python_path")
@@ -34,12 +30,6 @@ class EMODIFFTALK_AP_preferences(AddonPreferences):
             draw_sentence(layout, reason, icon="ERROR", width=90)
         else:
             draw_backend(layout, width=90)
-
-
-def preferences() -> EMODIFFTALK_AP_preferences | SimpleNamespace:
-    """The preferences, or their defaults when the add-on runs without being installed."""
-    addon = bpy.context.preferences.addons.get(PACKAGE)
-    return addon.preferences if addon is not None and addon.preferences else SimpleNamespace(python_path="")
 
 
 def register() -> None:

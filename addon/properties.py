@@ -14,12 +14,9 @@ from bpy.types import Context, Object, PropertyGroup, Scene, Strip, WindowManage
 
 from emodifftalk.core.facs import AU_LABELS
 
+from .names import au_property
+
 _FILE = {"subtype": "FILE_PATH", "options": {"PATH_SUPPORTS_BLEND_RELATIVE"}}
-
-
-def au_property(au: str) -> str:
-    """Name of the property that holds an action unit: AU12 → au12."""
-    return au.lower()
 
 
 def _au_properties(low: float, what: str) -> dict:

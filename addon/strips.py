@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import uuid
-from typing import TYPE_CHECKING
 
-from bpy.types import Context, Object, Scene, Strip
+from bpy.types import Context, Object, PropertyGroup, Scene, Strip
 
 from . import compat
 from .frames import Clock
 from .heads import is_head, settings
-
-if TYPE_CHECKING:
-    from .properties import StripSettings
 
 _NAME = 40
 """Letters of a prompt in its strip's name; Blender keeps about 60 bytes."""
@@ -93,7 +89,7 @@ def write_words(strip: Strip, words: str) -> None:
     show_words(strip.emodifftalk, strip)
 
 
-def show_words(kept: StripSettings, strip: Strip | None = None) -> None:
+def show_words(kept: PropertyGroup, strip: Strip | None = None) -> None:
     """Bring a prompt strip's visible words and name in line with its text."""
     strip = strip or _owner(kept)
     if strip is None or not kept.is_prompt:
@@ -104,7 +100,7 @@ def show_words(kept: StripSettings, strip: Strip | None = None) -> None:
     strip.name = words if len(words) <= _NAME else words[: _NAME - 1].rstrip() + "…"
 
 
-def _owner(kept: StripSettings) -> Strip | None:
+def _owner(kept: PropertyGroup) -> Strip | None:
     # A property group knows its data-block, here the scene, not the strip that holds it.
     for strip in compat.all_strips(kept.id_data):
         if strip.emodifftalk == kept:

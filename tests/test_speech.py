@@ -19,7 +19,7 @@ from emodifftalk.core.template import load_template
 from emodifftalk.data import speech_corpus, synthesizers
 from emodifftalk.data.synthesizers import Phoneme, Utterance
 from emodifftalk.data.visemes import bilabial_frames, targets
-from emodifftalk.speech import encoder, frontends
+from emodifftalk.speech import frontends
 from emodifftalk.speech.audio import level, load_audio
 from emodifftalk.speech.blinks import add_blinks, blink_frames
 from emodifftalk.speech.encoder import SpeechModel, SpeechToAU, load_speech_to_au, read_speech_model, save_speech_model
@@ -191,7 +191,7 @@ def test_hubert_gives_fifty_features_a_second():
 
 def test_auto_falls_back_to_embedded_and_says_why(monkeypatch, caplog):
     monkeypatch.setattr(frontends, "hubert_is_here", lambda: True)
-    monkeypatch.setattr(encoder, "_MODELS", Path("/nowhere"))
+    monkeypatch.setattr(frontends, "_MODELS", Path("/nowhere"))
     with caplog.at_level("WARNING"):
         assert frontends.choose("auto") == "embedded"
     assert "HuBERT lacks" in caplog.text

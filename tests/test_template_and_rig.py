@@ -12,10 +12,10 @@ from emodifftalk.core.facs import ARTICULATIONS, AU_INDEX, AU_NAMES
 from emodifftalk.core.gaussians import (
     matrix_to_quat,
     normalize,
-    pose,
     quat_multiply,
     quat_to_matrix,
 )
+from emodifftalk.core.subject import pose
 from emodifftalk.core.template import LANDMARKS, REGIONS, load_template
 
 

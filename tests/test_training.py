@@ -19,8 +19,8 @@ from tiny_subject import tiny_subject
 from emodifftalk.core.camera import look_at
 from emodifftalk.core.errors import Cancelled, UserError
 from emodifftalk.core.facs import AU_INDEX, AU_NAMES
-from emodifftalk.core.gaussians import Gaussians, pose
-from emodifftalk.core.subject import load_subject
+from emodifftalk.core.gaussians import Gaussians
+from emodifftalk.core.subject import load_subject, pose
 from emodifftalk.data.capture import Capture, CaptureCamera, CaptureFrame, load_capture, save_capture
 from emodifftalk.splat.render import render
 from emodifftalk.train import canonical

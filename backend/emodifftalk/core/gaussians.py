@@ -1,14 +1,10 @@
-"""One frame of 3D Gaussians, quaternion arithmetic, and posing a Subject's Gaussians."""
+"""One frame of 3D Gaussians, and quaternion arithmetic."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
-
-if TYPE_CHECKING:
-    from .subject import Subject
 
 
 @dataclass(frozen=True)
@@ -51,34 +47,6 @@ class Gaussians:
         """All Gaussians of several heads in one table."""
         fields = ("means", "quats", "scales", "opacities", "colors")
         return Gaussians(*(np.concatenate([getattr(part, name) for part in parts]) for name in fields))
-
-
-def pose(
-    subject: Subject,
-    offsets: np.ndarray,
-    rotations: np.ndarray | None = None,
-    opacities: np.ndarray | None = None,
-) -> Gaussians:
-    """The subject's Gaussians with its face moved (EmoDiffTalk 3.2; EmoTalk3D Equation 9 for the other points).
-
-    offsets: (V, 3) metres, movement of the template points. rotations: (Nf, 4) absolute rotation of the facial
-    Gaussians, wxyz, or None for the canonical ones. opacities: (Nf,) 0..1 likewise.
-    Facial Gaussians ride on their triangle; the others follow the template vertex they are anchored to, weighted by
-    exp(-alpha d). Object space, metres.
-    """
-    canonical = subject.gaussians
-    offsets = np.asarray(offsets, np.float32)
-    count = len(subject.triangle)
-    corners = offsets[subject.template.faces[subject.triangle]]
-    means = canonical.means.copy()
-    means[:count] += np.einsum("nk,nkc->nc", subject.bary, corners)
-    means[count:] += subject.otf_weight[:, None] * offsets[subject.otf_anchor]
-    quats, alphas = canonical.quats, canonical.opacities
-    if rotations is not None:
-        quats = np.concatenate([rotations, quats[count:]]).astype(np.float32)
-    if opacities is not None:
-        alphas = np.concatenate([opacities, alphas[count:]]).astype(np.float32)
-    return replace(canonical, means=means, quats=quats, opacities=alphas)
 
 
 def normalize(vectors: np.ndarray) -> np.ndarray:

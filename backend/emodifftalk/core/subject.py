@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -111,6 +111,34 @@ def load_subject(path: str | os.PathLike) -> Subject:
         synthetic=file.metadata.get("synthetic") != "false",
         **{key: file.metadata.get(key, "") for key in _TEXTS},
     )
+
+
+def pose(
+    subject: Subject,
+    offsets: np.ndarray,
+    rotations: np.ndarray | None = None,
+    opacities: np.ndarray | None = None,
+) -> Gaussians:
+    """The subject's Gaussians with its face moved (EmoDiffTalk 3.2; EmoTalk3D Equation 9 for the other points).
+
+    offsets: (V, 3) metres, movement of the template points. rotations: (Nf, 4) absolute rotation of the facial
+    Gaussians, wxyz, or None for the canonical ones. opacities: (Nf,) 0..1 likewise.
+    Facial Gaussians ride on their triangle; the others follow the template vertex they are anchored to, weighted by
+    exp(-alpha d). Object space, metres.
+    """
+    canonical = subject.gaussians
+    offsets = np.asarray(offsets, np.float32)
+    count = len(subject.triangle)
+    corners = offsets[subject.template.faces[subject.triangle]]
+    means = canonical.means.copy()
+    means[:count] += np.einsum("nk,nkc->nc", subject.bary, corners)
+    means[count:] += subject.otf_weight[:, None] * offsets[subject.otf_anchor]
+    quats, alphas = canonical.quats, canonical.opacities
+    if rotations is not None:
+        quats = np.concatenate([rotations, quats[count:]]).astype(np.float32)
+    if opacities is not None:
+        alphas = np.concatenate([opacities, alphas[count:]]).astype(np.float32)
+    return replace(canonical, means=means, quats=quats, opacities=alphas)
 
 
 def file_hash(path: str | os.PathLike) -> str:

@@ -17,8 +17,8 @@ from . import tensors
 from .checks import expect, expect_format
 from .errors import UserError
 from .facs import AU_NAMES, FPS
-from .gaussians import Gaussians, normalize, pose
-from .subject import Subject
+from .gaussians import Gaussians, normalize
+from .subject import Subject, pose
 
 SCHEMA = 1
 

@@ -18,10 +18,9 @@ from ..core import tensors
 from ..core.checks import expect, expect_format
 from ..core.errors import UserError
 from ..core.facs import AU_NAMES
-from .text_encoders import TextEncoder, choose, load_text_encoder
+from .text_encoders import TextEncoder, choose, load_text_encoder, model_path
 
 SCHEMA = 1
-_MODELS = Path(__file__).resolve().parent.parent / "models"
 _GATE = (0.30, 0.52)
 """Activation probabilities between which an intensity fades in: unsure units stay still instead of trembling."""
 _THRESHOLD = 0.42
@@ -73,12 +72,6 @@ class TextToAU:
 
 def _worded(texts: list[str]) -> np.ndarray:
     return np.array([[any(c.isalnum() for c in text)] for text in texts], np.float32).reshape(-1, 1)
-
-
-def model_path(encoder: str) -> Path:
-    """Where the controller of a text encoder lies."""
-    suffix = "" if encoder == "embedded" else f"_{encoder}"
-    return _MODELS / f"text_to_au{suffix}.safetensors"
 
 
 def save_controller(path: str | Path, controller: Controller, encoder: TextEncoder, about: dict[str, str]) -> None:

@@ -31,6 +31,7 @@ _SHA256 = {
     "model.safetensors": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
     "tokenizer.json": "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
 }
+_MODELS = Path(__file__).resolve().parent.parent / "models"
 _BATCH, _TOKENS = 64, 128
 
 
@@ -134,14 +135,18 @@ def find_clip_weights() -> str | None:
     return None
 
 
+def model_path(encoder: str) -> Path:
+    """Where the controller of a text encoder lies."""
+    suffix = "" if encoder == "embedded" else f"_{encoder}"
+    return _MODELS / f"text_to_au{suffix}.safetensors"
+
+
 def choose(name: str = "auto") -> str:
     """`embedded` or `openclip`: what `auto` means on this machine.
 
     `auto` chooses OpenCLIP when its weights and a controller trained on it are both here. Raises UserError for an
     unknown name, and for `openclip` without its weights.
     """
-    from .controller import model_path
-
     if name not in ("auto", "embedded", "openclip"):
         raise UserError(f"There is no text encoder “{name}”: choose auto, embedded or openclip.")
     if name == "openclip" and find_clip_weights() is None:

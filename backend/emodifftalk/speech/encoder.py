@@ -22,10 +22,9 @@ from ..core.checks import expect_format
 from ..core.errors import UserError
 from ..core.facs import AU_NAMES, FPS
 from .audio import SAMPLE_RATE, heard, level
-from .frontends import FEATURE_RATE, EmbeddedFrontEnd, HubertFrontEnd, choose
+from .frontends import FEATURE_RATE, EmbeddedFrontEnd, HubertFrontEnd, choose, model_path
 
 SCHEMA = 1
-_MODELS = Path(__file__).parent.parent / "models"
 _LOCAL_REACH = 8  # features of 20 ms to either side
 _CHUNK, _MARGIN = 24 * FPS, 2 * FPS  # frames
 _POOL = FEATURE_RATE // FPS
@@ -149,12 +148,6 @@ def fit_steps(features: torch.Tensor, steps: int) -> torch.Tensor:
         return features[:, :steps]
     held = features[:, -1:].expand(-1, steps - features.shape[1], -1)
     return torch.cat([features, held], dim=1)
-
-
-def model_path(front_end: str) -> Path:
-    """Where the encoder of a front end lies."""
-    suffix = "" if front_end == "embedded" else f"_{front_end}"
-    return _MODELS / f"speech_to_au{suffix}.safetensors"
 
 
 def save_speech_model(path: Path, model: SpeechModel, about: dict[str, str]) -> None:

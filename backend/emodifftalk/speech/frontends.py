@@ -8,6 +8,7 @@ this machine (they are never downloaded).
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 from typing import Protocol
 
 import torch
@@ -19,6 +20,7 @@ _LOG = logging.getLogger(__name__)
 SAMPLE_RATE = 16000
 FEATURE_RATE = 50
 HUBERT = "facebook/hubert-base-ls960"
+_MODELS = Path(__file__).parent.parent / "models"
 
 
 class FrontEnd(Protocol):
@@ -129,14 +131,18 @@ def hubert_is_here() -> bool:
     return any(isinstance(try_to_load_from_cache(HUBERT, name), str) for name in names)
 
 
+def model_path(front_end: str) -> Path:
+    """Where the encoder of a front end lies."""
+    suffix = "" if front_end == "embedded" else f"_{front_end}"
+    return _MODELS / f"speech_to_au{suffix}.safetensors"
+
+
 def choose(name: str = "auto") -> str:
     """`embedded` or `hubert`: what `auto` means on this machine.
 
     HuBERT is chosen when its weights and a speech-to-AU model trained on its features are both here. When only one of
     them is, the log says what is missing. Raises UserError for an unknown name.
     """
-    from .encoder import model_path
-
     if name not in ("auto", "embedded", "hubert"):
         raise UserError(f"There is no speech front end “{name}”: choose auto, embedded or hubert.")
     if name != "auto":
@@ -148,10 +154,3 @@ def choose(name: str = "auto") -> str:
         missing = "a speech-to-AU model trained on it" if weights else f"its weights ({HUBERT})"
         _LOG.warning("HuBERT lacks %s on this machine: listening with the embedded front end.", missing)
     return "embedded"
-
-
-def load_front_end(name: str = "auto") -> nn.Module:
-    """A front end with its weights. Raises UserError when they are missing."""
-    from .encoder import load_speech_to_au
-
-    return load_speech_to_au(name).front_end

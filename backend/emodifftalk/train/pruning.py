@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from ..core.gaussians import Gaussians, pose, quat_multiply
-from ..core.subject import OTF_GROUPS, Subject
+from ..core.gaussians import Gaussians, quat_multiply
+from ..core.subject import OTF_GROUPS, Subject, pose
 from ..data.capture import Capture
 from ..splat.rasterize import rasterization
 from .binding import surface_turns

@@ -1,0 +1,15 @@
+"""What the preferences say, for everybody who asks; the page itself is in `preferences`."""
+
+from types import SimpleNamespace
+
+import bpy
+from bpy.types import AddonPreferences
+
+PACKAGE = __package__.rpartition(".")[0] or __package__
+"""The package Blender knows the extension by (a checkout registers the add-on itself)."""
+
+
+def preferences() -> AddonPreferences | SimpleNamespace:
+    """The preferences, or their defaults when the add-on runs without being installed."""
+    addon = bpy.context.preferences.addons.get(PACKAGE)
+    return addon.preferences if addon is not None and addon.preferences else SimpleNamespace(python_path="")
