@@ -114,10 +114,9 @@ say(id=request["id"], event="result", result={"n": len(request["params"]["x"])})
 hear()
 """
     )
-    began = time.monotonic()
     number = client.request("drive", {"x": "y" * 3_000_000})
     client.poll()
-    assert time.monotonic() - began < 0.5
+    assert client.state == STARTING, "the request waited for the backend"
     assert answers(client, number)[-1]["result"] == {"n": 3_000_000}
 
 
@@ -164,7 +163,7 @@ def test_blender_leaves_nothing_running(play):
     until(lambda: client.state == READY, client.poll, 20)
     pid, began = client.pid, time.monotonic()
     client.stop(seconds=0.2)
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 10
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
 

@@ -109,29 +109,16 @@ def test_switching_it_off_and_on_twice_leaves_nothing_behind(addon, scene):
     assert traces() == on
 
 
-def test_importing_the_add_on_is_free_and_loads_no_numpy():
+def test_importing_the_add_on_loads_nothing_and_switching_it_on_nothing_heavy():
+    """What makes Blender start slowly is loading packages; seconds themselves depend on the machine."""
     code = (
-        "import sys, time; began = time.perf_counter(); import addon; "
-        "print(time.perf_counter() - began, 'numpy' in sys.modules, 'bpy' in sys.modules)"
-    )
-    answer = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    seconds, numpy, blender = answer.stdout.split()
-    assert float(seconds) < 0.05 and (numpy, blender) == ("False", "False")
-
-
-def test_switching_it_on_takes_under_fifty_milliseconds_more():
-    code = (
-        "import bpy, numpy, time; import addon; began = time.perf_counter(); addon.register(); "
-        "print('took', time.perf_counter() - began); addon.unregister()"
+        "import sys, addon; print('numpy' in sys.modules, 'bpy' in sys.modules); addon.register(); "
+        "heavy = ('torch', 'scipy', 'numba', 'PIL', 'transformers'); print(*(name in sys.modules for name in heavy)); "
+        "addon.unregister()"
     )
     paths = os.pathsep.join([str(ROOT), str(ROOT / "backend")])
-    best = min(
-        float(
-            subprocess.run(
-                [sys.executable, "-c", code], env=os.environ | {"PYTHONPATH": paths}, capture_output=True, text=True
-            ).stdout.split("took ")[1].split()[0]
-        )
-        for _ in range(2)
-    )
-    # Generous: the machine that runs this may be busy with other tests.
-    assert best < 0.15
+    environment = os.environ | {"PYTHONPATH": paths}
+    answer = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    lines = [line for line in answer.stdout.splitlines() if line.startswith(("True", "False"))]
+    assert lines[0].split() == ["False"] * 2
+    assert lines[1].split() == ["False"] * 5

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import shutil
-import time
 from ctypes.util import find_library
 from pathlib import Path
 
@@ -168,7 +167,7 @@ def test_cancelling_stops_between_two_steps(model, silence):
     calls = []
 
     def cancelled() -> bool:
-        calls.append(time.perf_counter())
+        calls.append(1)
         return len(calls) > 3
 
     with pytest.raises(Cancelled):
@@ -182,12 +181,6 @@ def test_progress_rises_to_one_with_words(model, silence):
     fractions = [fraction for fraction, _ in seen]
     assert fractions == sorted(fractions) and fractions[-1] == 1.0 and len(fractions) > 10
     assert all(text for _, text in seen)
-
-
-def test_seven_seconds_of_voice_take_less_than_three(model, hello):
-    began = time.perf_counter()
-    model.generate(TEMPLATE.neutral, hello.aus, hello.features, seed=0)
-    assert time.perf_counter() - began < 3
 
 
 # The face does what the codes say

@@ -64,7 +64,11 @@ def on_the_card(gaussians: Gaussians, camera, folder: Path) -> tuple[np.ndarray,
     np.savez(folder / "in.npz", **vars(gaussians), viewmat=camera.viewmat, K=camera.K,
              size=np.array([camera.width, camera.height]))  # fmt: skip
     command = [sys.executable, "-c", DRAW, str(ROOT), str(folder / "in.npz"), str(folder / "out.npz")]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, env=os.environ | {"PYTHONUTF8": "1"})
+    environment = os.environ | {"PYTHONUTF8": "1"}
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment)
+    except subprocess.TimeoutExpired:
+        pytest.skip("asking for OpenGL without a window hangs on this machine")
     if not (folder / "out.npz").exists():
         said = (done.stdout + done.stderr).strip()
         if "Traceback" in said and not any(word in said for word in NO_CARD):
