@@ -39,8 +39,12 @@ def register() -> None:
         for module in reversed(done):
             module.unregister()
         raise
-    # Blender as a Python module hangs at exit (seen in 4.5) while a script's classes are still registered.
-    atexit.register(unregister)
+    import bpy
+
+    if not bpy.app.binary_path:
+        # Blender as a Python module hangs at exit (seen in 4.5) while a script's classes are still registered. The
+        # program itself unregisters its add-ons, and at exit has already forgotten those of scripts.
+        atexit.register(unregister)
 
 
 def unregister() -> None:

@@ -113,16 +113,20 @@ def pump() -> None:
             listener.failed(str(reply.get("text", "The backend reported an error without a reason.")))
 
 
-def wait(number: int, step: float = 0.02) -> None:
+def wait(number: int, step: float = 0.02, given_up: Callable[[], bool] | None = None) -> None:
     """Block until a request has ended (timers never fire in background mode). Ctrl-C cancels it.
 
-    step: seconds between two looks.
+    step: seconds between two looks. given_up: asked at every look; once it says yes the request is cancelled.
 
     The client ends whatever does not answer, so this always returns.
     """
+    told = False
     while number in _listeners:
         try:
             pump()
+            if not told and given_up is not None and given_up():
+                told = True
+                cancel(number)
             time.sleep(step)
         except KeyboardInterrupt:
             cancel(number)

@@ -71,7 +71,8 @@ def _read_take(path: str) -> Take:
 
 _subjects = _Files(_read_subject, keep=4)
 _takes = _Files(_read_take, keep=8)
-_posed: OrderedDict[tuple, Gaussians] = OrderedDict()
+_posed: OrderedDict[tuple, tuple[Gaussians, Subject, Take]] = OrderedDict()
+"""With what they were made from: the keys name objects by `id`, which must not pass to others meanwhile."""
 
 
 def subject_of(head: Object) -> Subject:
@@ -123,11 +124,11 @@ def current_gaussians(
     seconds = min(max(seconds, 0.0), take.duration)
     key = (id(subject), id(take), round(seconds, 6))
     if key not in _posed:
-        _posed[key] = take.at(seconds).gaussians(subject)
+        _posed[key] = take.at(seconds).gaussians(subject), subject, take
         while len(_posed) > 8:
             _posed.popitem(last=False)
     _posed.move_to_end(key)
-    return _posed[key]
+    return _posed[key][0]
 
 
 def current_frame(head: Object, scene: Scene) -> TakeFrame | None:

@@ -9,7 +9,7 @@ import bpy
 import numpy as np
 
 from emodifftalk.core.camera import Camera
-from emodifftalk.core.errors import UserError
+from emodifftalk.core.errors import Cancelled, UserError
 from emodifftalk.core.gaussians import Gaussians
 
 from . import connection
@@ -19,10 +19,13 @@ _FAR_AWAY = 200.0
 """Metres from which a telephoto lens stands in for an orthographic camera where only perspective can be drawn."""
 
 
-def draw(gaussians: Gaussians, view: View, announce: Callable[[str], None]) -> tuple[np.ndarray, np.ndarray]:
+def draw(
+    gaussians: Gaussians, view: View, announce: Callable[[str], None], given_up: Callable[[], bool] = lambda: False
+) -> tuple[np.ndarray, np.ndarray]:
     """A picture of Gaussians in world space.
 
-    announce: called with one sentence when a slower way than usual had to be taken.
+    announce: called with one sentence when a slower way than usual had to be taken. given_up: asked while waiting.
+    Raises Cancelled once it says yes.
     Returns rgba (H, W, 4) float32, display-referred sRGB premultiplied by alpha, and the expected view depth (H, W)
     in metres, 0 where nothing is; row 0 at the top.
     """
@@ -33,12 +36,16 @@ def draw(gaussians: Gaussians, view: View, announce: Callable[[str], None]) -> t
             announce(f"The graphics card could not draw this frame ({error}); the processor draws it instead.")
     visible, camera, shift = _as_perspective(gaussians, view)
     try:
-        rgba, depth = _in_the_backend(visible, camera)
+        rgba, depth = _in_the_backend(visible, camera, given_up)
     except UserError as error:
+        if given_up():
+            raise Cancelled from error
         announce(f"Drawing without the backend, which takes seconds per frame. {error}")
         from . import splat_numpy
 
-        rgba, depth = splat_numpy.draw(visible, camera)
+        rgba, depth = splat_numpy.draw(visible, camera, given_up)
+    if given_up():  # the picture was quicker
+        raise Cancelled
     return rgba, np.where(depth > 0, depth - shift, 0)
 
 
@@ -48,7 +55,9 @@ def _on_the_card(gaussians: Gaussians, view: View) -> tuple[np.ndarray, np.ndarr
     return splat_draw.draw_offscreen(gaussians, view)
 
 
-def _in_the_backend(gaussians: Gaussians, camera: Camera) -> tuple[np.ndarray, np.ndarray]:
+def _in_the_backend(
+    gaussians: Gaussians, camera: Camera, given_up: Callable[[], bool]
+) -> tuple[np.ndarray, np.ndarray]:
     """Drawn by the backend process, waiting for it. Raises UserError when it is not there or cannot."""
     found: dict = {}
     problems: list[str] = []
@@ -62,7 +71,7 @@ def _in_the_backend(gaussians: Gaussians, camera: Camera) -> tuple[np.ndarray, n
         "height": camera.height,
     }
     number = connection.request("rasterize", params, listener, vars(gaussians))
-    connection.wait(number, step=0.002)
+    connection.wait(number, step=0.002, given_up=given_up)
     if not found:
         raise UserError(problems[0] if problems else "The backend gave no picture.")
     return found["arrays"]["rgba"], found["arrays"]["depth"]

@@ -8,7 +8,7 @@ import bpy
 import numpy as np
 from bpy.types import Context, Depsgraph, Operator, Panel, RenderEngine, Scene
 
-from emodifftalk.core.errors import UserError
+from emodifftalk.core.errors import Cancelled, UserError
 from emodifftalk.core.gaussians import Gaussians
 
 from . import playback, rasterizers
@@ -43,6 +43,8 @@ class EmoDiffTalkRenderEngine(RenderEngine):
         """One frame. Whatever goes wrong is one sentence in Blender's report; the frame is then empty."""
         try:
             self._render(depsgraph)
+        except Cancelled:  # nothing to hand over, and Blender knows why
+            return
         except UserError as error:
             self.error_set(str(error))
             self.report({"ERROR"}, str(error))
@@ -60,7 +62,7 @@ class EmoDiffTalkRenderEngine(RenderEngine):
         self.update_stats("EmoDiffTalk", "Drawing")
         if parts:
             gaussians = parts[0] if len(parts) == 1 else Gaussians.concatenate(parts)
-            rgba, depth = rasterizers.draw(gaussians, view, self._announce)
+            rgba, depth = rasterizers.draw(gaussians, view, self._announce, self.test_break)
         else:
             rgba, depth = np.zeros((view.height, view.width, 4), np.float32), np.zeros((view.height, view.width))
         combined = to_scene_linear(rgba, None if scene.render.film_transparent else world_colour(scene))
@@ -89,8 +91,8 @@ class EmoDiffTalkRenderEngine(RenderEngine):
         """The background of the rendered viewport; `viewport` draws the heads over it."""
         import gpu
 
-        colour = display_colour(world_colour(depsgraph.scene))
-        gpu.state.active_framebuffer_get().clear(color=(*colour, 1.0))
+        # Scene-linear: the view transform comes after us.
+        gpu.state.active_framebuffer_get().clear(color=(*world_colour(depsgraph.scene), 1.0))
 
 
 _announced: set[str] = set()

@@ -60,6 +60,32 @@ def _splat_shader() -> gpu.types.GPUShader:
     return gpu.shader.create_from_info(info)
 
 
+@cache
+def _compose_shader() -> gpu.types.GPUShader:
+    varyings = gpu.types.GPUStageInterfaceInfo("emodifftalk_compose")
+    varyings.smooth("VEC2", "at")
+    info = gpu.types.GPUShaderCreateInfo()
+    info.push_constant("VEC4", "clip")
+    info.sampler(0, "FLOAT_2D", "picture")
+    info.sampler(1, "FLOAT_2D", "depths")
+    info.vertex_in(0, "VEC2", "corner")
+    info.vertex_out(varyings)
+    info.depth_write("ANY")
+    info.fragment_out(0, "VEC4", "laid")
+    info.vertex_source(shader_source("compose.vert.glsl"))
+    info.fragment_source(shader_source("compose.frag.glsl"))
+    return gpu.shader.create_from_info(info)
+
+
+@cache
+def _covering_triangle() -> gpu.types.GPUBatch:
+    layout = gpu.types.GPUVertFormat()
+    layout.attr_add(id="corner", comp_type="F32", len=2, fetch_mode="FLOAT")
+    vertices = gpu.types.GPUVertBuf(layout, 3)
+    vertices.attr_fill("corner", np.array([[-1, -1], [3, -1], [-1, 3]], np.float32))
+    return gpu.types.GPUBatch(type="TRIS", buf=vertices)
+
+
 def float_buffer(array: np.ndarray) -> gpu.types.Buffer:
     """A flat GPU buffer of float32 values."""
     flat = np.ascontiguousarray(array, np.float32).ravel()
@@ -201,6 +227,20 @@ class SplatTarget:
             # Not the framebuffer's own `viewport_set`, which takes no arguments in 5.0.
             gpu.state.viewport_set(0, 0, self.width, self.height)
             cloud.draw(view, exact_order)
+
+    def lay_over(self, view: View, hidden_by_nearer: bool, lead: float = 0.0) -> None:
+        """Blend what was drawn for `view` over the overlay of a 3D viewport of the same size (a POST_VIEW handler's).
+
+        hidden_by_nearer: only where nothing of the scene lies nearer, by more than `lead` metres.
+        """
+        shader = _compose_shader()
+        shader.bind()
+        far = min(view.far, 1e6)  # farther makes no difference that float32 could hold
+        shader.uniform_float("clip", (float(view.orthographic), view.near, far, lead))
+        shader.uniform_sampler("picture", self.color)
+        shader.uniform_sampler("depths", self.depth)
+        with _state("ALPHA_PREMULT", "LESS_EQUAL" if hidden_by_nearer else "NONE", depth_mask=False):
+            _covering_triangle().draw(shader)
 
     def read(self) -> tuple[np.ndarray, np.ndarray]:
         """Colours (H, W, 4) premultiplied and expected view depth (H, W) in metres, 0 where nothing is."""

@@ -6,9 +6,12 @@ The rules are gsplat's: affine projection, 0.3 square pixels of blur, contributi
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from emodifftalk.core.camera import Camera
+from emodifftalk.core.errors import Cancelled
 from emodifftalk.core.gaussians import Gaussians, normalize, quat_to_matrix
 
 EPS2D = 0.3
@@ -18,8 +21,13 @@ _MARGIN = 0.15
 """Share of the picture by which the centre of a Jacobian may lie beside it, so that Gaussians there do not explode."""
 
 
-def draw(gaussians: Gaussians, camera: Camera) -> tuple[np.ndarray, np.ndarray]:
-    """rgba (H, W, 4) float32, premultiplied display-referred sRGB, and view depth (H, W) metres; row 0 at the top."""
+def draw(
+    gaussians: Gaussians, camera: Camera, given_up: Callable[[], bool] = lambda: False
+) -> tuple[np.ndarray, np.ndarray]:
+    """rgba (H, W, 4) float32, premultiplied display-referred sRGB, and view depth (H, W) metres; row 0 at the top.
+
+    given_up: asked now and then. Raises Cancelled once it says yes.
+    """
     good = np.isfinite(np.concatenate([gaussians.means, gaussians.quats, gaussians.scales], axis=1)).all(axis=1)
     place = np.where(good[:, None], gaussians.means, 0) @ camera.viewmat[:3, :3].T + camera.viewmat[:3, 3]
     kept = np.flatnonzero(good & (place[:, 2] >= NEAR) & (gaussians.opacities >= _ALPHA_LEAST))
@@ -30,7 +38,9 @@ def draw(gaussians: Gaussians, camera: Camera) -> tuple[np.ndarray, np.ndarray]:
     values = np.concatenate([gaussians.colors[kept], np.ones((len(kept), 1)), place[kept, 2:]], axis=1)
     low = np.clip(np.floor(centres - reach), 0, (camera.width, camera.height)).astype(int)
     high = np.clip(np.ceil(centres + reach), 0, (camera.width, camera.height)).astype(int)
-    for i in np.flatnonzero((high > low).all(axis=1)):
+    for number, i in enumerate(np.flatnonzero((high > low).all(axis=1))):
+        if number % 1000 == 0 and given_up():
+            raise Cancelled
         (left, top), (right, bottom), (a, b, c) = low[i], high[i], conics[i]
         x = np.arange(left, right) + 0.5 - centres[i, 0]
         y = np.arange(top, bottom)[:, None] + 0.5 - centres[i, 1]

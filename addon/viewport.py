@@ -1,6 +1,6 @@
-"""Heads in every 3D viewport, drawn as Gaussians over the scene while the timeline plays and is scrubbed.
+"""Heads in every 3D viewport, drawn as Gaussians among the scene's meshes while the timeline plays and is scrubbed.
 
-A first version: the Gaussians lie over the scene's meshes, whichever is nearer.
+A pixel of a head is hidden by what lies nearer than the head's expected depth there.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from emodifftalk.core.gaussians import Gaussians
 from . import playback
 from .blender_camera import region_view
 from .heads import heads
+from .render_engine import ENGINE
 
 if TYPE_CHECKING:
     from .splat_draw import SplatCloud, SplatTarget
@@ -28,18 +29,18 @@ class _Screen:
     def __init__(self) -> None:
         self.cloud: SplatCloud | None = None
         self.target: SplatTarget | None = None
-        self.key: tuple = ()
+        self.parts: list[tuple[Gaussians, np.ndarray]] = []
 
-    def show(self, parts: list[tuple[Gaussians, np.ndarray]], key: tuple) -> SplatCloud:
+    def show(self, parts: list[tuple[Gaussians, np.ndarray]]) -> SplatCloud:
         """The cloud holding Gaussians (object space) at their places."""
         from .splat_draw import SplatCloud
 
         if self.cloud is None:
             self.cloud = SplatCloud()
-        if key != self.key:
+        if not _same(parts, self.parts):
             placed = [gaussians.transformed(matrix) for gaussians, matrix in parts]
             self.cloud.upload(placed[0] if len(placed) == 1 else Gaussians.concatenate(placed))
-            self.key = key
+            self.parts = parts
         return self.cloud
 
     def canvas(self, width: int, height: int) -> SplatTarget:
@@ -51,8 +52,17 @@ class _Screen:
         return self.target
 
 
+def _same(new: list[tuple[Gaussians, np.ndarray]], old: list[tuple[Gaussians, np.ndarray]]) -> bool:
+    """Whether the very same Gaussians are to be drawn at the same places."""
+    return len(new) == len(old) and all(
+        a is b and np.array_equal(place, before) for (a, place), (b, before) in zip(new, old, strict=True)
+    )
+
+
 _screens: dict[int, _Screen] = {}
 _MOST_SCREENS = 6
+_LEAD = 0.01
+"""Metres by which a head wins against meshes: its own sketch lies in the skin and must not show through."""
 _handle: object | None = None
 problem: str = ""
 """Why viewports show no Gaussians, one sentence."""
@@ -75,27 +85,23 @@ def _draw(context: Context) -> None:
     parts = list(_visible(context))
     if not parts:
         return
-    import gpu
-    from gpu_extras.presets import draw_texture_2d
-
     region = context.region
     screen = _screens.setdefault(region.as_pointer(), _Screen())
     while len(_screens) > _MOST_SCREENS:  # regions come and go
         _screens.pop(next(iter(_screens)))
-    key = tuple((id(gaussians), matrix.tobytes()) for gaussians, matrix in parts)
-    cloud = screen.show(parts, key)
+    cloud = screen.show(parts)
     target = screen.canvas(region.width, region.height)
-    target.draw(cloud, region_view(region, context.region_data))
-    before = gpu.state.blend_get()
-    gpu.state.blend_set("ALPHA_PREMULT")
-    draw_texture_2d(target.color, (0, 0), region.width, region.height)
-    gpu.state.blend_set(before)
+    view = region_view(region, context.region_data)
+    target.draw(cloud, view)
+    # Our engine renders heads only: in its shading no mesh is seen that could hide one.
+    alone = context.space_data.shading.type == "RENDERED" and context.scene.render.engine == ENGINE
+    target.lay_over(view, hidden_by_nearer=not alone, lead=_LEAD)
 
 
 def _visible(context: Context):
     """Gaussians in object space and matrix (4, 4) of every head this viewport shows."""
     for head in heads(context.scene):
-        if not head.visible_in_viewport_get(context.space_data):
+        if not head.visible_get(viewport=context.space_data):  # the eye, collections, local view, type filter
             continue
         try:
             yield playback.current_gaussians(head, context.scene), np.array(head.matrix_world)
@@ -108,7 +114,7 @@ def register() -> None:
     global _handle, problem
     problem = ""
     if not bpy.app.background:
-        _handle = SpaceView3D.draw_handler_add(draw, (), "WINDOW", "POST_PIXEL")
+        _handle = SpaceView3D.draw_handler_add(draw, (), "WINDOW", "POST_VIEW")
 
 
 def unregister() -> None:

@@ -17,12 +17,13 @@ if find_spec("torch") is None:
 from bpy_extras.object_utils import world_to_camera_view
 from PIL import Image
 
-from addon import connection, playback, render_engine, splat_numpy
+from addon import connection, playback, rasterizers, render_engine, splat_numpy
 from addon.blender_camera import camera_view
 from addon.generate import add_take
 from addon.heads import settings
 from addon.performance import build_performance
 from addon.timeline import add_prompt
+from emodifftalk.core.errors import Cancelled
 from emodifftalk.splat.metrics import psnr
 from emodifftalk.splat.render import render
 
@@ -144,43 +145,38 @@ def test_border_and_percentage_cut_out_the_same_pixels(shot, head, tmp_path):
     assert picture(shot, tmp_path / "half.png").shape == (80, 80, 4)
 
 
-def test_depth_is_the_distance_along_the_view(shot, head, tmp_path):
+def test_depth_is_the_distance_along_the_view_as_the_compositor_gets_it(shot, head, tmp_path):
     bpy.context.view_layer.use_pass_z = True
-    seen: list[np.ndarray] = []
-    original = render_engine.EmoDiffTalkRenderEngine._hand_over
-
-    def watched(self, view, combined, depth):
-        original(self, view, combined, depth)
-        seen.append(depth)
-
-    render_engine.EmoDiffTalkRenderEngine._hand_over = watched
-    try:
-        rgba = picture(shot, tmp_path / "d.png")
-    finally:
-        render_engine.EmoDiffTalkRenderEngine._hand_over = original
+    alpha, depth = picture(shot, tmp_path / "d.png")[..., 3], composited_depth(shot, tmp_path / "depth.exr")
     wanted = expected(shot, head)[1]
-    solid = rgba[..., 3] > 0.9
-    assert np.abs(seen[0][solid] - wanted[solid]).max() < 1e-3
+    solid = alpha > 0.9
+    assert np.abs(depth[solid] - wanted[solid]).max() < 1e-3
     assert 0.6 < wanted[solid].min() and wanted[solid].max() < 1.1
-    assert (seen[0][rgba[..., 3] == 0] == render_engine.FAR).all()
-    shot.render.image_settings.file_format = "OPEN_EXR_MULTILAYER" if bpy.app.version < (5, 0, 0) else "OPEN_EXR"
-    bpy.ops.render.render()
-    assert "Depth" in {p.name for p in _passes(shot)}
+    assert depth[alpha == 0] == pytest.approx(render_engine.FAR)
 
 
-def _passes(scene):
-    """The passes our engine registers, as the compositor sees them."""
-    tree = _compositor(scene)
-    node = tree.nodes.new("CompositorNodeRLayers")
-    node.scene = scene
-    return [socket for socket in node.outputs if socket.enabled]
-
-
-def _compositor(scene):
+def composited_depth(scene, path: Path) -> np.ndarray:
+    """The Depth pass (H, W), sent through the compositor into a float EXR and read back; row 0 at the top."""
     if hasattr(scene, "compositing_node_group"):
-        return bpy.data.node_groups.new("Compositing", "CompositorNodeTree")
-    scene.use_nodes = True
-    return scene.node_tree
+        tree = scene.compositing_node_group = bpy.data.node_groups.new("Compositing", "CompositorNodeTree")
+        tree.interface.new_socket("Image", in_out="OUTPUT", socket_type="NodeSocketColor")
+        output = tree.nodes.new("NodeGroupOutput")
+    else:
+        scene.use_nodes = True
+        tree = scene.node_tree
+        tree.nodes.clear()
+        output = tree.nodes.new("CompositorNodeComposite")
+    layers = tree.nodes.new("CompositorNodeRLayers")
+    layers.scene = scene
+    tree.links.new(layers.outputs["Depth"], output.inputs[0])
+    settings = scene.render.image_settings
+    settings.file_format, settings.color_mode, settings.color_depth = "OPEN_EXR", "RGB", "32"
+    scene.render.filepath = str(path)
+    bpy.ops.render.render(write_still=True)
+    image = bpy.data.images.load(str(path))
+    values = np.empty(image.size[0] * image.size[1] * 4, np.float32)
+    image.pixels.foreach_get(values)
+    return values.reshape(image.size[1], image.size[0], 4)[::-1, :, 0]
 
 
 def test_two_heads_hide_each_other_and_a_hidden_one_is_left_out(shot, head, subject_path, tmp_path):
@@ -217,6 +213,18 @@ def test_without_a_backend_it_is_slower_and_the_same(shot, head, tmp_path, monke
     render_engine._announced.clear()
     assert agreement(picture(shot, tmp_path / "numpy.png"), wanted) > 45
     assert "without the backend" in capfd.readouterr().out
+
+
+def test_giving_up_ends_the_wait_and_the_next_picture_is_whole(shot, head, tmp_path):
+    depsgraph = bpy.context.evaluated_depsgraph_get()
+    view = camera_view(shot.camera.evaluated_get(depsgraph), depsgraph)
+    gaussians = playback.current_gaussians(head, shot)
+    with pytest.raises(Cancelled):
+        rasterizers.draw(gaussians, view, print, given_up=lambda: True)
+    with pytest.raises(Cancelled):
+        splat_numpy.draw(gaussians, view.camera, given_up=lambda: True)
+    assert not connection.busy()
+    assert agreement(picture(shot, tmp_path / "after.png"), expected(shot, head)[0]) > 45
 
 
 def test_the_numpy_drawing_agrees_with_the_rasterizer_in_colour_and_depth(shot, head):
