@@ -61,8 +61,9 @@ def _same(new: list[tuple[Gaussians, np.ndarray]], old: list[tuple[Gaussians, np
 
 _screens: dict[int, _Screen] = {}
 _MOST_SCREENS = 6
-_LEAD = 0.01
-"""Metres by which a head wins against meshes: its own sketch lies in the skin and must not show through."""
+_LEAD = 0.03
+"""Metres by which a head wins against meshes. Its own sketch lies in the skin and must not show through, not even at
+the lips, where the expected depth is partly the mouth's inside."""
 _handle: object | None = None
 problem: str = ""
 """Why viewports show no Gaussians, one sentence."""
