@@ -106,7 +106,8 @@ def pump() -> None:
             continue
         del _listeners[number]
         if event == "result":
-            listener.done({**reply.get("result", {}), "arrays": reply.get("arrays", {})})
+            arrays = {"arrays": reply["arrays"]} if reply.get("arrays") else {}
+            listener.done({**reply.get("result", {}), **arrays})
         elif event == "cancelled":
             listener.cancelled()
         else:

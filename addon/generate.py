@@ -95,7 +95,7 @@ def _progressed(job: Job, fraction: float, text: str) -> None:
 
 
 def _finished(job: Job, result: dict) -> None:
-    job.running, job.fraction, job.result = False, 1.0, {k: v for k, v in result.items() if k != "arrays"}
+    job.running, job.fraction, job.result = False, 1.0, result
     _show_status(None)
     head = by_session_uid(job.head_uid)
     if head is not None and is_head(head):  # it may have been deleted meanwhile

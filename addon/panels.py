@@ -395,14 +395,4 @@ _CLASSES: tuple[type, ...] = (
     EMODIFFTALK_PT_prompt,
 )
 
-
-def register() -> None:
-    """Add the panels."""
-    for cls in _CLASSES:
-        bpy.utils.register_class(cls)
-
-
-def unregister() -> None:
-    """Take them away."""
-    for cls in reversed(_CLASSES):
-        bpy.utils.unregister_class(cls)
+register, unregister = bpy.utils.register_classes_factory(_CLASSES)

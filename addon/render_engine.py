@@ -13,6 +13,7 @@ from emodifftalk.core.gaussians import Gaussians
 
 from . import playback, rasterizers
 from .blender_camera import View, camera_view
+from .colour_space import display_colour, linear_colour
 from .heads import is_head
 
 ENGINE = "EMODIFFTALK"
@@ -140,18 +141,6 @@ def to_scene_linear(rgba: np.ndarray, background: np.ndarray | None) -> np.ndarr
         return np.concatenate([solid, np.ones_like(alpha)], axis=-1).astype(np.float32)
     straight = np.divide(colour, alpha, out=np.zeros_like(colour), where=alpha > 1e-6)
     return np.concatenate([linear_colour(straight) * alpha, alpha], axis=-1).astype(np.float32)
-
-
-def linear_colour(values: np.ndarray) -> np.ndarray:
-    """sRGB values 0..1 as light."""
-    values = np.maximum(values, 0)
-    return np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
-
-
-def display_colour(values: np.ndarray) -> np.ndarray:
-    """Light as sRGB values."""
-    values = np.maximum(values, 0)
-    return np.where(values <= 0.0031308, 12.92 * values, 1.055 * np.maximum(values, 1e-8) ** (1 / 2.4) - 0.055)
 
 
 class EMODIFFTALK_OT_use_engine(Operator):

@@ -200,8 +200,6 @@ class EMODIFFTALK_OT_select_prompt(_ForPrompt, Operator):
     bl_label = "Select Prompt"
     bl_options = {"REGISTER", "UNDO"}
 
-    uid: StringProperty(options={"HIDDEN", "SKIP_SAVE"})
-
     def execute(self, context: Context) -> set[str]:
         """Select it."""
         strip = self.prompt(context)
@@ -222,8 +220,6 @@ class EMODIFFTALK_OT_remove_prompt(_ForPrompt, Operator):
     bl_label = "Delete Prompt"
     bl_options = {"REGISTER", "UNDO"}
 
-    uid: StringProperty(options={"HIDDEN", "SKIP_SAVE"})
-
     def execute(self, context: Context) -> set[str]:
         """Delete it."""
         strip = self.prompt(context)
@@ -240,8 +236,6 @@ class EMODIFFTALK_OT_read_prompt(_ForPrompt, Operator):
     bl_idname = "emodifftalk.read_prompt"
     bl_label = "Read Prompt"
     bl_options = {"REGISTER"}
-
-    uid: StringProperty(options={"HIDDEN", "SKIP_SAVE"})
 
     @classmethod
     def poll(cls, context: Context) -> bool:
@@ -277,14 +271,4 @@ _CLASSES = (
     EMODIFFTALK_OT_read_prompt,
 )
 
-
-def register() -> None:
-    """Add the operators."""
-    for cls in _CLASSES:
-        bpy.utils.register_class(cls)
-
-
-def unregister() -> None:
-    """Take them away."""
-    for cls in reversed(_CLASSES):
-        bpy.utils.unregister_class(cls)
+register, unregister = bpy.utils.register_classes_factory(_CLASSES)

@@ -15,9 +15,11 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
 import addon  # noqa: E402
+from addon.compat import right_handle  # noqa: E402
 from addon.import_subject import import_subject  # noqa: E402
 from addon.timeline import add_prompt, add_voice  # noqa: E402
-from emodifftalk.core.subject import load_subject  # noqa: E402
+from emodifftalk.core.subject import Subject, load_subject  # noqa: E402
+from emodifftalk.export.framing import portrait_span  # noqa: E402
 
 FPS = 25
 FEELINGS = ((0.0, "grumpy and impatient"), (2.3, "delighted"), (4.75, "worried and close to tears"))
@@ -41,7 +43,7 @@ def main() -> None:
     add_camera(scene, load_subject(subject))
     strip = add_voice(head, scene, HERE / "hello.wav", 1)
     strip.sound.filepath = bpy.path.relpath(strip.sound.filepath)
-    scene.frame_start, scene.frame_end = 1, math.ceil(7.04 * FPS)
+    scene.frame_start, scene.frame_end = 1, round(right_handle(strip)) - 1
     for seconds, words in FEELINGS:
         add_prompt(head, scene, words, 1 + round(seconds * FPS))
     bpy.context.view_layer.objects.active = head
@@ -65,19 +67,16 @@ def set_up_picture(scene: bpy.types.Scene) -> None:
         world.node_tree.nodes["Background"].inputs["Color"].default_value = (*BACKDROP, 1.0)
 
 
-def add_camera(scene: bpy.types.Scene, subject) -> None:
+def add_camera(scene: bpy.types.Scene, subject: Subject) -> None:
     """A portrait lens in front of the face, framed from hair to collar."""
     data = bpy.data.cameras.new("Portrait")
     camera = bpy.data.objects.new("Portrait", data)
     scene.collection.objects.link(camera)
     scene.camera = camera
-    template, tops = subject.template, subject.gaussians.means[:, 2]
-    top, chin = float(tops.max()), float(template.neutral[template.landmarks["chin"], 2].mean())
-    head = top - chin
-    high, low = top + 0.12 * head, chin - 0.34 * head
+    low, high = portrait_span(subject)
     data.lens, data.sensor_width = 85.0, 36.0
     distance = (high - low) / 2 / (18.0 / 85.0)
-    camera.location = (0.0, float(template.neutral[:, 1].max()) - distance, (high + low) / 2)
+    camera.location = (0.0, float(subject.template.neutral[:, 1].max()) - distance, (high + low) / 2)
     camera.rotation_euler = (math.pi / 2, 0.0, 0.0)
     camera.data.clip_start = 0.01
 

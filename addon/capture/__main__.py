@@ -19,6 +19,7 @@ from emodifftalk.core.subject import OTF_GROUPS
 from emodifftalk.data.actor import Actor
 from emodifftalk.data.capture import Capture, CaptureFrame, save_capture
 
+from ..colour_space import display_colour
 from .actor_scene import ActorScene
 from .colours import Places
 from .dome import apply_camera, dome_cameras, light
@@ -111,9 +112,10 @@ def capture(options: argparse.Namespace) -> None:
         frames.append(CaptureFrame(name, aus, pictures))
     seeds, colours, groups = stage.seeds(SEEDS)
     group_index = np.array([OTF_GROUPS.index(g) for g in groups], np.uint8)
+    colours = display_colour(colours)
     save_capture(
         out,
-        Capture(options.identity, CREDIT, True, cameras, frames, np.stack(points), seeds, _srgb(colours), group_index),
+        Capture(options.identity, CREDIT, True, cameras, frames, np.stack(points), seeds, colours, group_index),
     )
 
 
@@ -163,10 +165,6 @@ def _studio(options: argparse.Namespace) -> bpy.types.Scene:
     scene.render.image_settings.color_mode = "RGBA"
     scene.render.filter_size = 1.2
     return scene
-
-
-def _srgb(linear: np.ndarray) -> np.ndarray:
-    return np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * np.clip(linear, 1e-6, 1) ** (1 / 2.4) - 0.055)
 
 
 if __name__ == "__main__":

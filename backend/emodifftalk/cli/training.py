@@ -37,6 +37,7 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
 
     speech = stages.add_parser("speech", help="speech to AU, on speech synthesised with espeak-ng and flite (stage 1)")
     speech.add_argument("--out", required=True, help="the model to write")
+    speech.add_argument("--front-end", choices=("embedded", "hubert"), default="embedded", help="what it listens with")
     speech.add_argument("--seed", type=int, default=0)
     speech.add_argument("--minutes", type=float, default=12.0, help="wall time to train")
     speech.set_defaults(run=_speech)
@@ -80,7 +81,8 @@ def _appearance(options: argparse.Namespace) -> None:
 def _speech(options: argparse.Namespace) -> None:
     from ..train.speech_to_au import train_speech_to_au
 
-    _report(train_speech_to_au(options.out, minutes=options.minutes, seed=options.seed, progress=ProgressLine()))
+    line = ProgressLine()
+    _report(train_speech_to_au(options.out, options.minutes, options.seed, front_end=options.front_end, progress=line))
 
 
 def _motion(options: argparse.Namespace) -> None:

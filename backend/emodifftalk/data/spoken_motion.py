@@ -16,6 +16,7 @@ import numpy as np
 from scipy.ndimage import uniform_filter1d
 
 from ..core.facs import ARTICULATIONS, AU_INDEX, AU_NAMES, FPS
+from ..speech.blinks import blink_curve
 from ..speech.encoder import SpeechModel
 from .speech_corpus import generate
 from .synthesizers import SAMPLE_RATE, Utterance
@@ -25,7 +26,6 @@ _PRESS = ARTICULATIONS.index("lip_press")
 _MOUTH = [AU_INDEX[name] for name in ("AU10", "AU25", "AU26")]
 _BLURRED = [AU_INDEX[name] for name in ("AU10", "AU17", "AU23", "AU24", "AU25", "AU26")]
 _ROOMS = 0.06  # recordings without a voice per utterance
-_BLINK = np.array([0.35, 1.0, 1.0, 0.65, 0.3, 0.1], np.float32)
 
 
 @dataclass(frozen=True)
@@ -137,10 +137,8 @@ def random_curves(frames: int, rng: np.random.Generator) -> np.ndarray:
         curve = np.interp(np.arange(frames), keys, values)
         found[:, au] = curve
     if rng.random() < 0.4:
-        for start in rng.integers(0, frames, 1 + frames // 60):
-            length = min(len(_BLINK), frames - start)
-            column = found[start : start + length, AU_INDEX["AU45"]]
-            np.maximum(column, _BLINK[:length], out=column)
+        blinks = blink_curve(frames, rng.integers(0, frames, 1 + frames // 60))
+        found[:, AU_INDEX["AU45"]] = np.maximum(found[:, AU_INDEX["AU45"]], blinks)
     return found
 
 

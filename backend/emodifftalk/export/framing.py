@@ -20,17 +20,25 @@ def moments(take: Take, fps: float, start: float = 0.0, end: float | None = None
     return start + np.arange(max(1, math.ceil(round((last - start) * fps, 6)))) / fps
 
 
-def portrait_camera(subject: Subject, size: int, angle: float = 0.0) -> Camera:
-    """A square portrait camera (`size` pixels) around the subject's head; angle in degrees, 0 the front.
+def portrait_span(subject: Subject) -> tuple[float, float]:
+    """Lowest and highest z in metres of a portrait: from the collar to a little above the hair.
 
-    From a little above the hair to the collar; what hair reaches is read off the Gaussians.
+    What hair reaches is read off the Gaussians.
     """
     template = subject.template
     top = float(np.quantile(subject.gaussians.means[:, 2], 0.999))
     chin = float(template.neutral[template.landmarks["chin"], 2].mean())
     head = top - chin
-    high, low = top + 0.12 * head, chin - 0.34 * head
-    ends = template.neutral.min(axis=0), template.neutral.max(axis=0)
+    return chin - 0.34 * head, top + 0.12 * head
+
+
+def portrait_camera(subject: Subject, size: int, angle: float = 0.0) -> Camera:
+    """A square portrait camera (`size` pixels) around the subject's head; angle in degrees, 0 the front.
+
+    Framed as `portrait_span` says.
+    """
+    low, high = portrait_span(subject)
+    ends = subject.template.neutral.min(axis=0), subject.template.neutral.max(axis=0)
     # Turned around the middle of the skull, which lies behind the mask of the template.
     target = np.array([(ends[0][0] + ends[1][0]) / 2, ends[1][1], (high + low) / 2])
     turn = math.radians(angle)

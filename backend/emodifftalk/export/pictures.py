@@ -11,14 +11,13 @@ from pathlib import Path
 import numpy as np
 
 from ..core.errors import UserError
+from ..core.facs import FPS
 from ..core.subject import load_subject
 from ..core.take import load_take
 from ..splat.rasterize import choose
 from ..splat.render import render
 from .framing import moments, portrait_camera
 from .video import VideoWriter
-
-FPS = 25
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,8 @@ shape is a fast closing and a slower opening, 0.3 s in all.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from ..core.facs import AU_INDEX, FPS
@@ -19,13 +21,18 @@ def add_blinks(aus: np.ndarray, wave: np.ndarray, seed: int) -> np.ndarray:
     """The AU track (T, 17) with blinks on AU45. wave (S,) at 16 kHz tells where the pauses are."""
     frames = len(aus)
     blinked = aus.copy()
-    column = np.zeros(frames, np.float32)
-    for start in blink_frames(frames, wave, seed):
-        length = min(len(_SHAPE), frames - start)
-        column[start : start + length] = np.maximum(column[start : start + length], _SHAPE[:length])
     index = AU_INDEX["AU45"]
-    blinked[:, index] = np.maximum(blinked[:, index], column)
+    blinked[:, index] = np.maximum(blinked[:, index], blink_curve(frames, blink_frames(frames, wave, seed)))
     return blinked
+
+
+def blink_curve(frames: int, starts: Iterable[int]) -> np.ndarray:
+    """AU45 (frames,) float32 of blinks that begin at frames `starts`."""
+    curve = np.zeros(frames, np.float32)
+    for start in starts:
+        length = min(len(_SHAPE), frames - start)
+        curve[start : start + length] = np.maximum(curve[start : start + length], _SHAPE[:length])
+    return curve
 
 
 def blink_frames(frames: int, wave: np.ndarray, seed: int) -> list[int]:
