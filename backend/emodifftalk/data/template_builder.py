@@ -6,12 +6,15 @@ where the openings can be seen; the points then ride on the skin back to neutral
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
+from scipy.interpolate import RBFInterpolator
 from scipy.ndimage import label
 from scipy.spatial import Delaunay, cKDTree
 
 from ..core.facs import ARTICULATIONS, AU_NAMES
-from ..core.template import REGIONS, FacialTemplate
+from ..core.template import REGIONS, FacialTemplate, load_template
 from .actor import Actor
 from .attachment import Attachment, Unrolled
 
@@ -43,6 +46,44 @@ def fit_template(actor: Actor) -> tuple[FacialTemplate, Attachment]:
         articulation_basis=basis[len(AU_NAMES) :],
     )
     return template, attachment
+
+
+def fit_shipped_template(actor: Actor) -> tuple[FacialTemplate, Attachment]:
+    """The shipped template, its very topology, in the shape of `actor`, and the attachment that moves it.
+
+    The loops are laid around this actor's own eyes and mouth, the points between them are carried along by a thin-plate
+    spline. Subjects of different actors then share one motion model. Raises ValueError when the layout folds.
+    """
+    shipped = load_template()
+    skin = Unrolled(actor, actor.pose(_OPEN))
+    loops = np.concatenate(_opening_rings(actor, skin))
+    low, high = _outline(actor)
+    outline = _border(shipped.faces)
+    outline = outline[outline >= len(loops)]
+    fixed = np.concatenate([np.arange(len(loops)), outline])
+    targets = np.concatenate([loops, low + shipped.uv[outline] * (high - low)])
+    points = low + shipped.uv.astype(float) * (high - low)
+    points = RBFInterpolator(points[fixed], targets, kernel="thin_plate_spline")(points)
+    points[fixed] = targets
+    a, b, c = (points[shipped.faces[:, k]] for k in range(3))
+    area = (b - a)[:, 0] * (c - a)[:, 1] - (b - a)[:, 1] * (c - a)[:, 0]
+    if (area <= 0).any():
+        raise ValueError(f"{(area <= 0).sum()} triangles of the template fold over on {actor.name}")
+    attachment = skin.attach(points)
+    neutral = attachment.follow(actor.neutral)
+    units = len(AU_NAMES) + len(ARTICULATIONS)
+    basis = np.stack([attachment.follow(_unit_pose(actor, row)) - neutral for row in range(units)])
+    fitted = replace(
+        shipped, neutral=neutral, au_basis=basis[: len(AU_NAMES)], articulation_basis=basis[len(AU_NAMES) :]
+    )
+    return fitted, attachment
+
+
+def _border(faces: np.ndarray) -> np.ndarray:
+    """Vertices (P,) on edges that only one triangle has."""
+    sides = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
+    edges, uses = np.unique(np.sort(sides, axis=1), axis=0, return_counts=True)
+    return np.unique(edges[uses == 1])
 
 
 def _unit_pose(actor: Actor, row: int) -> np.ndarray:
@@ -132,32 +173,40 @@ def _rings(loop: np.ndarray, widths: tuple[float, ...]) -> list[np.ndarray]:
 
 def _layout(actor: Actor, skin: Unrolled) -> tuple[np.ndarray, dict[str, np.ndarray], list[np.ndarray]]:
     """Points (V, 2), index loops by name (ring by ring), and the hole polygons."""
-    corner = actor.anchors["mouth_corner"]
-    eye = actor.neutral[actor.vertices_of("eye_left")]
-    mouth_at = np.array([0.0, corner[2] - 0.006])
-    mouth = _symmetric_margin(_mouth_margin(skin, mouth_at))
-    left = _eye_margin(skin, eye, _EYE_COLUMNS)
-    right = left[:, ::-1] * np.array([-1.0, 1.0])
-    points: list[np.ndarray] = []
+    points = _opening_rings(actor, skin)
     loops: dict[str, np.ndarray] = {}
     holes = []
-    count = 0
-    openings = (("mouth", mouth, _MOUTH_RINGS), ("left", left, _EYE_RINGS), ("right", right, _EYE_RINGS))
-    for name, margin, widths in openings:
-        rings = _rings(_loop(margin), widths)
+    first = 0
+    for name, widths in (("mouth", _MOUTH_RINGS), ("left", _EYE_RINGS), ("right", _EYE_RINGS)):
+        rings = points[first : first + len(widths)]
         holes.append(rings[0])
-        loops[name] = np.arange(len(rings) * len(rings[0])).reshape(len(rings), -1) + count
-        points += rings
-        count += loops[name].size
-    fill = _fill(skin, points, actor)
+        before = sum(len(ring) for ring in points[:first])
+        loops[name] = np.arange(len(rings) * len(rings[0])).reshape(len(rings), -1) + before
+        first += len(widths)
+    fill = _fill(points, actor)
     return np.concatenate([*points, fill]), loops, holes
 
 
-def _fill(skin: Unrolled, rings: list[np.ndarray], actor: Actor) -> np.ndarray:
-    """Points (P, 2) between the loops and the border of the face: a mirrored hexagonal lattice, finer near features."""
+def _opening_rings(actor: Actor, skin: Unrolled) -> list[np.ndarray]:
+    """The loops (n, 2) around mouth, left and right eye, from the margin outwards."""
+    corner = actor.anchors["mouth_corner"]
+    eye = actor.neutral[actor.vertices_of("eye_left")]
+    mouth = _symmetric_margin(_mouth_margin(skin, np.array([0.0, corner[2] - 0.006])))
+    left = _eye_margin(skin, eye, _EYE_COLUMNS)
+    right = left[:, ::-1] * np.array([-1.0, 1.0])
+    openings = ((mouth, _MOUTH_RINGS), (left, _EYE_RINGS), (right, _EYE_RINGS))
+    return [ring for margin, widths in openings for ring in _rings(_loop(margin), widths)]
+
+
+def _outline(actor: Actor) -> tuple[np.ndarray, np.ndarray]:
+    """Lowest and highest (s, z) of the face's border."""
     eye_z = float(actor.neutral[actor.vertices_of("eye_left")][:, 2].mean())
-    chin = float(actor.anchors["chin"][2])
-    top, bottom, side = eye_z + 0.072, chin - 0.020, 0.112
+    return np.array([-0.112, float(actor.anchors["chin"][2]) - 0.020]), np.array([0.112, eye_z + 0.072])
+
+
+def _fill(rings: list[np.ndarray], actor: Actor) -> np.ndarray:
+    """Points (P, 2) between the loops and the border of the face: a mirrored hexagonal lattice, finer near features."""
+    (_, bottom), (side, top) = _outline(actor)
     middle, half = (top + bottom) / 2, (top - bottom) / 2
     border = np.linspace(-np.pi / 2, np.pi / 2, 33)
     edge = np.stack([side * np.cos(border) ** 0.6, middle + half * np.sin(border)], axis=1)
