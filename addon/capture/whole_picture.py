@@ -1,0 +1,34 @@
+"""Whether a PNG file is whole. Standard library only."""
+
+from __future__ import annotations
+
+import os
+import struct
+import zlib
+from pathlib import Path
+
+_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_RGBA = 6
+
+
+def is_whole(path: Path, width: int, height: int) -> bool:
+    """Whether `path` is a PNG of that size with alpha, every part of it there and undamaged."""
+    try:
+        size = os.path.getsize(path)
+        with open(path, "rb") as stream:
+            if stream.read(8) != _SIGNATURE:
+                return False
+            while True:
+                length, kind = struct.unpack(">I4s", stream.read(8))
+                if length > size:
+                    return False
+                body = stream.read(length)
+                (checksum,) = struct.unpack(">I", stream.read(4))
+                if zlib.crc32(kind + body) != checksum:
+                    return False
+                if kind == b"IHDR" and struct.unpack(">IIBB", body[:10])[:2] + (body[9],) != (width, height, _RGBA):
+                    return False
+                if kind == b"IEND":
+                    return True
+    except (OSError, struct.error):
+        return False
