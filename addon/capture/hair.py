@@ -1,4 +1,4 @@
-"""Hair as real curves: a short crop, brows and lashes, rooted in the skin so that they follow every pose."""
+"""Hair as real curves: crop, brows and lashes, rooted in the skin so that they follow every pose."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from scipy.spatial import cKDTree
 from emodifftalk.core.template import FacialTemplate
 from emodifftalk.data.actor import Actor
 
-from .colours import Places, hair_mask
+from .colours import Places, brow_line, hair_mask
+from .looks import Look
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Strands:
         return (self.roots @ surface)[:, None] + self.shape @ frame
 
 
-def _scatter(surface: np.ndarray, triangles: np.ndarray, weight: np.ndarray, count: int, rng) -> tuple:
+def scatter(surface: np.ndarray, triangles: np.ndarray, weight: np.ndarray, count: int, rng) -> tuple:
     """`count` random places on the triangles: sparse (count, M) and the triangles (count, 3). weight: (M,) density."""
     corners = surface[triangles]
     area = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1)
@@ -48,14 +49,15 @@ def _scatter(surface: np.ndarray, triangles: np.ndarray, weight: np.ndarray, cou
     return sp.csr_matrix((bary.ravel(), (rows, picked.ravel())), shape=(count, len(surface))), picked
 
 
-def scalp_hair(actor: Actor, surface: np.ndarray, triangles: np.ndarray, count: int = 26000, seed: int = 3) -> Strands:
-    """A short textured crop: 5 mm at the sides, 12 mm on top."""
+def crop_hair(actor: Actor, surface: np.ndarray, triangles: np.ndarray, count: int = 42000, seed: int = 3) -> Strands:
+    """A short textured crop: 3 mm at the sides and the nape, 13 mm on top, faded between."""
     rng = np.random.default_rng(seed)
     places = Places.of(actor)
-    roots, picked = _scatter(surface, triangles, hair_mask(places, surface) ** 2, count, rng)
+    roots, picked = scatter(surface, triangles, hair_mask(places, surface) ** 1.5, count, rng)
     where = roots @ surface
-    top = np.clip((where[:, 2] - places.eye[2] - 0.045) / 0.05, 0, 1)
-    length = (0.0045 + 0.0075 * top) * rng.uniform(0.7, 1.15, count)
+    top = np.clip((where[:, 2] - places.eye[2] - 0.020) / 0.065, 0, 1)
+    length = (0.0030 + 0.0100 * top**1.2) * rng.uniform(0.7, 1.15, count)
+    length *= 0.5 + 0.5 * hair_mask(places, where)
     t = np.linspace(0, 1, 5)
     lean = rng.normal(0, 0.35, (count, 2)) + np.array([0.0, -0.25])
     curl = rng.uniform(0, 2 * np.pi, count)[:, None] + 5.0 * t
@@ -63,70 +65,73 @@ def scalp_hair(actor: Actor, surface: np.ndarray, triangles: np.ndarray, count: 
     shape[..., 0] = (lean[:, :1] * t**1.5 + 0.20 * t * np.cos(curl)) * length[:, None]
     shape[..., 1] = (lean[:, 1:] * t**1.5 + 0.20 * t * np.sin(curl)) * length[:, None]
     shape[..., 2] = t * length[:, None]
-    return Strands(roots, picked, shape, 0.00022)
-
-
-def brow_hair(
-    template: FacialTemplate, surface: np.ndarray, triangles: np.ndarray, count: int = 420, seed: int = 4
-) -> Strands:
-    """Brows along the template's brow landmarks: upright at the inner end, lying outwards at the tail."""
-    rng = np.random.default_rng(seed)
-    weight = np.zeros(len(surface))
-    along = np.zeros(len(surface))
-    for side in ("left", "right"):
-        line = template.neutral[template.landmarks[f"brow_{side}"]].astype(float)
-        fine = np.stack([np.interp(np.linspace(0, 8, 81), np.arange(9), line[:, k]) for k in range(3)], axis=1)
-        if side == "right" and abs(fine[0, 0]) > abs(fine[-1, 0]):
-            fine = fine[::-1]
-        gap, index = cKDTree(fine[:, [0, 2]]).query(surface[:, [0, 2]])
-        position = index / 80
-        width = 0.0034 * (0.9 - 0.5 * position)
-        on = (gap < width) & (surface[:, 1] < fine[:, 1].max() + 0.01) & (np.sign(surface[:, 0]) == np.sign(fine[0, 0]))
-        density = np.clip((width - gap) / 0.0015, 0, 1) * np.clip(position / 0.12 + 0.25, 0, 1)
-        weight[on], along[on] = density[on], position[on]
-    roots, picked = _scatter(surface, triangles, weight, 2 * count, rng)
-    position = roots @ along
-    outward = np.sign(roots @ surface)[:, :1] * 1.0
-    length = rng.uniform(0.0045, 0.0075, 2 * count)
-    t = np.linspace(0, 1, 5)
-    tilt = np.radians(52 - 66 * position + rng.normal(0, 9, 2 * count))
-    shape = np.empty((2 * count, 5, 3))
-    shape[..., 0] = outward * np.cos(tilt)[:, None] * t * length[:, None]
-    shape[..., 1] = np.sin(tilt)[:, None] * t * length[:, None]
-    shape[..., 2] = (0.0003 + 0.0007 * np.sin(np.pi * t)) * np.ones((2 * count, 1))
     return Strands(roots, picked, shape, 0.00020)
 
 
-def lash_points(template: FacialTemplate, points: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def brow_hair(
+    template: FacialTemplate, look: Look, surface: np.ndarray, triangles: np.ndarray, seed: int = 4
+) -> Strands:
+    """Brows: soft and upright at the inner end, lying along the brow further out, thin at the tail."""
+    rng = np.random.default_rng(seed)
+    count = 2 * look.brow_hairs
+    weight, along = np.zeros(len(surface)), np.zeros(len(surface))
+    across = np.zeros(len(surface))
+    for side in ("left", "right"):
+        line = brow_line(template, side, look)
+        gap, index = cKDTree(line[:, [0, 2]]).query(surface[:, [0, 2]])
+        position = index / 80
+        width = look.brow_width * (1.1 - 0.8 * position**1.5)
+        on = (gap < width) & (surface[:, 1] < line[:, 1].max() + 0.01)
+        on &= np.sign(surface[:, 0]) == np.sign(line[0, 0])
+        weight[on] = (np.clip((width - gap) / 0.0012, 0, 1) * np.clip(position / 0.2 + 0.15, 0, 1))[on]
+        along[on], across[on] = position[on], ((surface[:, 2] - line[index, 2]) / width)[on]
+    roots, picked = scatter(surface, triangles, weight, count, rng)
+    position = roots @ along
+    outward = np.sign(roots @ surface)[:, :1] * 1.0
+    length = rng.uniform(0.0050, 0.0080, count) * (1 - 0.35 * position) * np.clip(0.5 + 2 * position, 0, 1)
+    t = np.linspace(0, 1, 5)
+    tilt = np.radians(48 * np.exp(-position / 0.25) - 10 - 16 * position - 16 * (roots @ across))
+    tilt += rng.normal(0, 0.12, count)
+    shape = np.empty((count, 5, 3))
+    shape[..., 0] = outward * np.cos(tilt)[:, None] * t * length[:, None]
+    shape[..., 1] = np.sin(tilt)[:, None] * t * length[:, None] - 0.0006 * t**2
+    shape[..., 2] = (0.0002 + 0.0006 * np.sin(np.pi * t)) * np.ones((count, 1))
+    return Strands(roots, picked, shape, 0.00014)
+
+
+def lash_points(template: FacialTemplate, length: float, points: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Lashes (H, P, 3) metres along the lid margins of posed template points (V, 3)."""
     t = np.linspace(0, 1, 5)
     strands = []
     for side in ("left", "right"):
-        for lid, count, length, up in (("upper", 80, 0.0066, 0.5), ("lower", 45, 0.0034, -0.5)):
+        for lid, count, share, up in (("upper", 110, 1.0, 0.25), ("lower", 50, 0.5, -0.45)):
             margin = points[template.landmarks[f"lid_{lid}_{side}"]]
             at = rng.uniform(0.6, len(margin) - 1.6, count)
             root = np.stack([np.interp(at, np.arange(len(margin)), margin[:, k]) for k in range(3)], axis=1)
             middle = margin.mean(axis=0)
             aside = (root[:, 0] - middle[0])[:, None] * 22
             out = np.stack([aside[:, 0], -np.ones(count), np.full(count, up)], axis=1)
+            out += rng.normal(0, 0.12, out.shape)
             out /= np.linalg.norm(out, axis=1, keepdims=True)
-            size = length * rng.uniform(0.75, 1.1, count)
-            curve = out[:, None] * t[:, None] * size[:, None, None]
-            curve[..., 2] += 0.35 * np.sign(up) * size[:, None] * t**2
-            strands.append(root[:, None] + curve + np.array([0, -0.0004, 0]))
+            curl = np.array([0, 0, 0.38 if lid == "upper" else -0.25])
+            path = t[None, :, None] * out[:, None] + (t**2)[None, :, None] * curl
+            reach = share * length * rng.uniform(0.7, 1.1, count)
+            strands.append(root[:, None] + path * reach[:, None, None] - np.array([0, 0.0004, 0]))
     return np.concatenate(strands)
 
 
 class CurvesObject:
     """A hair-curves object whose points can be set anew for every pose."""
 
-    def __init__(self, name: str, points: np.ndarray, radius: float, material: bpy.types.Material) -> None:
+    def __init__(self, name: str, points: np.ndarray, radius: float, material: bpy.types.Material, tip=0.35) -> None:
         count, steps, _ = points.shape
         self._data = bpy.data.hair_curves.new(name)
         self._data.add_curves([steps] * count)
-        radii = np.tile(radius * np.linspace(1, 0.35, steps), count).astype(np.float32)
+        radii = np.tile(radius * np.linspace(1, tip, steps), count).astype(np.float32)
         attribute = self._data.attributes.get("radius") or self._data.attributes.new("radius", "FLOAT", "POINT")
         attribute.data.foreach_set("value", radii)
+        shade = np.random.default_rng(6).lognormal(0, 0.25, count).clip(0.5, 2.0)
+        self._data.attributes.new("shade", "FLOAT", "CURVE").data.foreach_set("value", shade.astype(np.float32))
         self._data.materials.append(material)
         self.object = bpy.data.objects.new(name, self._data)
         self.set_points(points)

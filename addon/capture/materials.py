@@ -1,0 +1,115 @@
+"""Materials of the dressed actor. Patterns are fixed to the rest pose, so that they move with the skin."""
+
+from __future__ import annotations
+
+import bpy
+
+
+def _principled(name: str) -> tuple[bpy.types.Material, bpy.types.Node, bpy.types.NodeTree]:
+    material = bpy.data.materials.new(name)
+    material.use_nodes = True
+    tree = material.node_tree
+    return material, tree.nodes["Principled BSDF"], tree
+
+
+def _attribute(tree: bpy.types.NodeTree, name: str, output: str) -> bpy.types.NodeSocket:
+    node = tree.nodes.new("ShaderNodeAttribute")
+    node.attribute_name = name
+    return node.outputs[output]
+
+
+def _math(tree: bpy.types.NodeTree, operation: str, a, b) -> bpy.types.NodeSocket:
+    node = tree.nodes.new("ShaderNodeMath")
+    node.operation = operation
+    for socket, value in zip(node.inputs, (a, b), strict=False):
+        if isinstance(value, float):
+            socket.default_value = value
+        else:
+            tree.links.new(value, socket)
+    return node.outputs[0]
+
+
+def _noise(tree: bpy.types.NodeTree, scale: float, detail: float) -> bpy.types.NodeSocket:
+    noise = tree.nodes.new("ShaderNodeTexNoise")
+    noise.inputs["Scale"].default_value = scale
+    noise.inputs["Detail"].default_value = detail
+    tree.links.new(_attribute(tree, "rest", "Vector"), noise.inputs["Vector"])
+    return noise.outputs["Fac"]
+
+
+def _tint(tree: bpy.types.NodeTree, colour, factor) -> bpy.types.NodeSocket:
+    """colour × factor."""
+    node = tree.nodes.new("ShaderNodeVectorMath")
+    node.operation = "SCALE"
+    tree.links.new(colour, node.inputs[0])
+    tree.links.new(factor, node.inputs["Scale"])
+    return node.outputs[0]
+
+
+def _bump(tree: bpy.types.NodeTree, shader: bpy.types.Node, height, strength: float) -> None:
+    bump = tree.nodes.new("ShaderNodeBump")
+    bump.inputs["Strength"].default_value = strength
+    bump.inputs["Distance"].default_value = 0.001
+    tree.links.new(height, bump.inputs["Height"])
+    tree.links.new(bump.outputs["Normal"], shader.inputs["Normal"])
+
+
+def _cut(tree: bpy.types.NodeTree, shader: bpy.types.Node) -> None:
+    """Nothing is drawn where the attribute `keep` is negative: the edge of the bust."""
+    tree.links.new(_math(tree, "GREATER_THAN", _attribute(tree, "keep", "Fac"), 0.0), shader.inputs["Alpha"])
+
+
+def skin_material() -> bpy.types.Material:
+    """Scattering skin with mottled colour, fine relief, pores, and lips that shine more (attribute `gloss`)."""
+    material, shader, tree = _principled("skin")
+    mottle = _math(tree, "MULTIPLY_ADD", _noise(tree, 260.0, 4.0), 0.34)
+    mottle.node.inputs[2].default_value = 0.83
+    tree.links.new(_tint(tree, _attribute(tree, "colour", "Color"), mottle), shader.inputs["Base Color"])
+    shader.inputs["Subsurface Weight"].default_value = 0.55
+    shader.inputs["Subsurface Radius"].default_value = (1.0, 0.32, 0.16)
+    shader.inputs["Subsurface Scale"].default_value = 0.0035
+    rough = _math(tree, "MULTIPLY_ADD", _attribute(tree, "gloss", "Fac"), -0.20)
+    rough.node.inputs[2].default_value = 0.54
+    tree.links.new(rough, shader.inputs["Roughness"])
+    shader.inputs["Specular IOR Level"].default_value = 0.42
+    pores = tree.nodes.new("ShaderNodeTexVoronoi")
+    pores.inputs["Scale"].default_value = 620.0
+    tree.links.new(_attribute(tree, "rest", "Vector"), pores.inputs["Vector"])
+    relief = _math(tree, "ADD", _noise(tree, 480.0, 3.0), _math(tree, "MULTIPLY", pores.outputs["Distance"], 0.55))
+    _bump(tree, shader, relief, 0.16)
+    return material
+
+
+def cloth_material() -> bpy.types.Material:
+    """Matt knitted cotton that ends at the edge of the bust."""
+    material, shader, tree = _principled("cloth")
+    weave = _math(tree, "MULTIPLY_ADD", _noise(tree, 420.0, 2.0), 0.5)
+    weave.node.inputs[2].default_value = 0.75
+    tree.links.new(_tint(tree, _attribute(tree, "colour", "Color"), weave), shader.inputs["Base Color"])
+    shader.inputs["Roughness"].default_value = 0.9
+    shader.inputs["Specular IOR Level"].default_value = 0.15
+    shader.inputs["Sheen Weight"].default_value = 0.08
+    _bump(tree, shader, _noise(tree, 650.0, 2.0), 0.25)
+    _cut(tree, shader)
+    return material
+
+
+def glossy_material(name: str, roughness: float, coat: float) -> bpy.types.Material:
+    """Wet: eyes, teeth, tongue."""
+    material, shader, tree = _principled(name)
+    tree.links.new(_attribute(tree, "colour", "Color"), shader.inputs["Base Color"])
+    shader.inputs["Roughness"].default_value = roughness
+    shader.inputs["Coat Weight"].default_value = coat
+    shader.inputs["Coat Roughness"].default_value = 0.04
+    return material
+
+
+def hair_material(name: str, rgb: tuple[float, float, float], roughness: float) -> bpy.types.Material:
+    """Hair whose lightness varies from strand to strand (attribute `shade` on the curves, about 1)."""
+    material, shader, tree = _principled(name)
+    plain = tree.nodes.new("ShaderNodeRGB")
+    plain.outputs[0].default_value = (*rgb, 1)
+    tree.links.new(_tint(tree, plain.outputs[0], _attribute(tree, "shade", "Fac")), shader.inputs["Base Color"])
+    shader.inputs["Roughness"].default_value = roughness
+    shader.inputs["Specular IOR Level"].default_value = 0.25
+    return material
