@@ -44,7 +44,11 @@ class Cc0Character:
         self.name, self.to_world = actor.name, np.eye(4)
         self.stage = ActorScene(scene, actor)
 
-    def pose(self, units: dict[str, float]) -> np.ndarray:
+    def pose(self, units: dict[str, float]) -> None:
+        """Pose everything."""
+        self.points(units)
+
+    def points(self, units: dict[str, float]) -> np.ndarray:
         """Pose everything; returns the template points (V, 3) of this pose, metres."""
         return self.stage.pose(*intensities(units))
 
@@ -83,8 +87,8 @@ def capture(options: argparse.Namespace) -> None:
     places = layout(options.views)
     cameras = calibrate(places, centre, height, options.size)
     shots = _one_pose(options.only, places) if options.only else schedule(POSES, places)
-    points = np.stack([character.pose(shot.units) for shot in shots])
-    photograph(scene, character, shots, cameras, out, _report)
+    points = np.stack([character.points(shot.units) for shot in shots])
+    photograph(scene, character, list(enumerate(shots)), cameras, out, _report)
     if not options.only:
         _save(out, character, places, cameras, shots, points)
 

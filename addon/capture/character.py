@@ -16,9 +16,12 @@ class Character(Protocol):
     name: str
     to_world: np.ndarray
 
-    def pose(self, units: dict[str, float]) -> np.ndarray:
-        """Pose by intensities 0..1 of action units and articulations, by name; returns the points (N, 3) of the face
-        in our frame, the same points in every pose."""
+    def pose(self, units: dict[str, float]) -> None:
+        """Pose for a picture by intensities 0..1 of action units and articulations, by name."""
+        ...
+
+    def points(self, units: dict[str, float]) -> np.ndarray:
+        """Points (N, 3) of the face in our frame in a pose, the same points in every one."""
         ...
 
     def frame(self) -> tuple[np.ndarray, float]:

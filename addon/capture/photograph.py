@@ -1,4 +1,4 @@
-"""The loop that photographs: what exists is kept, what is half written never counts, progress and time left are told."""
+"""The loop that photographs: what is there is kept, what is half written never counts, the time left is told."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import bpy
+import numpy as np
 
 from emodifftalk.core.camera import Camera
 from emodifftalk.core.errors import UserError
-from emodifftalk.core.range_of_motion import Shot
+from emodifftalk.core.range_of_motion import Shot, Units
 
 from .character import Character
 from .dome import add_camera, apply_camera
@@ -22,6 +24,8 @@ Report = Callable[[int, int, str, float], None]
 """Called with (pictures done, pictures in all, name of the latest, seconds left)."""
 _PARTIAL = ".unfinished.png"
 _ENOUGH_BYTES = 4 << 20
+_LEAST_MATTE = 0.02
+"""Share of the picture that a head fills at the very least."""
 
 
 def prepare(scene: bpy.types.Scene, engine: str, samples: int) -> None:
@@ -62,45 +66,53 @@ def picture_path(folder: Path, index: int, shot: str, camera: str) -> Path:
     return folder / "pictures" / f"{index:03d}_{shot}_{camera}.png"
 
 
+@dataclass(frozen=True)
+class _Picture:
+    units: Units
+    camera: Camera
+    path: Path
+
+    def is_there(self) -> bool:
+        return is_whole(self.path, self.camera.width, self.camera.height)
+
+
 def photograph(
     scene: bpy.types.Scene,
     character: Character,
-    shots: Sequence[Shot],
+    shots: Sequence[tuple[int, Shot]],
     cameras: Mapping[str, Camera],
     folder: Path,
     report: Report,
 ) -> None:
-    """Take every picture that is not there yet. Raises UserError when the disk is full or a picture is empty."""
-    wanted = [(i, shot, [(c, picture_path(folder, i, shot.name, c)) for c in shot.cameras]) for i, shot in enumerate(shots)]
-    missing = [
-        (i, shot, [(c, path) for c, path in pictures if not _is_there(path, cameras[c])])
-        for i, shot, pictures in wanted
+    """Take every picture that is not there yet. shots: with their numbers in the plan.
+
+    Raises UserError when the disk is full or the character cannot be seen.
+    """
+    wanted = [
+        _Picture(shot.units, cameras[name], picture_path(folder, index, shot.name, name))
+        for index, shot in shots
+        for name in shot.cameras
     ]
-    total = sum(len(pictures) for _, _, pictures in wanted)
-    left = sum(len(pictures) for _, _, pictures in missing)
-    began, taken = time.monotonic(), 0
-    if left < total:
-        report(total - left, total, "kept", 0.0)
-    for _, shot, pictures in missing:
-        if not pictures:
-            continue
-        character.pose(shot.units)
-        for name, path in pictures:
-            apply_camera(scene, cameras[name], character.to_world)
-            _take(scene, path, cameras[name])
-            taken += 1
-            left -= 1
-            report(total - left, total, path.stem, (time.monotonic() - began) / taken * left)
+    missing = [picture for picture in wanted if not picture.is_there()]
+    kept, total = len(wanted) - len(missing), len(wanted)
+    if kept:
+        report(kept, total, "pictures kept", 0.0)
+    began, posed = time.monotonic(), None
+    for taken, picture in enumerate(missing, start=1):
+        if picture.units is not posed:
+            character.pose(picture.units)
+            posed = picture.units
+        apply_camera(scene, picture.camera, character.to_world)
+        _take(scene, picture)
+        if taken == 1:
+            _must_show_something(picture.path)
+        left = (time.monotonic() - began) / taken * (len(missing) - taken)
+        report(kept + taken, total, picture.path.stem, left)
 
 
-
-def _is_there(path: Path, camera: Camera) -> bool:
-    return is_whole(path, camera.width, camera.height)
-
-
-def _take(scene: bpy.types.Scene, path: Path, camera: Camera) -> None:
+def _take(scene: bpy.types.Scene, picture: _Picture) -> None:
     """Render to a temporary name, then give it its own: what has the name is whole."""
-    partial = path.with_suffix(_PARTIAL)
+    path, partial = picture.path, picture.path.with_suffix(_PARTIAL)
     partial.unlink(missing_ok=True)
     scene.render.filepath = str(partial)
     reason = ""
@@ -109,7 +121,7 @@ def _take(scene: bpy.types.Scene, path: Path, camera: Camera) -> None:
         bpy.ops.render.render(write_still=True)
     except (RuntimeError, OSError) as error:
         reason = str(error).strip().removeprefix("Error: ")
-    if reason or not is_whole(partial, camera.width, camera.height):
+    if reason or not replace(picture, path=partial).is_there():
         partial.unlink(missing_ok=True)
         raise UserError(_why_not_written(path, reason))
     os.replace(partial, path)
@@ -123,3 +135,14 @@ def _why_not_written(path: Path, reason: str) -> str:
     if full or "No space left" in reason:
         return f"The disk of {path.parent} is full: make room and start again, the pictures taken so far are kept."
     return f"The picture {path} could not be written{f' ({reason})' if reason else ''}: check its folder."
+
+
+def _must_show_something(path: Path) -> None:
+    """Refuse to go on when the first picture is empty: all others would be."""
+    picture = bpy.data.images.load(str(path))
+    pixels = np.empty(len(picture.pixels), np.float32)
+    picture.pixels.foreach_get(pixels)
+    bpy.data.images.remove(picture)
+    if pixels[3::4].mean() < _LEAST_MATTE:
+        path.unlink()
+        raise UserError("The first picture is empty: the character is hidden from rendering or without a surface.")

@@ -26,7 +26,7 @@ def is_whole(path: Path, width: int, height: int) -> bool:
                 (checksum,) = struct.unpack(">I", stream.read(4))
                 if zlib.crc32(kind + body) != checksum:
                     return False
-                if kind == b"IHDR" and struct.unpack(">IIBB", body[:10])[:2] + (body[9],) != (width, height, _RGBA):
+                if kind == b"IHDR" and body != struct.pack(">IIBBBBB", width, height, 8, _RGBA, 0, 0, body[-1]):
                     return False
                 if kind == b"IEND":
                     return True

@@ -52,6 +52,27 @@ def drive(params: dict, progress: Progress, cancelled: Callable[[], bool]) -> di
     }
 
 
+def capture(params: dict, progress: Progress, cancelled: Callable[[], bool]) -> dict:
+    """{"blend", "out", "settings", "blender", "script", "overwrite"?, "credit"?} → {"folder", "pictures", "frames",
+    "missing"}; settings as in `data.capture_plan.CaptureSettings`."""
+    from .data.capture_plan import CaptureSettings
+    from .data.character_capture import capture_character
+
+    report = capture_character(
+        _text(params, "blend"),
+        _text(params, "out"),
+        CaptureSettings(**params.get("settings", {})),
+        overwrite=bool(params.get("overwrite", False)),
+        blender=str(params.get("blender", "")),
+        script=_text(params, "script"),
+        credit=str(params.get("credit", "")),
+        progress=lambda fraction, text: progress(fraction, "capture", text),
+        cancelled=cancelled,
+    )
+    missing = list(report.missing)
+    return {"folder": str(report.folder), "pictures": report.pictures, "frames": report.frames, "missing": missing}
+
+
 def rasterize(params: dict, progress: Progress, cancelled: Callable[[], bool]) -> dict:
     """{"viewmat", "K", "width", "height"} and the arrays means, quats, scales, opacities, colors of the Gaussians →
     {"rasterizer"} and the arrays rgba (H, W, 4), premultiplied display-referred sRGB, and depth (H, W) metres."""
@@ -76,4 +97,10 @@ def _text(params: dict, key: str) -> str:
     return value
 
 
-JOBS: dict[str, Job] = {"ping": ping, "text_to_au": text_to_au, "drive": drive, "rasterize": rasterize}
+JOBS: dict[str, Job] = {
+    "ping": ping,
+    "text_to_au": text_to_au,
+    "drive": drive,
+    "capture": capture,
+    "rasterize": rasterize,
+}

@@ -12,7 +12,7 @@ import sys
 
 from .. import __version__
 from ..core.errors import Cancelled, UserError
-from . import inspecting, making, training
+from . import capturing, inspecting, making, training
 
 # Read by OpenMP when torch loads: its idle threads would otherwise spin on the cores our own rasterizer works on.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -46,6 +46,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     making.add_commands(commands)
     inspecting.add_commands(commands)
+    capturing.add_commands(commands)
     training.add_commands(commands)
     serve = commands.add_parser(
         "serve",

@@ -1,4 +1,4 @@
-"""Where the cameras of a capture stand: on rings around the head, and held-out ones between those it is learned from."""
+"""Where the cameras of a capture stand: on rings around the head, and held-out ones between them."""
 
 from __future__ import annotations
 

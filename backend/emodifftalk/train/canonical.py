@@ -63,7 +63,7 @@ def load_views(capture: Capture, split: str, size: int) -> list[View]:
         for name, path in frame.pictures.items():
             if capture.cameras[name].split == split:
                 image, matte = (torch.from_numpy(x) for x in read_picture(path, size))
-                camera = capture.cameras[name].camera.resized(size, size)
+                camera = capture.camera_at(index, name).resized(size, size)
                 viewmat, K = (torch.from_numpy(m).float() for m in (camera.viewmat, camera.K))
                 views.append(View(index, name, image, matte, viewmat, K))
     return views

@@ -1,0 +1,25 @@
+"""Changes to a scene that can be taken back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class Changes:
+    """Attributes set on parts of Blender's data, to be put back."""
+
+    def __init__(self) -> None:
+        self._before: dict[tuple[int, str], tuple[Any, Any]] = {}
+
+    def set(self, thing: Any, attribute: str, value: Any) -> None:
+        """Set an attribute and remember what it was at first."""
+        before = getattr(thing, attribute)
+        if before != value:
+            self._before.setdefault((thing.as_pointer(), attribute), (thing, before))
+            setattr(thing, attribute, value)
+
+    def restore(self) -> None:
+        """Put everything back, the latest first."""
+        while self._before:
+            (_, attribute), (thing, before) = self._before.popitem()
+            setattr(thing, attribute, before)

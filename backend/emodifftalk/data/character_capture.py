@@ -1,0 +1,131 @@
+"""Capturing a Blender character: planned here, photographed by Blender, its template points fitted here."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from ..core import tensors
+from ..core.camera import Camera
+from ..core.checks import expect_format
+from ..core.facs import AU_NAMES
+from ..core.plan import MESHES, Plan
+from ..core.range_of_motion import intensities
+from ..core.subject import OTF_GROUPS
+from .attachment import Attachment
+from .capture import Capture, CaptureCamera, CaptureFrame, save_capture
+from .capture_plan import CaptureSettings, plan_capture
+from .photographer import command, find_blender, find_script, photograph
+from .registration import register_template
+
+Progress = Callable[[float, str], None]
+_MEASURED, _PHOTOGRAPHED = 0.03, 0.99
+"""Shares of the work: where the first picture begins and the last one ends."""
+_ON_FACE = 0.006
+"""Metres from the template within which its own Gaussians show the skin."""
+_SURROUND = 7500
+
+
+@dataclass(frozen=True)
+class CaptureReport:
+    """What was captured. missing: action units the character has no shapes for."""
+
+    folder: Path
+    pictures: int
+    frames: int
+    cameras: int
+    missing: tuple[str, ...]
+
+
+def capture_character(
+    blend: str | os.PathLike,
+    out: str | os.PathLike,
+    settings: CaptureSettings,
+    overwrite: bool = False,
+    blender: str = "",
+    script: str = "",
+    credit: str = "",
+    progress: Progress = lambda fraction, text: None,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> CaptureReport:
+    """Capture a character of a .blend file into folder `out`; a capture begun there with these settings goes on.
+
+    blender: the program, empty to look for it. script: the add-on's, empty for the one beside this backend.
+    Raises UserError for anything a person can mend, Cancelled; the pictures taken are kept either way.
+    """
+    found, path = find_blender(blender), find_script(script)
+    out = Path(out)
+    progress(0.0, "Planning")
+    plan = plan_capture(out, settings, overwrite)
+    registered: list[Attachment] = []
+
+    def hear(event: dict) -> None:
+        if event["event"] == "measured":
+            # Before the first picture: a face our template does not fit is said now, not after hours.
+            progress(_MEASURED, "Fitting the template to the face")
+            registered.append(_register(out))
+        elif event["event"] == "progress":
+            share = event["done"] / max(event["total"], 1)
+            progress(_MEASURED + share * (_PHOTOGRAPHED - _MEASURED), _progress_text(event))
+
+    photograph(command(found, path, Path(blend).absolute(), out.absolute()), hear, cancelled)
+    progress(_PHOTOGRAPHED, "Writing the capture")
+    return _finish(out, plan, registered[0], credit)
+
+
+def _progress_text(event: dict) -> str:
+    if not event["done"]:
+        return event["text"]
+    left = event["left"]
+    time = f", {left / 60:.0f} min left" if left > 90 else f", {left:.0f} s left" if left else ""
+    return f"picture {event['done']} of {event['total']}{time} ({event['text']})"
+
+
+def _register(out: Path) -> Attachment:
+    arrays, about = _measured(out)
+    moved = dict(zip(json.loads(about["units"]), arrays["moved"], strict=True))
+    eyes = {"left": arrays["eyes"][0], "right": arrays["eyes"][1]}
+    return register_template(arrays["neutral"], arrays["triangles"], moved, {}, eyes)
+
+
+def _measured(out: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    expect_format(tensors.TensorFile(out / MESHES), "meshes", 1)
+    return tensors.load(out / MESHES)
+
+
+def _finish(out: Path, plan: Plan, attachment: Attachment, credit: str) -> CaptureReport:
+    """Write the capture files for what was photographed."""
+    arrays, about = _measured(out)
+    units = json.loads(about["units"])
+    points = np.stack([attachment.follow(vertices) for vertices in arrays["frames"]])
+    cameras = {
+        place.name: CaptureCamera(place.name, Camera(viewmat, K, plan.size, plan.size), place.split)
+        for place, viewmat, K in zip(plan.places, arrays["viewmats"], arrays["Ks"], strict=True)
+    }
+    frames = []
+    for index in json.loads(about["shots"]):
+        shot = plan.shots[index]
+        shown = {unit: value for unit, value in shot.units.items() if unit in units}
+        pictures = {name: out / "pictures" / f"{index:03d}_{shot.name}_{name}.png" for name in shot.cameras}
+        frames.append(CaptureFrame(shot.name, intensities(shown)[0], pictures))
+    kept = _surrounding(arrays["seed_points"], arrays["seed_group"], points[0])
+    seeds = (arrays[name][kept] for name in ("seed_points", "seed_colors", "seed_group"))
+    save_capture(out, Capture(plan.character or about["name"], credit, True, cameras, frames, points, *seeds))
+    pictures = sum(len(frame.pictures) for frame in frames)
+    missing = tuple(au for au in AU_NAMES if au not in units)
+    return CaptureReport(out, pictures, len(frames), len(cameras), missing)
+
+
+def _surrounding(seeds: np.ndarray, group: np.ndarray, face: np.ndarray) -> np.ndarray:
+    """Indices of the seeds (M, 3) to keep: none that the face (V, 3) covers, and not too many around it."""
+    surround = group == OTF_GROUPS.index("surround")
+    beside = np.flatnonzero(surround & (cKDTree(face).query(seeds)[0] > _ON_FACE))
+    if len(beside) > _SURROUND:
+        beside = np.random.default_rng(0).choice(beside, _SURROUND, replace=False)
+    return np.concatenate([np.sort(beside), np.flatnonzero(~surround)])

@@ -1,0 +1,135 @@
+"""EmoTalk3D: calibrated multi-view pictures with one tracked mesh per frame, one folder per sentence.
+
+The data set is given out on request and its file names are not published, so cameras are read in the two notations
+that its authors' and its users' public code has, and pictures by any of the three usual ways to name them:
+
+    cameras      params.json of FaceScape (<camera>_K, _Rt, _distortion, _width, _height, _valid), or
+                 camera_params.json of NeRSemble and VHAP (world_2_cam, intrinsics, width, height);
+                 in the folder or, shared by all sentences, in the one above it
+    pictures     images/<camera>/<moment>.jpg, images/<moment>/<camera>.jpg or images/cam_<camera>_<moment>.jpg
+    mattes       masks/… named alike, or alpha
+    meshes       mesh/<moment>.obj, .ply or .npy
+    landmarks.json          see world.py
+
+Poses are world to camera in OpenCV's axes; the unit is found from the landmarks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from ...core.errors import UserError
+from .calibration import checked_camera
+from .lens import radial
+from .meshes import MeshFolder
+from .picture import Stored
+from .recording import Device, Recording, Settings, Sight, read_json
+from .shots import PICTURES, Shot, find_matte, sort_shots
+
+CALIBRATIONS = ("camera_params.json", "cameras.json", "params.json")
+FOLDERS = ("images", "image", "imgs", "frames", "rgb")
+Size = Callable[[], tuple[int, int]]
+
+
+def recognises(path: Path) -> bool:
+    """Whether there is a folder of pictures and a calibration in one of the notations."""
+    return _calibration(path) is not None and _images(path) is not None
+
+
+def read(path: Path, settings: Settings) -> Recording:
+    """One sentence. Raises UserError naming the file that is wrong."""
+    calibration, images = _calibration(path), _images(path)
+    files = sorted(p for p in images.rglob("*") if p.suffix.lower() in PICTURES)
+    if not files:
+        raise UserError(f"{images} holds no pictures: copy it again.")
+    cameras = _cameras(calibration, lambda: Stored(files[0]).size())
+    shots, strange = [], []
+    for file in files:
+        place = _place(file, images, cameras)
+        if place is None:
+            strange.append(file)
+        else:
+            camera, moment = place
+            shots.append(Shot(moment, camera, cameras[camera], Sight(Stored(file), find_matte(path, file))))
+    if not shots:
+        raise UserError(
+            f"{strange[0]} is named after no camera of {calibration.name}, such as {', '.join(sorted(cameras)[:4])}."
+        )
+    devices, moments = sort_shots(shots, str(images))
+    notes = [f"{len(strange)} pictures belong to no camera of {calibration.name}: left out."] if strange else []
+    credit = "EmoTalk3D (He et al., 2024)"
+    return Recording("EmoTalk3D", path, path.name, devices, moments, MeshFolder(path), credit=credit, notes=notes)
+
+
+def _calibration(path: Path) -> Path | None:
+    return next((p for f in (path, path.parent) for n in CALIBRATIONS if (p := f / n).is_file()), None)
+
+
+def _images(path: Path) -> Path | None:
+    return next((path / name for name in FOLDERS if (path / name).is_dir()), None)
+
+
+def _cameras(path: Path, size: Size) -> dict[str, Device]:
+    data = read_json(path)
+    cameras = _nersemble(path, data, size) if "world_2_cam" in data else _facescape(path, data)
+    if not cameras:
+        raise UserError(f"{path} has no cameras: it needs world_2_cam and intrinsics, or <camera>_K and <camera>_Rt.")
+    return cameras
+
+
+def _nersemble(path: Path, data: dict, size: Size) -> dict[str, Device]:
+    poses, K = data["world_2_cam"], data.get("intrinsics")
+    if not isinstance(poses, dict):
+        raise UserError(f"{path}: world_2_cam does not name its cameras.")
+    width, height = (data["width"], data["height"]) if "width" in data and "height" in data else size()
+    own = K if isinstance(K, dict) else {name: K for name in poses}
+    return {n: Device(checked_camera(str(path), n, pose, own.get(n), width, height)) for n, pose in poses.items()}
+
+
+def _facescape(path: Path, data: dict) -> dict[str, Device]:
+    cameras = {}
+    for name in (key.removesuffix("_K") for key in data if key.endswith("_K")):
+        if data.get(f"{name}_valid", True):
+            size = data.get(f"{name}_width"), data.get(f"{name}_height")
+            camera = checked_camera(str(path), name, data.get(f"{name}_Rt"), data[f"{name}_K"], *size)
+            cameras[name] = Device(camera, _bent(path, name, data.get(f"{name}_distortion", ()), camera.K))
+    return cameras
+
+
+def _bent(path: Path, name: str, said: object, K: np.ndarray):
+    try:
+        coefficients = np.asarray(said, np.float64).ravel()
+    except (TypeError, ValueError):
+        coefficients = np.full(1, np.nan)
+    if len(coefficients) > 5 or not np.isfinite(coefficients).all():
+        raise UserError(f"{path}: the distortion of camera {name} is not (k1, k2, p1, p2, k3).")
+    return radial(K, *coefficients)
+
+
+def _place(file: Path, images: Path, cameras: dict[str, Device]) -> tuple[str, str] | None:
+    """Camera and moment of a picture from its name; None when no camera is named."""
+    parts = file.relative_to(images).with_suffix("").parts
+    if len(parts) == 2:
+        if camera := _known(parts[0], cameras):
+            return camera, parts[1]
+        if camera := _known(parts[1], cameras):
+            return camera, parts[0]
+    if len(parts) == 1:
+        words = parts[0].removeprefix("cam_").split("_")
+        if len(words) > 1 and (camera := _known(words[0], cameras)):
+            return camera, "_".join(words[1:])
+        if len(words) > 1 and (camera := _known(words[-1], cameras)):
+            return camera, "_".join(words[:-1])
+    return None
+
+
+def _known(word: str, cameras: dict[str, Device]) -> str:
+    """The camera that a word names, as it is or by its number; empty when none."""
+    plain = word.lower().removeprefix("camera").removeprefix("cam").strip("_-")
+    for name in cameras:
+        if name == word or name.lower() == plain or (name.isdigit() and plain.isdigit() and int(name) == int(plain)):
+            return name
+    return ""

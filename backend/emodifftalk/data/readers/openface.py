@@ -1,0 +1,98 @@
+"""Action units of a recording from OpenFace 2.x, the CSV that its FeatureExtraction writes.
+
+Columns are found by name, the blanks before names taken off: `timestamp` (seconds), `success`, `confidence` and
+`AU01_r` … `AU45_r`, intensities 0 to 5. AU20 has no place among our units and AU24 is not in the file.
+"""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ...core.errors import UserError
+from ...core.facs import AU_NAMES
+
+LEAST_CONFIDENCE = 0.7
+_MOST_BYTES = 512 << 20
+
+
+@dataclass(frozen=True)
+class AuTrack:
+    """times (T,) seconds, rising; aus (T, 17) 0..1 in AU_NAMES order; notes for a person."""
+
+    times: np.ndarray
+    aus: np.ndarray
+    notes: tuple[str, ...]
+
+    def at(self, seconds: np.ndarray) -> np.ndarray:
+        """Intensities (F, 17) float32 at moments (F,) in seconds, straight lines between rows."""
+        return np.stack([np.interp(seconds, self.times, column) for column in self.aus.T], axis=1).astype(np.float32)
+
+
+def read_openface(path: Path) -> AuTrack:
+    """Read and check a CSV. Frames that were not tracked are drawn as straight lines between those that were.
+
+    Raises UserError when it is missing, no such file, has several faces, or no tracked frame.
+    """
+    try:
+        if path.stat().st_size > _MOST_BYTES:
+            raise UserError(f"{path.name} is too large to be read.")
+        with open(path, encoding="utf-8", errors="replace", newline="") as stream:
+            rows = [row for row in csv.reader(stream) if row]
+    except OSError as error:
+        raise UserError(f"The action units {path} cannot be read: {error.strerror}.") from error
+    except csv.Error as error:
+        raise UserError(f"{path.name} is damaged: {error}.") from error
+    names = {name.strip(): i for i, name in enumerate(rows[0])} if rows else {}
+    if "timestamp" not in names or "AU12_r" not in names:
+        raise UserError(
+            f"{path.name} is no CSV of OpenFace's FeatureExtraction with action units: it needs the columns timestamp "
+            "and AU01_r to AU45_r (run FeatureExtraction with -aus)."
+        )
+    table = _table(path, rows, len(rows[0]))
+    if "face_id" in names and len(np.unique(table[:, names["face_id"]])) > 1:
+        raise UserError(f"{path.name} follows several faces: keep one.")
+    times = table[:, names["timestamp"]]
+    if (np.diff(times) <= 0).any():
+        raise UserError(f"{path.name}: its timestamps do not rise at row {int(np.argmin(np.diff(times) > 0)) + 3}.")
+    aus = np.zeros((len(table), len(AU_NAMES)))
+    missing = [name for name in AU_NAMES if f"{name}_r" not in names]
+    for i, name in enumerate(AU_NAMES):
+        if name not in missing:
+            aus[:, i] = table[:, names[f"{name}_r"]] / 5
+    good = np.isfinite(aus).all(axis=1)
+    for column, least in (("success", 0.5), ("confidence", LEAST_CONFIDENCE)):
+        if column in names:
+            good &= table[:, names[column]] >= least
+    if not good.any():
+        raise UserError(f"{path.name}: OpenFace tracked the face in no frame.")
+    aus = np.stack([np.interp(times, times[good], column[good]) for column in aus.T], axis=1).clip(0, 1)
+    return AuTrack(times, aus.astype(np.float32), _notes(path, missing, names, len(good), int((~good).sum())))
+
+
+def _table(path: Path, rows: list[list[str]], width: int) -> np.ndarray:
+    table = np.full((len(rows) - 1, width), np.nan)
+    for i, row in enumerate(rows[1:]):
+        if len(row) != width:
+            raise UserError(f"{path.name} is cut short: row {i + 2} has {len(row)} of {width} columns.")
+        try:
+            table[i] = [float(cell) for cell in row]
+        except ValueError as error:
+            raise UserError(f"{path.name}: row {i + 2} holds something that is no number: {error}.") from error
+    if not len(table):
+        raise UserError(f"{path.name} has no rows.")
+    return table
+
+
+def _notes(path: Path, missing: list[str], names: dict[str, int], count: int, lost: int) -> tuple[str, ...]:
+    notes = []
+    if missing:
+        notes.append(f"{path.name} has no {', '.join(missing)}: taken as 0 throughout.")
+    if "AU20_r" in names:
+        notes.append(f"{path.name} has AU20, which is not among our units: left out.")
+    if lost:
+        notes.append(f"{path.name}: {lost} of {count} frames were not tracked, drawn as straight lines between others.")
+    return tuple(notes)

@@ -1,0 +1,141 @@
+"""Our own layout, which `python -m addon.capture` writes.
+
+    capture.json            cameras, frames and which camera saw which frame
+    pictures/*.png          RGBA, straight alpha, sRGB
+    points.safetensors      points (frames, V, 3), seed_points (M, 3), seed_colors (M, 3), seed_group (M,) u8
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+
+from ...core import tensors
+from ...core.camera import Camera
+from ...core.checks import expect
+from ...core.errors import UserError
+from ...core.facs import AU_INDEX, AU_NAMES
+from ...core.performance import resolve_inside
+from .picture import Picture, Stored
+from .record import Capture, CaptureCamera, CaptureFrame
+
+FILE = "capture.json"
+SCHEMA = 1
+
+
+def read_own(folder: Path) -> Capture:
+    """Read and check a capture folder; pictures are only located. Raises UserError naming the first broken file."""
+    try:
+        data = json.loads((folder / FILE).read_text(encoding="utf-8"))
+        if data["schema"] != SCHEMA:
+            raise UserError(f"{folder}: the capture has schema {data['schema']}, this version reads {SCHEMA}.")
+        cameras = {c["name"]: _camera(c) for c in data["cameras"]}
+        frames = [_frame(item, folder, cameras) for item in data["frames"]]
+        names = str(data["name"]), str(data.get("credit", "")), bool(data.get("synthetic", False))
+    except OSError as error:
+        raise UserError(f"{folder} is not a capture: {FILE} cannot be read.") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{folder / FILE} is damaged: {error}.") from error
+    file = tensors.TensorFile(folder / "points.safetensors")
+    points = expect(file, "points", (len(frames), None, 3))
+    seeds = expect(file, "seed_points", (None, 3))
+    return Capture(
+        *names,
+        {name: CaptureCamera(name, _square(c.camera), c.split) for name, c in cameras.items()},
+        frames,
+        points,
+        seeds,
+        expect(file, "seed_colors", (len(seeds), 3)),
+        expect(file, "seed_group", (len(seeds),)),
+    )
+
+
+def save_capture(folder: str | os.PathLike, capture: Capture) -> None:
+    """Write capture.json and points.safetensors (the pictures are written by whoever took them).
+
+    Pictures are paths inside `folder`, the head stands still: TypeError for a capture read from another layout.
+    """
+    folder = Path(folder)
+    data = {
+        "schema": SCHEMA,
+        "name": capture.name,
+        "units": "metres",
+        "credit": capture.credit,
+        "synthetic": capture.synthetic,
+        "cameras": [
+            {
+                "name": c.name,
+                "split": c.split,
+                "viewmat": c.camera.viewmat.tolist(),
+                "K": c.camera.K.tolist(),
+                "width": c.camera.width,
+                "height": c.camera.height,
+            }
+            for c in capture.cameras.values()
+        ],
+        "frames": [
+            {
+                "index": i,
+                "name": frame.name,
+                "aus": {au: float(v) for au, v in zip(AU_NAMES, frame.aus, strict=True) if v},
+                "pictures": {c: _relative(picture, frame, folder) for c, picture in frame.pictures.items()},
+            }
+            for i, frame in enumerate(capture.frames)
+        ],
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    arrays = {
+        "points": capture.points.astype(np.float32),
+        "seed_points": capture.seed_points.astype(np.float32),
+        "seed_colors": capture.seed_colors.astype(np.float32),
+        "seed_group": capture.seed_group.astype(np.uint8),
+    }
+    tensors.save(folder / "points.safetensors", arrays, {"format": "emodifftalk.capture", "schema": str(SCHEMA)})
+    (folder / FILE).write_text(json.dumps(data, indent=1), encoding="utf-8")
+
+
+def _relative(picture: Path | Picture, frame: CaptureFrame, folder: Path) -> str:
+    if isinstance(picture, Picture) or frame.head is not None:
+        raise TypeError("only captures whose pictures are files of their own can be written")
+    return picture.relative_to(folder).as_posix()
+
+
+def _camera(item: dict) -> CaptureCamera:
+    viewmat, intrinsics = np.array(item["viewmat"], float), np.array(item["K"], float)
+    rotation = viewmat[:3, :3] if viewmat.shape == (4, 4) else np.zeros((3, 3))
+    if intrinsics.shape != (3, 3) or not np.allclose(rotation @ rotation.T, np.eye(3), atol=1e-3):
+        raise ValueError(f"camera {item['name']} is not calibrated")
+    camera = Camera(viewmat, intrinsics, int(item["width"]), int(item["height"]))
+    return CaptureCamera(item["name"], camera, item.get("split", "train"))
+
+
+def _frame(item: dict, folder: Path, cameras: dict[str, CaptureCamera]) -> CaptureFrame:
+    aus = np.zeros(len(AU_NAMES), np.float32)
+    for name, value in item.get("aus", {}).items():
+        aus[AU_INDEX[name]] = float(value)
+    paths = {camera: resolve_inside(folder, path) for camera, path in item["pictures"].items()}
+    if unknown := set(paths) - set(cameras):
+        raise ValueError(f"frame {item['name']} was seen by unknown cameras {sorted(unknown)}")
+    return CaptureFrame(str(item["name"]), aus, {c: _picture(p, cameras[c].camera) for c, p in paths.items()})
+
+
+def _picture(path: Path, camera: Camera) -> Path | Picture:
+    if camera.width == camera.height:
+        return path
+    return Picture(Stored(path), box=_padded(camera), size=(camera.width, camera.height))
+
+
+def _padded(camera: Camera) -> tuple[int, int, int]:
+    """The square around an oblong picture: left, top, side."""
+    side = max(camera.width, camera.height)
+    return (camera.width - side) // 2, (camera.height - side) // 2, side
+
+
+def _square(camera: Camera) -> Camera:
+    left, top, side = _padded(camera)
+    K = camera.K.copy()
+    K[:2, 2] -= (left, top)
+    return Camera(camera.viewmat, K, side, side)

@@ -1,0 +1,60 @@
+"""What a capture is, whichever layout it was read from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ...core.camera import Camera
+from .picture import Picture
+
+
+@dataclass(frozen=True)
+class CaptureCamera:
+    """A calibrated camera. split: `train` or `test` (held out)."""
+
+    name: str
+    camera: Camera
+    split: str
+
+
+@dataclass(frozen=True)
+class CaptureFrame:
+    """One moment: aus (17,) 0..1 and pictures, camera name to picture (a path is an RGBA file).
+
+    head: (4, 4) rigid, from the cameras' world to the head as it stood in frame 0; None where the head stood still.
+    """
+
+    name: str
+    aus: np.ndarray
+    pictures: dict[str, Path | Picture]
+    head: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Capture:
+    """A multi-view capture. points (F, V, 3): template points per frame; seeds of the other points; metres.
+
+    Frame 0 is the neutral face. Points have the motion of the head taken out. notes: sentences a person should read
+    about what was left out, guessed or made up.
+    """
+
+    name: str
+    credit: str
+    synthetic: bool
+    cameras: dict[str, CaptureCamera]
+    frames: list[CaptureFrame]
+    points: np.ndarray
+    seed_points: np.ndarray
+    seed_colors: np.ndarray
+    seed_group: np.ndarray
+    notes: tuple[str, ...] = ()
+
+    def camera_at(self, frame: int, name: str) -> Camera:
+        """The camera as it saw the head of a frame, which is held where it was in frame 0."""
+        camera, head = self.cameras[name].camera, self.frames[frame].head
+        if head is None:
+            return camera
+        return Camera(camera.viewmat @ np.linalg.inv(head), camera.K, camera.width, camera.height)

@@ -1,0 +1,129 @@
+"""What a reader finds in a data set, in its own world, before it becomes a capture in ours."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from ...core.camera import Camera
+from ...core.errors import UserError
+from .lens import Lens
+from .picture import Stored
+
+SETTINGS = "dataset.json"
+
+
+@dataclass(frozen=True)
+class Device:
+    """A calibrated camera in the data set's world, its whole picture. split: `train`, `test` or empty (not said)."""
+
+    camera: Camera
+    lens: Lens | None = None
+    split: str = ""
+
+
+@dataclass(frozen=True)
+class Sight:
+    """Where a picture is, and its matte (None: its own alpha)."""
+
+    color: Stored
+    matte: Stored | None = None
+
+
+class Tracked(Protocol):
+    """Meshes with one vertex order, one per moment, in the world of the cameras."""
+
+    where: str
+
+    def names(self) -> set[str]:
+        """The moments that have a mesh."""
+
+    def triangles(self) -> np.ndarray:
+        """(F, 3) int, counter-clockwise from outside. Raises UserError."""
+
+    def vertices(self, moment: str) -> np.ndarray:
+        """(N, 3) float64 at a moment. Raises UserError."""
+
+
+@dataclass
+class Recording:
+    """layout: what it is called in messages. moments: name to camera to picture, in the order of time.
+
+    fps: pictures per second where the layout says it. metric: its unit is the metre. extra, extra_colors: (M, 3)
+    points of a reconstruction and their colours 0..1. opencv_note: how its axes were understood.
+    """
+
+    layout: str
+    folder: Path
+    name: str
+    cameras: dict[str, Device]
+    moments: dict[str, dict[str, Sight]]
+    meshes: Tracked
+    credit: str = ""
+    fps: float | None = None
+    metric: bool = False
+    extra: np.ndarray = field(default_factory=lambda: np.zeros((0, 3)))
+    extra_colors: np.ndarray = field(default_factory=lambda: np.zeros((0, 3)))
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a person may choose, as arguments of `open_dataset` or in `dataset.json` beside the data.
+
+    name, credit: for the Subject. synthetic: True when no camera saw a person. neutral: the moment of the relaxed face.
+    held_out: cameras to measure with. cameras: the only ones to use. most_pictures: how many are learned from at most.
+    openface: a CSV beside the data. fps: pictures per second. each: every picture is a moment of its own.
+    """
+
+    name: str = ""
+    credit: str = ""
+    synthetic: bool = False
+    neutral: str = ""
+    held_out: tuple[str, ...] = ()
+    cameras: tuple[str, ...] = ()
+    most_pictures: int = 600
+    openface: str = "openface.csv"
+    fps: float = 0.0
+    each: bool = False
+
+
+def read_settings(folder: Path, given: dict[str, object]) -> Settings:
+    """`dataset.json` beside the data, overruled by the arguments. Raises UserError naming a setting that is wrong."""
+    data: dict[str, object] = {}
+    if (folder / SETTINGS).exists():
+        data = read_json(folder / SETTINGS)
+    known = {f.name: type(f.default) for f in fields(Settings)}
+    checked: dict[str, object] = {}
+    for key, value in {**data, **given}.items():
+        if key not in known:
+            raise UserError(f"{SETTINGS} has no “{key}”: known are {', '.join(known)}.")
+        kind = known[key]
+        if kind is tuple and isinstance(value, list | tuple) and all(isinstance(v, str) for v in value):
+            checked[key] = tuple(value)
+        elif kind is float and isinstance(value, int | float) and 0 <= value < 1e4:
+            checked[key] = float(value)
+        elif type(value) is kind and (kind is not int or value > 0):
+            checked[key] = value
+        else:
+            raise UserError(f"{SETTINGS}: “{key}” cannot be {value!r}.")
+    return Settings(**checked)  # type: ignore[arg-type]
+
+
+def read_json(path: Path) -> dict:
+    """The object in a JSON file. Raises UserError when it is missing, damaged or no object."""
+    try:
+        if path.stat().st_size > 512 << 20:
+            raise UserError(f"{path.name} is too large to be read.")
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}.") from error
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{path} is damaged or cut short: {error}.") from error
+    if not isinstance(data, dict):
+        raise UserError(f"{path} is no JSON object.")
+    return data

@@ -1,0 +1,71 @@
+"""Pictures that each come with a camera of their own, sorted into cameras and moments; and the mattes beside them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from ...core.errors import UserError
+from .picture import Stored
+from .recording import Device, Sight
+
+MATTES = ("masks", "mattes", "mask", "matting", "matte", "fg_masks", "alpha_maps")
+PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
+
+
+@dataclass(frozen=True)
+class Shot:
+    """One picture of a camera at a moment."""
+
+    moment: str
+    camera: str
+    device: Device
+    sight: Sight
+
+
+def sort_shots(shots: list[Shot], where: str) -> tuple[dict[str, Device], dict[str, dict[str, Sight]]]:
+    """Cameras by name, and moments by name in rising order, each with its pictures.
+
+    A camera that moves becomes one camera per place. Raises UserError for two pictures of one camera at one moment.
+    """
+    cameras: dict[str, Device] = {}
+    moments: dict[str, dict[str, Sight]] = {}
+    for shot in sorted(shots, key=lambda s: (s.moment, s.camera)):
+        name = shot.camera
+        if name in cameras and not same_device(cameras[name], shot.device):
+            name = f"{shot.camera}@{shot.moment}"
+        views = moments.setdefault(shot.moment, {})
+        if name in views:
+            raise UserError(f"{where} has two pictures of camera {name} at {shot.moment}: {shot.sight.color.name}.")
+        cameras.setdefault(name, shot.device)
+        views[name] = shot.sight
+    return cameras, moments
+
+
+def same_device(a: Device, b: Device) -> bool:
+    """Whether two calibrations are one camera that has not moved."""
+    scale = 1 + np.abs(a.camera.viewmat[:3, 3]).max()
+    still = np.allclose(a.camera.viewmat, b.camera.viewmat, atol=1e-5 * scale)
+    size = (a.camera.width, a.camera.height) == (b.camera.width, b.camera.height)
+    return still and size and np.allclose(a.camera.K, b.camera.K, rtol=1e-5) and a.lens == b.lens
+
+
+def find_matte(folder: Path, picture: Path) -> Stored | None:
+    """The matte of a picture: beside `images/a/b.jpg` that is `masks/a/b.png` or COLMAP's `masks/a/b.jpg.png`, in any
+    folder of MATTES; None when the picture has alpha and no such file. Raises UserError when it has neither.
+    """
+    relative = PurePosixPath(picture.relative_to(folder).as_posix())
+    below = relative.relative_to(relative.parts[0]) if len(relative.parts) > 1 else relative
+    for name in MATTES:
+        if (folder / name).is_dir():
+            for candidate in (below.with_suffix(".png"), PurePosixPath(f"{below}.png"), below):
+                if (folder / name / candidate).is_file():
+                    return Stored(folder / name / candidate)
+    if Stored(picture).has_alpha():
+        return None
+    raise UserError(
+        f"{picture} has no matte: add {folder / MATTES[0] / below.with_suffix('.png')}, white where the person is, or "
+        "use pictures with alpha."
+    )
