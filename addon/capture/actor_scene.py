@@ -13,7 +13,7 @@ from emodifftalk.data.template_builder import fit_shipped_template
 from . import clothes, hair, tied_hair
 from .colours import Places, bust_edge, eye_colours, shirt_height, skin_colours, teeth_colours
 from .looks import LOOKS, Look
-from .materials import cloth_material, glossy_material, hair_material, skin_material
+from .materials import cloth_material, glossy_material, hair_material, skin_material, teeth_material
 
 _MOUTH = {"teeth_upper": 0.18, "teeth_lower": 0.18, "tongue": 0.35}
 """Roughness."""
@@ -86,13 +86,14 @@ class ActorScene:
             used, inverse = np.unique(faces, return_inverse=True)
             matrix = (finer @ step).tocsr()[used]
             points = self._soft_points(name, matrix, self.actor.neutral)
+            tooth = np.full(len(points), 0.5)
             if name == "tongue":
                 depth = np.clip((points[:, 1] - points[:, 1].min()) / 0.035, 0, 1)
                 shade = np.array(_TONGUE) * (1 - 0.75 * depth)[:, None]
             else:
-                shade = teeth_colours(points, name == "teeth_upper")
-            material = glossy_material(name, roughness, coat=0.5)
-            self._soft[name] = (self._mesh(name, points, inverse.reshape(faces.shape), shade, material), matrix, shade)
+                shade, tooth = teeth_colours(points, name == "teeth_upper")
+            material, quads = teeth_material(name, roughness), inverse.reshape(faces.shape)
+            self._soft[name] = (self._mesh(name, points, quads, shade, material, tooth=tooth), matrix, shade)
 
     def _soft_points(self, name: str, matrix: sp.csr_matrix, vertices: np.ndarray) -> np.ndarray:
         # The mesh's upper teeth sit so high that even a broad grin would not show them.

@@ -27,13 +27,14 @@ from .photograph import photograph, picture_path, prepare
 
 CREDIT = "captured from the CC0 MakeHuman base mesh"
 SEEDS = {
-    "surround": 4200,
-    "hair": 3000,
-    "cavity": 250,
-    "eye": 450,
-    "teeth_upper": 320,
-    "teeth_lower": 280,
-    "tongue": 220,
+    "surround": 7500,
+    "shirt": 4200,
+    "hair": 16000,
+    "cavity": 400,
+    "eye": 900,
+    "teeth_upper": 700,
+    "teeth_lower": 500,
+    "tongue": 400,
 }
 
 
@@ -55,7 +56,7 @@ class Cc0Character:
     def frame(self) -> tuple[np.ndarray, float]:
         """Middle (3,) and height, metres, of what the pictures show: from the chest to above the hair."""
         places = Places.of(self.stage.actor)
-        return np.array([0.0, places.eye[1] + 0.075, places.eye[2] - 0.020]), 0.312
+        return np.array([0.0, places.eye[1] + 0.075, places.eye[2] - 0.052]), 0.356
 
 
 def main() -> int:

@@ -156,9 +156,10 @@ def _smooth_noise(points: np.ndarray, rng: np.random.Generator, cell: float) -> 
     return np.cos(points @ waves.T + rng.uniform(0, 2 * np.pi, 24)).sum(axis=1) / np.sqrt(24) / 1.2
 
 
-def teeth_colours(points: np.ndarray, upper: bool) -> np.ndarray:
-    """Linear RGB (P, 3) of a row of teeth: dark lines between them, gums above, darker towards the throat."""
-    shade = np.tile(np.array((0.78, 0.72, 0.61) if upper else (0.70, 0.64, 0.53)), (len(points), 1))
+def teeth_colours(points: np.ndarray, upper: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Linear RGB (P, 3) of a row of teeth with its gums, darker towards the throat; and along the row which tooth it is
+    (P,), counted from the middle, whole numbers where two teeth meet."""
+    shade = np.tile(np.array((0.76, 0.68, 0.55) if upper else (0.68, 0.60, 0.48)), (len(points), 1))
     bins = np.linspace(0, np.abs(points[:, 0]).max(), 24)
     which = np.digitize(np.abs(points[:, 0]), bins)
     front = np.array([points[which == k, 1].min() if (which == k).any() else np.nan for k in range(1, len(bins) + 1)])
@@ -166,14 +167,12 @@ def teeth_colours(points: np.ndarray, upper: bool) -> np.ndarray:
     arc = np.concatenate([[0], np.cumsum(np.hypot(np.diff(bins), np.diff(np.maximum.accumulate(front))))])
     along = np.interp(np.abs(points[:, 0]), bins, arc)
     widths = (8.4, 6.6, 7.6, 7.0, 6.8, 9.5) if upper else (5.3, 5.9, 6.8, 7.0, 7.1, 10.5)
-    gaps = np.abs(along[:, None] - np.concatenate([[0], np.cumsum(widths)]) / 1000).min(axis=1)
-    shade *= (1 - 0.55 * np.exp(-((gaps / 0.00035) ** 2)))[:, None]
+    tooth = np.interp(along, np.concatenate([[0], np.cumsum(widths)]) / 1000, np.arange(len(widths) + 1))
     height = (points[:, 2] - points[:, 2].min()) / np.ptp(points[:, 2])
     high = height if upper else 1 - height
-    scallop = 0.05 * np.exp(-((gaps / 0.0015) ** 2))
-    shade += np.clip((high - 0.62 + scallop) / 0.12, 0, 1)[:, None] * (np.array((0.36, 0.11, 0.10)) - shade)
+    shade += np.clip((high - 0.62) / 0.12, 0, 1)[:, None] * (np.array((0.36, 0.11, 0.10)) - shade)
     depth = np.clip((points[:, 1] - points[:, 1].min()) / 0.035, 0, 1)
-    return shade * (1 - 0.75 * depth)[:, None]
+    return shade * (1 - 0.75 * depth)[:, None], tooth
 
 
 def eye_colours(directions: np.ndarray, look: Look, seed: int = 2) -> np.ndarray:

@@ -94,8 +94,20 @@ def cloth_material() -> bpy.types.Material:
     return material
 
 
+def teeth_material(name: str, roughness: float) -> bpy.types.Material:
+    """Wet enamel, darker where two teeth meet: at the whole numbers of the attribute `tooth`."""
+    material = glossy_material(name, roughness, coat=0.5)
+    tree = material.node_tree
+    shader = tree.nodes["Principled BSDF"]
+    apart = _math(tree, "PINGPONG", _attribute(tree, "tooth", "Fac"), 0.5)
+    shade = _math(tree, "MULTIPLY_ADD", _math(tree, "MINIMUM", _math(tree, "MULTIPLY", apart, 14.0), 1.0), 0.55)
+    shade.node.inputs[2].default_value = 0.45
+    tree.links.new(_tint(tree, _attribute(tree, "colour", "Color"), shade), shader.inputs["Base Color"])
+    return material
+
+
 def glossy_material(name: str, roughness: float, coat: float) -> bpy.types.Material:
-    """Wet: eyes, teeth, tongue."""
+    """Wet: eyes."""
     material, shader, tree = _principled(name)
     tree.links.new(_attribute(tree, "colour", "Color"), shader.inputs["Base Color"])
     shader.inputs["Roughness"].default_value = roughness
