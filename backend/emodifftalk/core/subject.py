@@ -29,6 +29,7 @@ class Subject:
     the others are the OTF (other than face) points. triangle (Nf,) int32 and bary (Nf, 3) float32 bind the facial ones
     to the template. otf_anchor (No,) int32: the template vertex an OTF point follows; otf_weight (No,) float32 0..1:
     how much, exp(-alpha d) of EmoTalk3D Equation 9; otf_group (No,) uint8 index into OTF_GROUPS.
+    eye_centers (2, 3): what the left and the right eyeball turn about; (0, 3) when the eyes cannot be steered.
     appearance: weights of RotNet, OPCNet and the feature line (17, Nf, 16). au_range (17, 2): least and greatest AU
     intensity seen in training. synthetic: True when the pictures it learned from were rendered.
     """
@@ -42,6 +43,7 @@ class Subject:
     otf_weight: np.ndarray
     otf_group: np.ndarray
     au_range: np.ndarray
+    eye_centers: np.ndarray = field(default_factory=lambda: np.zeros((0, 3), np.float32))
     appearance: dict[str, np.ndarray] = field(default_factory=dict)
     licence: str = ""
     credit: str = ""
@@ -70,6 +72,7 @@ def save_subject(path: str | os.PathLike, subject: Subject) -> None:
         "otf.weight": subject.otf_weight.astype(np.float32),
         "otf.group": subject.otf_group.astype(np.uint8),
         "au_range": subject.au_range.astype(np.float32),
+        "eye_centers": subject.eye_centers.astype(np.float32),
     }
     arrays |= {f"appearance.{name}": value for name, value in subject.appearance.items()}
     metadata = {"format": "emodifftalk.subject", "schema": str(SCHEMA), **name_metadata()}
@@ -98,6 +101,10 @@ def load_subject(path: str | os.PathLike) -> Subject:
     line = appearance.get("feature_line")
     if line is not None and line.shape[:2] != (len(AU_NAMES), n_face):
         raise UserError(f"{file.path.name}: the feature line does not fit its {n_face} facial Gaussians.")
+    # Subjects of earlier versions have none.
+    eyes = expect(file, "eye_centers", (None, 3)) if "eye_centers" in file.shapes else np.zeros((0, 3))
+    if len(eyes) not in (0, 2):
+        raise UserError(f"{file.path.name}: “eye_centers” must be of two eyes.")
     return Subject(
         template=template,
         gaussians=gaussians,
@@ -107,6 +114,7 @@ def load_subject(path: str | os.PathLike) -> Subject:
         otf_weight=expect(file, "otf.weight", (n_otf,)).astype(np.float32),
         otf_group=group.astype(np.uint8),
         au_range=expect(file, "au_range", (len(AU_NAMES), 2)).astype(np.float32),
+        eye_centers=eyes.astype(np.float32),
         appearance=appearance,
         synthetic=file.metadata.get("synthetic") != "false",
         **{key: file.metadata.get(key, "") for key in _TEXTS},

@@ -2,7 +2,8 @@
 
     capture.json            cameras, frames and which camera saw which frame
     pictures/*.png          RGBA, straight alpha, sRGB
-    points.safetensors      points (frames, V, 3), seed_points (M, 3), seed_colors (M, 3), seed_group (M,) u8
+    points.safetensors      points (frames, V, 3), seed_points (M, 3), seed_colors (M, 3), seed_group (M,) u8,
+                            eye_centers (2, 3) where they are known
 """
 
 from __future__ import annotations
@@ -50,6 +51,7 @@ def read_own(folder: Path) -> Capture:
         seeds,
         expect(file, "seed_colors", (len(seeds), 3)),
         expect(file, "seed_group", (len(seeds),)),
+        eye_centers=expect(file, "eye_centers", (2, 3)) if "eye_centers" in file.shapes else np.zeros((0, 3)),
     )
 
 
@@ -81,6 +83,7 @@ def save_capture(folder: str | os.PathLike, capture: Capture) -> None:
                 "index": i,
                 "name": frame.name,
                 "aus": {au: float(v) for au, v in zip(AU_NAMES, frame.aus, strict=True) if v},
+                "gaze": [float(angle) for angle in frame.gaze],
                 "pictures": {c: _relative(picture, frame, folder) for c, picture in frame.pictures.items()},
             }
             for i, frame in enumerate(capture.frames)
@@ -93,6 +96,8 @@ def save_capture(folder: str | os.PathLike, capture: Capture) -> None:
         "seed_colors": capture.seed_colors.astype(np.float32),
         "seed_group": capture.seed_group.astype(np.uint8),
     }
+    if len(capture.eye_centers):
+        arrays["eye_centers"] = capture.eye_centers.astype(np.float32)
     tensors.save(folder / "points.safetensors", arrays, {"format": "emodifftalk.capture", "schema": str(SCHEMA)})
     (folder / FILE).write_text(json.dumps(data, indent=1), encoding="utf-8")
 
@@ -119,7 +124,9 @@ def _frame(item: dict, folder: Path, cameras: dict[str, CaptureCamera]) -> Captu
     paths = {camera: resolve_inside(folder, path) for camera, path in item["pictures"].items()}
     if unknown := set(paths) - set(cameras):
         raise ValueError(f"frame {item['name']} was seen by unknown cameras {sorted(unknown)}")
-    return CaptureFrame(str(item["name"]), aus, {c: _picture(p, cameras[c].camera) for c, p in paths.items()})
+    pictures = {c: _picture(p, cameras[c].camera) for c, p in paths.items()}
+    yaw, pitch = item.get("gaze", (0, 0))
+    return CaptureFrame(str(item["name"]), aus, pictures, gaze=(float(yaw), float(pitch)))
 
 
 def _picture(path: Path, camera: Camera) -> Path | Picture:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -25,12 +25,14 @@ class CaptureFrame:
     """One moment: aus (17,) 0..1 and pictures, camera name to picture (a path is an RGBA file).
 
     head: (4, 4) rigid, from the cameras' world to the head as it stood in frame 0; None where the head stood still.
+    gaze: yaw to the head's left and pitch upwards, radians.
     """
 
     name: str
     aus: np.ndarray
     pictures: dict[str, Path | Picture]
     head: np.ndarray | None = None
+    gaze: tuple[float, float] = (0.0, 0.0)
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,7 @@ class Capture:
 
     Frame 0 is the neutral face. Points have the motion of the head taken out. notes: sentences a person should read
     about what was left out, guessed or made up.
+    eye_centers (2, 3): middles of the left and the right eyeball, metres; (0, 3) when nobody knows them.
     """
 
     name: str
@@ -51,6 +54,7 @@ class Capture:
     seed_colors: np.ndarray
     seed_group: np.ndarray
     notes: tuple[str, ...] = ()
+    eye_centers: np.ndarray = field(default_factory=lambda: np.zeros((0, 3), np.float32))
 
     def camera_at(self, frame: int, name: str) -> Camera:
         """The camera as it saw the head of a frame, which is held where it was in frame 0."""

@@ -1,0 +1,57 @@
+"""The pictures of a capture as tensors to learn from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+
+from ..data.capture import Capture, read_picture
+
+
+@dataclass(frozen=True)
+class View:
+    """One square picture of S pixels. rgba: (S, S, 4) uint8, premultiplied. viewmat: (4, 4), K: (3, 3), float32."""
+
+    frame: int
+    name: str
+    rgba: torch.Tensor
+    viewmat: torch.Tensor
+    K: torch.Tensor
+
+    @property
+    def size(self) -> int:
+        """Pixels along a side."""
+        return len(self.rgba)
+
+    @property
+    def image(self) -> torch.Tensor:
+        """Premultiplied colours (S, S, 3), 0..1: the picture on black."""
+        return self.rgba[..., :3].float() / 255
+
+    @property
+    def matte(self) -> torch.Tensor:
+        """(S, S), 0..1."""
+        return self.rgba[..., 3].float() / 255
+
+    def on(self, background: torch.Tensor) -> torch.Tensor:
+        """The picture (S, S, 3) before a colour (3,)."""
+        return self.image + (1 - self.matte[..., None]) * background
+
+    def to(self, device: str) -> View:
+        """The same on another device."""
+        return replace(self, **{key: getattr(self, key).to(device) for key in ("rgba", "viewmat", "K")})
+
+
+def load_views(capture: Capture, split: str, size: int, device: str = "cpu") -> list[View]:
+    """All pictures by the cameras of one split, at `size` pixels. Raises UserError for a broken picture."""
+    views = []
+    for index, frame in enumerate(capture.frames):
+        for name, path in frame.pictures.items():
+            if capture.cameras[name].split == split:
+                image, matte = (torch.from_numpy(x) for x in read_picture(path, size))
+                rgba = (torch.cat([image, matte[..., None]], dim=-1) * 255).round().to(torch.uint8)
+                camera = capture.camera_at(index, name).resized(size, size)
+                viewmat, K = (torch.from_numpy(m).float() for m in (camera.viewmat, camera.K))
+                views.append(View(index, name, rgba, viewmat, K).to(device))
+    return views
