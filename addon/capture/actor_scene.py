@@ -7,6 +7,7 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.spatial import cKDTree
 
+from emodifftalk.core.gaze import gaze_matrix
 from emodifftalk.data.actor import Actor, catmull_clark
 from emodifftalk.data.template_builder import fit_shipped_template
 
@@ -69,14 +70,15 @@ class ActorScene:
 
     def _build_eyes(self) -> None:
         material = glossy_material("eye", roughness=0.10, coat=1.0)
-        self.eyes = {}
+        self.eyes, self._balls = {}, []
         for name in ("eye_left", "eye_right"):
             ball = self.actor.neutral[self.actor.vertices_of(name)]
             centre, radius = (ball.max(axis=0) + ball.min(axis=0)) / 2, np.ptp(ball[:, [0, 2]], axis=0).mean() / 2
             directions, faces = _sphere(96, 128)
             rgb = eye_colours(directions, self.look)
             self.eyes[name] = (centre, radius, directions, rgb)
-            self._mesh(name, centre + 0.985 * radius * directions, faces, rgb, material)
+            ball = self._mesh(name, centre + 0.985 * radius * directions, faces, rgb, material)
+            self._balls.append((ball, centre, centre + 0.985 * radius * directions))
 
     def _build_mouth(self) -> None:
         self._soft = {}
@@ -137,6 +139,17 @@ class ActorScene:
         self._lashes.set_points(self._lash_points(points))
         return points
 
+    @property
+    def eye_centers(self) -> np.ndarray:
+        """Middles (2, 3) of the left and the right eyeball, metres."""
+        return np.stack([self.eyes[name][0] for name in ("eye_left", "eye_right")])
+
+    def turn_eyes(self, gaze: tuple[float, float]) -> None:
+        """Turn the eyes: yaw to the head's left and pitch upwards, radians."""
+        matrix = gaze_matrix(gaze)
+        for ball, centre, points in self._balls:
+            _set_points(ball, (points - centre) @ matrix.T + centre)
+
     def seeds(self, counts: dict[str, int], seed: int = 7) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Places (M, 3), linear colours (M, 3) and group names (M,) to start the other-than-face Gaussians from.
 
@@ -161,7 +174,7 @@ class ActorScene:
         cavity, _ = hair.scatter(self._neutral, self._triangles, deep.astype(float), counts["cavity"], rng)
         found.append(("surround", cavity @ self._neutral, np.tile(np.array(self.look.cavity), (counts["cavity"], 1))))
         for name, (middle, radius, directions, rgb) in self.eyes.items():
-            front = np.flatnonzero(directions[:, 1] < -0.35)
+            front = np.flatnonzero(directions[:, 1] < -0.05)
             # The sphere's rings crowd at the pole, which is the pupil: thin them by area.
             area = np.sqrt(1 - directions[front, 1] ** 2) + 0.05
             some = rng.choice(front, counts["eye"], replace=False, p=area / area.sum())

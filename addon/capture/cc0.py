@@ -14,7 +14,7 @@ import numpy as np
 
 from emodifftalk.core.dome import VIEWS, Place, calibrate, layout
 from emodifftalk.core.errors import UserError
-from emodifftalk.core.range_of_motion import HELD_OUT_POSES, POSES, Shot, intensities, schedule
+from emodifftalk.core.range_of_motion import GAZE_POSES, HELD_OUT_POSES, POSES, Shot, gaze_of, intensities, schedule
 from emodifftalk.core.subject import OTF_GROUPS
 from emodifftalk.data.actor import Actor
 from emodifftalk.data.capture import Capture, CaptureCamera, CaptureFrame, save_capture
@@ -31,7 +31,7 @@ SEEDS = {
     "shirt": 4200,
     "hair": 16000,
     "cavity": 400,
-    "eye": 900,
+    "eye": 1200,
     "teeth_upper": 700,
     "teeth_lower": 500,
     "tongue": 400,
@@ -51,6 +51,7 @@ class Cc0Character:
 
     def points(self, units: dict[str, float]) -> np.ndarray:
         """Pose everything; returns the template points (V, 3) of this pose, metres."""
+        self.stage.turn_eyes(gaze_of(units))
         return self.stage.pose(*intensities(units))
 
     def frame(self) -> tuple[np.ndarray, float]:
@@ -87,7 +88,7 @@ def capture(options: argparse.Namespace) -> None:
     studio_light(scene, centre, character.to_world)
     places = layout(options.views)
     cameras = calibrate(places, centre, height, options.size)
-    shots = _one_pose(options.only, places) if options.only else schedule(POSES, places)
+    shots = _one_pose(options.only, places) if options.only else schedule(POSES, places, gazes=GAZE_POSES)
     points = np.stack([character.points(shot.units) for shot in shots])
     photograph(scene, character, list(enumerate(shots)), cameras, out, _report)
     if not options.only:
@@ -100,6 +101,7 @@ def _save(out: Path, character: Cc0Character, places: list[Place], cameras: dict
             shot.name,
             intensities(shot.units)[0],
             {camera: picture_path(out, index, shot.name, camera) for camera in shot.cameras},
+            gaze=gaze_of(shot.units),
         )
         for index, shot in enumerate(shots)
     ]
@@ -107,11 +109,11 @@ def _save(out: Path, character: Cc0Character, places: list[Place], cameras: dict
     group_index = np.array([OTF_GROUPS.index(g) for g in groups], np.uint8)
     dome = {place.name: CaptureCamera(place.name, cameras[place.name], place.split) for place in places}
     seen = (dome, frames, points, seeds, display_colour(colours), group_index)
-    save_capture(out, Capture(character.name, CREDIT, True, *seen))
+    save_capture(out, Capture(character.name, CREDIT, True, *seen, eye_centers=character.stage.eye_centers))
 
 
 def _one_pose(name: str, places: list[Place]) -> list[Shot]:
-    poses = {"neutral": {}, **POSES, **HELD_OUT_POSES}
+    poses = {"neutral": {}, **POSES, **HELD_OUT_POSES, **GAZE_POSES}
     if name not in poses:
         raise UserError(f"There is no pose “{name}”, there are {', '.join(poses)}.")
     front = sorted((place for place in places if place.split == "train"), key=lambda place: place.from_front)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +11,7 @@ from .dome import Place
 from .facs import ARTICULATIONS, AU_INDEX, AU_NAMES
 
 Units = dict[str, float]
-"""Intensities 0..1 of action units and articulations, by name."""
+"""Intensities 0..1 of action units, articulations and gazes, by name."""
 
 # A range of motion: each unit where it shows, the feelings, and mouth shapes of speech.
 POSES: dict[str, Units] = {
@@ -42,6 +43,20 @@ HELD_OUT_POSES: dict[str, Units] = {
     "test_worried_talk": {"AU01": 0.7, "AU04": 0.5, "AU15": 0.4, "AU25": 0.5, "AU26": 0.2},
 }
 """Seen by held-out cameras alone: nothing is learned from them."""
+GAZE_POSES: dict[str, Units] = {
+    "look_left": {"look_left": 1.0},
+    "look_right": {"look_right": 1.0},
+    "look_up": {"look_up": 1.0, "AU05": 0.35},
+    "look_down": {"look_down": 1.0, "AU45": 0.25},
+}
+"""What of the eyeballs hides behind the lids; the lids follow the eyes."""
+_GAZES: dict[str, tuple[float, float]] = {
+    "look_left": (math.radians(30), 0.0),
+    "look_right": (-math.radians(30), 0.0),
+    "look_up": (0.0, math.radians(20)),
+    "look_down": (0.0, -math.radians(20)),
+}
+"""Yaw to the head's left and pitch upwards, radians, at intensity 1."""
 TRAINED_PER_POSE = 4
 _FACE = 100.0  # degrees from the front within which a camera sees the face
 _NEAR = 26.0  # degrees from the front within which it sees all of it
@@ -56,9 +71,14 @@ class Shot:
     cameras: tuple[str, ...]
 
 
-def schedule(poses: dict[str, Units], places: list[Place], trained: int = TRAINED_PER_POSE) -> list[Shot]:
+def schedule(
+    poses: dict[str, Units],
+    places: list[Place],
+    trained: int = TRAINED_PER_POSE,
+    gazes: dict[str, Units] | None = None,
+) -> list[Shot]:
     """All shots of a capture: the neutral face by every camera, each pose by `trained` cameras and a held-out one, and
-    the held-out poses by the held-out cameras.
+    the held-out poses by the held-out cameras; gazes, of characters that have eyes to turn, from the front.
 
     Each pose has one camera near the front; the others are spread from side to side and move on with every pose, so
     that every camera that sees the face gets its share of expressions.
@@ -74,15 +94,27 @@ def schedule(poses: dict[str, Units], places: list[Place], trained: int = TRAINE
         seen = (near[i % len(near)], *aside, tests[i % len(tests)])
         shots.append(Shot(name, units, tuple(dict.fromkeys(seen))))
     shots += [Shot(name, units, tuple(tests)) for name, units in HELD_OUT_POSES.items()]
+    for i, (name, units) in enumerate((gazes or {}).items()):
+        seen = (near[i % len(near)], near[(i + 1) % len(near)], rest[i % len(rest)], tests[i % len(tests)])
+        shots.append(Shot(name, units, tuple(dict.fromkeys(seen))))
     return shots
 
 
 def intensities(units: Units) -> tuple[np.ndarray, np.ndarray]:
-    """Units by name as AUs (17,) and articulations (6,), float32. Raises ValueError for an unknown name."""
+    """Units by name as AUs (17,) and articulations (6,), float32; gazes are neither. Raises ValueError for an unknown
+    name."""
     aus, articulations = np.zeros(len(AU_NAMES), np.float32), np.zeros(len(ARTICULATIONS), np.float32)
     for name, value in units.items():
+        if name in _GAZES:
+            continue
         if name in AU_INDEX:
             aus[AU_INDEX[name]] = value
         else:
             articulations[ARTICULATIONS.index(name)] = value
     return aus, articulations
+
+
+def gaze_of(units: Units) -> tuple[float, float]:
+    """Yaw to the head's left and pitch upwards, radians, of units by name."""
+    turns = [(value * _GAZES[name][0], value * _GAZES[name][1]) for name, value in units.items() if name in _GAZES]
+    return sum(yaw for yaw, _ in turns), sum(pitch for _, pitch in turns)
