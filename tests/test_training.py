@@ -20,14 +20,20 @@ from emodifftalk.core.camera import look_at
 from emodifftalk.core.errors import Cancelled, UserError
 from emodifftalk.core.facs import AU_INDEX, AU_NAMES
 from emodifftalk.core.gaussians import Gaussians
-from emodifftalk.core.subject import load_subject, pose
+from emodifftalk.core.subject import OTF_GROUPS, load_subject, pose
 from emodifftalk.data.capture import Capture, CaptureCamera, CaptureFrame, load_capture, save_capture
 from emodifftalk.splat.render import render
-from emodifftalk.train import canonical
 from emodifftalk.train.appearance import train_appearance
-from emodifftalk.train.pruning import drop_unseen, filled_pixels, well_seen
+from emodifftalk.train.canonical import train_canonical
+from emodifftalk.train.canonical_steps import CanonicalSettings
+from emodifftalk.train.pruning import drop_unseen, filled_pixels, paint_unseen, well_seen
+from emodifftalk.train.views import load_views
 
-SIZE = 64
+SIZE, FACE = 64, 6000
+
+
+def _settings(steps: int, **more) -> CanonicalSettings:
+    return CanonicalSettings(steps=steps, size=SIZE, face=FACE, **more)
 
 
 @pytest.fixture(scope="module")
@@ -84,17 +90,15 @@ def _photograph(gaussians: Gaussians, camera: CaptureCamera, path: Path) -> Path
 
 
 def test_a_capture_becomes_a_subject_that_looks_like_it_from_cameras_never_trained_on(capture_folder, tmp_path):
-    short = canonical.train_canonical(capture_folder, tmp_path / "short.safetensors", steps=4, size=SIZE)
+    short = train_canonical(capture_folder, tmp_path / "short.safetensors", _settings(4))
     said: list[float] = []
-    report = canonical.train_canonical(
-        capture_folder, tmp_path / "long.safetensors", steps=120, size=SIZE, name="Painted",
-        progress=lambda fraction, text: said.append(fraction),
-    )  # fmt: skip
+    report = train_canonical(capture_folder, tmp_path / "long.safetensors", _settings(120),
+                             lambda fraction, text: said.append(fraction), name="Painted")  # fmt: skip
     assert report["neutral"]["psnr"] > short["neutral"]["psnr"] + 3
     assert report["neutral"]["pictures"] == 2 and report["expressive"]["pictures"] == 4
     assert "held-out" in report["protocol"] and said == sorted(said) and len(said) >= 4
     subject = load_subject(tmp_path / "long.safetensors")
-    assert subject.name == "Painted" and subject.synthetic and subject.n_face == canonical.FACE_GAUSSIANS
+    assert subject.name == "Painted" and subject.synthetic and subject.n_face == FACE
     assert subject.au_range[AU_INDEX["AU26"]].tolist() == [0, 1]
     posed = train_appearance(capture_folder, tmp_path / "long.safetensors", tmp_path / "whole.safetensors", steps=12,
                              size=SIZE, warm_up=60)  # fmt: skip
@@ -123,14 +127,14 @@ def _expect_appearance(path: Path) -> None:
 
 def test_training_goes_on_where_it_was_interrupted(capture_folder, tmp_path, monkeypatch):
     """The checkpoint of an interrupted training leads to the very Subject an uninterrupted one makes."""
-    monkeypatch.setattr(canonical, "CHECKPOINT_EVERY", 10)
+    monkeypatch.setattr("emodifftalk.train.canonical.CHECKPOINT_EVERY", 10)
     whole, halves = tmp_path / "whole.safetensors", tmp_path / "halves.safetensors"
-    canonical.train_canonical(capture_folder, whole, steps=20, size=SIZE)
+    train_canonical(capture_folder, whole, _settings(20))
     calls = iter(range(1000))
     with pytest.raises(Cancelled):
-        canonical.train_canonical(capture_folder, halves, steps=20, size=SIZE, cancelled=lambda: next(calls) >= 13)
+        train_canonical(capture_folder, halves, _settings(20), cancelled=lambda: next(calls) >= 13)
     assert not halves.exists() and list(tmp_path.glob("halves*checkpoint*"))
-    canonical.train_canonical(capture_folder, halves, steps=20, size=SIZE)
+    train_canonical(capture_folder, halves, _settings(20))
     first, second = load_subject(whole).gaussians, load_subject(halves).gaussians
     assert second.colors == pytest.approx(first.colors, abs=2e-3)
     assert not list(tmp_path.glob("*checkpoint*"))
@@ -140,7 +144,7 @@ def test_a_damaged_checkpoint_is_named_and_never_unpickled(capture_folder, tmp_p
     checkpoint = tmp_path / "s.safetensors.checkpoint.pt"
     checkpoint.write_bytes(b"cos\nsystem\n(S'touch owned'\ntR.")
     with pytest.raises(UserError, match="delete it"):
-        canonical.train_canonical(capture_folder, tmp_path / "s.safetensors", steps=3, size=SIZE)
+        train_canonical(capture_folder, tmp_path / "s.safetensors", _settings(3))
 
 
 def test_a_broken_capture_names_its_broken_part(capture_folder, tmp_path):
@@ -152,7 +156,7 @@ def test_a_broken_capture_names_its_broken_part(capture_folder, tmp_path):
     shutil.copytree(capture_folder, copy)
     (copy / "pictures" / "open_train0.png").write_bytes(b"no picture")
     with pytest.raises(UserError, match=r"open_train0\.png"):
-        canonical.train_canonical(copy, tmp_path / "s.safetensors", steps=3, size=SIZE)
+        train_canonical(copy, tmp_path / "s.safetensors", _settings(3))
     text = (capture_folder / "capture.json").read_text(encoding="utf-8")
     (copy / "capture.json").write_text(text.replace("pictures/open", "../pictures/open"), encoding="utf-8")
     with pytest.raises(UserError, match="outside"):
@@ -168,13 +172,47 @@ def test_seeds_that_the_cameras_hardly_see_are_left_out(capture_folder):
 
 def test_gaussians_that_no_picture_shows_are_dropped(capture_folder):
     capture = load_capture(capture_folder)
-    views = canonical.load_views(capture, "train", SIZE)
+    views = load_views(capture, "train", SIZE)
     subject = _painted_head()
     subject.gaussians.means[-1] = (0, 0.5, 0)  # behind the head
-    pixels = filled_pixels(subject, capture.points, views)
-    assert pixels[-1] < 0.01
-    shown = sum(float(view.matte.sum()) for view in views)
+    pixels = filled_pixels(subject, capture, views)
+    assert pixels[-1] < 0.001
+    shown = np.mean([float(view.matte.sum()) for view in views])
     assert pixels.sum() == pytest.approx(shown, rel=0.05), "the weights of a picture add up to its matte"
-    kept = drop_unseen(subject, capture, views)
+    kept = drop_unseen(subject, capture, pixels)
     assert kept.n_face == subject.n_face and len(kept.gaussians) < len(subject.gaussians)
     assert not (kept.gaussians.means == subject.gaussians.means[-1]).all(axis=1).any()
+
+
+def test_what_no_picture_shows_of_an_eye_has_the_colour_of_its_seed_in_the_light_of_the_rest(capture_folder):
+    subject = _painted_head()
+    subject.otf_group[:20] = OTF_GROUPS.index("eye_left")
+    subject.gaussians.colors[subject.n_face : subject.n_face + 20] = 0.4
+    filled = np.ones(len(subject.gaussians))
+    filled[subject.n_face + 10 : subject.n_face + 20] = 0
+    seeds = np.full((len(subject.otf_group), 3), 0.8, np.float32)
+    seeds[15] = (0.2, 0.4, 0.8)
+    colors = paint_unseen(subject, seeds, filled).gaussians.colors[subject.n_face :]
+    assert colors[:10] == pytest.approx(0.4) and colors[10] == pytest.approx(0.4)
+    assert colors[15] == pytest.approx([0.1, 0.2, 0.4])
+
+
+def test_gaussians_are_added_only_when_asked_for(capture_folder, tmp_path):
+    fixed = train_canonical(capture_folder, tmp_path / "fixed.safetensors", _settings(8))
+    dense = train_canonical(capture_folder, tmp_path / "dense.safetensors", _settings(8, densify=400))
+    assert fixed["facial"] == FACE
+    assert fixed["gaussians"] < dense["gaussians"] <= fixed["gaussians"] + 400
+    subject = load_subject(tmp_path / "dense.safetensors")
+    assert subject.n_face == dense["facial"] and subject.bary.sum(axis=1) == pytest.approx(1, abs=1e-5)
+
+
+def test_training_leaves_a_report_that_can_be_read_without_it(capture_folder, tmp_path):
+    import json
+
+    out = tmp_path / "s.safetensors"
+    report = train_canonical(capture_folder, out, _settings(50))
+    kept = json.loads(Path(f"{out}.report.json").read_text(encoding="utf-8"))
+    assert kept["neutral"] == report["neutral"] and [step for step, _, _ in kept["curve"]] == [25, 50]
+    assert kept["peak_memory_mib"] > 50 and kept["seconds"] > 0
+    page = Path(f"{out}.report.html").read_text(encoding="utf-8")
+    assert "<polyline" in page and page.count("data:image/png;base64,") == 6 and "http" not in page

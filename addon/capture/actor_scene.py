@@ -39,7 +39,7 @@ class ActorScene:
         self.pose(np.zeros(17))
 
     def _mesh(self, name: str, points: np.ndarray, faces: np.ndarray, rgb: np.ndarray, material, **more):
-        """An object with colours (P, 3) and further float attributes (P,) per point; `rest` keeps where points began."""
+        """An object with colours (P, 3), further float attributes (P,) per point, and `rest`: where points began."""
         mesh = bpy.data.meshes.new(name)
         mesh.from_pydata(points.tolist(), [], [[int(i) for i in face if i >= 0] for face in faces])
         mesh.shade_smooth()

@@ -109,7 +109,9 @@ def _save(out: Path, character: Cc0Character, places: list[Place], cameras: dict
     group_index = np.array([OTF_GROUPS.index(g) for g in groups], np.uint8)
     dome = {place.name: CaptureCamera(place.name, cameras[place.name], place.split) for place in places}
     seen = (dome, frames, points, seeds, display_colour(colours), group_index)
-    save_capture(out, Capture(character.name, CREDIT, True, *seen, eye_centers=character.stage.eye_centers))
+    eyes = character.stage.eye_centers
+    terms = {"licence": "CC0-1.0", "consent": "no person: the actor is a synthetic model"}
+    save_capture(out, Capture(character.name, CREDIT, True, *seen, eye_centers=eyes, **terms))
 
 
 def _one_pose(name: str, places: list[Place]) -> list[Shot]:

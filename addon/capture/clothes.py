@@ -18,7 +18,7 @@ def bare_skin(places: Places, surface: np.ndarray, triangles: np.ndarray) -> np.
 
 
 def shirt(places: Places, surface: np.ndarray, triangles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Points (P, 3) and triangles of the shirt: 2 to 6 mm off the skin, and hanging straight down where the body ends."""
+    """Points (P, 3) and triangles of the shirt: 2 to 6 mm off the skin, hanging straight down where the body ends."""
     corners = surface[triangles]
     normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     total = np.zeros_like(surface)

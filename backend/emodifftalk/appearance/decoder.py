@@ -39,7 +39,7 @@ class AppearanceDecoder(nn.Module):
         decoder = AppearanceDecoder(subject)
         if not subject.appearance:
             raise UserError(f"The subject {subject.name} has no appearance decoder yet: train its appearance first.")
-        state = {_module_name(k): torch.from_numpy(v.astype(np.float32)) for k, v in subject.appearance.items()}
+        state = {_module_name(k): torch.from_numpy(v) for k, v in _unpacked(subject.appearance).items()}
         try:
             decoder.load_state_dict(state)
         except RuntimeError as error:
@@ -47,9 +47,13 @@ class AppearanceDecoder(nn.Module):
         return decoder.eval()
 
     def onto(self, subject: Subject) -> Subject:
-        """The subject carrying this decoder's weights, half precision."""
-        state = {_file_name(k): v.detach().numpy().astype(np.float16) for k, v in self.state_dict().items()}
-        return replace(subject, appearance=state)
+        """The subject carrying this decoder's weights: half precision, the feature line in signed bytes."""
+        state = {_file_name(k): v.detach().cpu().numpy() for k, v in self.state_dict().items()}
+        line = state.pop("feature_line")
+        # One scale for each action unit and feature.
+        scale = np.maximum(np.abs(line).max(axis=1, keepdims=True), 1e-8) / 127
+        packed = {"feature_line": np.rint(line / scale).astype(np.int8), "feature_line_scale": scale}
+        return replace(subject, appearance={**{k: v.astype(np.float16) for k, v in state.items()}, **packed})
 
     def facial_offsets(self, offsets: torch.Tensor) -> torch.Tensor:
         """Movement (Nf, 3) of the facial Gaussians from that of the template points (V, 3), metres."""
@@ -73,6 +77,13 @@ class AppearanceDecoder(nn.Module):
         as_tensor = (torch.from_numpy(np.ascontiguousarray(x, np.float32)) for x in (aus, offsets))
         quats, opacities = self(*as_tensor, self._rest)
         return quats.numpy(), opacities.numpy()
+
+
+def _unpacked(appearance: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    arrays = {name: array.astype(np.float32) for name, array in appearance.items()}
+    # Earlier versions kept the feature line in half precision, without a scale.
+    arrays["feature_line"] = arrays["feature_line"] * arrays.pop("feature_line_scale", np.float32(1))
+    return arrays
 
 
 def _file_name(name: str) -> str:

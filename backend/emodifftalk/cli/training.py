@@ -24,8 +24,14 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     )
     canonical.add_argument("capture", help="capture folder (capture.json inside)")
     canonical.add_argument("--out", required=True, help="the subject to write")
-    canonical.add_argument("--steps", type=int, default=3000)
+    canonical.add_argument("--name", default="", help="what the subject is called (default: as the capture is)")
+    canonical.add_argument("--steps", type=int, default=4000)
     canonical.add_argument("--size", type=int, default=512, help="pixels of the training pictures")
+    canonical.add_argument("--face", type=int, default=20000, help="Gaussians on the face (default 20000)")
+    canonical.add_argument("--densify", type=int, default=0, metavar="COUNT", help="add up to COUNT Gaussians where the "
+                           "pictures ask for them (default 0: a fixed number, as in the paper)")  # fmt: skip
+    canonical.add_argument("--rasterizer", choices=("auto", "cpu", "gsplat"), default="auto")
+    canonical.add_argument("--seed", type=int, default=0)
     canonical.set_defaults(run=_canonical)
 
     appearance = stages.add_parser("appearance", help="RotNet, OPCNet and the feature line of a subject (stage 3)")
@@ -66,9 +72,12 @@ def _never() -> bool:
 
 def _canonical(options: argparse.Namespace) -> None:
     from ..train.canonical import train_canonical
+    from ..train.canonical_steps import CanonicalSettings
 
-    line = ProgressLine()
-    _report(train_canonical(options.capture, options.out, options.steps, options.size, line, _never))
+    settings = CanonicalSettings(
+        options.steps, options.size, options.face, options.densify, options.rasterizer, options.seed
+    )
+    _report(train_canonical(options.capture, options.out, settings, ProgressLine(), _never, options.name))
 
 
 def _appearance(options: argparse.Namespace) -> None:

@@ -16,7 +16,7 @@ from ..data.capture import load_capture
 from ..splat.metrics import psnr, ssim
 from ..splat.rasterize import choose, rasterization
 from .binding import surface_turns
-from .canonical import View, load_views
+from .views import View, load_views
 
 LAMBDA_SSIM = 0.2  # Equation 32
 LAMBDA_SPARSE, LAMBDA_SMOOTH = 0.01, 0.001  # Equation 31

@@ -12,7 +12,7 @@ from ..data.capture import Capture
 from .binding import sample_face
 from .pruning import well_seen
 
-FACE_GAUSSIANS = 24_000
+FACE_GAUSSIANS = 20_000
 SEEDS_SEEN = 0.7
 """Share of the neutral pictures that must contain a seed."""
 

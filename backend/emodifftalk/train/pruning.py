@@ -1,4 +1,4 @@
-"""Leaving out what no picture shows: such Gaussians were learned from nothing and look like dirt from elsewhere."""
+"""What no picture shows is learned from nothing and looks like dirt: it goes, or gets its colours from its seeds."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ import numpy as np
 import torch
 
 from ..core.gaussians import Gaussians, quat_multiply
+from ..core.gaze import turn_eyes
 from ..core.subject import OTF_GROUPS, Subject, pose
 from ..data.capture import Capture
 from ..splat.rasterize import rasterization
 from .binding import surface_turns
+from .views import View
 
 LEAST_PIXELS, LEAST_AT_EDGES = 0.015, 2.5
 """Pixels per picture, on average, that a Gaussian must fill to stay; what few pictures contain must fill more."""
@@ -19,15 +21,14 @@ LEAST_SHARE = 0.35
 """Share of the neutral pictures below which few contain it."""
 
 
-def drop_unseen(subject: Subject, capture: Capture, views: list, backend: str = "cpu") -> Subject:
+def drop_unseen(subject: Subject, capture: Capture, filled: np.ndarray) -> Subject:
     """The subject without the hair, skin and clothes that its pictures do not show.
 
-    views: pictures with .frame, .image, .viewmat and .K. Facial Gaussians stay, they carry the face's binding and its
-    feature line; so do eyes, teeth and tongue, of which another gaze or a wider mouth shows more.
+    filled: pixels (N,) per picture, as `filled_pixels` counts them. Facial Gaussians stay, they carry the face's
+    binding and its feature line; so do eyes, teeth and tongue, of which another gaze or a wider mouth shows more.
     """
-    filled = filled_pixels(subject, capture.points, views, backend)[subject.n_face :] / max(len(views), 1)
     inside = well_seen(capture, subject.gaussians.means[subject.n_face :], LEAST_SHARE)
-    shown = filled >= np.where(inside, LEAST_PIXELS, LEAST_AT_EDGES)
+    shown = filled[subject.n_face :] >= np.where(inside, LEAST_PIXELS, LEAST_AT_EDGES)
     kept = shown | (subject.otf_group != OTF_GROUPS.index("surround"))
     rows = np.concatenate([np.ones(subject.n_face, bool), kept])
     return replace(
@@ -37,6 +38,25 @@ def drop_unseen(subject: Subject, capture: Capture, views: list, backend: str = 
         otf_weight=subject.otf_weight[kept],
         otf_group=subject.otf_group[kept],
     )
+
+
+def paint_unseen(subject: Subject, seed_colors: np.ndarray, filled: np.ndarray) -> Subject:
+    """The subject with colours for those Gaussians of eyes, teeth and tongue that no picture shows.
+
+    They get what their seed_colors (No, 3) say, in the light that the seen ones of the same kind were found in, and
+    cover as well as those. filled: pixels (N,) per picture.
+    """
+    colors, opacities = subject.gaussians.colors.copy(), subject.gaussians.opacities.copy()
+    for group in range(1, len(OTF_GROUPS)):
+        of_group = np.flatnonzero(subject.otf_group == group)
+        shown = filled[subject.n_face + of_group] >= LEAST_PIXELS
+        seen, hidden = of_group[shown], of_group[~shown]
+        if len(seen) == 0 or len(hidden) == 0:
+            continue
+        light = np.median(colors[subject.n_face + seen] / np.maximum(seed_colors[seen], 0.02), axis=0)
+        colors[subject.n_face + hidden] = np.clip(seed_colors[hidden] * light, 0, 1)
+        opacities[subject.n_face + hidden] = np.median(opacities[subject.n_face + seen])
+    return replace(subject, gaussians=replace(subject.gaussians, colors=colors, opacities=opacities))
 
 
 def well_seen(capture: Capture, points: np.ndarray, share: float) -> np.ndarray:
@@ -52,26 +72,26 @@ def well_seen(capture: Capture, points: np.ndarray, share: float) -> np.ndarray:
     return np.mean(inside, axis=0) >= share
 
 
-def filled_pixels(subject: Subject, points: np.ndarray, views: list, backend: str = "cpu") -> np.ndarray:
-    """How many pixels (N,) each Gaussian fills over all views: the sum of its blending weights.
+def filled_pixels(subject: Subject, capture: Capture, views: list[View], backend: str = "cpu") -> np.ndarray:
+    """How many pixels (N,) of a picture each Gaussian fills, on average: the sum of its blending weights.
 
     A picture is linear in the colours, so the weights are its derivative.
     """
     total = np.zeros(len(subject.gaussians))
     for view in views:
-        g = _posed(subject, points[view.frame])
-        tensors = [torch.from_numpy(np.ascontiguousarray(array, np.float32)) for array in vars(g).values()]
+        g = _posed(subject, capture.points[view.frame], capture.frames[view.frame].gaze)
+        device = view.rgba.device
+        tensors = [torch.from_numpy(np.ascontiguousarray(array, np.float32)).to(device) for array in vars(g).values()]
         colors = tensors.pop().requires_grad_()
-        size = view.image.shape[0]
         picture, _, _ = rasterization(
-            *tensors, colors, view.viewmat[None], view.K[None], size, size, backend=backend
+            *tensors, colors, view.viewmat[None], view.K[None], view.size, view.size, backend=backend
         )  # fmt: skip
         picture.sum().backward()
-        total += colors.grad[:, 0].numpy()
-    return total
+        total += colors.grad[:, 0].cpu().numpy()
+    return total / max(len(views), 1)
 
 
-def _posed(subject: Subject, points: np.ndarray) -> Gaussians:
+def _posed(subject: Subject, points: np.ndarray, gaze: tuple[float, float]) -> Gaussians:
     turns = surface_turns(subject.template, points, subject.triangle)
     rotations = quat_multiply(turns, subject.gaussians.quats[: subject.n_face])
-    return pose(subject, points - subject.template.neutral, rotations)
+    return turn_eyes(subject, pose(subject, points - subject.template.neutral, rotations), gaze)

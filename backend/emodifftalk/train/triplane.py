@@ -9,7 +9,7 @@ from torch import nn
 class TriplaneColor(nn.Module):
     """RGB (N, 3) in 0..1 of points (N, 3) in metres, from three feature planes over a box and an MLP decoder."""
 
-    def __init__(self, low: torch.Tensor, high: torch.Tensor, resolution: int = 192, channels: int = 10) -> None:
+    def __init__(self, low: torch.Tensor, high: torch.Tensor, resolution: int = 256, channels: int = 10) -> None:
         super().__init__()
         self.register_buffer("low", low)
         self.register_buffer("high", high)
@@ -17,8 +17,9 @@ class TriplaneColor(nn.Module):
         layers = (nn.Linear(3 * channels, 64), nn.SiLU(), nn.Linear(64, 64), nn.SiLU(), nn.Linear(64, 3))
         self.decode = nn.Sequential(*layers)
 
-    def forward(self, points: torch.Tensor) -> torch.Tensor:
+    def forward(self, points: torch.Tensor, tint: torch.Tensor | float = 0.0) -> torch.Tensor:
+        """tint: (N, 3), added before the last squashing: detail finer than the planes are."""
         unit = 2 * (points - self.low) / (self.high - self.low) - 1
         pairs = torch.stack([unit[:, [0, 1]], unit[:, [0, 2]], unit[:, [1, 2]]])
         features = nn.functional.grid_sample(self.planes, pairs[:, :, None], align_corners=True, padding_mode="border")
-        return torch.sigmoid(self.decode(features[..., 0].permute(2, 0, 1).reshape(len(points), -1)))
+        return torch.sigmoid(self.decode(features[..., 0].permute(2, 0, 1).reshape(len(points), -1)) + tint)

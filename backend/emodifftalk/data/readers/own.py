@@ -35,6 +35,7 @@ def read_own(folder: Path) -> Capture:
             raise UserError(f"{folder}: the capture has schema {data['schema']}, this version reads {SCHEMA}.")
         cameras = {c["name"]: _camera(c) for c in data["cameras"]}
         frames = [_frame(item, folder, cameras) for item in data["frames"]]
+        licence, consent = str(data.get("licence", "")), str(data.get("consent", ""))
         names = str(data["name"]), str(data.get("credit", "")), bool(data.get("synthetic", False))
     except OSError as error:
         raise UserError(f"{folder} is not a capture: {FILE} cannot be read.") from error
@@ -51,6 +52,8 @@ def read_own(folder: Path) -> Capture:
         seeds,
         expect(file, "seed_colors", (len(seeds), 3)),
         expect(file, "seed_group", (len(seeds),)),
+        licence=licence,
+        consent=consent,
         eye_centers=expect(file, "eye_centers", (2, 3)) if "eye_centers" in file.shapes else np.zeros((0, 3)),
     )
 
@@ -66,6 +69,8 @@ def save_capture(folder: str | os.PathLike, capture: Capture) -> None:
         "name": capture.name,
         "units": "metres",
         "credit": capture.credit,
+        "licence": capture.licence,
+        "consent": capture.consent,
         "synthetic": capture.synthetic,
         "cameras": [
             {

@@ -41,6 +41,7 @@ class Capture:
 
     Frame 0 is the neutral face. Points have the motion of the head taken out. notes: sentences a person should read
     about what was left out, guessed or made up.
+    licence, consent: under what terms the subject may be used, and whose consent there is, in words.
     eye_centers (2, 3): middles of the left and the right eyeball, metres; (0, 3) when nobody knows them.
     """
 
@@ -54,6 +55,8 @@ class Capture:
     seed_colors: np.ndarray
     seed_group: np.ndarray
     notes: tuple[str, ...] = ()
+    licence: str = ""
+    consent: str = ""
     eye_centers: np.ndarray = field(default_factory=lambda: np.zeros((0, 3), np.float32))
 
     def camera_at(self, frame: int, name: str) -> Camera:
