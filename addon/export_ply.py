@@ -35,17 +35,15 @@ def export_frames(
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for number, (frame, path) in enumerate(zip(frames, paths, strict=True)):
-            if world:
-                scene.frame_set(frame)
-            gaussians = playback.current_gaussians(head, scene, playback.take_seconds(head, scene, frame))
+            scene.frame_set(frame)  # whatever is animated is then as it is in that frame: gaze, object, drivers
+            gaussians = playback.current_gaussians(head, scene)
             write_ply(path, gaussians.transformed(head.matrix_world) if world else gaussians)
             manager.progress_update(number + 1)
     except OSError as error:
         raise UserError(f"{folder} cannot be written: {error.strerror or error}.") from error
     finally:
         manager.progress_end()
-        if world:
-            scene.frame_set(before[0], subframe=before[1])
+        scene.frame_set(before[0], subframe=before[1])
     return paths
 
 

@@ -222,7 +222,7 @@ class EMODIFFTALK_PT_acting(_OfHead, Panel):
 class EMODIFFTALK_PT_fine(_OfHead, Panel):
     """Curves an animator draws herself."""
 
-    bl_label = "Mood and Action Units"
+    bl_label = "Mood, Gaze and Action Units"
     bl_parent_id = "EMODIFFTALK_PT_acting"
     bl_options = {"DEFAULT_CLOSED"}
 
@@ -233,6 +233,12 @@ class EMODIFFTALK_PT_fine(_OfHead, Panel):
         column = layout.column(align=True)
         column.prop(kept, "valence", slider=True)
         column.prop(kept, "arousal", slider=True)
+        column = layout.column(align=True)
+        column.active = kept.subject_steers
+        column.prop(kept, "gaze_yaw", slider=True)
+        column.prop(kept, "gaze_pitch", slider=True)
+        if not kept.subject_steers:
+            column.label(text="This subject's eyes cannot be steered", icon="INFO")
         for title, aus in _AU_GROUPS:
             column = layout.column(align=True, heading=title)
             column.label(text=title)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
 import bpy
+import numpy as np
 from bpy.types import Depsgraph, Object, PropertyGroup, Scene
 
 from emodifftalk.core.errors import UserError
@@ -108,27 +109,40 @@ def take_seconds(head: Object, scene: Scene, frame: float | None = None) -> floa
 def current_gaussians(
     head: Object, depsgraph_or_scene: Depsgraph | Scene, frame_seconds: float | None = None
 ) -> Gaussians:
-    """The head's Gaussians now, in OBJECT space (metres): its take at the scene's frame, or `frame_seconds` into it.
+    """The head's Gaussians now, in OBJECT space (metres): its take at the scene's frame, or `frame_seconds` into it,
+    looking where its gaze is keyed to.
 
     A head without a take shows its canonical Gaussians. The last few answers are kept: the same frame twice is free.
     Raises UserError when the subject or the take cannot be read, or do not belong together.
     """
+    from emodifftalk.core.gaze import gazing
+
+    gaze = _gaze(head, depsgraph_or_scene)
     head = head.original
     scene = getattr(depsgraph_or_scene, "scene", depsgraph_or_scene)
     subject, take = subject_of(head), take_of(head)
-    if take is None:
-        return subject.gaussians
-    # The evaluated scene knows the frame being rendered; the original one holds the strips.
-    frame = scene.frame_current_final
-    seconds = take_seconds(head, scene.original, frame) if frame_seconds is None else frame_seconds
-    seconds = min(max(seconds, 0.0), take.duration)
-    key = (id(subject), id(take), round(seconds, 6))
+    seconds = 0.0
+    if take is not None:
+        # The evaluated scene knows the frame being rendered; the original one holds the strips.
+        frame = scene.frame_current_final
+        seconds = take_seconds(head, scene.original, frame) if frame_seconds is None else frame_seconds
+        seconds = min(max(seconds, 0.0), take.duration)
+    key = (id(subject), id(take), round(seconds, 6), gaze)
     if key not in _posed:
-        _posed[key] = take.at(seconds).gaussians(subject), subject, take
+        moment = take.at(seconds) if take is not None else None
+        _posed[key] = gazing(subject, moment, np.array(gaze)), subject, take
         while len(_posed) > 8:
             _posed.popitem(last=False)
     _posed.move_to_end(key)
     return _posed[key][0]
+
+
+def _gaze(head: Object, depsgraph_or_scene: Depsgraph | Scene) -> tuple[float, float]:
+    """Yaw and pitch, radians, as animated: renders have a frame of their own, known to their depsgraph alone."""
+    if isinstance(depsgraph_or_scene, Depsgraph):
+        head = head.original.evaluated_get(depsgraph_or_scene)
+    kept = settings(head)
+    return round(kept.gaze_yaw, 5), round(kept.gaze_pitch, 5)
 
 
 def current_frame(head: Object, scene: Scene) -> TakeFrame | None:

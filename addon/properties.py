@@ -13,9 +13,11 @@ from bpy.props import (
 from bpy.types import Context, Object, PropertyGroup, Scene, Strip, WindowManager
 
 from emodifftalk.core.facs import AU_LABELS
+from emodifftalk.core.gaze import LIMIT
 
 from .names import au_property
 
+_GAZE = tuple(float(angle) for angle in LIMIT)
 _FILE = {"subtype": "FILE_PATH", "options": {"PATH_SUPPORTS_BLEND_RELATIVE"}}
 
 
@@ -95,6 +97,7 @@ class HeadSettings(PropertyGroup):
     subject_licence: StringProperty(name="Licence")
     subject_credit: StringProperty(name="Credit")
     subject_points: IntProperty(name="Gaussians")
+    subject_steers: BoolProperty(name="Eyes can be steered")
 
     sequencer_scene: PointerProperty(
         type=Scene, name="Sequencer", description="The scene whose strips this head speaks (empty: the scene it is in)"
@@ -169,6 +172,22 @@ class HeadSettings(PropertyGroup):
         name="Arousal", description="From sleepy (-1) to excited (1)", min=-1.0, max=1.0, subtype="FACTOR"
     )
     aus: PointerProperty(type=AuOffsets)
+    gaze_yaw: FloatProperty(
+        name="Gaze Left",
+        description="How far the eyes look to the head's left; negative to its right. Seen at once, no take needed",
+        min=-_GAZE[0],
+        max=_GAZE[0],
+        subtype="ANGLE",
+        update=_redraw,
+    )
+    gaze_pitch: FloatProperty(
+        name="Gaze Up",
+        description="How far the eyes look up; negative down. The lids follow",
+        min=-_GAZE[1],
+        max=_GAZE[1],
+        subtype="ANGLE",
+        update=_redraw,
+    )
 
     takes: CollectionProperty(type=HeadTake)
     active_take: IntProperty(name="Take", description="The take that plays", update=_redraw, options=set())

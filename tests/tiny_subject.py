@@ -119,8 +119,15 @@ def tiny_subject(faces: int = 300, others: int = 40, shipped_template: bool = Fa
         otf_anchor=anchor,
         otf_weight=np.exp(-0.1 * 1000 * away).astype(np.float32),
         otf_group=rng.integers(0, len(OTF_GROUPS), others).astype(np.uint8),
+        eye_centers=np.stack([_behind(template, side) for side in ("left", "right")]),
         au_range=np.tile(np.array([0, 1], np.float32), (len(AU_NAMES), 1)),
     )
+
+
+def _behind(template: FacialTemplate, side: str) -> np.ndarray:
+    """Centre (3,) of an eyeball: 12 mm behind the middle of the lids."""
+    lids = np.concatenate([template.landmarks[f"lid_{which}_{side}"] for which in ("upper", "lower")])
+    return (template.neutral[lids].mean(axis=0) + np.array([0, 0.012, 0])).astype(np.float32)
 
 
 def save_tiny_subject(path: Path, appearance: bool = False, **options) -> Subject:

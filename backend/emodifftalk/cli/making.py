@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 from pathlib import Path
 
 from ..core.errors import UserError
@@ -76,6 +77,13 @@ def _subject_and_take(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--take", required=True, help="the take (.safetensors)")
     parser.add_argument("--start", type=float, default=0.0, help="first second")
     parser.add_argument("--end", type=float, help="last second (default: the whole take)")
+    parser.add_argument(
+        "--gaze",
+        action="append",
+        default=[],
+        metavar='"SECONDS LEFT UP"',
+        help="where the eyes look at that second, degrees to the head's left and up; repeat for more",
+    )
 
 
 def _drive(options: argparse.Namespace) -> None:
@@ -121,6 +129,17 @@ def _prompt(text: str):
     return Prompt(text=words.strip(), start=start)
 
 
+def _gaze(texts: list[str]) -> tuple[tuple[float, float, float], ...]:
+    keys = []
+    for text in texts:
+        try:
+            seconds, left, up = (float(part) for part in text.split())
+        except ValueError:
+            raise UserError(f"The gaze “{text}” is not seconds, degrees left, degrees up, like “1.5 20 -5”.") from None
+        keys.append((seconds, math.radians(left), math.radians(up)))
+    return tuple(sorted(keys))
+
+
 def _render(options: argparse.Namespace) -> None:
     from ..export.pictures import render_take
 
@@ -137,6 +156,7 @@ def _render(options: argparse.Namespace) -> None:
         audio=options.audio,
         rasterizer=options.rasterizer,
         progress=line,
+        gaze=_gaze(options.gaze),
     )
     line.close()
     each = 1000 * done.seconds / max(done.frames, 1)
@@ -167,6 +187,7 @@ def _export(options: argparse.Namespace) -> None:
         end=options.end,
         overwrite=options.overwrite,
         progress=line,
+        gaze=_gaze(options.gaze),
     )
     line.close()
     print(f"{len(paths)} files in {options.out}")

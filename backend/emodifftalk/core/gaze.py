@@ -6,11 +6,54 @@ from dataclasses import replace
 
 import numpy as np
 
+from .facs import AU_INDEX, AU_NAMES
 from .gaussians import Gaussians, matrix_to_quat, quat_multiply
-from .subject import OTF_GROUPS, Subject
+from .subject import OTF_GROUPS, Subject, pose
+from .take import TakeFrame
 
 LIMIT = np.radians((35.0, 25.0))
 """The furthest an eye turns, radians: yaw, pitch."""
+_LIDS_UP, _LIDS_DOWN = ("AU05", 1.0), ("AU45", 0.7)
+"""What the upper lid does when the eye looks up or down, per radian."""
+
+
+GazeKeys = tuple[tuple[float, float, float], ...]
+"""Keyframes of a gaze: seconds (rising), yaw, pitch in radians."""
+
+
+def gaze_at(keys: GazeKeys, seconds: float) -> np.ndarray:
+    """Yaw and pitch (2,), radians, at a time: straight from key to key, held before and after, ahead without keys."""
+    if not keys:
+        return np.zeros(2)
+    times, *angles = np.array(keys, float).T
+    return np.array([np.interp(seconds, times, angle) for angle in angles])
+
+
+def lids_follow(pitch: float) -> dict[str, float]:
+    """Intensities of the action units by which the lids go along with eyes that look `pitch` radians upwards."""
+    unit, gain = _LIDS_UP if pitch > 0 else _LIDS_DOWN
+    return {unit: round(gain * min(abs(pitch), float(LIMIT[1])), 3)} if pitch else {}
+
+
+def gazing(subject: Subject, frame: TakeFrame | None, gaze: np.ndarray) -> Gaussians:
+    """The subject's Gaussians in a frame of a take (None: its canonical face) looking along `gaze` (2,).
+
+    gaze: yaw to the head's left and pitch upwards, radians. The lids follow as far as they are not closed already.
+    Object space, metres. Raises UserError when the take is of another subject.
+    """
+    if len(subject.eye_centers) == 0 or not np.any(gaze):
+        return frame.gaussians(subject) if frame is not None else subject.gaussians
+    units = np.zeros(len(AU_NAMES), np.float32)
+    closed = float(frame.aus[AU_INDEX["AU45"]]) if frame is not None else 0.0
+    for unit, value in lids_follow(float(gaze[1])).items():
+        units[AU_INDEX[unit]] = value * (1 - min(max(closed, 0.0), 1.0))
+    lids = np.tensordot(units, subject.template.au_basis, axes=1)
+    if frame is None:
+        posed = pose(subject, lids)
+    else:
+        frame.expect_of(subject)
+        posed = pose(subject, frame.offsets + lids, frame.rotations, frame.opacities)
+    return turn_eyes(subject, posed, gaze)
 
 
 def gaze_matrix(gaze: np.ndarray) -> np.ndarray:

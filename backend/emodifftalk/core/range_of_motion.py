@@ -9,6 +9,7 @@ import numpy as np
 
 from .dome import Place
 from .facs import ARTICULATIONS, AU_INDEX, AU_NAMES
+from .gaze import lids_follow
 
 Units = dict[str, float]
 """Intensities 0..1 of action units, articulations and gazes, by name."""
@@ -46,8 +47,8 @@ HELD_OUT_POSES: dict[str, Units] = {
 GAZE_POSES: dict[str, Units] = {
     "look_left": {"look_left": 1.0},
     "look_right": {"look_right": 1.0},
-    "look_up": {"look_up": 1.0, "AU05": 0.35},
-    "look_down": {"look_down": 1.0, "AU45": 0.25},
+    "look_up": {"look_up": 1.0, **lids_follow(math.radians(20))},
+    "look_down": {"look_down": 1.0, **lids_follow(-math.radians(20))},
 }
 """What of the eyeballs hides behind the lids; the lids follow the eyes."""
 _GAZES: dict[str, tuple[float, float]] = {

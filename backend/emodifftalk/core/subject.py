@@ -30,8 +30,9 @@ class Subject:
     to the template. otf_anchor (No,) int32: the template vertex an OTF point follows; otf_weight (No,) float32 0..1:
     how much, exp(-alpha d) of EmoTalk3D Equation 9; otf_group (No,) uint8 index into OTF_GROUPS.
     eye_centers (2, 3): what the left and the right eyeball turn about; (0, 3) when the eyes cannot be steered.
-    appearance: weights of RotNet, OPCNet and the feature line (17, Nf, 16), times feature_line_scale (17, 1, 16). au_range (17, 2): least and greatest AU
-    intensity seen in training. synthetic: True when the pictures it learned from were rendered.
+    appearance: weights of RotNet, OPCNet and the feature line (17, Nf, 16), times feature_line_scale (17, 1, 16).
+    au_range (17, 2): least and greatest AU intensity seen in training. synthetic: True when the pictures it learned
+    from were rendered.
     """
 
     name: str

@@ -34,9 +34,13 @@ class TakeFrame:
 
     def gaussians(self, subject: Subject) -> Gaussians:
         """The subject's Gaussians in this frame. Raises UserError when the take is of another subject."""
+        self.expect_of(subject)
+        return pose(subject, self.offsets, self.rotations, self.opacities)
+
+    def expect_of(self, subject: Subject) -> None:
+        """Raises UserError when the take is of another subject."""
         if len(self.offsets) != len(subject.template.neutral) or len(self.rotations) != subject.n_face:
             raise UserError(f"This take was made with another subject than {subject.name}: generate it again.")
-        return pose(subject, self.offsets, self.rotations, self.opacities)
 
 
 class Take:

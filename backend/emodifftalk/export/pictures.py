@@ -12,6 +12,7 @@ import numpy as np
 
 from ..core.errors import UserError
 from ..core.facs import FPS
+from ..core.gaze import GazeKeys, gaze_at, gazing
 from ..core.subject import load_subject
 from ..core.take import load_take
 from ..splat.rasterize import choose
@@ -41,8 +42,11 @@ def render_take(
     audio: str | os.PathLike | None = None,
     rasterizer: str = "auto",
     progress: Callable[[float, str], None] | None = None,
+    gaze: GazeKeys = (),
 ) -> Rendered:
     """Render at 25 fps to `out`: a .mp4 (background needed), else a folder of PNG pictures (alpha when no background).
+
+    gaze: where the eyes look, in seconds of the take.
 
     Raises UserError for anything a person can mend.
     """
@@ -62,7 +66,7 @@ def render_take(
         nonlocal spent
         for i, seconds in enumerate(times):
             began = time.perf_counter()
-            gaussians = take.at(seconds).gaussians(subject)
+            gaussians = gazing(subject, take.at(seconds), gaze_at(gaze, seconds))
             image, alpha, _ = render(gaussians, camera, background, backend=name)
             spent += time.perf_counter() - began
             if progress:

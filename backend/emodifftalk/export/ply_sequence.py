@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..core.errors import UserError
+from ..core.gaze import GazeKeys, gaze_at, gazing
 from ..core.ply import write_ply
 from ..core.subject import load_subject
 from ..core.take import load_take
@@ -23,8 +24,11 @@ def export_ply_sequence(
     end: float | None = None,
     overwrite: bool = False,
     progress: Callable[[float, str], None] | None = None,
+    gaze: GazeKeys = (),
 ) -> list[Path]:
     """Write PREFIX0000.ply … into folder `out`, object space, and return the paths.
+
+    gaze: where the eyes look, in seconds of the take.
 
     Raises UserError when a file already exists (unless `overwrite`), cannot be written, or take and subject differ.
     """
@@ -39,7 +43,7 @@ def export_ply_sequence(
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for i, (path, seconds) in enumerate(zip(paths, times, strict=True)):
-            write_ply(path, take.at(seconds).gaussians(subject))
+            write_ply(path, gazing(subject, take.at(seconds), gaze_at(gaze, seconds)))
             if progress:
                 progress((i + 1) / len(paths), "Writing Gaussians")
     except OSError as error:

@@ -10,9 +10,9 @@ import torch
 
 from ..appearance.decoder import AppearanceDecoder
 from ..appearance.rotnet import quat_multiply
-from ..core.errors import Cancelled
+from ..core.errors import Cancelled, UserError
 from ..core.subject import Subject, load_subject, save_subject
-from ..data.capture import load_capture
+from ..data.capture import Capture, load_capture
 from ..splat.metrics import psnr, ssim
 from ..splat.rasterize import choose, rasterization
 from .binding import surface_turns
@@ -21,6 +21,8 @@ from .views import View, load_views
 LAMBDA_SSIM = 0.2  # Equation 32
 LAMBDA_SPARSE, LAMBDA_SMOOTH = 0.01, 0.001  # Equation 31
 LAMBDA_OPCMOTION, GAMMA = 0.01, 1.0  # Equation 33, movement in centimetres
+MEASURED = 512
+"""Pixels of the pictures that the report is about."""
 # Equation 34 limits displacement; here positions come from stage 2 and cannot change, so it is constant and left out.
 
 
@@ -44,12 +46,16 @@ def train_appearance(
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     subject, capture = load_subject(subject_path), load_capture(capture_dir)
-    decoder = AppearanceDecoder(subject)
-    offsets = torch.from_numpy(capture.points - subject.template.neutral).float()
-    aus = torch.from_numpy(np.stack([frame.aus for frame in capture.frames]))
+    backend = choose(backend)
+    device = "cuda" if backend == "gsplat" else "cpu"
+    decoder = AppearanceDecoder(subject).to(device)
+    offsets = torch.from_numpy(capture.points - subject.template.neutral).float().to(device)
+    aus = torch.from_numpy(np.stack([frame.aus for frame in capture.frames])).to(device)
     rotation_error = _warm_up(decoder, subject, warm_up, rng, progress, cancelled)
-    views = [v for v in load_views(capture, "train", size) if v.frame > 0]
-    painter = _Painter(subject, decoder, choose(backend))
+    views = _expressive(capture, "train", size, device)
+    if not views:
+        raise UserError(f"{capture_dir} has no pictures of an expressive face to train from.")
+    painter = _Painter(subject, decoder, backend)
     optimizer = torch.optim.AdamW(
         [
             {"params": decoder.rotnet.parameters(), "lr": 2e-4},
@@ -64,9 +70,9 @@ def train_appearance(
         if cancelled():
             raise Cancelled
         view = views[rng.integers(len(views))]
-        background = torch.from_numpy(rng.random(3).astype(np.float32))
+        background = torch.from_numpy(rng.random(3).astype(np.float32)).to(device)
         picture, opacities = painter.draw(view, aus[view.frame], offsets[view.frame], background)
-        truth = view.image + (1 - view.matte[..., None]) * background
+        truth = view.on(background)
         loss = (1 - LAMBDA_SSIM) * (picture - truth).abs().mean() + LAMBDA_SSIM * (1 - ssim(picture, truth))
         loss = loss + _regularity(decoder, opacities, offsets[view.frame])
         optimizer.zero_grad()
@@ -78,14 +84,20 @@ def train_appearance(
         if progress and step % 10 == 0:
             progress(0.3 + 0.7 * step / steps, f"step {step}/{steps}, training PSNR {recent:.1f} dB")
     save_subject(out, decoder.onto(subject))
-    tests = [v for v in load_views(capture, "test", size) if v.frame > 0]
+    tests = _expressive(capture, "test", MEASURED, device)
     return {
         "steps": steps,
         "rotation_error_degrees": round(rotation_error, 2),
-        "protocol": f"held-out cameras, expressive frames, {size} pixels, black background, matte applied",
+        "protocol": f"held-out cameras, expressive frames, {MEASURED} pixels, black background, matte applied",
         "with_decoders": _score(painter, tests, aus, offsets),
         "canonical_only": _score(_Painter(subject, None, painter.backend), tests, aus, offsets),
     }
+
+
+def _expressive(capture: Capture, split: str, size: int, device: str) -> list[View]:
+    """Pictures of faces that move, looking ahead: decoders are not about eyes."""
+    ahead = [index for index, frame in enumerate(capture.frames) if index and not any(frame.gaze)]
+    return [view for view in load_views(capture, split, size, device) if view.frame in ahead]
 
 
 def _regularity(decoder: AppearanceDecoder, opacities: torch.Tensor, offsets: torch.Tensor) -> torch.Tensor:
@@ -120,9 +132,10 @@ def _turn_error(decoder: AppearanceDecoder, subject: Subject, rng: np.random.Gen
     aus = np.where(rng.random(17) < 0.3, rng.random(17), 0).astype(np.float32)
     articulations = np.where(rng.random(6) < 0.2, rng.random(6), 0).astype(np.float32)
     offsets = template.displace(aus, articulations)
-    turns = torch.from_numpy(surface_turns(template, template.neutral + offsets, subject.triangle))
-    moved = decoder.facial_offsets(torch.from_numpy(offsets).float())
-    found = decoder.rotnet(decoder.quats, torch.from_numpy(aus), decoder.means, moved)
+    device = decoder.quats.device
+    turns = torch.from_numpy(surface_turns(template, template.neutral + offsets, subject.triangle)).to(device)
+    moved = decoder.facial_offsets(torch.from_numpy(offsets).float().to(device))
+    found = decoder.rotnet(decoder.quats, torch.from_numpy(aus).to(device), decoder.means, moved)
     wanted = quat_multiply(turns, decoder.quats)
     same = (found * wanted).sum(dim=-1).abs().clamp(max=1.0)
     # 1 - cos^2 of half the angle between the two rotations, about a quarter of its square.
@@ -134,10 +147,12 @@ class _Painter:
 
     def __init__(self, subject: Subject, decoder: AppearanceDecoder | None, backend: str) -> None:
         self._decoder, self.backend = decoder, backend
-        self._frame_decoder = decoder or AppearanceDecoder(subject)
-        self._g = {k: torch.from_numpy(np.asarray(v, np.float32)) for k, v in vars(subject.gaussians).items()}
-        self._anchor = torch.from_numpy(subject.otf_anchor.astype(np.int64))
-        self._weight = torch.from_numpy(subject.otf_weight)
+        device = "cuda" if backend == "gsplat" else "cpu"
+        self._frame_decoder = decoder or AppearanceDecoder(subject).to(device)
+        attributes = vars(subject.gaussians).items()
+        self._g = {k: torch.from_numpy(np.asarray(v, np.float32)).to(device) for k, v in attributes}
+        self._anchor = torch.from_numpy(subject.otf_anchor.astype(np.int64)).to(device)
+        self._weight = torch.from_numpy(subject.otf_weight).to(device)
 
     def draw(self, view: View, aus, offsets, background) -> tuple[torch.Tensor, torch.Tensor]:
         """Picture (H, W, 3) and facial opacities (Nf,)."""
@@ -152,9 +167,8 @@ class _Painter:
             turned, facial = self._decoder(aus, offsets)
             quats = torch.cat([turned, g["quats"][count:]])
             alphas = torch.cat([facial, g["opacities"][count:]])
-        size = view.image.shape[0]
         picture, _, _ = rasterization(
-            means, quats, g["scales"], alphas, g["colors"], view.viewmat[None], view.K[None], size, size,
+            means, quats, g["scales"], alphas, g["colors"], view.viewmat[None], view.K[None], view.size, view.size,
             backgrounds=background[None], backend=self.backend,
         )  # fmt: skip
         return picture[0], facial
@@ -164,7 +178,7 @@ class _Painter:
 def _score(painter: _Painter, views: list[View], aus: torch.Tensor, offsets: torch.Tensor) -> dict:
     values = []
     for view in views:
-        picture, _ = painter.draw(view, aus[view.frame], offsets[view.frame], torch.zeros(3))
+        picture, _ = painter.draw(view, aus[view.frame], offsets[view.frame], view.image.new_zeros(3))
         values.append((float(psnr(picture, view.image)), float(ssim(picture, view.image))))
     if not values:
         return {}

@@ -55,6 +55,8 @@ def train_canonical(
     layout = Layout.of(capture, template, settings.face, settings.seed)
     trainer = Trainer(capture, template, layout, views, settings, backend)
     checkpoint = Path(f"{out}.checkpoint.pt")
+    for note in capture.notes:
+        progress(0.0, note)
     trainer.resume(checkpoint)
     _train(trainer, settings.steps, Path(out), checkpoint, progress, cancelled)
     rig = trainer.rig
