@@ -5,6 +5,10 @@ The captures here are pictures of a tiny head drawn by our own rasterizer, so th
 
 from __future__ import annotations
 
+import json
+import re
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -216,3 +220,49 @@ def test_training_leaves_a_report_that_can_be_read_without_it(capture_folder, tm
     assert kept["peak_memory_mib"] > 50 and kept["seconds"] > 0
     page = Path(f"{out}.report.html").read_text(encoding="utf-8")
     assert "<polyline" in page and page.count("data:image/png;base64,") == 6 and "http" not in page
+
+
+def test_a_killed_training_goes_on_from_its_last_checkpoint(capture_folder, tmp_path):
+    out = tmp_path / "s.safetensors"
+    words = ["train", "canonical", str(capture_folder), "--out", str(out), "--steps", "300", "--size", str(SIZE)]
+    command = [sys.executable, "-m", "emodifftalk", *words, "--face", str(FACE), "--rasterizer", "cpu"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+    checkpoint = Path(f"{out}.checkpoint.pt")
+    for _ in process.stderr:
+        if checkpoint.exists():
+            break
+    process.kill()
+    process.wait()
+    assert checkpoint.exists()
+    assert not out.exists() and Path(f"{out}.preview.png").exists()
+    again = subprocess.run(command, capture_output=True, text=True, timeout=240)
+    assert again.returncode == 0, again.stderr
+    steps = [int(found) for found in re.findall(r"step (\d+)/300", again.stderr)]
+    assert steps[0] > 250 and steps[-1] == 300 and not checkpoint.exists()
+    assert load_subject(out).n_face == FACE
+
+
+def test_a_finished_subject_is_measured_against_pictures_it_has_never_seen(capture_folder, tmp_path, capsys):
+    from emodifftalk.cli import main
+
+    train_canonical(capture_folder, tmp_path / "s.safetensors", _settings(60))
+    sheet = tmp_path / "sheet.png"
+    words = ["measure", str(tmp_path / "s.safetensors"), str(capture_folder), "--size", str(SIZE)]
+    assert main([*words, "--sheet", str(sheet)]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["neutral"]["pictures"] == 2 and report["expressive"]["pictures"] == 4
+    assert report["neutral"]["psnr"] > 15 and "held-out" in report["protocol"]
+    picture = Image.open(sheet)
+    assert picture.width == 2048 and np.asarray(picture).std() > 20
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA card: this machine has none")
+def test_a_card_learns_what_the_processor_learns(capture_folder, tmp_path):
+    reports = {
+        backend: train_canonical(capture_folder, tmp_path / f"{backend}.safetensors", _settings(120, backend=backend))
+        for backend in ("cpu", "gsplat")
+    }
+    assert reports["gsplat"]["neutral"]["psnr"] == pytest.approx(reports["cpu"]["neutral"]["psnr"], abs=1.0)
+    whole = train_appearance(capture_folder, tmp_path / "gsplat.safetensors", tmp_path / "whole.safetensors", steps=12,
+                             size=SIZE, warm_up=60, backend="gsplat")  # fmt: skip
+    assert whole["with_decoders"]["pictures"] == 4

@@ -28,8 +28,13 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     canonical.add_argument("--steps", type=int, default=4000)
     canonical.add_argument("--size", type=int, default=512, help="pixels of the training pictures")
     canonical.add_argument("--face", type=int, default=20000, help="Gaussians on the face (default 20000)")
-    canonical.add_argument("--densify", type=int, default=0, metavar="COUNT", help="add up to COUNT Gaussians where the "
-                           "pictures ask for them (default 0: a fixed number, as in the paper)")  # fmt: skip
+    canonical.add_argument(
+        "--densify",
+        type=int,
+        default=0,
+        metavar="COUNT",
+        help="add up to COUNT Gaussians where the pictures ask for them (default 0: a fixed number, as in the paper)",
+    )
     canonical.add_argument("--rasterizer", choices=("auto", "cpu", "gsplat"), default="auto")
     canonical.add_argument("--seed", type=int, default=0)
     canonical.set_defaults(run=_canonical)
@@ -40,6 +45,18 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     appearance.add_argument("--out", required=True, help="the subject to write")
     appearance.add_argument("--steps", type=int, default=600)
     appearance.set_defaults(run=_appearance)
+
+    measure = commands.add_parser(
+        "measure",
+        help="compare a finished subject with the held-out pictures of its capture",
+        description="Draws the subject as the held-out cameras saw every captured frame and prints PSNR and SSIM.",
+        epilog="example: emodifftalk measure ada.safetensors captures/ada --sheet ada.png",
+    )
+    measure.add_argument("subject", help="the subject (.safetensors)")
+    measure.add_argument("capture", help="the capture it was learned from")
+    measure.add_argument("--size", type=int, default=512, help="pixels of the pictures (default 512)")
+    measure.add_argument("--sheet", help="a .png to write: eight sides and six expressions beside the photographs")
+    measure.set_defaults(run=_measure)
 
     speech = stages.add_parser("speech", help="speech to AU, on speech synthesised with espeak-ng and flite (stage 1)")
     speech.add_argument("--out", required=True, help="the model to write")
@@ -78,6 +95,12 @@ def _canonical(options: argparse.Namespace) -> None:
         options.steps, options.size, options.face, options.densify, options.rasterizer, options.seed
     )
     _report(train_canonical(options.capture, options.out, settings, ProgressLine(), _never, options.name))
+
+
+def _measure(options: argparse.Namespace) -> None:
+    from ..train.subject_report import measure
+
+    _report(measure(options.subject, options.capture, options.size, options.sheet))
 
 
 def _appearance(options: argparse.Namespace) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import scipy.sparse as sp
 
-from ..core.errors import UserError
 from ..core.facs import ARTICULATIONS, AU_NAMES
 from ..core.template import load_template
 from .attachment import Attachment
