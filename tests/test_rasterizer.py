@@ -18,9 +18,10 @@ pytest.importorskip("numba", reason="the CPU rasterizer is compiled with numba")
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emodifftalk.core.camera import look_at
+from emodifftalk.core.camera import Camera, look_at
 from emodifftalk.core.errors import UserError
 from emodifftalk.core.gaussians import Gaussians
+from emodifftalk.core.subject import load_subject
 from emodifftalk.splat import bench, compiled, metrics
 from emodifftalk.splat.rasterize import available, choose, rasterization
 from emodifftalk.splat.render import render
@@ -117,6 +118,35 @@ def test_the_picture_is_the_reference_picture(view, antialiased):
     # A single Gaussian on the edge of 1/255 may fall on either side in float32; nothing else may differ.
     assert (picture.double() - wanted).abs().max() < 2.0 / 255.0
     assert (alpha.double() - wanted_alpha).abs().mean() < 1e-5
+
+
+@pytest.mark.parametrize("subject", sorted(bench.SUBJECTS.glob("*.safetensors")), ids=lambda path: path.stem)
+def test_a_real_head_is_drawn_and_differentiated_as_the_reference_does(subject):
+    """A cut-out of 28 x 28 pixels of a 512 x 512 portrait: an eye, where hundreds of small Gaussians overlap."""
+    g, camera = bench.real_head(subject, 60_000, 512)
+    scene = [torch.from_numpy(getattr(g, name)) for name in FIELDS]
+    centre = camera.project(load_subject(subject).eye_centers[:1])[0]
+    corner = np.array([[0, 0, centre[0] - 14], [0, 0, centre[1] - 14], [0, 0, 0]])
+    camera = Camera(camera.viewmat, camera.K - corner, 28, 28)
+    near = _within(scene, camera)
+    assert len(near) > 300
+    results = []
+    for dtype, drawn in ((torch.float32, draw), (torch.float64, reference)):
+        parts = [part[near].to(dtype).requires_grad_() for part in scene]
+        picture, alpha, *_ = drawn(parts, camera)
+        (picture[..., :3].square().sum() + alpha.sum()).backward()
+        results.append((picture.detach().double()[..., :3], [part.grad.double() for part in parts]))
+    (ours, our_grads), (wanted, wanted_grads) = results
+    assert wanted.std() > 0.05, "the cut-out must show something"
+    assert metrics.psnr(ours, wanted) >= 60.0
+    for name, a, b in zip(FIELDS, our_grads, wanted_grads, strict=True):
+        assert (a - b).norm() < 1e-3 * b.norm(), name
+
+
+def _within(scene, camera):
+    """Rows of a scene whose Gaussians may touch the picture."""
+    _, _, meta = draw(scene, camera)
+    return torch.nonzero(meta["radii"][0].reshape(len(scene[0]), -1).amin(dim=-1) > 0)[:, 0]
 
 
 def test_training_and_preview_draw_the_same_picture():
