@@ -28,8 +28,8 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     canonical.add_argument("--steps", type=int, default=4000)
     canonical.add_argument("--size", type=int, default=512, help="pixels of the training pictures")
     canonical.add_argument("--face", type=int, default=20000, help="Gaussians on the face (default 20000)")
-    canonical.add_argument("--densify", type=int, default=0, metavar="COUNT", help="add up to COUNT Gaussians where the "
-                           "pictures ask for them (default 0: a fixed number, as in the paper)")  # fmt: skip
+    canonical.add_argument("--densify", type=int, default=0, metavar="COUNT", help="add up to COUNT Gaussians where "
+                           "the pictures ask for them (default 0: a fixed number, as in the paper)")  # fmt: skip
     canonical.add_argument("--rasterizer", choices=("auto", "cpu", "gsplat"), default="auto")
     canonical.add_argument("--seed", type=int, default=0)
     canonical.set_defaults(run=_canonical)

@@ -9,6 +9,7 @@ from ...core.errors import UserError
 from ...core.template import REGIONS, FacialTemplate, load_template
 from ..registration import register_template
 from .choose import action_units, choose_moments, keep_cameras, neutral_units, split_cameras
+from .eyes import eye_centers
 from .picture import Picture
 from .record import Capture, CaptureCamera, CaptureFrame
 from .recording import Device, Recording, Settings, Sight
@@ -25,8 +26,6 @@ _MIDDLE = np.array([0.0, 0.06, 0.015])
 _LEAST_FIT = 0.6
 """Share of the neutral face's points that must lie inside the mattes."""
 _CHECK = 128
-_EYE_REACH = 0.03
-"""Metres that the middle of an eyeball may be behind the middle of its lids."""
 
 
 def assemble(recording: Recording, settings: Settings) -> Capture:
@@ -54,7 +53,7 @@ def assemble(recording: Recording, settings: Settings) -> Capture:
     square = {n: CaptureCamera(n, _cut_out(camera, boxes[n]), split[n]) for n, camera in cameras.items()}
     _expect_fit(recording, square, frames[0], points[0])
     extra = world.points(recording.extra), recording.extra_colors
-    eyes = _eyes(recording, settings, world, points[0], template)
+    eyes = eye_centers(recording, settings, world, points[0], template)
     seeds = make_seeds(square, frames[0], points[0], template, middle, extra, eyes)
     if seeds.note:
         recording.notes.append(seeds.note)
@@ -73,29 +72,6 @@ def assemble(recording: Recording, settings: Settings) -> Capture:
         consent=settings.consent,
         eye_centers=eyes,
     )
-
-
-def _eyes(
-    recording: Recording, settings: Settings, world: Similarity, face: np.ndarray, template: FacialTemplate
-) -> np.ndarray:
-    """Middles of the left and the right eyeball (2, 3) float32 in our world; (0, 3) when they were not given.
-
-    Raises UserError when they do not lie behind the lids.
-    """
-    if not settings.eye_centers:
-        recording.notes.append("Nobody says where the eyeballs turn: give “eye_centers” to steer the gaze.")
-        return np.zeros((0, 3), np.float32)
-    centers = world.points(np.array(settings.eye_centers))
-    for side, center in zip(("left", "right"), centers, strict=True):
-        lids = face[np.concatenate([template.landmarks[f"lid_{lid}_{side}"] for lid in ("upper", "lower")])]
-        behind = center - lids.mean(axis=0)
-        if not (0 < behind[1] < _EYE_REACH and np.linalg.norm(behind) < _EYE_REACH):
-            raise UserError(
-                f"{recording.layout} {recording.folder.name}: the {side} of “eye_centers” lies "
-                f"{1000 * np.linalg.norm(behind):.0f} mm from the middle of its lids, not close behind them (left means "
-                "the person's own left)."
-            )
-    return centers.astype(np.float32)
 
 
 def _follow(recording: Recording, names: list[str], template: FacialTemplate) -> tuple[np.ndarray, Similarity]:

@@ -59,8 +59,8 @@ def _expect_pictures(recording: Recording, kept: dict, names: set[str], used: se
             said = f"camera {name} took {count} pictures where others took {most}, the first missing is {missing}"
             if 2 * count < most:
                 raise UserError(
-                    f"{recording.folder} seems half copied: {said}; copy it again, whole, or name the cameras to use as "
-                    "“cameras” in dataset.json."
+                    f"{recording.folder} seems half copied: {said}; copy it again, whole, or name the cameras to use "
+                    "as “cameras” in dataset.json."
                 )
             recording.notes.append(f"{said[0].upper()}{said[1:]}.")
 

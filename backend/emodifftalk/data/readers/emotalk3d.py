@@ -60,8 +60,10 @@ def read(path: Path, settings: Settings) -> Recording:
         )
     devices, moments = sort_shots(shots, str(images))
     notes = [f"{len(strange)} pictures belong to no camera of {calibration.name}: left out."] if strange else []
-    credit = "EmoTalk3D (He et al., 2024)"
-    return Recording("EmoTalk3D", path, path.name, cameras | devices, moments, MeshFolder(path), credit=credit, notes=notes)
+    return Recording(
+        "EmoTalk3D", path, path.name, cameras | devices, moments, MeshFolder(path),
+        credit="EmoTalk3D (He et al., 2024)", notes=notes,
+    )  # fmt: skip
 
 
 def _calibration(path: Path) -> Path | None:

@@ -32,8 +32,8 @@ def read_own(folder: Path) -> Capture:
     """Read and check a capture folder; pictures are only located. Raises UserError naming the first broken file."""
     try:
         data = json.loads((folder / FILE).read_text(encoding="utf-8"))
-        if not isinstance(data, dict) or data.get("schema") != SCHEMA:
-            raise UserError(f"{folder}: the capture has schema {data.get('schema') if isinstance(data, dict) else None}, this version reads {SCHEMA}.")
+        if data["schema"] != SCHEMA:
+            raise UserError(f"{folder}: the capture has schema {data['schema']}, this version reads {SCHEMA}.")
         cameras = {c["name"]: _camera(folder / FILE, c) for c in data["cameras"]}
         frames = [_frame(item, folder, cameras) for item in data["frames"]]
         licence, consent = str(data.get("licence", "")), str(data.get("consent", ""))
