@@ -76,10 +76,10 @@ class Settings:
     """What a person may choose, as arguments of `open_dataset` or in `dataset.json` beside the data.
 
     name, credit: for the Subject. licence, consent: under what terms it may be used and whose consent there is, in
-    words. eye_centers: middles of the left and the right eyeball, two [x, y, z] in the data set's world. synthetic: True
-    when no camera saw a person. neutral: the moment of the relaxed face. held_out: cameras to measure with. cameras: the
-    only ones to use. most_pictures: how many are learned from at most. openface: a CSV beside the data. fps: pictures
-    per second. each: every picture is a moment of its own.
+    words. eye_centers: middles of the left and the right eyeball, two [x, y, z] in the data set's world.
+    synthetic: True when no camera saw a person. neutral: the moment of the relaxed face. held_out: cameras to measure
+    with. cameras: the only ones to use. most_pictures: how many are learned from at most. openface: a CSV beside the
+    data. fps: pictures per second. each: every picture is a moment of its own.
     """
 
     name: str = ""
