@@ -22,7 +22,7 @@ ANGLES = {"00": -90, "01": -60, "02": -30, "03": 0, "04": 30, "05": 60, "06": 90
 MOMENTS = {"000000": {}, "000001": {"AU26": 0.8, "AU25": 0.6}, "000002": {"AU12": 0.9}}
 TURN = np.radians(6.0)
 """The head turns by this in the last moment."""
-EYE_CENTERS = np.array([[0.031, -0.132, 0.866], [-0.031, -0.132, 0.866]])
+EYE_CENTERS = np.array([[0.0333, -0.131, 0.883], [-0.0333, -0.131, 0.883]])
 SKIN, HAIR, NOSE = (0.8, 0.6, 0.5), (0.2, 0.15, 0.1), (0.0, 0.0, 1.0)
 """The tip of the nose is blue: it can be found again in a picture."""
 
