@@ -16,6 +16,8 @@ from PIL import Image
 
 from emodifftalk.core.camera import Camera
 from emodifftalk.core.facs import AU_INDEX, AU_NAMES
+from emodifftalk.data.capture import Capture, CaptureCamera, CaptureFrame, save_capture
+from emodifftalk.data.readers.picture import Picture
 
 OPENGL = np.diag([1.0, -1.0, -1.0, 1.0])
 LENS = (-0.2, 0.08, 0.002, -0.001, 0.01)
@@ -117,6 +119,22 @@ def colmap_text(folder: Path) -> Dataset:
 def colmap_binary(folder: Path) -> Dataset:
     """A model as COLMAP leaves it."""
     return _colmap(folder, _model_binary)
+
+
+def own(folder: Path) -> Path:
+    """A capture as this project writes it, its pictures wider than high; the fourth camera is held out."""
+    cameras = {n: CaptureCamera(n, c, "test" if n == "03" else "train") for n, c in head.cameras().items()}
+    pictures: dict[str, dict[str, Path | Picture]] = {moment: {} for moment in head.MOMENTS}
+    for name, moment, pixels in _photographs():
+        pictures[moment][name] = folder / "pictures" / f"{moment}_{name}.png"
+        _save(pictures[moment][name], pixels)
+    frames = [CaptureFrame(moment, units(moment), seen) for moment, seen in pictures.items()]
+    points = np.stack([head.vertices(moment)[: len(head.template().neutral)] for moment in head.MOMENTS])
+    seeds = np.zeros((4, 3)), np.full((4, 3), 0.5), np.zeros(4, np.uint8)
+    terms = {key: str(TERMS[key]) for key in ("licence", "consent")}
+    capture = Capture("tiny", "the tests", True, cameras, frames, points, *seeds, **terms, eye_centers=head.EYE_CENTERS)
+    save_capture(folder, capture)
+    return folder
 
 
 LAYOUTS: dict[str, Callable[[Path], Dataset]] = {

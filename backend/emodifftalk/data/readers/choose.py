@@ -38,6 +38,7 @@ def keep_cameras(recording: Recording, settings: Settings) -> None:
     if len(kept) < len(seen):
         recording.notes.append(f"{len(seen) - len(kept)} of {len(seen)} moments have no tracked mesh: left out.")
     used = {c for views in kept.values() for c in views}
+    recording.photographed = list(seen)
     _expect_pictures(recording, kept, names, used, bool(settings.cameras))
     recording.cameras = {c: device for c, device in recording.cameras.items() if c in used}
     recording.moments = kept
@@ -78,17 +79,19 @@ def action_units(recording: Recording, settings: Settings) -> np.ndarray | None:
         return None
     track = read_openface(path)
     recording.notes.extend(track.notes)
-    names, fps = list(recording.moments), settings.fps or recording.fps
-    if len(names) == len(track.times) and not fps:
-        return track.aus
+    names, taken, fps = list(recording.moments), recording.photographed, settings.fps or recording.fps
+    # A row per picture, or times: counted from the first picture, whether or not that has a mesh.
+    if len(taken) == len(track.times):
+        return track.aus[[taken.index(name) for name in names]]
     if not fps:
         raise UserError(
-            f"{path.name} has {len(track.times)} rows for {len(names)} moments: set “fps”, the pictures per second, in "
+            f"{path.name} has {len(track.times)} rows for {len(taken)} moments: set “fps”, the pictures per second, in "
             "dataset.json."
         )
-    numbered = all(name.isdigit() for name in names)
-    index = np.array([int(n) for n in names] if numbered else range(len(names)), float)
-    seconds = (index - index.min()) / fps + track.times[0]
+    numbered = all(name.isdigit() for name in taken)
+    number = {name: int(name) if numbered else i for i, name in enumerate(taken)}
+    index = np.array([number[name] for name in names], float) - min(number.values())
+    seconds = index / fps + track.times[0]
     beyond = int((seconds > track.times[-1] + 1.5 / fps).sum())
     if beyond:
         recording.notes.append(f"{beyond} moments are later than the last row of {path.name}: they repeat it.")

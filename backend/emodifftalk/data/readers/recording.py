@@ -53,7 +53,8 @@ class Tracked(Protocol):
 class Recording:
     """layout: what it is called in messages. moments: name to camera to picture, in the order of time.
 
-    fps: pictures per second where the layout says it. metric: its unit is the metre. extra, extra_colors: (M, 3)
+    photographed: all moments with pictures, those that are left out later too. fps: pictures per second where the
+    layout says it. metric: its unit is the metre. extra, extra_colors: (M, 3)
     points of a reconstruction and their colours 0..1. opencv_note: how its axes were understood.
     """
 
@@ -64,6 +65,7 @@ class Recording:
     moments: dict[str, dict[str, Sight]]
     meshes: Tracked
     credit: str = ""
+    photographed: list[str] = field(default_factory=list)
     fps: float | None = None
     metric: bool = False
     extra: np.ndarray = field(default_factory=lambda: np.zeros((0, 3)))

@@ -34,6 +34,11 @@ def recognises(path: Path) -> bool:
     return path.suffix == ".smc" or (path.is_dir() and any(path.glob("*.smc")))
 
 
+def home(path: Path) -> Path:
+    """The folder of the annotations, where what a person adds lies. Raises UserError when a file is missing."""
+    return _pair(path)[1].parent
+
+
 def read(path: Path, settings: Settings) -> Recording:
     """One performance. Raises UserError naming the file and what is wrong with it, or the parts to choose from."""
     raw, anno = _pair(path)
