@@ -17,6 +17,7 @@ import tiny_head as head
 
 from emodifftalk.cli import main
 from emodifftalk.core.camera import Camera
+from emodifftalk.core.errors import UserError
 from emodifftalk.core.subject import OTF_GROUPS, load_subject
 from emodifftalk.data.capture import Capture, load_capture, read_picture, save_capture
 from emodifftalk.data.readers import open_dataset
@@ -129,7 +130,7 @@ def test_what_a_person_chooses_is_obeyed(tmp_path):
     dataset = tiny_datasets.transforms(tmp_path)
     (tmp_path / "openface.csv").unlink()
     chosen = {"held_out": ["1", "5"], "neutral": "00001", "most_pictures": 14, "eye_centers": []}
-    with pytest.raises(Exception, match="two .x, y, z."):
+    with pytest.raises(UserError, match="eye_centers"):
         open_dataset(dataset.path, **chosen)
     (tmp_path / "dataset.json").unlink()
     del chosen["eye_centers"]

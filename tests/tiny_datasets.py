@@ -17,7 +17,6 @@ from PIL import Image
 from emodifftalk.core.camera import Camera
 from emodifftalk.core.facs import AU_INDEX, AU_NAMES
 from emodifftalk.data.capture import Capture, CaptureCamera, CaptureFrame, save_capture
-from emodifftalk.data.readers.picture import Picture
 
 OPENGL = np.diag([1.0, -1.0, -1.0, 1.0])
 LENS = (-0.2, 0.08, 0.002, -0.001, 0.01)
@@ -65,7 +64,7 @@ def nersemble(folder: Path) -> Dataset:
 
 
 def renderme360(folder: Path) -> Dataset:
-    """raw and anno of one performance, with bent pictures and FLAME's vertices, in the folders they are given out in."""
+    """raw and anno of one performance, bent pictures and FLAME's vertices, in the folders they are given out in."""
     import h5py
 
     world, name = head.turned_world(1.0, 2), "0026_e0"
@@ -123,18 +122,23 @@ def colmap_binary(folder: Path) -> Dataset:
 
 def own(folder: Path) -> Path:
     """A capture as this project writes it, its pictures wider than high; the fourth camera is held out."""
-    cameras = {n: CaptureCamera(n, c, "test" if n == "03" else "train") for n, c in head.cameras().items()}
-    pictures: dict[str, dict[str, Path | Picture]] = {moment: {} for moment in head.MOMENTS}
     for name, moment, pixels in _photographs():
-        pictures[moment][name] = folder / "pictures" / f"{moment}_{name}.png"
-        _save(pictures[moment][name], pixels)
-    frames = [CaptureFrame(moment, units(moment), seen) for moment, seen in pictures.items()]
+        _save(folder / "pictures" / f"{moment}_{name}.png", pixels)
+    save_capture(folder, own_capture(folder))
+    return folder
+
+
+def own_capture(folder: Path) -> Capture:
+    """What `own` writes, before it is written."""
+    cameras = {n: CaptureCamera(n, c, "test" if n == "03" else "train") for n, c in head.cameras().items()}
+    frames = [
+        CaptureFrame(m, units(m), {name: folder / "pictures" / f"{m}_{name}.png" for name in cameras})
+        for m in head.MOMENTS
+    ]
     points = np.stack([head.vertices(moment)[: len(head.template().neutral)] for moment in head.MOMENTS])
     seeds = np.zeros((4, 3)), np.full((4, 3), 0.5), np.zeros(4, np.uint8)
     terms = {key: str(TERMS[key]) for key in ("licence", "consent")}
-    capture = Capture("tiny", "the tests", True, cameras, frames, points, *seeds, **terms, eye_centers=head.EYE_CENTERS)
-    save_capture(folder, capture)
-    return folder
+    return Capture("tiny", "the tests", True, cameras, frames, points, *seeds, **terms, eye_centers=head.EYE_CENTERS)
 
 
 LAYOUTS: dict[str, Callable[[Path], Dataset]] = {

@@ -1,11 +1,12 @@
 """A synthetic head that calibrated cameras photograph: what the tests put into data sets of every layout.
 
-The face is our own template, so its triangles and landmarks are known; a ball of hair is behind it. Nobody was captured.
+The face is our own template, so its triangles and landmarks are known; a ball of hair is behind it. Nobody was
+captured.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -32,7 +33,6 @@ class World:
     """A data set's world: to_ours leads from it to metres, z up, face along -y."""
 
     to_ours: Similarity
-    ours: np.ndarray = field(default_factory=lambda: np.zeros(0))
 
     def of(self, points: np.ndarray) -> np.ndarray:
         """Points (..., 3) of ours in this world."""
