@@ -9,6 +9,7 @@ from ...core.errors import UserError
 from ...core.template import REGIONS, FacialTemplate, load_template
 from ..registration import register_template
 from .choose import action_units, choose_moments, keep_cameras, neutral_units, split_cameras
+from .eyes import eye_centers
 from .picture import Picture
 from .record import Capture, CaptureCamera, CaptureFrame
 from .recording import Device, Recording, Settings, Sight
@@ -52,7 +53,8 @@ def assemble(recording: Recording, settings: Settings) -> Capture:
     square = {n: CaptureCamera(n, _cut_out(camera, boxes[n]), split[n]) for n, camera in cameras.items()}
     _expect_fit(recording, square, frames[0], points[0])
     extra = world.points(recording.extra), recording.extra_colors
-    seeds = make_seeds(square, frames[0], points[0], template, middle, extra)
+    eyes = eye_centers(recording, settings, world, points[0], template)
+    seeds = make_seeds(square, frames[0], points[0], template, middle, extra, eyes)
     if seeds.note:
         recording.notes.append(seeds.note)
     return Capture(
@@ -66,6 +68,9 @@ def assemble(recording: Recording, settings: Settings) -> Capture:
         seeds.colors,
         seeds.group,
         tuple(recording.notes),
+        licence=settings.licence,
+        consent=settings.consent,
+        eye_centers=eyes,
     )
 
 
@@ -163,7 +168,7 @@ def _angle(camera: Camera, middle: np.ndarray) -> float:
 def _expect_fit(
     recording: Recording, cameras: dict[str, CaptureCamera], frame: CaptureFrame, points: np.ndarray
 ) -> None:
-    """Raise UserError when the neutral face's points do not fall on the mattes: then calibration and pictures disagree."""
+    """Raise UserError when the neutral face's points miss the mattes: then calibration and pictures disagree."""
     shares = {}
     for name, picture in frame.pictures.items():
         matte = picture.read(_CHECK)[1]  # type: ignore[union-attr]

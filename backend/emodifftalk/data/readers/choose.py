@@ -38,8 +38,32 @@ def keep_cameras(recording: Recording, settings: Settings) -> None:
     if len(kept) < len(seen):
         recording.notes.append(f"{len(seen) - len(kept)} of {len(seen)} moments have no tracked mesh: left out.")
     used = {c for views in kept.values() for c in views}
+    recording.photographed = list(seen)
+    _expect_pictures(recording, kept, names, used, bool(settings.cameras))
     recording.cameras = {c: device for c, device in recording.cameras.items() if c in used}
     recording.moments = kept
+
+
+def _expect_pictures(recording: Recording, kept: dict, names: set[str], used: set[str], chosen: bool) -> None:
+    """Note cameras with fewer pictures than others. Raises UserError when more than half of one's are missing."""
+    if bare := sorted(names - used):
+        said = f"{_some(bare, 'camera')} of {recording.folder} took no picture at a moment with a tracked mesh"
+        if chosen:
+            raise UserError(f"{said}: copy the data set again, whole, or take it out of “cameras” in dataset.json.")
+        recording.notes.append(f"{said}: left out.")
+    counts = {c: sum(c in views for views in kept.values()) for c in sorted(used)}
+    most = max(counts.values())
+    for name, count in counts.items():
+        # A camera that moves is one camera per place: then none took more than one picture.
+        if count < most:
+            missing = next(m for m, views in kept.items() if name not in views)
+            said = f"camera {name} took {count} pictures where others took {most}, the first missing is {missing}"
+            if 2 * count < most:
+                raise UserError(
+                    f"{recording.folder} seems half copied: {said}; copy it again, whole, or name the cameras to use "
+                    "as “cameras” in dataset.json."
+                )
+            recording.notes.append(f"{said[0].upper()}{said[1:]}.")
 
 
 def action_units(recording: Recording, settings: Settings) -> np.ndarray | None:
@@ -55,17 +79,19 @@ def action_units(recording: Recording, settings: Settings) -> np.ndarray | None:
         return None
     track = read_openface(path)
     recording.notes.extend(track.notes)
-    names, fps = list(recording.moments), settings.fps or recording.fps
-    if len(names) == len(track.times) and not fps:
-        return track.aus
+    names, taken, fps = list(recording.moments), recording.photographed, settings.fps or recording.fps
+    # A row per picture, or times: counted from the first picture, whether or not that has a mesh.
+    if len(taken) == len(track.times):
+        return track.aus[[taken.index(name) for name in names]]
     if not fps:
         raise UserError(
-            f"{path.name} has {len(track.times)} rows for {len(names)} moments: set “fps”, the pictures per second, in "
+            f"{path.name} has {len(track.times)} rows for {len(taken)} moments: set “fps”, the pictures per second, in "
             "dataset.json."
         )
-    numbered = all(name.isdigit() for name in names)
-    index = np.array([int(n) for n in names] if numbered else range(len(names)), float)
-    seconds = (index - index.min()) / fps + track.times[0]
+    numbered = all(name.isdigit() for name in taken)
+    number = {name: int(name) if numbered else i for i, name in enumerate(taken)}
+    index = np.array([number[name] for name in names], float) - min(number.values())
+    seconds = index / fps + track.times[0]
     beyond = int((seconds > track.times[-1] + 1.5 / fps).sum())
     if beyond:
         recording.notes.append(f"{beyond} moments are later than the last row of {path.name}: they repeat it.")
@@ -131,5 +157,8 @@ def neutral_units(count: int) -> np.ndarray:
     return np.zeros((count, len(AU_NAMES)), np.float32)
 
 
-def _some(names: list[str]) -> str:
-    return "there are " + ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
+def _some(names: list[str], kind: str = "") -> str:
+    listed = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
+    if not kind:
+        return f"there are {listed}"
+    return f"{kind.capitalize()}{'s' if len(names) > 1 else ''} {listed}"

@@ -59,9 +59,16 @@ def read(path: Path, settings: Settings) -> Recording:
             f"{strange[0]} is named after no camera of {calibration.name}, such as {', '.join(sorted(cameras)[:4])}."
         )
     devices, moments = sort_shots(shots, str(images))
-    notes = [f"{len(strange)} pictures belong to no camera of {calibration.name}: left out."] if strange else []
-    credit = "EmoTalk3D (He et al., 2024)"
-    return Recording("EmoTalk3D", path, path.name, devices, moments, MeshFolder(path), credit=credit, notes=notes)
+    notes = []
+    if strange:
+        notes.append(
+            f"{len(strange)} pictures belong to no camera of {calibration.name}, the first is "
+            f"{strange[0].relative_to(path)}: left out."
+        )
+    return Recording(
+        "EmoTalk3D", path, path.name, cameras | devices, moments, MeshFolder(path),
+        credit="EmoTalk3D (He et al., 2024)", notes=notes,
+    )  # fmt: skip
 
 
 def _calibration(path: Path) -> Path | None:

@@ -18,10 +18,19 @@ _LIP = 0.009
 """Metres: thickness of lids, height of teeth, from the inner edge of the lips back to the teeth."""
 
 
-def inner_seeds(neutral: np.ndarray, template: FacialTemplate) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Points (M, 3) float32, colours (M, 3) and groups (M,) uint8 for a head whose template points are at (V, 3)."""
+def inner_seeds(
+    neutral: np.ndarray, template: FacialTemplate, eyes: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Points (M, 3) float32, colours (M, 3) and groups (M,) uint8 for a head whose template points are at (V, 3).
+
+    eyes: middles of the left and the right eyeball (2, 3), or (0, 3): then they are placed by the lids.
+    """
+    centers = eyes if len(eyes) else [_behind_lids(neutral, template, side) for side in ("left", "right")]
     parts = {
-        **{f"eye_{side}": _eye(neutral, template, side, COUNTS[f"eye_{side}"]) for side in ("left", "right")},
+        **{
+            f"eye_{side}": center + _BALL * _spread(COUNTS[f"eye_{side}"], 0.45)
+            for side, center in zip(("left", "right"), centers, strict=True)
+        },
         **_mouth(neutral, template),
     }
     points = np.concatenate(list(parts.values())).astype(np.float32)
@@ -30,16 +39,15 @@ def inner_seeds(neutral: np.ndarray, template: FacialTemplate) -> tuple[np.ndarr
     return points, color.astype(np.float32), group
 
 
-def _eye(neutral: np.ndarray, template: FacialTemplate, side: str, count: int) -> np.ndarray:
-    """The front of a ball that the lids lie on."""
+def _behind_lids(neutral: np.ndarray, template: FacialTemplate, side: str) -> np.ndarray:
+    """The middle (3,) of a ball that the lids lie on."""
     lids = np.concatenate([neutral[template.landmarks[f"lid_{lid}_{side}"]] for lid in ("upper", "lower")])
     # The lids are a lid's thickness off the ball: its middle is as far behind them as their outline allows.
     centre = lids.mean(axis=0)
     reach = np.hypot(*(lids - centre)[:, [0, 2]].T)
     behind = np.sqrt(np.maximum((_BALL + _LID) ** 2 - reach**2, 1e-6))
     centre[1] = np.median(lids[:, 1] + behind)
-    directions = _spread(count, 0.45)
-    return centre + _BALL * directions
+    return centre
 
 
 def _mouth(neutral: np.ndarray, template: FacialTemplate) -> dict[str, np.ndarray]:

@@ -27,7 +27,8 @@ def open_dataset(path: str | os.PathLike, **options: object) -> Capture:
     # In this order, because nerfstudio keeps a COLMAP model beside its transforms.json.
     for layout in (renderme360, transforms_json, emotalk3d, colmap):
         if layout.recognises(path):
-            settings = read_settings(path if path.is_dir() else path.parent, options)
+            beside = renderme360.home(path) if layout is renderme360 else path if path.is_dir() else path.parent
+            settings = read_settings(beside, options)
             return assemble(layout.read(path, settings), settings)
     if not path.exists():
         raise UserError(f"{path} is not a capture: there is no such folder or file ({own.FILE} cannot be read).")

@@ -20,6 +20,7 @@ from ...core.checks import expect
 from ...core.errors import UserError
 from ...core.facs import AU_INDEX, AU_NAMES
 from ...core.performance import resolve_inside
+from .calibration import checked_camera
 from .picture import Picture, Stored
 from .record import Capture, CaptureCamera, CaptureFrame
 
@@ -33,14 +34,16 @@ def read_own(folder: Path) -> Capture:
         data = json.loads((folder / FILE).read_text(encoding="utf-8"))
         if data["schema"] != SCHEMA:
             raise UserError(f"{folder}: the capture has schema {data['schema']}, this version reads {SCHEMA}.")
-        cameras = {c["name"]: _camera(c) for c in data["cameras"]}
+        cameras = {c["name"]: _camera(folder / FILE, c) for c in data["cameras"]}
         frames = [_frame(item, folder, cameras) for item in data["frames"]]
         licence, consent = str(data.get("licence", "")), str(data.get("consent", ""))
         names = str(data["name"]), str(data.get("credit", "")), bool(data.get("synthetic", False))
     except OSError as error:
         raise UserError(f"{folder} is not a capture: {FILE} cannot be read.") from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UserError(f"{folder / FILE} is damaged: {error}.") from error
+    if not frames or not any(c.split == "train" for c in cameras.values()):
+        raise UserError(f"{folder / FILE} has no {'camera to learn from' if frames else 'frames'}: make it again.")
     file = tensors.TensorFile(folder / "points.safetensors")
     points = expect(file, "points", (len(frames), None, 3))
     seeds = expect(file, "seed_points", (None, 3))
@@ -62,6 +65,7 @@ def save_capture(folder: str | os.PathLike, capture: Capture) -> None:
     """Write capture.json and points.safetensors (the pictures are written by whoever took them).
 
     Pictures are paths inside `folder`, the head stands still: TypeError for a capture read from another layout.
+    Raises UserError when the folder cannot be written; an older capture.json stays as it was.
     """
     folder = Path(folder)
     data = {
@@ -94,7 +98,6 @@ def save_capture(folder: str | os.PathLike, capture: Capture) -> None:
             for i, frame in enumerate(capture.frames)
         ],
     }
-    folder.mkdir(parents=True, exist_ok=True)
     arrays = {
         "points": capture.points.astype(np.float32),
         "seed_points": capture.seed_points.astype(np.float32),
@@ -104,7 +107,14 @@ def save_capture(folder: str | os.PathLike, capture: Capture) -> None:
     if len(capture.eye_centers):
         arrays["eye_centers"] = capture.eye_centers.astype(np.float32)
     tensors.save(folder / "points.safetensors", arrays, {"format": "emodifftalk.capture", "schema": str(SCHEMA)})
-    (folder / FILE).write_text(json.dumps(data, indent=1), encoding="utf-8")
+    # Last, and whole or not at all: a folder is a capture only when everything else is there.
+    partial = folder / f".{FILE}.part"
+    try:
+        partial.write_text(json.dumps(data, indent=1), encoding="utf-8")
+        partial.replace(folder / FILE)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise UserError(f"{folder / FILE} cannot be written: {error.strerror or error}.") from error
 
 
 def _relative(picture: Path | Picture, frame: CaptureFrame, folder: Path) -> str:
@@ -113,22 +123,25 @@ def _relative(picture: Path | Picture, frame: CaptureFrame, folder: Path) -> str
     return picture.relative_to(folder).as_posix()
 
 
-def _camera(item: dict) -> CaptureCamera:
-    viewmat, intrinsics = np.array(item["viewmat"], float), np.array(item["K"], float)
-    rotation = viewmat[:3, :3] if viewmat.shape == (4, 4) else np.zeros((3, 3))
-    if intrinsics.shape != (3, 3) or not np.allclose(rotation @ rotation.T, np.eye(3), atol=1e-3):
-        raise ValueError(f"camera {item['name']} is not calibrated")
-    camera = Camera(viewmat, intrinsics, int(item["width"]), int(item["height"]))
-    return CaptureCamera(item["name"], camera, item.get("split", "train"))
+def _camera(file: Path, item: dict) -> CaptureCamera:
+    name, split = str(item["name"]), item.get("split", "train")
+    if split not in ("train", "test"):
+        raise ValueError(f"camera {name} is neither for “train” nor for “test”")
+    camera = checked_camera(str(file), name, item["viewmat"], item["K"], item["width"], item["height"])
+    return CaptureCamera(name, camera, split)
 
 
 def _frame(item: dict, folder: Path, cameras: dict[str, CaptureCamera]) -> CaptureFrame:
     aus = np.zeros(len(AU_NAMES), np.float32)
     for name, value in item.get("aus", {}).items():
         aus[AU_INDEX[name]] = float(value)
+    if not (np.isfinite(aus).all() and aus.min() >= 0 and aus.max() <= 1):
+        raise ValueError(f"frame {item['name']} has action units outside 0 to 1")
     paths = {camera: resolve_inside(folder, path) for camera, path in item["pictures"].items()}
     if unknown := set(paths) - set(cameras):
         raise ValueError(f"frame {item['name']} was seen by unknown cameras {sorted(unknown)}")
+    if missing := next((path for path in paths.values() if not path.is_file()), None):
+        raise UserError(f"The picture {missing} is missing: copy the capture again, whole.")
     pictures = {c: _picture(p, cameras[c].camera) for c, p in paths.items()}
     yaw, pitch = item.get("gaze", (0, 0))
     return CaptureFrame(str(item["name"]), aus, pictures, gaze=(float(yaw), float(pitch)))

@@ -53,7 +53,8 @@ class Tracked(Protocol):
 class Recording:
     """layout: what it is called in messages. moments: name to camera to picture, in the order of time.
 
-    fps: pictures per second where the layout says it. metric: its unit is the metre. extra, extra_colors: (M, 3)
+    photographed: all moments with pictures, those that are left out later too. fps: pictures per second where the
+    layout says it. metric: its unit is the metre. extra, extra_colors: (M, 3)
     points of a reconstruction and their colours 0..1. opencv_note: how its axes were understood.
     """
 
@@ -64,6 +65,7 @@ class Recording:
     moments: dict[str, dict[str, Sight]]
     meshes: Tracked
     credit: str = ""
+    photographed: list[str] = field(default_factory=list)
     fps: float | None = None
     metric: bool = False
     extra: np.ndarray = field(default_factory=lambda: np.zeros((0, 3)))
@@ -75,13 +77,18 @@ class Recording:
 class Settings:
     """What a person may choose, as arguments of `open_dataset` or in `dataset.json` beside the data.
 
-    name, credit: for the Subject. synthetic: True when no camera saw a person. neutral: the moment of the relaxed face.
-    held_out: cameras to measure with. cameras: the only ones to use. most_pictures: how many are learned from at most.
-    openface: a CSV beside the data. fps: pictures per second. each: every picture is a moment of its own.
+    name, credit: for the Subject. licence, consent: under what terms it may be used and whose consent there is, in
+    words. eye_centers: middles of the left and the right eyeball, two [x, y, z] in the data set's world.
+    synthetic: True when no camera saw a person. neutral: the moment of the relaxed face. held_out: cameras to measure
+    with. cameras: the only ones to use. most_pictures: how many are learned from at most. openface: a CSV beside the
+    data. fps: pictures per second. each: every picture is a moment of its own.
     """
 
     name: str = ""
     credit: str = ""
+    licence: str = ""
+    consent: str = ""
+    eye_centers: tuple[tuple[float, ...], ...] = ()
     synthetic: bool = False
     neutral: str = ""
     held_out: tuple[str, ...] = ()
@@ -103,7 +110,9 @@ def read_settings(folder: Path, given: dict[str, object]) -> Settings:
         if key not in known:
             raise UserError(f"{SETTINGS} has no “{key}”: known are {', '.join(known)}.")
         kind = known[key]
-        if kind is tuple and isinstance(value, list | tuple) and all(isinstance(v, str) for v in value):
+        if key == "eye_centers":
+            checked[key] = _eye_centers(value)
+        elif kind is tuple and isinstance(value, list | tuple) and all(isinstance(v, str) for v in value):
             checked[key] = tuple(value)
         elif kind is float and isinstance(value, int | float) and 0 <= value < 1e4:
             checked[key] = float(value)
@@ -112,6 +121,21 @@ def read_settings(folder: Path, given: dict[str, object]) -> Settings:
         else:
             raise UserError(f"{SETTINGS}: “{key}” cannot be {value!r}.")
     return Settings(**checked)  # type: ignore[arg-type]
+
+
+def _eye_centers(value: object) -> tuple[tuple[float, ...], ...]:
+    places = np.array(value, np.float64) if _triples(value) else np.zeros(0)
+    if places.shape != (2, 3) or not np.isfinite(places).all():
+        raise UserError(
+            f"{SETTINGS}: “eye_centers” must be two [x, y, z], the middles of the left and the right eyeball."
+        )
+    return tuple(map(tuple, places.tolist()))
+
+
+def _triples(value: object) -> bool:
+    return isinstance(value, list | tuple) and all(
+        isinstance(v, list | tuple) and len(v) == 3 and all(type(x) in (int, float) for x in v) for v in value
+    )
 
 
 def read_json(path: Path) -> dict:

@@ -34,6 +34,11 @@ def recognises(path: Path) -> bool:
     return path.suffix == ".smc" or (path.is_dir() and any(path.glob("*.smc")))
 
 
+def home(path: Path) -> Path:
+    """The folder of the annotations, where what a person adds lies. Raises UserError when a file is missing."""
+    return _pair(path)[1].parent
+
+
 def read(path: Path, settings: Settings) -> Recording:
     """One performance. Raises UserError naming the file and what is wrong with it, or the parts to choose from."""
     raw, anno = _pair(path)
@@ -45,7 +50,6 @@ def read(path: Path, settings: Settings) -> Recording:
     with open_smc(raw) as file:
         part = str(file.attrs.get("performance_part", raw.stem))
         actor = str(file.attrs.get("actor_id", raw.stem.split("_")[0]))
-        empty = [c for c in cameras if not names(file, f"Camera/{c}/color")]
         for camera in cameras:
             for frame in names(file, f"Camera/{camera}/color"):
                 if frame not in mattes[camera]:
@@ -56,13 +60,11 @@ def read(path: Path, settings: Settings) -> Recording:
                     moments.setdefault(f"{int(frame):06d}", {})[camera] = Sight(color, matte)
     if not moments:
         raise UserError(
-            f"{raw.name} and {anno.name} have no picture with a matte: put the raw and the anno file of one performance "
-            "side by side."
+            f"{raw.name} and {anno.name} have no picture with a matte: put the raw and the anno file of one "
+            "performance side by side."
         )
     if bare:
         notes.append(f"{bare} pictures of {raw.name} have no matte in {anno.name}: left out.")
-    if empty:
-        notes.append(f"{len(empty)} cameras of {raw.name} took no pictures: left out.")
     folder = anno.parent
     meshes = FlameMeshes(anno, {f"{int(f):06d}": f for f in flame}) if flame else MeshFolder(folder)
     return Recording(

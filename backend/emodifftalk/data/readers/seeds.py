@@ -41,11 +41,12 @@ def make_seeds(
     template: FacialTemplate,
     middle: np.ndarray,
     extra: tuple[np.ndarray, np.ndarray],
+    eyes: np.ndarray,
 ) -> Seeds:
     """Seeds for the neutral `frame`: the visual hull of its training pictures without the face, `extra` points and
     colours of a reconstruction that lie inside it, and the inside of eyes and mouth.
 
-    face: (V, 3) template points of that frame; middle (3,) of the head.
+    face: (V, 3) template points of that frame; middle (3,) of the head; eyes: (2, 3) middles of the eyeballs or (0, 3).
     """
     views, images, mattes = [], [], []
     for name, picture in frame.pictures.items():
@@ -59,7 +60,7 @@ def make_seeds(
     given = _kept_extra(extra, views, mattes, low, high, face, template)
     rng = np.random.default_rng(0)
     hull = hull[rng.permutation(len(hull))[: max(SURROUND - len(given[0]), 0)]]
-    inner, inner_color, inner_group = inner_seeds(face.astype(np.float64), template)
+    inner, inner_color, inner_group = inner_seeds(face.astype(np.float64), template, eyes)
     note = ""
     if len(hull) + len(given[0]) < 200:
         note = "The mattes show hardly anything around the face: hair and clothes will be missing."

@@ -60,7 +60,9 @@ def read_landmarks(folder: Path, vertices: np.ndarray) -> tuple[dict[str, np.nda
             raise UserError(f"{path}: “{name}” is neither [x, y, z] nor one of the mesh's {len(vertices)} vertices.")
     fixing = [name for name in found if name in PLACES]
     if given is None and len(fixing) < LEAST:
-        raise UserError(f"{path} names {len(fixing)} places that fix the head, {LEAST} are needed: {', '.join(PLACES)}.")
+        raise UserError(
+            f"{path} names {len(fixing)} places that fix the head, {LEAST} are needed of {', '.join(PLACES)}."
+        )
     return found, given
 
 
