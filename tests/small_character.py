@@ -46,9 +46,9 @@ def build_character(scene: bpy.types.Scene, name: str = "Ada", names: dict[str, 
         key.data.foreach_set("co", _shaped(template, shape).astype(np.float32).ravel())
     for side in ("left", "right"):
         lids = template.landmarks[f"lid_upper_{side}"], template.landmarks[f"lid_lower_{side}"]
-        middle = template.neutral[np.concatenate(lids)].mean(axis=0) + (0, 0.012, 0)
+        middle = template.neutral[np.concatenate(lids)].mean(axis=0) + np.array([0, 0.012, 0])
         _ball(scene, rig, f"eye {side}", middle, 0.0125, (0.8, 0.8, 0.8))
-    _ball(scene, rig, "hair", template.neutral.mean(axis=0) + (0, 0.075, 0.045), 0.085, (0.05, 0.03, 0.02))
+    _ball(scene, rig, "hair", template.neutral.mean(axis=0) + np.array([0, 0.075, 0.045]), 0.085, (0.05, 0.03, 0.02))
     return face
 
 
