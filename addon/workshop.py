@@ -55,7 +55,7 @@ def busy() -> bool:
 
 
 def start(new: LongJob, params: dict) -> None:
-    """Begin; it reports in `new`. Raises UserError, nothing begun, when something else is going on or nothing starts."""
+    """Begin; it reports in `new`. Raises UserError, nothing begun, when other work goes on or nothing starts."""
     global job
     if busy():
         raise UserError(f"“{job.title}” is still at work: wait for it or cancel it.")
