@@ -34,6 +34,13 @@ NEEDED_GIB = 8
 VERSION = "0.1.0"
 WHEEL = f"emodifftalk_core-{VERSION}-py3-none-any.whl"
 
+# Parts of the add-on that only a checkout has: the demo plays the sample shot, the others dress the CC0 heads that the
+# sample subjects were captured from, with the backend's packages.
+OF_THE_CHECKOUT = (
+    "demo.py", "cc0.py", "actor_scene.py", "clothes.py", "colours.py", "hair.py", "looks.py", "materials.py",
+    "tied_hair.py",
+)  # fmt: skip
+
 # Debian and Ubuntu packages that hold the libraries Blender's module links to but does not bring.
 SYSTEM_LIBRARIES = {
     "libXrender.so.1": "libxrender1",
@@ -234,8 +241,7 @@ def build_package() -> Path:
     wheel = build_wheel()
     names = ["blender_manifest.toml", "__init__.py", "LICENSE", "LICENSES.md", "README.md"]
     paths = [ROOT / name for name in names] + [wheel]
-    # Of the checkout only: the demo plays the sample shot, the capture needs the backend's data room.
-    left_out = {"__pycache__", "demo.py", "capture"}
+    left_out = {"__pycache__", *OF_THE_CHECKOUT}
     paths += sorted(p for p in (ROOT / "addon").rglob("*") if p.is_file() and not left_out & set(p.parts))
     files = {p.relative_to(ROOT).as_posix(): p.read_bytes() for p in paths if p.exists()}
     path = ROOT / "out" / f"emodifftalk-{VERSION}.zip"

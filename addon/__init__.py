@@ -9,6 +9,7 @@ from types import ModuleType
 # Registration order; unregistered in reverse. Each module has `register` and `unregister`.
 _MODULES = (
     "properties",
+    "capture_settings",
     "preferences",
     "import_subject",
     "timeline",
@@ -17,7 +18,9 @@ _MODULES = (
     "export_ply",
     "render_engine",
     "viewport",
+    "capture_subject",
     "panels",
+    "capture_panel",
 )
 
 

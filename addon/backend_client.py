@@ -42,13 +42,14 @@ class BackendClient:
     backend said about itself (device, rasterizer, front_end, text_encoder …), empty before. log: its last lines.
     """
 
-    def __init__(self, start_seconds: float = START_SECONDS) -> None:
+    def __init__(self, start_seconds: float = START_SECONDS, again: str = "Press Generate to start it again.") -> None:
+        """again: what the person does after a death; it ends the sentence."""
         self.state = STOPPED
         self.problem = ""
         self.hello: dict[str, str] = {}
         self.log: deque[str] = deque(maxlen=LOG_LINES)
         self.pending: set[int] = set()
-        self._start_seconds = start_seconds
+        self._start_seconds, self._again = start_seconds, again
         self._process: subprocess.Popen | None = None
         self._events: queue.Queue[dict] = queue.Queue()
         self._outgoing: queue.Queue[dict | None] = queue.Queue()
@@ -204,7 +205,7 @@ class BackendClient:
             self._outgoing.put(None)
             _end(process, 0.0)
         self.state, self.problem = DEAD, problem
-        again = f"{problem} Press Generate to start it again."
+        again = f"{problem} {self._again}"
         replies = [{"id": number, "event": "error", "text": again} for number in sorted(self.pending)]
         self.pending.clear()
         self._cancels.clear()

@@ -55,7 +55,7 @@ def draw_problem(layout: UILayout, text: str, width: int) -> None:
     draw_sentence(box, text, icon="ERROR", width=width - 4)
 
 
-def _letters(context: Context) -> int:
+def letters(context: Context) -> int:
     """How many letters fit in the side bar's width."""
     return max(18, int(context.region.width / (6.6 * context.preferences.system.ui_scale)) - 6)
 
@@ -83,7 +83,7 @@ class EMODIFFTALK_PT_subject(_InTab, Panel):
         layout, head = self.layout, active_head(context)
         if head is None:
             layout.operator("emodifftalk.import_subject", icon="IMPORT")
-            draw_sentence(layout, "A subject is one trained head, a .safetensors file.", width=_letters(context))
+            draw_sentence(layout, "A subject is one trained head, a .safetensors file.", width=letters(context))
             return
         kept = settings(head)
         row = layout.row(align=True)
@@ -96,7 +96,7 @@ class EMODIFFTALK_PT_subject(_InTab, Panel):
         problem = playback.problems.get(head.session_uid)
         for sentence in (problem, viewport.problem):
             if sentence:
-                draw_problem(layout, sentence, _letters(context))
+                draw_problem(layout, sentence, letters(context))
 
 
 class EMODIFFTALK_PT_voice(_OfHead, Panel):
@@ -141,9 +141,9 @@ class EMODIFFTALK_PT_emotion(_OfHead, Panel):
             for strip in prompts:
                 _draw_prompt_row(column, strip, scene, strip == chosen)
         else:
-            draw_sentence(layout, "It goes on the timeline at the playhead, above the voice.", width=_letters(context))
+            draw_sentence(layout, "It goes on the timeline at the playhead, above the voice.", width=letters(context))
         if chosen is not None:
-            _draw_prompt(layout, chosen, _letters(context))
+            _draw_prompt(layout, chosen, letters(context))
 
 
 def _draw_prompt_row(layout: UILayout, strip: Strip, scene: bpy.types.Scene, chosen: bool) -> None:
@@ -268,7 +268,7 @@ class EMODIFFTALK_PT_generate(_OfHead, Panel):
     def draw(self, context: Context) -> None:
         """Generate or progress, what went wrong, the takes there are."""
         layout, head = self.layout, active_head(context)
-        job, width = job_of(head), _letters(context)
+        job, width = job_of(head), letters(context)
         if job is not None and job.running:
             _draw_job(layout, job)
         else:
@@ -306,7 +306,7 @@ class EMODIFFTALK_PT_render(_OfHead, Panel):
         layout.prop(scene.render, "film_transparent", text="Transparent")
         if scene.view_settings.view_transform not in TRUE_TRANSFORMS:
             name = scene.view_settings.view_transform
-            draw_sentence(layout, f"{name} changes the head's colours; Standard keeps them.", "INFO", _letters(context))
+            draw_sentence(layout, f"{name} changes the head's colours; Standard keeps them.", "INFO", letters(context))
             layout.operator("emodifftalk.use_engine", text="Use Standard")
 
 
@@ -340,7 +340,7 @@ class EMODIFFTALK_PT_backend(_InTab, Panel):
 
     def draw(self, context: Context) -> None:
         """State, what it found on this machine, its last words."""
-        draw_backend(self.layout, _letters(context))
+        draw_backend(self.layout, letters(context))
 
 
 def draw_backend(layout: UILayout, width: int) -> None:
@@ -385,7 +385,7 @@ class EMODIFFTALK_PT_prompt(Panel):
 
     def draw(self, context: Context) -> None:
         """Its words, intensity and meaning."""
-        _draw_prompt(self.layout, context.active_strip, _letters(context))
+        _draw_prompt(self.layout, context.active_strip, letters(context))
 
 
 _CLASSES: tuple[type, ...] = (

@@ -15,7 +15,8 @@ SHOWN = {"MESH", "CURVES", "CURVE", "SURFACE", "META", "FONT", "POINTCLOUD", "VO
 
 
 def find_face(scene: bpy.types.Scene, name: str = "", count=None) -> Object:
-    """The mesh with shape keys that `name` means: that object, or one below it, or in the collection of that name.
+    """The mesh with shape keys that `name` means: that object, one below it or else one that hangs
+    together with it, or one in the collection of that name.
 
     count: how many shapes of an object are known; the one with the most is taken. Raises UserError.
     """
@@ -24,14 +25,20 @@ def find_face(scene: bpy.types.Scene, name: str = "", count=None) -> Object:
         collection = bpy.data.collections.get(name)
         if named is None and collection is None:
             raise UserError(f"The scene has no object “{name}”: give the name of the character's face or armature.")
-        found = [named, *named.children_recursive] if named is not None else list(collection.all_objects)
+        found = list(collection.all_objects) if named is None else [named, *named.children_recursive]
+        if named is not None and not any(map(_has_shapes, found)):
+            found = list(_related(named, scene))
     else:
         found = list(scene.objects)
-    faces = [thing for thing in found if thing.type == "MESH" and thing.data.shape_keys is not None]
+    faces = [thing for thing in found if _has_shapes(thing)]
     if not faces:
         whose = f"“{name}”" if name else "This scene"
         raise UserError(f"{whose} has no mesh with shape keys: the face needs shape keys for its expressions.")
     return max(faces, key=count) if count is not None else faces[0]
+
+
+def _has_shapes(thing: Object) -> bool:
+    return thing.type == "MESH" and thing.data.shape_keys is not None
 
 
 def family_of(face: Object, scene: bpy.types.Scene, listed: Iterable[str] = (), reach: float = 0.0) -> list[Object]:

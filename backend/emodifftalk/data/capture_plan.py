@@ -64,8 +64,7 @@ def plan_capture(out: str | os.PathLike, settings: CaptureSettings, overwrite: b
         return begun
     track, spoken = spoken_poses(voice, settings.spoken)
     shots = tuple(schedule({**POSES, **spoken}, list(places)))
-    if overwrite:
-        _clear(out)
+    _clear(out)
     _keep_voice(out, voice, track)
     plan = Plan(**{**vars(asked), "shots": shots})
     save_plan(out, plan)
@@ -125,7 +124,7 @@ def _begun(out: Path, asked: Plan, overwrite: bool) -> Plan | None:
         differing = asked.differences(begun) if begun is not None else ["plan"]
         if not differing and not overwrite:
             return begun
-        if not overwrite:
+        if not overwrite and _holds_pictures(out):
             listed = ", ".join(key.replace("_", " ") for key in differing)
             raise UserError(f"{out} holds a capture with another {listed}: choose another folder, or overwrite it.")
     elif held and (not overwrite or set(held) & set(_OURS)):
@@ -139,6 +138,10 @@ def _readable(out: Path) -> Plan | None:
         return load_plan(out)
     except UserError:
         return None
+
+
+def _holds_pictures(out: Path) -> bool:
+    return (out / "capture.json").exists() or any((out / "pictures").glob("*.png"))
 
 
 def _clear(out: Path) -> None:

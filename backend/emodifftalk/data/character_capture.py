@@ -14,6 +14,7 @@ from scipy.spatial import cKDTree
 from ..core import tensors
 from ..core.camera import Camera
 from ..core.checks import expect_format
+from ..core.errors import UserError
 from ..core.facs import AU_NAMES
 from ..core.plan import MESHES, Plan
 from ..core.range_of_motion import intensities
@@ -21,7 +22,7 @@ from ..core.subject import OTF_GROUPS
 from .attachment import Attachment
 from .capture import Capture, CaptureCamera, CaptureFrame, save_capture
 from .capture_plan import CaptureSettings, plan_capture
-from .photographer import command, find_blender, find_script, photograph
+from .photographer import BlenderDied, command, find_blender, find_script, photograph
 from .registration import register_template
 
 Progress = Callable[[float, str], None]
@@ -64,17 +65,30 @@ def capture_character(
     progress(0.0, "Planning")
     plan = plan_capture(out, settings, overwrite)
     registered: list[Attachment] = []
+    said, taken = (0.0, "Starting Blender"), False
+    progress(*said)
 
     def hear(event: dict) -> None:
+        nonlocal said, taken
         if event["event"] == "measured":
             # Before the first picture: a face our template does not fit is said now, not after hours.
-            progress(_MEASURED, "Fitting the template to the face")
+            said = (_MEASURED, "Fitting the template to the face")
+            progress(*said)
             registered.append(_register(out))
         elif event["event"] == "progress":
             share = event["done"] / max(event["total"], 1)
-            progress(_MEASURED + share * (_PHOTOGRAPHED - _MEASURED), _progress_text(event))
+            said = (_MEASURED + share * (_PHOTOGRAPHED - _MEASURED), _progress_text(event))
+            taken = taken or event["done"] > 0
+            progress(*said)
+        else:
+            progress(*said)  # whoever listens would take a long silence for a standstill
 
-    photograph(command(found, path, Path(blend).absolute(), out.absolute()), hear, cancelled)
+    try:
+        photograph(command(found, path, Path(blend).absolute(), out.absolute()), hear, cancelled)
+    except BlenderDied as death:
+        if plan.engine == "eevee" and registered and not taken:
+            raise UserError(f"EEVEE cannot render here, it needs a graphics card: choose Cycles. ({death})") from death
+        raise
     progress(_PHOTOGRAPHED, "Writing the capture")
     return _finish(out, plan, registered[0], credit)
 

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -22,6 +23,12 @@ SOURCES = Path(__file__).parents[2]
 """The folder that has the package `emodifftalk`."""
 _LOOK = 0.2  # seconds between two looks at a cancel
 _PATIENCE = 5.0
+_STILL = 60.0
+"""Seconds after which a child that says nothing, busy with one picture, is reported as still working."""
+
+
+class BlenderDied(UserError):
+    """The photographing Blender ended without a sentence of its own."""
 
 
 def find_blender(chosen: str = "") -> list[str]:
@@ -57,8 +64,11 @@ def command(blender: list[str], script: Path, blend: Path, folder: Path) -> list
 def photograph(
     words: list[str], hear: Callable[[dict], None], cancelled: Callable[[], bool] = lambda: False
 ) -> None:
-    """Run the child to its end; `hear` gets what it says. Raises UserError with its own sentence or how it died,
-    Cancelled; the child has ended in every case."""
+    """Run the child to its end; `hear` gets what it says, and {"event": "working"} now and then while it says nothing.
+
+    Raises UserError with its own sentence, BlenderDied with how it ended without one, Cancelled; the child has ended in
+    every case.
+    """
     environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP")}
     try:
         process = subprocess.Popen(
@@ -90,26 +100,29 @@ def _read(process: subprocess.Popen, lines: queue.Queue[str | None]) -> None:
 
 def _listen(process, lines: queue.Queue[str | None], hear, cancelled) -> None:
     last: deque[str] = deque(maxlen=20)
-    done = False
+    done, heard = False, time.monotonic()
     while True:
         if cancelled():
             raise Cancelled
         try:
             line = lines.get(timeout=_LOOK)
         except queue.Empty:
+            if time.monotonic() - heard > _STILL:
+                heard = time.monotonic()
+                hear({"event": "working"})
             continue
         if line is None:
             break
         if not line.startswith(SAY):
             last.append(line)
             continue
-        event = json.loads(line.removeprefix(SAY))
+        event, heard = json.loads(line.removeprefix(SAY)), time.monotonic()
         if event["event"] == "error":
             raise UserError(event["text"])
         done = done or event["event"] == "done"
         hear(event)
     if not done:
-        raise UserError(_death(process.wait(), last))
+        raise BlenderDied(_death(process.wait(), last))
 
 
 def _death(code: int, last: deque[str]) -> str:

@@ -1,0 +1,107 @@
+"""The panel that makes a Subject of a character: who, how, how far, what next."""
+
+from __future__ import annotations
+
+import bpy
+from bpy.types import Context, Panel, UILayout
+
+from emodifftalk.core.errors import UserError
+
+from . import connection, workshop
+from .capture_subject import capture_folder, capture_settings, missing_units, pictures_in, selected_face
+from .panels import draw_problem, draw_sentence, letters
+from .preference_values import PACKAGE
+
+
+class EMODIFFTALK_PT_capture(Panel):
+    """From a character of this file to a folder that a subject is trained from."""
+
+    bl_label = "Capture as Subject"
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+    bl_category = "EmoDiffTalk"
+    bl_options = {"DEFAULT_CLOSED"}
+    bl_order = 10
+
+    def draw(self, context: Context) -> None:
+        """The character and its settings; the work while it lasts; how it ended."""
+        layout, width = self.layout, letters(context)
+        if workshop.busy():
+            _draw_work(layout, width)
+            return
+        _draw_character(layout, context, width)
+        _draw_settings(layout, context)
+        row = layout.row()
+        row.scale_y = 1.5
+        row.operator("emodifftalk.capture_subject", icon="OUTLINER_OB_CAMERA")
+        reason = connection.unavailable_reason()
+        if reason:
+            draw_sentence(layout, reason, icon="INFO", width=width - 4)
+            layout.operator("preferences.addon_show", text="Preferences…", icon="PREFERENCES").module = PACKAGE
+        _draw_ending(layout, width)
+
+
+def _draw_work(layout: UILayout, width: int) -> None:
+    job = workshop.job
+    layout.label(text=job.title, icon="RENDER_STILL")
+    row = layout.row(align=True)
+    row.scale_y = 1.5
+    row.progress(text=f"{job.fraction:.0%}", factor=job.fraction)
+    row.operator("emodifftalk.cancel_work", text="", icon="CANCEL")
+    draw_sentence(layout, workshop.job_text(), width=width)
+
+
+def _draw_character(layout: UILayout, context: Context, width: int) -> None:
+    try:
+        face, shapes = selected_face(context)
+    except UserError as error:
+        draw_sentence(layout, str(error), icon="INFO", width=width - 4)
+        return
+    layout.label(text=face.name, icon="SHAPEKEY_DATA")
+    absent = missing_units(shapes)
+    lacks = f", not {', '.join(absent)}" if 0 < len(absent) < 9 else ""
+    draw_sentence(layout, f"{len(shapes.aus)} of 17 action units{lacks}", width=width)
+    kept = pictures_in(capture_folder(face, context.scene))
+    if kept:
+        draw_sentence(layout, f"{kept} pictures of an earlier capture are kept.", icon="CHECKMARK", width=width - 4)
+
+
+def _draw_settings(layout: UILayout, context: Context) -> None:
+    kept = capture_settings(context.scene)
+    column = layout.column()
+    column.use_property_split, column.use_property_decorate = True, False
+    column.prop(kept, "folder", placeholder="//captures" if bpy.data.filepath else "Temporary")
+    column.row().prop(kept, "views", expand=True)
+    column.prop(kept, "size")
+    column.prop(kept, "samples")
+    column.row().prop(kept, "engine", expand=True)
+    column.prop(kept, "studio_light")
+    column.prop(kept, "mapping", placeholder="ARKit or FACS names")
+    column.prop(kept, "voice", placeholder="Sample sentence")
+    column.prop(kept, "spoken")
+    column.prop(kept, "credit")
+
+
+def _draw_ending(layout: UILayout, width: int) -> None:
+    job = workshop.job
+    if job is None:
+        return
+    if job.problem:
+        draw_problem(layout, job.problem, width)
+    elif job.cancelled:
+        draw_sentence(layout, "Cancelled: what is done is kept.", icon="INFO", width=width - 4)
+    elif job.op == "capture":
+        box = layout.box()
+        made = f"{job.result['pictures']} pictures of {job.result['frames']} moments in {job.result['folder']}"
+        draw_sentence(box, made, icon="CHECKMARK", width=width - 6)
+        box.operator("wm.path_open", text="Open Folder", icon="FILE_FOLDER").filepath = job.result["folder"]
+
+
+def register() -> None:
+    """Show the panel."""
+    bpy.utils.register_class(EMODIFFTALK_PT_capture)
+
+
+def unregister() -> None:
+    """Hide it."""
+    bpy.utils.unregister_class(EMODIFFTALK_PT_capture)

@@ -1,0 +1,258 @@
+"""Capture as Subject: a copy of the open file goes to a second Blender, which photographs the character in it."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import bpy
+from bpy.props import BoolProperty
+from bpy.types import Context, Event, Object, Operator, PropertyGroup, Scene
+
+from emodifftalk.core.errors import UserError
+from emodifftalk.core.facs import AU_NAMES
+from emodifftalk.core.plan import NAME
+
+from . import connection, workshop
+from .capture.shape_names import Shapes, recognise
+from .heads import absolute, user_folder
+from .workshop import LongJob
+
+_SCRIPT = Path(__file__).resolve().parent / "capture" / "__main__.py"
+_mappings: dict[tuple[str, int], dict] = {}
+
+
+def capture_settings(scene: Scene) -> PropertyGroup:
+    """A scene's `capture_settings.CaptureSettings`."""
+    return scene.emodifftalk_capture
+
+
+def selected_face(context: Context) -> tuple[Object, Shapes]:
+    """The face of the character that the person selected (its face, its armature or another part), and what its shape
+    keys mean. Raises UserError saying what is missing."""
+    mapping = read_mapping(capture_settings(context.scene).mapping)
+    active = context.active_object
+    if active is None:
+        raise UserError("Select a character: its face or its armature.")
+    found: list[tuple[Object, Shapes]] = []
+    problem = None
+    for thing in _near(active):
+        if thing.type != "MESH" or thing.data.shape_keys is None:
+            continue
+        try:
+            found.append((thing, recognise(thing.data.shape_keys.key_blocks.keys(), mapping)))
+        except UserError as error:
+            problem = problem or error
+    known = [(thing, shapes) for thing, shapes in found if shapes.weights]
+    if known:
+        return max(known, key=lambda pair: len(pair[1].known))
+    if problem is not None:
+        raise problem
+    if found:
+        raise UserError(
+            f"None of the shape keys of “{found[0][0].name}” has a known name: name them after ARKit (jawOpen …) or "
+            "FACS (AU26 …), or give a mapping."
+        )
+    raise UserError(f"“{active.name}” has no face with shape keys: select the character's face or its armature.")
+
+
+def _near(active: Object) -> list[Object]:
+    """The object, what hangs below it, and what hangs below the top of its family."""
+    top = active
+    while top.parent is not None:
+        top = top.parent
+    return list(dict.fromkeys([active, *active.children_recursive, top, *top.children_recursive]))
+
+
+def read_mapping(path: str) -> dict:
+    """A mapping file; the same file is read once. Raises UserError when it cannot be read."""
+    if not path:
+        return {}
+    file = absolute(path)
+    try:
+        key = (str(file), os.stat(file).st_mtime_ns)
+        if key not in _mappings:
+            mapping = json.loads(file.read_text(encoding="utf-8"))
+            if not isinstance(mapping, dict):
+                raise UserError(f"The mapping {file} must be one JSON object: shape names to shape keys.")
+            _mappings.clear()
+            _mappings[key] = mapping
+    except OSError as error:
+        raise UserError(f"The mapping {file} cannot be read: {error.strerror or error}.") from error
+    except ValueError as error:
+        raise UserError(f"The mapping {file} is no JSON ({error}).") from error
+    return _mappings[key]
+
+
+def capture_folder(face: Object, scene: Scene) -> Path:
+    """Where the capture of a face goes: the chosen folder, or one of its name beside the .blend."""
+    chosen = capture_settings(scene).folder
+    if chosen:
+        return absolute(chosen)
+    name = bpy.path.clean_name(face.name)
+    if bpy.data.filepath:
+        return Path(bpy.path.abspath("//captures")) / name
+    return user_folder("captures") / name
+
+
+def pictures_in(folder: Path) -> int | None:
+    """How many pictures of a capture lie in a folder; None when it holds no capture."""
+    return sum(1 for _ in (folder / "pictures").glob("*.png")) if (folder / NAME).is_file() else None
+
+
+def start_capture(context: Context, overwrite: bool = False) -> LongJob:
+    """Copy the file, unsaved changes included, and send the copy off. Raises UserError; nothing has changed then."""
+    scene = context.scene
+    face, _ = selected_face(context)
+    kept, folder, copy = capture_settings(scene), capture_folder(face, scene), _copy_path()
+    params = {
+        "blend": str(copy),
+        "out": str(folder),
+        "blender": bpy.app.binary_path,
+        "script": str(_SCRIPT),
+        "overwrite": overwrite,
+        "credit": kept.credit,
+        "settings": {
+            "character": face.name,
+            "views": int(kept.views),
+            "size": kept.size,
+            "samples": kept.samples,
+            "engine": kept.engine,
+            "studio_light": kept.studio_light,
+            "mapping": str(absolute(kept.mapping)) if kept.mapping else "",
+            "voice": str(absolute(kept.voice)) if kept.voice else "",
+            "spoken": kept.spoken,
+        },
+    }
+    job = LongJob("capture", f"Capture {face.name}", ended=lambda: copy.unlink(missing_ok=True))
+    try:
+        _save_copy(copy)
+        workshop.start(job, params)
+    except BaseException:
+        copy.unlink(missing_ok=True)
+        raise
+    return job
+
+
+def _copy_path() -> Path:
+    """In Blender's own temporary folder, which goes away with it."""
+    number = 0
+    while (path := Path(bpy.app.tempdir) / f"capture_{number}.blend").exists():
+        number += 1
+    return path
+
+
+def _save_copy(path: Path) -> None:
+    try:
+        bpy.ops.wm.save_as_mainfile(filepath=str(path), copy=True, check_existing=False)
+    except RuntimeError as error:
+        why = str(error).strip().removeprefix("Error: ")
+        raise UserError(f"The temporary copy {path} cannot be written ({why}): is its disk full?") from error
+
+
+class EMODIFFTALK_OT_capture_subject(Operator):
+    """Photograph this character from all sides, in another Blender, to train a subject from. The file stays as it is"""
+
+    bl_idname = "emodifftalk.capture_subject"
+    bl_label = "Capture as Subject"
+    bl_options = {"REGISTER"}
+
+    overwrite: BoolProperty(
+        name="Overwrite",
+        description="Delete the capture that the folder holds and begin afresh",
+        options={"SKIP_SAVE"},
+    )
+
+    @classmethod
+    def poll(cls, context: Context) -> bool:
+        """With a character selected, a backend, and no other long work going on."""
+        reason = why_not(context)
+        if reason:
+            cls.poll_message_set(reason)
+        return not reason
+
+    def invoke(self, context: Context, event: Event) -> set[str]:
+        """Ask first when the folder holds something."""
+        face, _ = selected_face(context)
+        folder = capture_folder(face, context.scene)
+        if folder.is_dir() and any(not path.name.startswith(".") for path in folder.iterdir()):
+            return context.window_manager.invoke_props_dialog(self, width=420)
+        return self.execute(context)
+
+    def draw(self, context: Context) -> None:
+        """What the folder holds, and whether to begin afresh."""
+        face, _ = selected_face(context)
+        folder = capture_folder(face, context.scene)
+        count = pictures_in(folder)
+        column = self.layout.column(align=True)
+        column.label(text=f"{folder.name} is not empty.", icon="INFO")
+        if count is not None:
+            column.label(text=f"It holds a capture with {count} pictures: with the same settings it is gone on with.")
+        self.layout.prop(self, "overwrite")
+        if self.overwrite and count:
+            self.layout.label(text=f"The {count} pictures are deleted.", icon="ERROR")
+
+    def execute(self, context: Context) -> set[str]:
+        """Send the job off; in background mode wait for it."""
+        try:
+            job = start_capture(context, self.overwrite)
+        except UserError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        if not bpy.app.background:
+            return {"FINISHED"}
+        workshop.wait()
+        if job.problem:
+            self.report({"ERROR"}, job.problem)
+        return {"FINISHED"} if job.done else {"CANCELLED"}
+
+
+def why_not(context: Context) -> str:
+    """Why Capture as Subject is greyed out; empty when it is not."""
+    if workshop.busy():
+        return f"“{workshop.job.title}” is still at work: wait for it or cancel it"
+    try:
+        selected_face(context)
+    except UserError as error:
+        return str(error)
+    return connection.unavailable_reason()
+
+
+def missing_units(shapes: Shapes) -> list[str]:
+    """Action units a character cannot show."""
+    return [name for name in AU_NAMES if name not in shapes.weights]
+
+
+class EMODIFFTALK_OT_cancel_work(Operator):
+    """Stop; what is done is kept, and the same button goes on from there"""
+
+    bl_idname = "emodifftalk.cancel_work"
+    bl_label = "Cancel"
+
+    @classmethod
+    def poll(cls, context: Context) -> bool:
+        """While something is going on."""
+        return workshop.busy()
+
+    def execute(self, context: Context) -> set[str]:
+        """Ask the backend to let go."""
+        workshop.cancel()
+        return {"FINISHED"}
+
+
+_CLASSES = (EMODIFFTALK_OT_capture_subject, EMODIFFTALK_OT_cancel_work)
+
+
+def register() -> None:
+    """Add the operators."""
+    for cls in _CLASSES:
+        bpy.utils.register_class(cls)
+    workshop.register()
+
+
+def unregister() -> None:
+    """Take them away and stop what is going on."""
+    workshop.unregister()
+    for cls in reversed(_CLASSES):
+        bpy.utils.unregister_class(cls)

@@ -1,0 +1,158 @@
+"""Work of minutes or hours (a capture, a training) in a backend process of its own: Generate never waits for it."""
+
+from __future__ import annotations
+
+import atexit
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import bpy
+
+from emodifftalk.core.errors import UserError
+
+from . import connection
+from .backend_client import STARTING, BackendClient
+from .core_path import ROOT
+
+_TICK = 0.2
+
+
+@dataclass
+class LongJob:
+    """One piece of long work, or how the last one ended.
+
+    op: what the backend is asked for. title: whose work it is. ended: called once, whatever the end. fraction: 0..1.
+    problem: one sentence when it failed. result: the backend's report when it is done.
+    """
+
+    op: str
+    title: str
+    ended: Callable[[], None] = lambda: None
+    number: int = 0
+    fraction: float = 0.0
+    text: str = ""
+    problem: str = ""
+    running: bool = True
+    cancelled: bool = False
+    result: dict = field(default_factory=dict)
+    reported: float = 0.0
+
+    @property
+    def done(self) -> bool:
+        """Whether it reached its end."""
+        return bool(self.result)
+
+
+client = BackendClient(again="Start again: what is done is kept.")
+job: LongJob | None = None
+"""The work in hand, or the last one. There is one at a time: each of them uses the whole computer."""
+
+
+def busy() -> bool:
+    """Whether long work is going on."""
+    return job is not None and job.running
+
+
+def start(new: LongJob, params: dict) -> None:
+    """Begin; it reports in `new`. Raises UserError, nothing begun, when other work goes on or nothing starts."""
+    global job
+    if busy():
+        raise UserError(f"“{job.title}” is still at work: wait for it or cancel it.")
+    client.forgive()  # a person pressed a button: earlier deaths are theirs to judge
+    sources = ROOT / "backend"
+    client.start(connection.python_path(), sources if sources.is_dir() else None)
+    new.number = client.request(new.op, params)
+    job = new
+    if not bpy.app.background and not bpy.app.timers.is_registered(_tick):
+        bpy.app.timers.register(_tick, first_interval=_TICK, persistent=True)
+    connection.redraw_panels()
+
+
+def cancel() -> None:
+    """Ask for the work in hand to be given up; what is done of it is kept."""
+    if busy():
+        job.text = "Cancelling"
+        client.cancel(job.number)
+        connection.redraw_panels()
+
+
+def pump() -> None:
+    """Hear what the backend has said."""
+    for reply in client.poll():
+        if job is None or reply["id"] != job.number:
+            continue
+        event = reply["event"]
+        if event == "progress":
+            _progressed(float(reply.get("fraction", 0.0)), str(reply.get("text", "")))
+        elif event == "result":
+            _end(result=reply.get("result", {}))
+        elif event == "cancelled":
+            _end(cancelled=True)
+        else:
+            _end(problem=str(reply.get("text", "The backend reported an error without a reason.")))
+
+
+def wait(step: float = 0.05) -> None:
+    """Block until the work has ended (timers never fire in background mode). Ctrl-C cancels it."""
+    while busy():
+        try:
+            pump()
+            time.sleep(step)
+        except KeyboardInterrupt:
+            cancel()
+
+
+def stop() -> None:
+    """Give up the work in hand and end the process."""
+    client.stop()
+    if busy():
+        _end(cancelled=True)
+
+
+def job_text() -> str:
+    """What is going on, in a few words."""
+    if job is None:
+        return ""
+    return "Starting the backend" if client.state == STARTING else job.text or "Waiting"
+
+
+def _progressed(fraction: float, text: str) -> None:
+    job.fraction = fraction
+    if job.text != "Cancelling":
+        job.text = text or job.text
+    if bpy.app.background:
+        if fraction >= job.reported:
+            job.reported = fraction + 0.1
+            print(f"EmoDiffTalk: {job.text} ({fraction:.0%})", flush=True)
+    else:
+        connection.redraw_panels()
+
+
+def _end(result: dict | None = None, problem: str = "", cancelled: bool = False) -> None:
+    job.running, job.result, job.problem, job.cancelled = False, result or {}, problem, cancelled
+    if job.done:
+        job.fraction = 1.0
+    client.stop(0.0)  # it holds gigabytes and has nothing left to do
+    job.ended()
+    connection.redraw_panels()
+
+
+def _tick() -> float | None:
+    pump()
+    return _TICK if busy() else None
+
+
+def register() -> None:
+    """The work ends with Blender."""
+    atexit.register(stop)
+
+
+def unregister() -> None:
+    """Stop it and its timer."""
+    global job
+    stop()
+    job = None
+    atexit.unregister(stop)
+    if bpy.app.timers.is_registered(_tick):
+        bpy.app.timers.unregister(_tick)
