@@ -31,7 +31,7 @@ BACKDROP = (0.23, 0.24, 0.26)
 
 def main() -> None:
     """Perform the sentence under each prompt, draw the moment, print what rose against no prompt at all."""
-    path = HERE / "subjects" / "sample.safetensors"
+    path = HERE / "subjects" / "nora.safetensors"
     subject = load_subject(path)
     camera = portrait_camera(subject, SIZE)
     sheet = Image.new("RGB", (SIZE * len(PROMPTS), SIZE + 52), (24, 25, 28))

@@ -37,7 +37,7 @@ def main() -> None:
     path = HERE / "hello.blend"
     bpy.ops.wm.save_as_mainfile(filepath=str(path))
     set_up_picture(scene)
-    subject = HERE / "subjects" / "sample.safetensors"
+    subject = HERE / "subjects" / "nora.safetensors"
     head = import_subject(subject, bpy.context)
     head.location = (0, 0, 0)
     add_camera(scene, load_subject(subject))

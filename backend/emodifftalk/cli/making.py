@@ -18,7 +18,7 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
         help="perform: a subject, a voice and prompts become a take",
         description="Makes a take: listens to the voice, reads the prompts, moves the face by diffusion and writes one "
         "file that plays in Blender, renders and exports.",
-        epilog='example: emodifftalk drive --subject sample.safetensors --audio voice.wav --prompt "0.0 calm" '
+        epilog='example: emodifftalk drive --subject nora.safetensors --audio voice.wav --prompt "0.0 calm" '
         '--prompt "1.5 delighted" --out take',
     )
     drive.add_argument("--subject", required=True, help="the trained head (.safetensors)")
@@ -45,7 +45,7 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
         "render",
         help="render a take to a video or pictures",
         description="Renders a take without Blender, with gsplat on CUDA or our own rasterizer on the CPU.",
-        epilog="example: emodifftalk render --subject sample.safetensors --take take.safetensors --audio voice.wav "
+        epilog="example: emodifftalk render --subject nora.safetensors --take take.safetensors --audio voice.wav "
         "--out talk.mp4",
     )
     _subject_and_take(render)
@@ -62,7 +62,7 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
         help="write the Gaussians of every frame as .ply",
         description="Writes one 3D Gaussian splatting .ply per frame (PREFIX0000.ply …), readable by SuperSplat, "
         "Houdini, Unreal and Nuke plug-ins.",
-        epilog="example: emodifftalk export --subject sample.safetensors --take take.safetensors --out gaussians",
+        epilog="example: emodifftalk export --subject nora.safetensors --take take.safetensors --out gaussians",
     )
     _subject_and_take(export)
     export.add_argument("--out", required=True, help="folder to write to")
