@@ -121,9 +121,11 @@ def _places(files: list[Path], images: Path, cameras: dict[str, Device]) -> list
     A number may be of a camera or of a moment: all pictures are named one way, in which most names are cameras' own.
     """
 
-    def score(last: bool) -> tuple[int, int]:
+    def score(last: bool) -> tuple[int, int, int]:
         said = [_words(file, images, last)[0] for file in files]
-        return sum(word in cameras for word in said), sum(bool(_known(word, cameras)) for word in said)
+        known = [camera for word in said if (camera := _known(word, cameras))]
+        own = sum(word in cameras or word.lower().startswith("cam") for word in said)
+        return own, len(known), len(set(known))
 
     last = score(True) > score(False)
     places = []
