@@ -124,6 +124,7 @@ def test_check_capture_says_what_is_in_it(read, capsys):
     said = capsys.readouterr().out
     assert "3 moments seen by 6 cameras to learn from and 1 to measure with" in said
     assert "all 21 pictures can be read" in said and "licence: CC0" in said
+    assert "by 8 landmarks alone: its points may be millimetres off" in said
     assert "note: openface.csv has no AU24" in said and "AU12, AU25, AU26" in said
 
 
