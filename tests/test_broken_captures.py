@@ -138,7 +138,7 @@ def test_an_empty_matte_is_named(copy, capsys):
     Image.new("L", (head.WIDTH, head.HEIGHT)).save(data.folder / "masks" / "04" / "000002.png")
     assert main(["check-capture", str(data.path)]) == 1
     told = capsys.readouterr()
-    assert "The matte of 000002.jpg is empty" in told.err and "3 moments seen by" in told.out
+    assert "000002.jpg is empty" in told.err and "The matte of" in told.err and "3 moments seen by" in told.out
     assert str(Path("04") / "000002.jpg") in told.err
 
 
@@ -181,8 +181,6 @@ def test_the_two_files_of_renderme_360_are_asked_for_by_name(copy):
     data = copy("renderme360")
     (data.folder / "0026_e0_anno.smc").unlink()
     _said(data.path, "0026_e0_anno.smc")
-    whole = copy_of_topology = data.folder / "topology.obj"
-    assert whole == copy_of_topology and whole.exists()
 
 
 def test_one_missing_picture_or_mesh_is_left_out_and_said(copy):

@@ -20,8 +20,9 @@ from emodifftalk.core.camera import Camera
 from emodifftalk.core.errors import UserError
 from emodifftalk.core.subject import OTF_GROUPS, load_subject
 from emodifftalk.data.capture import Capture, load_capture, read_picture, save_capture
-from emodifftalk.data.readers import open_dataset
+from emodifftalk.data.readers import emotalk3d, open_dataset
 from emodifftalk.data.readers.picture import Picture
+from emodifftalk.data.readers.recording import Settings
 from emodifftalk.data.readers.similarity import fit
 
 MOMENTS = list(head.MOMENTS)
@@ -123,6 +124,7 @@ def test_check_capture_says_what_is_in_it(read, capsys):
     said = capsys.readouterr().out
     assert "3 moments seen by 6 cameras to learn from and 1 to measure with" in said
     assert "all 21 pictures can be read" in said and "licence: CC0" in said
+    assert "by 8 landmarks alone: its points may be millimetres off" in said
     assert "note: openface.csv has no AU24" in said and "AU12, AU25, AU26" in said
 
 
@@ -140,6 +142,22 @@ def test_what_a_person_chooses_is_obeyed(tmp_path):
     said = _said(capture)
     assert "every frame is taken as neutral" in said and "2 of 3 moments are used" in said
     assert "give “eye_centers” to steer the gaze" in said and not len(capture.eye_centers)
+
+
+@pytest.mark.parametrize("naming", ["{moment}/{camera}.png", "{camera}/{moment}.png", "cam_{camera}_{moment}.png",
+                                    "{moment}/cam{camera}.png"])  # fmt: skip
+def test_pictures_of_emotalk3d_are_found_by_any_of_the_usual_names(tmp_path, naming):
+    """Numbers of moments that are numbers of cameras too are never taken for them."""
+    dataset = tiny_datasets.nersemble(tmp_path)
+    images = dataset.folder / "images"
+    for path in list(images.iterdir()):
+        _, camera, moment = path.stem.split("_")
+        new = images / naming.format(camera=camera, moment=moment)
+        new.parent.mkdir(exist_ok=True)
+        path.rename(new)
+    recording = emotalk3d.read(dataset.path, Settings())
+    assert {m: sorted(views) for m, views in recording.moments.items()} == {m: list(head.ANGLES) for m in MOMENTS}
+    assert not recording.notes
 
 
 def test_our_own_layout_comes_back_as_it_was_written(tmp_path):

@@ -243,7 +243,7 @@ def _meshes(folder: Path, world: head.World, digits: int = 6, kind: str = ".obj"
 def _obj(path: Path, vertices: np.ndarray) -> None:
     lines = [f"v {x:.9g} {y:.9g} {z:.9g}" for x, y, z in vertices]
     lines += [f"f {a}/{a} {b}/{b} {c}/{c}" for a, b, c in head.triangles() + 1]
-    path.write_text("\n".join(lines), encoding="utf-8")
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def _ply(path: Path, vertices: np.ndarray) -> None:

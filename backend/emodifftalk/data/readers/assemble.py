@@ -84,6 +84,9 @@ def _follow(recording: Recording, names: list[str], template: FacialTemplate) ->
     world = given or find_world(recording.folder, landmarks, neutral, recording.metric)
     ours = {name: world.points(place) for name, place in landmarks.items()}
     attachment = register_template(world.points(neutral), triangles, landmarks=ours)
+    recording.notes.append(
+        f"Our template was laid on the mesh by {len(ours)} landmarks alone: its points may be millimetres off."
+    )
     moved = [attachment.follow(world.points(recording.meshes.vertices(name))) for name in names]
     points = np.stack(moved).astype(np.float64)
     if given is None:

@@ -47,8 +47,7 @@ def read(path: Path, settings: Settings) -> Recording:
         raise UserError(f"{images} holds no pictures: copy it again.")
     cameras = _cameras(calibration, lambda: Stored(files[0]).size())
     shots, strange = [], []
-    for file in files:
-        place = _place(file, images, cameras)
+    for file, place in zip(files, _places(files, images, cameras), strict=True):
         if place is None:
             strange.append(file)
         else:
@@ -116,21 +115,36 @@ def _bent(path: Path, name: str, said: object, K: np.ndarray):
     return radial(K, *coefficients)
 
 
-def _place(file: Path, images: Path, cameras: dict[str, Device]) -> tuple[str, str] | None:
-    """Camera and moment of a picture from its name; None when no camera is named."""
+def _places(files: list[Path], images: Path, cameras: dict[str, Device]) -> list[tuple[str, str] | None]:
+    """Camera and moment of every picture from its name; None where no camera is named.
+
+    A number may be of a camera or of a moment: all pictures are named one way, in which most names are cameras' own.
+    """
+
+    def score(last: bool) -> tuple[int, int, int]:
+        said = [_words(file, images, last)[0] for file in files]
+        known = [camera for word in said if (camera := _known(word, cameras))]
+        own = sum(word in cameras or word.lower().startswith("cam") for word in said)
+        return own, len(known), len(set(known))
+
+    last = score(True) > score(False)
+    places = []
+    for word, moment in (_words(file, images, last) for file in files):
+        camera = _known(word, cameras)
+        places.append((camera, moment) if camera and moment else None)
+    return places
+
+
+def _words(file: Path, images: Path, last: bool) -> tuple[str, str]:
+    """What may name the camera and what the moment: folder and file, or what is before and behind an underscore."""
     parts = file.relative_to(images).with_suffix("").parts
-    if len(parts) == 2:
-        if camera := _known(parts[0], cameras):
-            return camera, parts[1]
-        if camera := _known(parts[1], cameras):
-            return camera, parts[0]
     if len(parts) == 1:
-        words = parts[0].removeprefix("cam_").split("_")
-        if len(words) > 1 and (camera := _known(words[0], cameras)):
-            return camera, "_".join(words[1:])
-        if len(words) > 1 and (camera := _known(words[-1], cameras)):
-            return camera, "_".join(words[:-1])
-    return None
+        cut = str.rpartition if last else str.partition
+        before, _, behind = cut(parts[0].removeprefix("cam_"), "_")
+        parts = before, behind
+    if len(parts) != 2:
+        return "", ""
+    return (parts[1], parts[0]) if last else (parts[0], parts[1])
 
 
 def _known(word: str, cameras: dict[str, Device]) -> str:

@@ -10,6 +10,8 @@ from ...core.errors import UserError
 
 KINDS = (".obj", ".ply", ".npy")
 MOST_BYTES = 1 << 30
+_LEAST_USED = 0.8
+"""Share of the vertices that triangles use in any whole mesh."""
 _TYPES = {
     **{n: "i1" for n in ("char", "int8")},
     **{n: "u1" for n in ("uchar", "uint8")},
@@ -40,6 +42,20 @@ def read_mesh(path: Path) -> tuple[np.ndarray, np.ndarray]:
     if len(triangles) and (triangles.min() < 0 or triangles.max() >= len(vertices)):
         raise UserError(f"The mesh {path} has triangles of vertices that do not exist.")
     return vertices.astype(np.float64), triangles.astype(np.int64).reshape(-1, 3)
+
+
+def read_triangles(path: Path) -> np.ndarray:
+    """Triangles (F, 3) int64 of a whole mesh, none when the file has none.
+
+    Raises UserError as `read_mesh`, and when so many vertices belong to no triangle that the file must be cut short.
+    """
+    vertices, triangles = read_mesh(path)
+    used = len(np.unique(triangles)) / len(vertices)
+    if len(triangles) and used < _LEAST_USED:
+        raise UserError(
+            f"The mesh {path} seems cut short: {1 - used:.0%} of its vertices belong to no triangle; copy it again."
+        )
+    return triangles
 
 
 def _npy(path: Path) -> tuple[np.ndarray, np.ndarray]:

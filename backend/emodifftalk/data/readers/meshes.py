@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ...core.errors import UserError
-from .mesh_files import KINDS, read_mesh
+from .mesh_files import KINDS, read_mesh, read_triangles
 
 FOLDERS = ("mesh", "meshes")
 TOPOLOGY = "topology"
@@ -23,7 +23,7 @@ class MeshFolder:
         listed = sorted(p for p in found.iterdir() if p.suffix.lower() in KINDS) if found else []
         self._topology = next((p for p in listed if p.stem == TOPOLOGY), None)
         self._files = {p.stem: p for p in listed if p.stem != TOPOLOGY} if files is None else files
-        self._count = 0
+        self._count = self._faces = 0
 
     def names(self) -> set[str]:
         """The moments that have a mesh."""
@@ -32,7 +32,7 @@ class MeshFolder:
     def triangles(self) -> np.ndarray:
         """(F, 3) int64, counter-clockwise from outside. Raises UserError when no file has any."""
         first = self._topology or next(iter(self._files.values()), None)
-        triangles = read_mesh(first)[1] if first else np.zeros((0, 3), np.int64)
+        triangles = read_triangles(first) if first else np.zeros((0, 3), np.int64)
         if not len(triangles):
             raise UserError(f"{self.where} has no triangles: add {TOPOLOGY}.obj, any mesh of this vertex order.")
         return triangles
@@ -40,12 +40,17 @@ class MeshFolder:
     def vertices(self, moment: str) -> np.ndarray:
         """(N, 3) float64. Raises UserError when it is broken or has another number of vertices than the others."""
         path = self._files[moment]
-        vertices = read_mesh(path)[0]
+        vertices, triangles = read_mesh(path)
         self._count = self._count or len(vertices)
+        self._faces = self._faces or len(triangles)
         if len(vertices) != self._count:
             raise UserError(
                 f"The mesh {path} has {len(vertices)} vertices, the others have {self._count}: they must be tracked "
                 "with one vertex order."
+            )
+        if len(triangles) not in (0, self._faces):
+            raise UserError(
+                f"The mesh {path} has {len(triangles)} triangles, the others have {self._faces}: copy it again, whole."
             )
         return vertices
 

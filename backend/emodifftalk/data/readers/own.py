@@ -135,7 +135,7 @@ def _frame(item: dict, folder: Path, cameras: dict[str, CaptureCamera]) -> Captu
     aus = np.zeros(len(AU_NAMES), np.float32)
     for name, value in item.get("aus", {}).items():
         aus[AU_INDEX[name]] = float(value)
-    if not (np.isfinite(aus).all() and aus.min() >= 0 and aus.max() <= 1):
+    if not (np.isfinite(aus).all() and aus.min() > -1e-3 and aus.max() < 1 + 1e-3):
         raise ValueError(f"frame {item['name']} has action units outside 0 to 1")
     paths = {camera: resolve_inside(folder, path) for camera, path in item["pictures"].items()}
     if unknown := set(paths) - set(cameras):
@@ -143,6 +143,7 @@ def _frame(item: dict, folder: Path, cameras: dict[str, CaptureCamera]) -> Captu
     if missing := next((path for path in paths.values() if not path.is_file()), None):
         raise UserError(f"The picture {missing} is missing: copy the capture again, whole.")
     pictures = {c: _picture(p, cameras[c].camera) for c, p in paths.items()}
+    aus = aus.clip(0, 1)
     yaw, pitch = item.get("gaze", (0, 0))
     return CaptureFrame(str(item["name"]), aus, pictures, gaze=(float(yaw), float(pitch)))
 

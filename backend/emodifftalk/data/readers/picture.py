@@ -33,7 +33,7 @@ class Stored:
     @property
     def name(self) -> str:
         """What a person calls it."""
-        return f"{self.path.name}, {self.key}" if self.key else self.path.name
+        return f"{self.path}, {self.key}" if self.key else str(self.path)
 
     def size(self) -> tuple[int, int]:
         """Width and height in pixels, without decoding. Raises UserError when there is no such picture."""
@@ -71,7 +71,7 @@ class Stored:
                     raise UserError(f"{self.name} says it has {image.width} × {image.height} pixels: that is too many.")
                 yield image
         except broken as error:
-            raise UserError(f"The picture {self.path}{self.key and ', ' + self.key} is missing or damaged.") from error
+            raise UserError(f"The picture {self.name} is missing or damaged.") from error
 
     def _stream(self) -> io.BytesIO | Path:
         if not self.key:

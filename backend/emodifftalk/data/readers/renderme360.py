@@ -19,7 +19,7 @@ import numpy as np
 from ...core.errors import UserError
 from .calibration import checked_camera, world_to_camera
 from .lens import radial
-from .mesh_files import read_mesh
+from .mesh_files import read_triangles
 from .meshes import TOPOLOGY, MeshFolder
 from .picture import Stored
 from .recording import Device, Recording, Settings, Sight
@@ -93,7 +93,7 @@ class FlameMeshes:
                 f"Add {found[0]}: any mesh in FLAME's vertex order (the head template of the FLAME download), because "
                 "RenderMe-360 carries vertices without triangles."
             )
-        return read_mesh(path)[1]
+        return read_triangles(path)
 
     def vertices(self, moment: str) -> np.ndarray:
         """(N, 3) metres in the world. Raises UserError when damaged."""
