@@ -266,3 +266,8 @@ def test_a_card_learns_what_the_processor_learns(capture_folder, tmp_path):
     whole = train_appearance(capture_folder, tmp_path / "gsplat.safetensors", tmp_path / "whole.safetensors", steps=12,
                              size=SIZE, warm_up=60, backend="gsplat")  # fmt: skip
     assert whole["with_decoders"]["pictures"] == 4
+
+
+def test_too_few_facial_gaussians_are_refused_before_anything_is_learned(capture_folder, tmp_path):
+    with pytest.raises(UserError, match="at least 3534"):
+        train_canonical(capture_folder, tmp_path / "s.safetensors", CanonicalSettings(steps=2, size=SIZE, face=600))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.spatial import cKDTree
 
+from ..core.errors import UserError
 from ..core.gaussians import matrix_to_quat
 from ..core.subject import OTF_GROUPS
 from ..core.template import FacialTemplate
@@ -16,8 +17,11 @@ def sample_face(points: np.ndarray, template: FacialTemplate, count: int, seed: 
     """`count` places on the template: triangle (count,) int32 and barycentric (count, 3) float32.
 
     points: (F, V, 3) the template in all captured frames. Triangles get Gaussians by the greatest area they ever have
-    (so that lids and lips that unfold stay covered), more around eyes, brows and mouth. At least one each.
+    (so that lids and lips that unfold stay covered), more around eyes, brows and mouth. At least one each: raises
+    UserError when `count` is too small for that.
     """
+    if count < len(template.faces):
+        raise UserError(f"A face needs at least {len(template.faces)} Gaussians, one for each triangle; not {count}.")
     rng = np.random.default_rng(seed)
     weight = _areas(points, template.faces).max(axis=0) * _detail(template)
     share = weight / weight.sum() * (count - len(weight))
