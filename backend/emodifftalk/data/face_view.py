@@ -116,6 +116,13 @@ class Opening:
     lower: np.ndarray
     inside: np.ndarray
 
+    def between(self, first: float, last: float) -> Opening:
+        """The opening made to end at s = `first` and s = `last`, where its corners are known to be."""
+        columns = self.view.cell(np.array([[first, 0.0], [last, 0.0]]))[0]
+        s = self.view.s[columns[0] : columns[1] + 1]
+        inside = self.inside & ((self.view.s >= s[0]) & (self.view.s <= s[-1]))[:, None]
+        return Opening(self.view, s, np.interp(s, self.s, self.upper), np.interp(s, self.s, self.lower), inside)
+
     def border(self, fraction: np.ndarray, outside: float) -> tuple[np.ndarray, np.ndarray]:
         """The surface `outside` metres around the opening: triangle (2, P) and bary (2, P, 3), upper border first.
 

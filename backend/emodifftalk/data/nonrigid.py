@@ -92,7 +92,7 @@ def refine(
     goal[index] = weight[:, None] * (places - start[index])
     for stiffness in _STIFFNESS:
         normals = point_normals(model.triangles, points)
-        match = _match(points, normals, moves, samples)
+        match = match_places(points, normals, moves, samples)
         offset = samples.places[match] - points
         facing = (normals * samples.normals[match]).sum(axis=1)
         trust = np.clip((facing - 0.5) / 0.3, 0, 1) / (1 + (np.linalg.norm(offset, axis=1) / 0.01) ** 2)
@@ -104,7 +104,7 @@ def refine(
     return points
 
 
-def _match(points: np.ndarray, normals: np.ndarray, moves: np.ndarray, samples: Samples, k: int = 48) -> np.ndarray:
+def match_places(points: np.ndarray, normals: np.ndarray, moves: np.ndarray, samples: Samples, k: int = 48) -> np.ndarray:
     distance, near = samples.tree.query(np.concatenate([points, _NORMAL * normals], axis=1), k=k)
     cost = distance**2 + _MOVE**2 * ((samples.moves[near] - moves[:, None]) ** 2).sum(axis=-1)
     return near[np.arange(len(points)), cost.argmin(axis=1)]

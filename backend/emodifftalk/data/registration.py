@@ -10,8 +10,10 @@ from ..core.template import load_template
 from .attachment import Attachment
 from .face_frame import Shape, face_of, find_frame, template_shape
 from .face_view import Unrolling
+from .face_shapes import load_face_shapes
+from .shape_fit import fit_proportions
 from .nonrigid import attach, point_normals, refine, sample_surface, warp
-from .shape_landmarks import LANDMARK_NAMES, OPEN, even_moves, find_pins, margins, middle_of, with_jaw
+from .shape_landmarks import LANDMARK_NAMES, OPEN, even_moves, find_marks, find_pins, margins, middle_of, with_jaw
 
 __all__ = ["LANDMARK_NAMES", "register_template"]
 
@@ -39,13 +41,25 @@ def register_template(
         place = middle_of(template, "mouth")
         face, model = with_jaw(face, place, unrolling), with_jaw(model, place, unrolling)
     model = Shape(model.points, model.triangles, {k: model.moves[k] for k in face.moves})
-    pins = find_pins(face, model, template, unrolling, given)
+    model = Shape(model.points + load_face_shapes().mean, model.triangles, model.moves)
+    marks = find_marks(face, model, template, unrolling, given)
     opened, ours = face.posed(OPEN), model.posed(OPEN)
-    places = pins.places(opened, face.triangles)
-    start = warp(ours, pins.index, places)
+    places = marks.places(opened, face.triangles)
     shared = list(face.moves)
-    samples = sample_surface(face, opened, shared, unrolling, start)
     moves = np.concatenate([model.moves[k] for k in shared], axis=1)
+    fitted = fit_proportions(ours, model.triangles, load_face_shapes(), marks.index, places)
+    samples = sample_surface(face, opened, shared, unrolling, fitted)
+    fitted = fit_proportions(ours, model.triangles, load_face_shapes(), marks.index, places, samples, moves)
+    model = Shape(model.points + fitted - ours, model.triangles, model.moves)
+    pins = find_pins(face, model, template, unrolling, given)
+    places = pins.places(opened, face.triangles)
+    ours = ours if False else model.posed(OPEN)
+    base = load_template().neutral.astype(float) + load_face_shapes().mean
+    base = Shape(base, model.triangles, model.moves).posed(OPEN)
+    samples = sample_surface(face, opened, shared, unrolling, fitted)
+    fitted = fit_proportions(base, model.triangles, load_face_shapes(), pins.index, places, samples, moves)
+    start = warp(fitted, pins.index, places)
+    samples = sample_surface(face, opened, shared, unrolling, start)
     found = refine(start, model, moves, samples, pins.index, places, np.where(pins.exact, 100.0, 0.5))
     triangle, bary = attach(found, point_normals(model.triangles, found), moves, samples, face, opened)
     exact = pins.index[pins.exact]

@@ -9,6 +9,7 @@ import scipy.sparse as sp
 from scipy.sparse.linalg import spsolve
 from scipy.spatial import cKDTree
 
+from ..core.errors import UserError
 from ..core.template import FacialTemplate
 from .face_frame import Shape
 from .face_view import FaceView, Unrolling, find_opening, look
@@ -31,6 +32,12 @@ _POINTS: dict[str, tuple[str, int]] = {
     "brow_inner_right": ("brow_right", 0),
     "brow_outer_right": ("brow_right", -1),
 }
+_CORNERS = {
+    "mouth": ("mouth_corner_right", "mouth_corner_left"),
+    "left": ("eye_inner_left", "eye_outer_left"),
+    "right": ("eye_outer_right", "eye_inner_right"),
+}
+"""Names of the two ends of an opening, in order of rising x."""
 LANDMARK_NAMES: tuple[str, ...] = tuple(_POINTS)
 """Single places a user may give for a head: lips at the middle of their inner margins, left is the head's left."""
 
@@ -132,19 +139,45 @@ def find_pins(
 
     given: landmark name to place (3,) on the neutral face. They replace what is found near them.
     """
+    return _joined([find_marks(face, model, template, unrolling, given), find_margins(face, model, template, unrolling, given)])
+
+
+def find_marks(
+    face: Shape, model: Shape, template: FacialTemplate, unrolling: Unrolling, given: dict[str, np.ndarray]
+) -> Pins:
+    """What was given, the tip of the nose, and the brows where the face raises them."""
     found = [_given_pins(face, model, template, given)]
-    opened = face.posed(OPEN)
-    model_opened = model.posed(OPEN)
-    for name, pair in margins(template).items():
-        pins = _margin_pins(face, opened, model_opened, pair, unrolling, name == "mouth")
-        if pins is not None:
-            found.append(pins)
     if "nose_tip" not in given:
         found.append(_twin(face, model, unrolling, _nose_cell))
     for side, sign in (("left", 1), ("right", -1)):
         for name, end in (("AU01", "inner"), ("AU02", "outer")):
             if name in face.moves and f"brow_{end}_{side}" not in given:
                 found.append(_twin(face, model, unrolling, lambda v, s, n=name, k=sign: _peak_cell(v, s, n, k)))
+    return _joined(found)
+
+
+def find_margins(
+    face: Shape, model: Shape, template: FacialTemplate, unrolling: Unrolling, given: dict[str, np.ndarray]
+) -> Pins:
+    """The margins of lips and lids, seen where the opened face lies behind what surrounds it."""
+    opened, model_opened = face.posed(OPEN), model.posed(OPEN)
+    found = []
+    for name, pair in margins(template).items():
+        corners = _CORNERS[name]
+        ends = unrolling.flatten(np.array([given[c] for c in corners]))[0][:, 0] if set(corners) <= set(given) else None
+        pins = _margin_pins(face, opened, model_opened, pair, unrolling, name == "mouth", ends)
+        if pins is not None:
+            found.append(pins)
+        elif name == "mouth":
+            raise UserError(
+                "The mouth does not open: lips of the mesh are joined or its jaw drop (AU26) moves nothing; cut the mesh "
+                "between the lips, or give the mesh a mouth bag."
+            )
+    return _joined(found)
+
+
+def _joined(found: list[Pins]) -> Pins:
+    """All the pins; of two for one template point the first."""
     pins = [np.concatenate([getattr(p, key) for p in found]) for key in ("index", "triangle", "bary", "offset", "exact")]
     first = np.unique(pins[0], return_index=True)[1]
     return Pins(*(values[first] for values in pins))
@@ -170,7 +203,7 @@ def _given_pins(face: Shape, model: Shape, template: FacialTemplate, given: dict
 
 def _margin_pins(
     face: Shape, opened: np.ndarray, model: np.ndarray, pair: tuple[np.ndarray, np.ndarray], unrolling: Unrolling,
-    mouth: bool,
+    mouth: bool, ends: np.ndarray | None = None,
 ) -> Pins | None:
     plane = unrolling.flatten(model)[0]
     upper, lower = pair
@@ -179,8 +212,10 @@ def _margin_pins(
     opening = find_opening(look(unrolling, opened, face.triangles, centre, half, 0.0002), recess, reach, least)
     if opening is None:
         return None
-    ends = plane[upper[[0, -1]], 0]
-    triangle, bary = opening.border((plane[upper, 0] - ends[0]) / (ends[1] - ends[0]), _OUTSIDE)
+    if ends is not None:
+        opening = opening.between(*ends)
+    first, last = plane[upper[[0, -1]], 0]
+    triangle, bary = opening.border((plane[upper, 0] - first) / (last - first), _OUTSIDE)
     index = np.concatenate([upper, lower])
     count = len(index)
     return Pins(index, triangle.ravel(), bary.reshape(-1, 3), np.zeros((count, 3)), np.ones(count, bool))
