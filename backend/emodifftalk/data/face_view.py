@@ -9,7 +9,7 @@ from scipy.ndimage import binary_dilation, distance_transform_edt, label, maximu
 
 RADIUS = 0.09
 """Metres: s = angle × RADIUS on the unrolled face."""
-_NARROW, _SHALLOW = 0.003, 0.0015  # metres
+_NARROW, _SHALLOW, _DEEP = 0.003, 0.0015, 0.012  # metres
 
 
 @dataclass(frozen=True)
@@ -152,12 +152,19 @@ def find_opening(view: FaceView, recess: float, reach: float, least: float) -> O
     widths = [np.count_nonzero((deep & (labels == n)).any(axis=1)) for n in range(1, count + 1)]
     if not widths or max(widths) * view.step < least:
         return None
-    inside = labels == 1 + int(np.argmax(widths))
+    inside = _with_depths(distance, labels == 1 + int(np.argmax(widths)))
     columns = np.flatnonzero(inside.any(axis=1))
     rows = view.z
     upper = np.array([rows[np.flatnonzero(inside[i])[-1]] for i in columns])
     lower = np.array([rows[np.flatnonzero(inside[i])[0]] for i in columns])
     return Opening(view, view.s[columns], _smooth(upper, view.step), _smooth(lower, view.step), inside)
+
+
+def _with_depths(distance: np.ndarray, inside: np.ndarray) -> np.ndarray:
+    """The cells inside and those beside them that no skin is as deep as, where the rims are too far apart to be seen."""
+    rim = np.median(distance[binary_dilation(inside, iterations=2) & ~inside])
+    labels, _ = label(inside | (distance < rim - _DEEP))
+    return np.isin(labels, np.unique(labels[inside]))
 
 
 def _recess(distance: np.ndarray, cells: int) -> np.ndarray:
