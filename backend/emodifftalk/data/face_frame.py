@@ -16,6 +16,8 @@ _EYE_CORNERS = {side: (f"eye_inner_{side}", f"eye_outer_{side}") for side in ("l
 _MOUTH_CORNERS = ("mouth_corner_left", "mouth_corner_right")
 _MOUTH_MOVES = ("AU26", "AU25")
 _AXES = ("x", "y", "z")
+_FLAT = 0.02
+"""Share by which skin must lie behind eyes and mouth rather than before them."""
 _BALL = np.array([0.0, 0.013, 0.0])
 """From the middle of the lids to the middle of the eyeball, metres."""
 
@@ -84,17 +86,18 @@ def face_of(shape: Shape, landmarks: dict[str, np.ndarray]) -> Shape:
         score += strength / max(strength.sum(), 1e-30)
     if landmarks:
         places = np.array(list(landmarks.values()))
+        close = 0.05 * np.ptp(places, axis=0).max()
         for shell in range(len(score)):
             corners = np.unique(shape.triangles[part == shell])
             if len(corners):
-                score[shell] += (cKDTree(shape.points[corners]).query(places)[0] < 0.005).mean()
+                score[shell] += (cKDTree(shape.points[corners]).query(places)[0] < close).mean()
     return replace(shape, triangles=shape.triangles[part == score.argmax()])
 
 
 def _shells(shape: Shape) -> np.ndarray:
     """Shell (N,) of every vertex. Vertices doubled along a seam of the map count as one."""
     t, count = shape.triangles, len(shape.points)
-    near = cKDTree(shape.points).query_pairs(1e-6, output_type="ndarray")
+    near = cKDTree(shape.points).query_pairs(1e-6 * np.ptp(shape.points, axis=0).max(), output_type="ndarray")
     edges = np.concatenate([t[:, [0, 1]], t[:, [1, 2]], near])
     graph = sp.coo_matrix((np.ones(len(edges)), (edges[:, 0], edges[:, 1])), shape=(count, count))
     return connected_components(graph, directed=False)[1]
@@ -107,20 +110,24 @@ def _areas(shape: Shape) -> np.ndarray:
 
 def find_frame(
     face: Shape, template: Shape, lids: dict[str, np.ndarray], lips: np.ndarray,
-    landmarks: dict[str, np.ndarray], eyes: dict[str, np.ndarray],
+    landmarks: dict[str, np.ndarray], eyes: dict[str, np.ndarray], upright: bool = True,
 ) -> tuple[Shape, Similarity]:
     """The face with triangles counter-clockwise seen from outside, and the similarity that lays it on the template.
 
-    lids: "left"/"right" to template indices; lips: template indices. Raises UserError when eyes or mouth cannot be
-    found, when the face looks along another axis than -y or is not in metres.
+    lids: "left"/"right" to template indices; lips: template indices. upright: also expect metres and a face along -y.
+    Raises UserError when eyes or mouth cannot be found, when front and back cannot be told apart, when left and right
+    are swapped, and, if `upright`, when the face looks along another axis than -y or is not in metres.
     """
     pair, known = _eye_places(face, landmarks, eyes)
     mouth = _mouth_place(face, landmarks)
     forward = _forward(face, pair, mouth)
     up = _unit(pair.mean(axis=0) - mouth)
-    if not known and (pair[0] - pair[1]) @ np.cross(up, forward) < 0:
+    if (pair[0] - pair[1]) @ np.cross(forward, up) > 0:
+        if known:
+            raise UserError("Left and right are swapped: left is the head's own left, so exchange the names.")
         pair = pair[::-1]
-    _expect_direction(pair, mouth, forward)
+    if upright:
+        _expect_direction(pair, mouth, forward)
     if all(name in landmarks for side in lids for name in _EYE_CORNERS[side]):
         ours = [template.points[lids[side]].mean(axis=0) for side in ("left", "right")]
     elif len(eyes) == 2:
@@ -133,10 +140,13 @@ def find_frame(
     else:
         our_mouth = _mouth_place(template, {})
     frame = fit_similarity(np.array([*pair, mouth]), np.array([*ours, our_mouth]))
-    if not 0.4 < 1 / frame.scale < 2.5:
+    if upright and not 0.4 < 1 / frame.scale < 2.5:
         tall = 0.19 / frame.scale
-        raise UserError(f"The face measures about {tall:.3g} m from forehead to chin; a head in metres has 0.1 to 0.3 m.")
-    return _outwards(face, pair, mouth), frame
+        raise UserError(
+            f"The face measures about {tall:.3g} m from forehead to chin and a head has 0.1 to 0.3 m: scale it to "
+            "metres and apply the scale."
+        )
+    return _outwards(face, pair, mouth, forward), frame
 
 
 def _eye_places(face: Shape, landmarks: dict, eyes: dict) -> tuple[np.ndarray, bool]:
@@ -195,7 +205,13 @@ def _forward(face: Shape, pair: np.ndarray, mouth: np.ndarray) -> np.ndarray:
     middle = (2 * pair.mean(axis=0) + mouth) / 3
     points, area = face.points[face.triangles].mean(axis=1) - middle, _areas(face)
     near = np.linalg.norm(points, axis=1) < 1.5 * max(np.linalg.norm(across), np.linalg.norm(up))
-    bulk = (area[near] * (points[near] @ normal)).sum()
+    total = (area[near] * np.linalg.norm(points[near], axis=1)).sum()
+    bulk = (area[near] * (points[near] @ normal)).sum() / max(total, 1e-30)
+    if not abs(bulk) > _FLAT:
+        raise UserError(
+            "The front of the face cannot be told from its back: check that blink, jaw drop or landmarks belong to "
+            "this mesh."
+        )
     return -normal if bulk > 0 else normal
 
 
@@ -206,8 +222,6 @@ def _expect_direction(pair: np.ndarray, mouth: np.ndarray, forward: np.ndarray) 
             f"The face looks along {_axis(forward)} and its brow points along {_axis(up)}: turn it until it looks "
             "along −y with the brow along +z, and apply the rotation."
         )
-    if pair[0, 0] < pair[1, 0]:
-        raise UserError("The left and the right eye are swapped: left is the head's own left and lies at larger x.")
 
 
 def _axis(vector: np.ndarray) -> str:
@@ -216,10 +230,11 @@ def _axis(vector: np.ndarray) -> str:
     return ("+" if vector[nearest] > 0 else "−") + _AXES[nearest]
 
 
-def _outwards(face: Shape, pair: np.ndarray, mouth: np.ndarray) -> Shape:
+def _outwards(face: Shape, pair: np.ndarray, mouth: np.ndarray, forward: np.ndarray) -> Shape:
     """The face with its triangles turned counter-clockwise seen from outside, should they all be the other way."""
-    middle = (2 * pair.mean(axis=0) + mouth) / 3
-    near = np.linalg.norm(face.points[face.triangles].mean(axis=1) - middle, axis=1) < np.linalg.norm(pair[0] - pair[1])
-    front = face.points[face.triangles].mean(axis=1)[:, 1] < pair[:, 1].mean() + 0.2 * np.linalg.norm(pair[0] - pair[1])
-    facing = (face.normals(face.points)[:, 1] * _areas(face))[near & front].sum()
-    return replace(face, triangles=face.triangles[:, ::-1]) if facing > 0 else face
+    apart = np.linalg.norm(pair[0] - pair[1])
+    middles = face.points[face.triangles].mean(axis=1)
+    near = np.linalg.norm(middles - (2 * pair.mean(axis=0) + mouth) / 3, axis=1) < apart
+    front = (middles - pair.mean(axis=0)) @ forward > -0.2 * apart
+    facing = ((face.normals(face.points) @ forward) * _areas(face))[near & front].sum()
+    return replace(face, triangles=face.triangles[:, ::-1]) if facing < 0 else face

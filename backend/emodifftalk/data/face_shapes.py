@@ -1,7 +1,7 @@
 """How faces differ from our template: a few measured ways, learnt from CC0 heads, that say what cannot be seen.
 
-Forehead, cheeks and jaw have no marks: a surface alone does not tell which of its places is which. How heads differ as a
-whole tells, from eyes, nose, mouth and outline, where those places are. The heads are ten synthetic identities of the
+Forehead, cheeks and jaw have no marks: a surface alone does not tell which of its places is which. How heads differ as
+a whole tells, from eyes, nose, mouth and outline, where those places are. The heads are ten synthetic identities of the
 CC0 MakeHuman base mesh; only our template's points on them are kept, never their mesh.
 """
 

@@ -132,7 +132,7 @@ class Opening:
         plane = np.stack([np.stack([at, np.interp(at, self.s, z)], axis=1) for z in (self.upper, self.lower)])
         plane[:, fraction <= 0, 1] = plane[:, fraction <= 0, 1].mean(axis=0)
         plane[:, fraction >= 1, 1] = plane[:, fraction >= 1, 1].mean(axis=0)
-        cells = max(int(round(outside / self.view.step)), 1)
+        cells = max(round(outside / self.view.step), 1)
         closed = binary_dilation(self.inside, iterations=cells) | (self.view.triangle < 0)
         nearest = distance_transform_edt(closed, return_distances=False, return_indices=True)
         i, j = nearest[:, *self.view.cell(plane)]
@@ -146,8 +146,8 @@ def find_opening(view: FaceView, recess: float, reach: float, least: float) -> O
     """
     distance = np.where(np.isfinite(view.distance), view.distance, 0)
     # Towards its corners an opening is shallow, yet narrow: there a smaller recess counts, from nearer rims.
-    deep = _recess(distance, int(round(reach / view.step))) > recess
-    narrow = _recess(distance, int(round(_NARROW / view.step))) > _SHALLOW
+    deep = _recess(distance, round(reach / view.step)) > recess
+    narrow = _recess(distance, round(_NARROW / view.step)) > _SHALLOW
     labels, count = label(deep | narrow)
     widths = [np.count_nonzero((deep & (labels == n)).any(axis=1)) for n in range(1, count + 1)]
     if not widths or max(widths) * view.step < least:
@@ -161,14 +161,14 @@ def find_opening(view: FaceView, recess: float, reach: float, least: float) -> O
 
 
 def _with_depths(distance: np.ndarray, inside: np.ndarray) -> np.ndarray:
-    """The cells inside and those beside them that no skin is as deep as, where the rims are too far apart to be seen."""
+    """The cells inside, and those beside them too deep for skin, where the rims are too far apart to be seen."""
     rim = np.median(distance[binary_dilation(inside, iterations=2) & ~inside])
     labels, _ = label(inside | (distance < rim - _DEEP))
     return np.isin(labels, np.unique(labels[inside]))
 
 
 def _recess(distance: np.ndarray, cells: int) -> np.ndarray:
-    """How far every cell lies behind both the foremost one within `cells` above and the foremost within `cells` below."""
+    """How far every cell lies behind both the foremost within `cells` above and the foremost within `cells` below."""
     padded = maximum_filter1d(np.pad(distance, ((0, 0), (cells, cells))), cells + 1, axis=1)
     rows = np.arange(distance.shape[1])
     half = cells // 2
@@ -177,6 +177,6 @@ def _recess(distance: np.ndarray, cells: int) -> np.ndarray:
 
 
 def _smooth(row: np.ndarray, step: float) -> np.ndarray:
-    half = max(int(round(0.0012 / step)), 1)
+    half = max(round(0.0012 / step), 1)
     kernel = np.hanning(2 * half + 3)[1:-1]
     return np.convolve(np.pad(row, half, mode="edge"), kernel / kernel.sum(), mode="valid")

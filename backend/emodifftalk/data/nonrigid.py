@@ -32,7 +32,9 @@ class Samples:
     tree: cKDTree
 
 
-def sample_surface(face: Shape, points: np.ndarray, names: list[str], unrolling: Unrolling, near: np.ndarray) -> Samples:
+def sample_surface(
+    face: Shape, points: np.ndarray, names: list[str], unrolling: Unrolling, near: np.ndarray
+) -> Samples:
     """Samples of the face at `points` (N, 3), only what is outermost and within 3 cm of `near` (V, 3)."""
     corners = points[face.triangles]
     reach = cKDTree(near).query(corners.mean(axis=1))[0]
@@ -104,16 +106,20 @@ def refine(
     return points
 
 
-def match_places(points: np.ndarray, normals: np.ndarray, moves: np.ndarray, samples: Samples, k: int = 48) -> np.ndarray:
+def match_places(
+    points: np.ndarray, normals: np.ndarray, moves: np.ndarray, samples: Samples, k: int = 48
+) -> np.ndarray:
+    """The sample (V,) that lies, faces and moves most like every point: (V, 3), normals (V, 3), moves (V, C)."""
     distance, near = samples.tree.query(np.concatenate([points, _NORMAL * normals], axis=1), k=k)
     cost = distance**2 + _MOVE**2 * ((samples.moves[near] - moves[:, None]) ** 2).sum(axis=-1)
     return near[np.arange(len(points)), cost.argmin(axis=1)]
 
 
-def attach(points: np.ndarray, normals: np.ndarray, moves: np.ndarray, samples: Samples, face: Shape, posed: np.ndarray
-           ) -> tuple[np.ndarray, np.ndarray]:
+def attach(
+    points: np.ndarray, normals: np.ndarray, moves: np.ndarray, samples: Samples, face: Shape, posed: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Triangle (V,) and barycentric (V, 3) of the place nearest to every point that faces and moves alike."""
-    distance, near = samples.tree.query(np.concatenate([points, _NORMAL * normals], axis=1), k=24)
+    _, near = samples.tree.query(np.concatenate([points, _NORMAL * normals], axis=1), k=24)
     triangle = samples.triangle[near]
     count, k = triangle.shape
     bary, gap = nearest_on_triangles(np.repeat(points, k, axis=0), posed[face.triangles[triangle.ravel()]])

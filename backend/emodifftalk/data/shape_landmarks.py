@@ -132,16 +132,6 @@ def with_jaw(shape: Shape, mouth: np.ndarray, unrolling: Unrolling) -> Shape:
     return replace(shape, moves={**shape.moves, "AU26": fixed[:, None] * np.array([0.0, 0.003, -0.016])})
 
 
-def find_pins(
-    face: Shape, model: Shape, template: FacialTemplate, unrolling: Unrolling, given: dict[str, np.ndarray]
-) -> Pins:
-    """What can be known about single points of a face that lies on the template (the `model`) but for its own shape.
-
-    given: landmark name to place (3,) on the neutral face. They replace what is found near them.
-    """
-    return _joined([find_marks(face, model, template, unrolling, given), find_margins(face, model, template, unrolling, given)])
-
-
 def find_marks(
     face: Shape, model: Shape, template: FacialTemplate, unrolling: Unrolling, given: dict[str, np.ndarray]
 ) -> Pins:
@@ -153,7 +143,7 @@ def find_marks(
         for name, end in (("AU01", "inner"), ("AU02", "outer")):
             if name in face.moves and f"brow_{end}_{side}" not in given:
                 found.append(_twin(face, model, unrolling, lambda v, s, n=name, k=sign: _peak_cell(v, s, n, k)))
-    return _joined(found)
+    return joined(found)
 
 
 def find_margins(
@@ -170,15 +160,16 @@ def find_margins(
             found.append(pins)
         elif name == "mouth":
             raise UserError(
-                "The mouth does not open: lips of the mesh are joined or its jaw drop (AU26) moves nothing; cut the mesh "
-                "between the lips, or give the mesh a mouth bag."
+                "The mouth does not open: its lips are joined, or its jaw drop (AU26) moves nothing: cut the mesh "
+                "between the lips and give it the inside of a mouth."
             )
-    return _joined(found)
+    return joined(found)
 
 
-def _joined(found: list[Pins]) -> Pins:
+def joined(found: list[Pins]) -> Pins:
     """All the pins; of two for one template point the first."""
-    pins = [np.concatenate([getattr(p, key) for p in found]) for key in ("index", "triangle", "bary", "offset", "exact")]
+    keys = ("index", "triangle", "bary", "offset", "exact")
+    pins = [np.concatenate([getattr(p, key) for p in found]) for key in keys]
     first = np.unique(pins[0], return_index=True)[1]
     return Pins(*(values[first] for values in pins))
 
@@ -187,15 +178,18 @@ def _given_pins(face: Shape, model: Shape, template: FacialTemplate, given: dict
     index = np.array([template.landmarks[_POINTS[n][0]][_POINTS[n][1]] for n in given], int)
     triangle, bary = np.zeros(len(index), int), np.zeros((len(index), 3))
     lowered = face.moves["AU26" if "AU26" in face.moves else "AU25"][:, 2][face.triangles].mean(axis=1)
+    middles = face.points[face.triangles].mean(axis=1)
     for row, (name, place) in enumerate(given.items()):
         allowed = np.arange(len(face.triangles))
         if name in ("lip_upper", "lip_lower"):
             # Lips that touch are one place in space, not on the skin.
-            low = lowered < lowered[np.linalg.norm(face.points[face.triangles].mean(axis=1) - place, axis=1) < 0.02].mean()
+            near = np.linalg.norm(middles - place, axis=1) < 0.02
+            low = lowered < lowered[near].mean() if near.any() else lowered < 0
             allowed = np.flatnonzero(low == (name == "lip_lower"))
-        near = cKDTree(face.points[face.triangles[allowed]].mean(axis=1)).query(place, k=min(40, len(allowed)))[1]
+        near = cKDTree(middles[allowed]).query(place, k=min(40, len(allowed)))[1]
         triangles = allowed[np.atleast_1d(near)]
-        bary_of, distance = nearest_on_triangles(place[None].repeat(len(triangles), 0), face.points[face.triangles[triangles]])
+        corners = face.points[face.triangles[triangles]]
+        bary_of, distance = nearest_on_triangles(place[None].repeat(len(triangles), 0), corners)
         best = distance.argmin()
         triangle[row], bary[row] = triangles[best], bary_of[best]
     return Pins(index, triangle, bary, np.zeros((len(index), 3)), np.ones(len(index), bool))
@@ -231,7 +225,8 @@ def _twin(face: Shape, model: Shape, unrolling: Unrolling, find) -> Pins:
     (triangle, bary), (ours, our_bary) = cells
     place = our_bary @ model.points[model.triangles[ours]]
     index = model.triangles[ours][our_bary.argmax()]
-    return Pins(np.array([index]), np.array([triangle]), bary[None], (model.points[index] - place)[None], np.array([False]))
+    offset = (model.points[index] - place)[None]
+    return Pins(np.array([index]), np.array([triangle]), bary[None], offset, np.array([False]))
 
 
 def _nose_cell(view: FaceView, shape: Shape) -> tuple[int, int]:
