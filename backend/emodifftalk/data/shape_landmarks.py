@@ -65,6 +65,12 @@ class Pins:
         return (points[triangles[self.triangle]] * self.bary[..., None]).sum(axis=1) + self.offset
 
 
+def landmark_index(template: FacialTemplate, name: str) -> int:
+    """The template point that is a landmark of LANDMARK_NAMES."""
+    row, nth = _POINTS[name]
+    return int(template.landmarks[row][nth])
+
+
 def middle_of(template: FacialTemplate, name: str) -> np.ndarray:
     """Middle (3,) of a pair of margins, by "mouth", "left" or "right" (eyes), metres."""
     return template.neutral[np.concatenate(margins(template)[name])].mean(axis=0)
@@ -175,7 +181,7 @@ def joined(found: list[Pins]) -> Pins:
 
 
 def _given_pins(face: Shape, model: Shape, template: FacialTemplate, given: dict[str, np.ndarray]) -> Pins:
-    index = np.array([template.landmarks[_POINTS[n][0]][_POINTS[n][1]] for n in given], int)
+    index = np.array([landmark_index(template, name) for name in given], int)
     triangle, bary = np.zeros(len(index), int), np.zeros((len(index), 3))
     lowered = face.moves["AU26" if "AU26" in face.moves else "AU25"][:, 2][face.triangles].mean(axis=1)
     middles = face.points[face.triangles].mean(axis=1)
