@@ -63,7 +63,7 @@ def _draw_character(layout: UILayout, context: Context, width: int) -> None:
     draw_sentence(layout, f"{len(shapes.aus)} of 17 action units{lacks}", width=width)
     kept = pictures_in(capture_folder(face, context.scene))
     if kept:
-        draw_sentence(layout, f"{kept} pictures of an earlier capture are kept.", icon="CHECKMARK", width=width - 4)
+        draw_sentence(layout, f"The folder holds {kept} pictures of a capture.", icon="CHECKMARK", width=width - 4)
 
 
 def _draw_settings(layout: UILayout, context: Context) -> None:
