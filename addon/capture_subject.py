@@ -177,7 +177,7 @@ class EMODIFFTALK_OT_capture_subject(Operator):
         face, _ = selected_face(context)
         folder = capture_folder(face, context.scene)
         if folder.is_dir() and any(not path.name.startswith(".") for path in folder.iterdir()):
-            return context.window_manager.invoke_props_dialog(self, width=420)
+            return context.window_manager.invoke_props_dialog(self, width=420, confirm_text="Capture")
         return self.execute(context)
 
     def draw(self, context: Context) -> None:

@@ -1,4 +1,4 @@
-"""Capturing a character of a .blend file: what the folder holds, what an interruption costs, what is said when it fails.
+"""Capturing a character of a .blend: what the folder holds, what an interruption costs, what is said when it fails.
 
 Real Blender, real pictures, of 32 pixels.
 """
@@ -160,7 +160,7 @@ def test_overwriting_takes_away_the_capture_and_nothing_else(finished, tmp_path)
 
 
 def test_a_character_without_a_known_shape_is_refused_in_one_sentence(nameless, tmp_path):
-    with pytest.raises(UserError, match="None of the shape keys of “Ada” has a known name: .*mapping") as refusal:
+    with pytest.raises(UserError, match=r"None of the shape keys of “Ada” has a known name: .*mapping") as refusal:
         capture_character(nameless, tmp_path / "out", SILENT)
     assert "\n" not in str(refusal.value) and not pictures(tmp_path / "out")
     with pytest.raises(UserError, match="no object “Bob”"):
@@ -211,7 +211,8 @@ def test_a_full_disk_is_one_sentence_and_what_is_done_stays(finished, blend, tmp
     disk, kept = tmp_path / "disk", tmp_path / "kept"
     disk.mkdir()
     capture = " ".join(map(str, [*COMMAND, blend, "--out", disk / "ada", *OPTIONS, "--spoken", 0]))
-    script = f"mount -t tmpfs -o size={size} none {disk} || exit 77; {capture}; code=$?; cp -r {disk} {kept}; exit $code"
+    mount = f"mount -t tmpfs -o size={size} none {disk} || exit 77"
+    script = f"{mount}; {capture}; code=$?; cp -r {disk} {kept}; exit $code"
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT / "backend"), str(ROOT)])}
     run = ["unshare", "--mount", "--map-root-user", "sh", "-c", script]
     answer = subprocess.run(run, env=environment, capture_output=True, text=True)
