@@ -24,7 +24,7 @@ def subject_path(capture: Path) -> Path:
 
 
 class EMODIFFTALK_OT_train_subject(Operator):
-    """Learn a subject from the capture: hours without a graphics card, minutes with one. Cancel keeps what is learned"""
+    """Learn a subject from the capture, in the background. Cancel keeps what is learned, the same button goes on"""
 
     bl_idname = "emodifftalk.train_subject"
     bl_label = "Train Subject"

@@ -78,8 +78,8 @@ def capture(params: dict, progress: Progress, cancelled: Callable[[], bool]) -> 
 
 def train_subject(params: dict, progress: Progress, cancelled: Callable[[], bool]) -> dict:
     """{"capture", "out", "steps"?, "appearance_steps"?, "size"?} → {"subject", "rig", "appearance"}: both stages of a
-    subject, with the defaults of `emodifftalk train`; the rig is kept beside `out`, and one that is there is not trained
-    again."""
+    subject, with the defaults of `emodifftalk train`. The rig is kept beside `out`; one that is newer than the capture
+    is not trained again."""
     from .train.appearance import train_appearance
     from .train.canonical import train_canonical
     from .train.canonical_steps import CanonicalSettings
@@ -96,7 +96,8 @@ def train_subject(params: dict, progress: Progress, cancelled: Callable[[], bool
     def second(fraction: float, text: str) -> None:
         progress(_RIG_SHARE + (1 - _RIG_SHARE) * fraction, "appearance", text)
 
-    if not rig.exists():
+    made = Path(capture) / "capture.json"
+    if not rig.exists() or (made.exists() and made.stat().st_mtime > rig.stat().st_mtime):
         report = train_canonical(capture, rig, settings, first, cancelled)
     steps = int(params.get("appearance_steps", 600))
     appearance = train_appearance(capture, rig, out, steps, second, cancelled)
