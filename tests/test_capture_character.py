@@ -107,6 +107,7 @@ def test_the_template_lies_on_the_face_and_moves_with_it(finished):
     assert np.linalg.norm(neutral - template.neutral, axis=1).mean() < 0.004
     chin = template.landmarks["chin"]
     assert (wide - neutral)[chin, 2].mean() < -0.005
+    assert [np.sign(x) for x in capture.eye_centers[:, 0]] == [1, -1]
     brow = template.landmarks["brow_left"]
     assert np.abs((wide - neutral)[brow]).max() < 0.002
     for name, picture in capture.frames[0].pictures.items():
