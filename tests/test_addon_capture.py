@@ -43,6 +43,10 @@ def test_any_part_of_a_character_means_its_face(character, part):
     select(part)
     face, shapes = selected_face(bpy.context)
     assert face == character and shapes.aus == ["AU12", "AU15", "AU26", "AU45"]
+    # An armature that only deforms it is enough.
+    character.parent = None
+    character.modifiers.new("rig", "ARMATURE").object = bpy.data.objects["Bea Rig"]
+    assert selected_face(bpy.context)[0] == character
     assert capture_folder(face, bpy.context.scene) == Path(bpy.data.filepath).parent / "captures" / "Ada"
 
 
