@@ -87,7 +87,7 @@ def capture_character(
         photograph(command(found, path, Path(blend).absolute(), out.absolute()), hear, cancelled)
     except BlenderDied as death:
         if plan.engine == "eevee" and registered and not taken:
-            raise UserError(f"EEVEE cannot render here, it needs a graphics card: choose Cycles. ({death})") from death
+            raise UserError("EEVEE cannot render here, it needs a graphics card: choose Cycles.") from death
         raise
     progress(_PHOTOGRAPHED, "Writing the capture")
     return _finish(out, plan, registered[0], credit)
