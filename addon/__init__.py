@@ -19,6 +19,7 @@ _MODULES = (
     "render_engine",
     "viewport",
     "capture_subject",
+    "train_subject",
     "panels",
     "capture_panel",
 )

@@ -39,6 +39,7 @@ class EMODIFFTALK_PT_capture(Panel):
             draw_sentence(layout, reason, icon="INFO", width=width - 4)
             layout.operator("preferences.addon_show", text="Preferences…", icon="PREFERENCES").module = PACKAGE
         _draw_ending(layout, width)
+        _draw_next(layout, context, width)
 
 
 def _draw_work(layout: UILayout, width: int) -> None:
@@ -63,7 +64,7 @@ def _draw_character(layout: UILayout, context: Context, width: int) -> None:
     draw_sentence(layout, f"{len(shapes.aus)} of 17 action units{lacks}", width=width)
     kept = pictures_in(capture_folder(face, context.scene))
     if kept:
-        draw_sentence(layout, f"{kept} pictures of an earlier capture are kept.", icon="CHECKMARK", width=width - 4)
+        draw_sentence(layout, f"The folder holds {kept} pictures of a capture.", icon="CHECKMARK", width=width - 4)
 
 
 def _draw_settings(layout: UILayout, context: Context) -> None:
@@ -95,6 +96,25 @@ def _draw_ending(layout: UILayout, width: int) -> None:
         made = f"{job.result['pictures']} pictures of {job.result['frames']} moments in {job.result['folder']}"
         draw_sentence(box, made, icon="CHECKMARK", width=width - 6)
         box.operator("wm.path_open", text="Open Folder", icon="FILE_FOLDER").filepath = job.result["folder"]
+    elif job.op == "train_subject":
+        box = layout.box()
+        draw_sentence(box, f"Trained {job.result['subject']}", icon="CHECKMARK", width=width - 6)
+        # Without the file browser: the file is known.
+        row = box.row()
+        row.operator_context = "EXEC_DEFAULT"
+        row.operator("emodifftalk.import_subject", icon="IMPORT").filepath = job.result["subject"]
+
+
+def _draw_next(layout: UILayout, context: Context, width: int) -> None:
+    """A finished capture is something to train from."""
+    try:
+        folder = capture_folder(selected_face(context)[0], context.scene)
+    except UserError:
+        return
+    if not (folder / "capture.json").is_file():
+        return
+    layout.operator("emodifftalk.train_subject", icon="OUTLINER_OB_POINTCLOUD").capture = str(folder)
+    draw_sentence(layout, f"Next: learn a subject from {folder.name}. It goes beside that folder.", width=width)
 
 
 def register() -> None:

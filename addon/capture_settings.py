@@ -50,8 +50,8 @@ class CaptureSettings(PropertyGroup):
         **_PATHS,
     )
     spoken: IntProperty(
-        name="Spoken Moments",
-        description="How many moments of the voice are photographed",
+        name="Moments",
+        description="How many moments of the voice are photographed; 0 for none",
         default=16,
         min=0,
         max=200,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 import bpy
@@ -15,6 +16,7 @@ from emodifftalk.core.facs import AU_NAMES
 from emodifftalk.core.plan import NAME
 
 from . import connection, workshop
+from .capture.family import related
 from .capture.shape_names import Shapes, recognise
 from .heads import absolute, user_folder
 from .workshop import LongJob
@@ -37,9 +39,7 @@ def selected_face(context: Context) -> tuple[Object, Shapes]:
         raise UserError("Select a character: its face or its armature.")
     found: list[tuple[Object, Shapes]] = []
     problem = None
-    for thing in _near(active):
-        if thing.type != "MESH" or thing.data.shape_keys is None:
-            continue
+    for thing in _faces(_near(active)) or _faces(related(active, context.scene)):
         try:
             found.append((thing, recognise(thing.data.shape_keys.key_blocks.keys(), mapping)))
         except UserError as error:
@@ -63,6 +63,10 @@ def _near(active: Object) -> list[Object]:
     while top.parent is not None:
         top = top.parent
     return list(dict.fromkeys([active, *active.children_recursive, top, *top.children_recursive]))
+
+
+def _faces(things: Iterable[Object]) -> list[Object]:
+    return [thing for thing in things if thing.type == "MESH" and thing.data.shape_keys is not None]
 
 
 def read_mapping(path: str) -> dict:
@@ -177,7 +181,7 @@ class EMODIFFTALK_OT_capture_subject(Operator):
         face, _ = selected_face(context)
         folder = capture_folder(face, context.scene)
         if folder.is_dir() and any(not path.name.startswith(".") for path in folder.iterdir()):
-            return context.window_manager.invoke_props_dialog(self, width=420)
+            return context.window_manager.invoke_props_dialog(self, width=420, confirm_text="Capture")
         return self.execute(context)
 
     def draw(self, context: Context) -> None:

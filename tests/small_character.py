@@ -43,6 +43,7 @@ def build_character(scene: bpy.types.Scene, name: str = "Ada", names: dict[str, 
     face.shape_key_add(name="Basis")
     for shape in SHAPE_KEYS:
         key = face.shape_key_add(name=names.get(shape, shape))
+        key.value = 0.0
         key.data.foreach_set("co", _shaped(template, shape).astype(np.float32).ravel())
     for side in ("left", "right"):
         lids = template.landmarks[f"lid_upper_{side}"], template.landmarks[f"lid_lower_{side}"]

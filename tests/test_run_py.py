@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import subprocess
 import sys
@@ -81,3 +82,31 @@ def test_two_builds_of_the_same_sources_are_the_same_bytes(run_py, monkeypatch, 
     run_py._write_zip(path, {"x.txt": b"1", "y/z.txt": b"2"})
     assert path.read_bytes() == first
     assert zipfile.ZipFile(path).namelist() == ["x.txt", "y/z.txt"]
+
+
+def test_nothing_in_the_package_needs_what_is_left_out(run_py, monkeypatch):
+    written: dict[str, dict[str, bytes]] = {}
+    monkeypatch.setattr(run_py, "_write_zip", lambda path, files: written.__setitem__(path.name, files))
+    path = run_py.build_package()
+    files = written[path.name]
+    assert {"addon/capture/__main__.py", "addon/capture_subject.py"} <= set(files)
+    assert "addon/capture/cc0.py" not in files
+    for name, data in files.items():
+        if name.endswith(".py"):
+            for module in imported(name, ast.parse(data)):
+                inside = module.replace(".", "/")
+                assert f"{inside}.py" in files or f"{inside}/__init__.py" in files, f"{name} imports {module}"
+
+
+def imported(name: str, tree: ast.AST) -> set[str]:
+    """Modules of the add-on that a file imports, as `addon.…`."""
+    package, found = name.removesuffix(".py").split("/")[:-1], set()
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.ImportFrom):
+            continue
+        base = package[: len(package) - node.level + 1] if node.level else []
+        module = ".".join([*base, *([node.module] if node.module else [])])
+        if module == "addon" or module.startswith("addon."):
+            whole = {f"{module}.{alias.name}" for alias in node.names}
+            found |= {child if (ROOT / f"{child.replace('.', '/')}.py").exists() else module for child in whole}
+    return found

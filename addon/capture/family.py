@@ -27,7 +27,7 @@ def find_face(scene: bpy.types.Scene, name: str = "", count=None) -> Object:
             raise UserError(f"The scene has no object “{name}”: give the name of the character's face or armature.")
         found = list(collection.all_objects) if named is None else [named, *named.children_recursive]
         if named is not None and not any(map(_has_shapes, found)):
-            found = list(_related(named, scene))
+            found = list(related(named, scene))
     else:
         found = list(scene.objects)
     faces = [thing for thing in found if _has_shapes(thing)]
@@ -54,21 +54,21 @@ def family_of(face: Object, scene: bpy.types.Scene, listed: Iterable[str] = (), 
             raise UserError(f"In the mapping, “objects” names “{absent[0]}”, which the scene lacks.")
         members = [scene.objects[name] for name in listed]
     else:
-        related = _related(face, scene)
-        rooms = {c for member in related for c in member.users_collection}
-        members = [thing for thing in scene.objects if thing in related or _lies_with(thing, face, rooms, reach)]
+        kin = related(face, scene)
+        rooms = {c for member in kin for c in member.users_collection}
+        members = [thing for thing in scene.objects if thing in kin or _lies_with(thing, face, rooms, reach)]
     return [face, *(thing for thing in members if thing != face and thing.type in SHOWN)]
 
 
-def _related(face: Object, scene: bpy.types.Scene) -> set[Object]:
-    """Everything that hangs together with the face by parents, modifiers or the surface that hair grows on."""
+def related(start: Object, scene: bpy.types.Scene) -> set[Object]:
+    """Everything that hangs together with an object by parents, modifiers or the surface that hair grows on."""
     links: dict[Object, set[Object]] = {thing: set() for thing in scene.objects}
     for thing in scene.objects:
         for other in _leans_on(thing):
             if other in links:
                 links[thing].add(other)
                 links[other].add(thing)
-    family, waiting = {face}, [face]
+    family, waiting = {start}, [start]
     while waiting:
         for other in links[waiting.pop()] - family:
             family.add(other)

@@ -6,6 +6,7 @@ Arrays that came with a request are in params["arrays"]; arrays of a result go u
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,8 @@ from .core.performance import from_json
 
 Progress = Callable[[float, str, str], None]
 Job = Callable[[dict, Progress, Callable[[], bool]], dict[str, Any]]
+_RIG_SHARE = 0.75
+"""Share of training a subject that its rig takes."""
 
 
 def ping(params: dict, progress: Progress, cancelled: Callable[[], bool]) -> dict:
@@ -73,6 +76,34 @@ def capture(params: dict, progress: Progress, cancelled: Callable[[], bool]) -> 
     return {"folder": str(report.folder), "pictures": report.pictures, "frames": report.frames, "missing": missing}
 
 
+def train_subject(params: dict, progress: Progress, cancelled: Callable[[], bool]) -> dict:
+    """{"capture", "out", "steps"?, "appearance_steps"?, "size"?} → {"subject", "rig", "appearance"}: both stages of a
+    subject, with the defaults of `emodifftalk train`. The rig is kept beside `out`; one that is newer than the capture
+    is not trained again."""
+    from .train.appearance import train_appearance
+    from .train.canonical import train_canonical
+    from .train.canonical_steps import CanonicalSettings
+
+    capture, out = _text(params, "capture"), Path(_text(params, "out"))
+    if out.exists():
+        raise UserError(f"{out} exists already: choose another name.")
+    rig, report = out.with_suffix(".rig.safetensors"), {}
+    settings = CanonicalSettings(**{key: int(params[key]) for key in ("steps", "size") if key in params})
+
+    def first(fraction: float, text: str) -> None:
+        progress(_RIG_SHARE * fraction, "canonical", text)
+
+    def second(fraction: float, text: str) -> None:
+        progress(_RIG_SHARE + (1 - _RIG_SHARE) * fraction, "appearance", text)
+
+    made = Path(capture) / "capture.json"
+    if not rig.exists() or (made.exists() and made.stat().st_mtime > rig.stat().st_mtime):
+        report = train_canonical(capture, rig, settings, first, cancelled)
+    steps = int(params.get("appearance_steps", 600))
+    appearance = train_appearance(capture, rig, out, steps, second, cancelled)
+    return {"subject": str(out), "rig": report, "appearance": appearance}
+
+
 def rasterize(params: dict, progress: Progress, cancelled: Callable[[], bool]) -> dict:
     """{"viewmat", "K", "width", "height"} and the arrays means, quats, scales, opacities, colors of the Gaussians →
     {"rasterizer"} and the arrays rgba (H, W, 4), premultiplied display-referred sRGB, and depth (H, W) metres."""
@@ -102,5 +133,6 @@ JOBS: dict[str, Job] = {
     "text_to_au": text_to_au,
     "drive": drive,
     "capture": capture,
+    "train_subject": train_subject,
     "rasterize": rasterize,
 }

@@ -87,7 +87,7 @@ def capture_character(
         photograph(command(found, path, Path(blend).absolute(), out.absolute()), hear, cancelled)
     except BlenderDied as death:
         if plan.engine == "eevee" and registered and not taken:
-            raise UserError(f"EEVEE cannot render here, it needs a graphics card: choose Cycles. ({death})") from death
+            raise UserError("EEVEE cannot render here, it needs a graphics card: choose Cycles.") from death
         raise
     progress(_PHOTOGRAPHED, "Writing the capture")
     return _finish(out, plan, registered[0], credit)
@@ -129,8 +129,10 @@ def _finish(out: Path, plan: Plan, attachment: Attachment, credit: str) -> Captu
         pictures = {name: out / "pictures" / f"{index:03d}_{shot.name}_{name}.png" for name in shot.cameras}
         frames.append(CaptureFrame(shot.name, intensities(shown)[0], pictures))
     kept = _surrounding(arrays["seed_points"], arrays["seed_group"], points[0])
-    seeds = (arrays[name][kept] for name in ("seed_points", "seed_colors", "seed_group"))
-    save_capture(out, Capture(plan.character or about["name"], credit, True, cameras, frames, points, *seeds))
+    seeds = [arrays[name][kept] for name in ("seed_points", "seed_colors", "seed_group")]
+    name, eyeballs = plan.character or about["name"], {OTF_GROUPS.index(f"eye_{side}") for side in ("left", "right")}
+    eyes = arrays["eyes"] if eyeballs <= set(seeds[2].tolist()) else np.zeros((0, 3), np.float32)
+    save_capture(out, Capture(name, credit, True, cameras, frames, points, *seeds, eye_centers=eyes))
     pictures = sum(len(frame.pictures) for frame in frames)
     missing = tuple(au for au in AU_NAMES if au not in units)
     return CaptureReport(out, pictures, len(frames), len(cameras), missing)

@@ -1,0 +1,69 @@
+"""Train Subject: what a capture holds becomes a head, in the background."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import bpy
+from bpy.props import StringProperty
+from bpy.types import Context, Operator
+
+from emodifftalk.core.errors import UserError
+
+from . import connection, workshop
+from .workshop import LongJob
+
+
+def subject_path(capture: Path) -> Path:
+    """Where the subject of a capture goes: beside its folder, under its name, overwriting nothing."""
+    number, path = 1, capture.with_name(f"{capture.name}.safetensors")
+    while path.exists():
+        number += 1
+        path = capture.with_name(f"{capture.name}_{number}.safetensors")
+    return path
+
+
+class EMODIFFTALK_OT_train_subject(Operator):
+    """Learn a subject from the capture, in the background. Cancel keeps what is learned, the same button goes on"""
+
+    bl_idname = "emodifftalk.train_subject"
+    bl_label = "Train Subject"
+    bl_options = {"REGISTER"}
+
+    capture: StringProperty(name="Capture", description="The capture's folder", options={"SKIP_SAVE"})
+
+    @classmethod
+    def poll(cls, context: Context) -> bool:
+        """With a backend, and no other long work going on."""
+        reason = f"“{workshop.job.title}” is still at work" if workshop.busy() else connection.unavailable_reason()
+        if reason:
+            cls.poll_message_set(reason)
+        return not reason
+
+    def execute(self, context: Context) -> set[str]:
+        """Send the job off; in background mode wait for it."""
+        folder = Path(bpy.path.abspath(self.capture))
+        job = LongJob("train_subject", f"Train {folder.name}")
+        try:
+            if not (folder / "capture.json").is_file():
+                raise UserError(f"{folder} holds no finished capture: capture a character first.")
+            workshop.start(job, {"capture": str(folder), "out": str(subject_path(folder))})
+        except UserError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        if not bpy.app.background:
+            return {"FINISHED"}
+        workshop.wait()
+        if job.problem:
+            self.report({"ERROR"}, job.problem)
+        return {"FINISHED"} if job.done else {"CANCELLED"}
+
+
+def register() -> None:
+    """Add the operator."""
+    bpy.utils.register_class(EMODIFFTALK_OT_train_subject)
+
+
+def unregister() -> None:
+    """Take it away."""
+    bpy.utils.unregister_class(EMODIFFTALK_OT_train_subject)
