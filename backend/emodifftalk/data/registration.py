@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse as sp
 
+from ..core.errors import UserError
 from ..core.facs import ARTICULATIONS, AU_NAMES
 from ..core.template import FacialTemplate, load_template
 from .attachment import Attachment
