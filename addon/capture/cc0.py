@@ -32,9 +32,9 @@ SEEDS = {
     "hair": 16000,
     "cavity": 400,
     "eye": 1200,
-    "teeth_upper": 700,
-    "teeth_lower": 500,
-    "tongue": 400,
+    "teeth_upper": 2200,
+    "teeth_lower": 1800,
+    "tongue": 700,
 }
 
 

@@ -17,6 +17,7 @@ from scipy.spatial import cKDTree
 
 from ..core.errors import UserError
 from ..core.facs import ARTICULATIONS, AU_INDEX, AU_NAMES
+from ..core.jaw import TONGUE
 
 _BOTH = ("left", "right")
 
@@ -143,7 +144,16 @@ class Actor:
         tongue = self.vertices_of("tongue")
         front = np.clip((self.neutral[tongue, 1].max() - self.neutral[tongue, 1]) / 0.06, 0, 1)
         basis[-1, tongue, 2] += 0.009 * front
+        jaw = AU_INDEX["AU26"]
+        basis[jaw, tongue] = TONGUE * self._with_lower_teeth(basis[jaw], tongue)
         return basis
+
+    def _with_lower_teeth(self, move: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """Movement (R, 3) of vertices that go where the lower teeth go: the mesh's own tongue stays behind."""
+        teeth = self.vertices_of("teeth_lower")
+        known, wanted = (np.column_stack([self.neutral[i], np.ones(len(i))]).astype(float) for i in (teeth, rows))
+        affine, *_ = np.linalg.lstsq(known, move[teeth].astype(float), rcond=None)
+        return wanted @ affine
 
     def _bump(self, skin: np.ndarray, anchor: str, offset, move, radius: float) -> np.ndarray:
         points = self.neutral[skin]
