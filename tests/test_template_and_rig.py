@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -15,7 +17,8 @@ from emodifftalk.core.gaussians import (
     quat_multiply,
     quat_to_matrix,
 )
-from emodifftalk.core.subject import pose
+from emodifftalk.core.jaw import Jaw, jaw_opening, jaw_reading
+from emodifftalk.core.subject import OTF_GROUPS, load_subject, pose, save_subject
 from emodifftalk.core.template import LANDMARKS, REGIONS, load_template
 
 
@@ -152,7 +155,6 @@ def test_facial_gaussians_ride_on_their_triangles_and_the_others_follow_equation
 
 def test_binding_follows_the_nearest_facial_point_and_fixes_eyes_and_teeth(template):
     pytest.importorskip("torch")
-    from emodifftalk.core.subject import OTF_GROUPS
     from emodifftalk.train.binding import ALPHA, bind_others
 
     point = template.neutral[10] + np.array([0, 0.004, 0], np.float32)
@@ -162,10 +164,34 @@ def test_binding_follows_the_nearest_facial_point_and_fixes_eyes_and_teeth(templ
     values = dict(zip(OTF_GROUPS, weight, strict=True))
     assert values["surround"] == pytest.approx(np.exp(-ALPHA * 1000 * near.min()), rel=1e-4)
     assert anchor[0] == near.argmin()
-    assert values["eye_left"] == values["eye_right"] == values["teeth_upper"] == 0
-    assert values["teeth_lower"] == values["tongue"] == 1
-    jaw = template.au_basis[AU_INDEX["AU26"], anchor[OTF_GROUPS.index("tongue")], 2]
-    assert jaw < -0.004, "the lower teeth go down with the jaw"
+    assert all(values[name] == 0 for name in OTF_GROUPS if name != "surround"), "they have bones of their own"
+
+
+def test_lower_teeth_ride_on_the_jaw_and_on_nothing_else(template):
+    reading, jaw = jaw_reading(template), Jaw.of(template)
+    for name, row in AU_INDEX.items():
+        assert float(jaw_opening(reading, template.au_basis[row])) == pytest.approx(float(name == "AU26"), abs=0.02), name
+    # A chin that is raised, lips that press: the teeth stay. A jaw that drops takes them down and back.
+    subject = tiny_subject(faces=4000, others=60, shipped_template=True)
+    subject = replace(subject, jaw=jaw, otf_weight=np.zeros(60, np.float32))
+    lower = subject.n_face + np.flatnonzero(subject.otf_group == OTF_GROUPS.index("teeth_lower"))
+    rest = subject.gaussians.means[lower]
+    assert pose(subject, template.au_basis[AU_INDEX["AU17"]]).means[lower] == pytest.approx(rest, abs=5e-4)
+    dropped = pose(subject, template.au_basis[AU_INDEX["AU26"]])
+    chin = template.landmarks["chin"][0]
+    teeth = jaw.carried(template.neutral[chin][None], 1.0)[0]
+    assert teeth == pytest.approx(template.au_basis[AU_INDEX["AU26"], chin], abs=3e-3), "the chin is on the jaw"
+    assert teeth[2] < -0.008
+    turn = quat_to_matrix(jaw.quat(1.0))
+    assert turn @ (0, -1, 0) == pytest.approx((0, -np.cos(np.arctan(jaw.turn)), -np.sin(np.arctan(jaw.turn))))
+    assert np.isfinite(dropped.means).all()
+
+
+def test_a_subject_keeps_its_jaw(tmp_path):
+    subject = replace(tiny_subject(), jaw=Jaw(0.2, (-0.07, 0.66)))
+    save_subject(tmp_path / "s.safetensors", subject)
+    kept = load_subject(tmp_path / "s.safetensors").jaw
+    assert (kept.turn, *kept.hinge) == pytest.approx((0.2, -0.07, 0.66))
 
 
 def test_face_gaussians_are_spread_over_every_triangle_and_denser_around_the_eyes(template):

@@ -17,47 +17,52 @@ _BONY = 0.6
 
 @dataclass(frozen=True)
 class Jaw:
-    """The lower jaw of a template: it turns about an axis from ear to ear.
+    """A lower jaw, which turns about an axis from ear to ear.
 
-    hinge: (3,) metres, a point of that axis. turn: radians per intensity of AU26, positive opens.
-    reading: (V, 3) per metre; the sum of its products with the template's offsets is the intensity of AU26 in them.
+    turn: radians at AU26 = 1, positive opens. hinge: (2,) y and z, metres, of that axis.
     """
 
-    hinge: np.ndarray
     turn: float
-    reading: np.ndarray
+    hinge: tuple[float, float]
 
     @staticmethod
     def of(template: FacialTemplate) -> Jaw:
-        """Fitted to how the template's own AU26 moves the chin; nothing that another unit does counts as opening."""
-        fields = np.concatenate([template.au_basis, template.articulation_basis]).astype(float)
-        row = AU_INDEX["AU26"]
-        flat = fields.reshape(len(fields), -1)
-        # Ridge: a template without some unit has a field of zeros.
-        gram = flat @ flat.T
-        gram += 1e-6 * np.trace(gram) / len(gram) * np.eye(len(gram))
-        reading = np.linalg.solve(gram, flat)[row].reshape(-1, 3)
-        move, points = fields[row], template.neutral.astype(float)
+        """As the template's own AU26 moves its chin: a first guess, the teeth may know better."""
+        move, points = template.au_basis[AU_INDEX["AU26"]].astype(float), template.neutral.astype(float)
         size = np.linalg.norm(move, axis=1)
         bony = size > _BONY * max(size.max(), 1e-12)
         y, z, dy, dz = points[bony, 1], points[bony, 2], move[bony, 1], move[bony, 2]
         # dy = -turn (z - hinge_z), dz = turn (y - hinge_y): linear in turn and turn * hinge.
-        rows = [np.stack([-z, np.zeros_like(z), np.ones_like(z)], -1), np.stack([y, -np.ones_like(y), 0 * y], -1)]
+        rows = [np.stack([-z, 0 * z, np.ones_like(z)], axis=-1), np.stack([y, -np.ones_like(y), 0 * y], axis=-1)]
         (turn, turn_y, turn_z), *_ = np.linalg.lstsq(np.concatenate(rows), np.concatenate([dy, dz]), rcond=None)
         if turn < 1e-3:
-            return Jaw(np.zeros(3), 0.0, reading)
-        return Jaw(np.array([0.0, turn_y / turn, turn_z / turn]), float(turn), reading)
-
-    def opening(self, offsets: np.ndarray) -> np.ndarray:
-        """Intensity of AU26 (...,) in the movement (..., V, 3) of the template points, metres; 0 closed, 1 wide open."""
-        return np.clip(np.tensordot(offsets, self.reading, axes=2), -0.2, 1.5)
+            return Jaw(0.0, (0.0, 0.0))
+        return Jaw(float(turn), (float(turn_y / turn), float(turn_z / turn)))
 
     def carried(self, points: np.ndarray, opening: float) -> np.ndarray:
-        """Movement (N, 3) of points (N, 3) fixed to the jaw, metres. Straight, as the skin's own: teeth stay by lips."""
-        arm = np.asarray(points, float) - self.hinge
-        return opening * self.turn * np.stack([np.zeros(len(arm)), -arm[:, 2], arm[:, 1]], axis=-1)
+        """Movement (N, 3) of points (N, 3) fixed to the jaw, metres: straight, as skin goes, so teeth stay by lips."""
+        y, z = points[:, 1] - self.hinge[0], points[:, 2] - self.hinge[1]
+        return opening * self.turn * np.stack([np.zeros(len(points)), -z, y], axis=-1)
 
     def quat(self, opening: float) -> np.ndarray:
-        """The turn of what is fixed to the jaw, (4,) wxyz."""
+        """How what is fixed to the jaw turns, (4,) wxyz."""
         half = 0.5 * np.arctan(opening * self.turn)
         return np.array([np.cos(half), np.sin(half), 0.0, 0.0])
+
+
+def jaw_reading(template: FacialTemplate) -> np.ndarray:
+    """(V, 3) per metre: the sum of its products with the template's offsets is the AU26 in them, and nothing else.
+
+    The chin moves for many reasons; only what no other unit explains opens the jaw.
+    """
+    fields = np.concatenate([template.au_basis, template.articulation_basis]).astype(float)
+    flat = fields.reshape(len(fields), -1)
+    gram = flat @ flat.T
+    # Ridge: a template may be without some unit.
+    gram += 1e-6 * max(np.trace(gram), 1e-12) / len(gram) * np.eye(len(gram))
+    return np.linalg.solve(gram, flat)[AU_INDEX["AU26"]].reshape(-1, 3)
+
+
+def jaw_opening(reading: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+    """Intensity of AU26 (...,) in the movement (..., V, 3) of the template points, metres: 0 closed, 1 wide open."""
+    return np.clip(np.tensordot(offsets, reading, axes=2), -0.2, 1.5)

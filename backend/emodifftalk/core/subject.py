@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +14,14 @@ from . import tensors
 from .checks import expect, expect_format, expect_indices
 from .errors import UserError
 from .facs import AU_NAMES
-from .gaussians import Gaussians
+from .gaussians import Gaussians, quat_multiply
+from .jaw import TONGUE, Jaw, jaw_opening, jaw_reading
 from .template import FacialTemplate, name_metadata, read_template
 
 SCHEMA = 1
 OTF_GROUPS: tuple[str, ...] = ("surround", "eye_left", "eye_right", "teeth_upper", "teeth_lower", "tongue")
+ON_JAW = {"teeth_lower": 1.0, "tongue": TONGUE}
+"""Groups that ride on the jaw, and how much of its way they go."""
 _TEXTS = ("name", "licence", "credit", "consent")
 
 
@@ -30,6 +34,7 @@ class Subject:
     to the template. otf_anchor (No,) int32: the template vertex an OTF point follows; otf_weight (No,) float32 0..1:
     how much, exp(-alpha d) of EmoTalk3D Equation 9; otf_group (No,) uint8 index into OTF_GROUPS.
     eye_centers (2, 3): what the left and the right eyeball turn about; (0, 3) when the eyes cannot be steered.
+    jaw: what the lower teeth and, by a share, the tongue ride on; None when they follow their anchor like the rest.
     appearance: weights of RotNet, OPCNet and the feature line (17, Nf, 16), times feature_line_scale (17, 1, 16).
     au_range (17, 2): least and greatest AU intensity seen in training. synthetic: True when the pictures it learned
     from were rendered.
@@ -45,11 +50,17 @@ class Subject:
     otf_group: np.ndarray
     au_range: np.ndarray
     eye_centers: np.ndarray = field(default_factory=lambda: np.zeros((0, 3), np.float32))
+    jaw: Jaw | None = None
     appearance: dict[str, np.ndarray] = field(default_factory=dict)
     licence: str = ""
     credit: str = ""
     consent: str = ""
     synthetic: bool = True
+
+    @cached_property
+    def jaw_reading(self) -> np.ndarray:
+        """(V, 3): see `jaw.jaw_reading`."""
+        return jaw_reading(self.template)
 
     @property
     def n_face(self) -> int:
@@ -75,6 +86,8 @@ def save_subject(path: str | os.PathLike, subject: Subject) -> None:
         "au_range": subject.au_range.astype(np.float32),
         "eye_centers": subject.eye_centers.astype(np.float32),
     }
+    if subject.jaw is not None:
+        arrays["jaw"] = np.array([subject.jaw.turn, *subject.jaw.hinge], np.float32)
     arrays |= {f"appearance.{name}": value for name, value in subject.appearance.items()}
     metadata = {"format": "emodifftalk.subject", "schema": str(SCHEMA), **name_metadata()}
     metadata |= {key: getattr(subject, key) for key in _TEXTS}
@@ -106,6 +119,10 @@ def load_subject(path: str | os.PathLike) -> Subject:
     eyes = expect(file, "eye_centers", (None, 3)) if "eye_centers" in file.shapes else np.zeros((0, 3))
     if len(eyes) not in (0, 2):
         raise UserError(f"{file.path.name}: “eye_centers” must be of two eyes.")
+    jaw = None
+    if "jaw" in file.shapes:
+        turn, *hinge = expect(file, "jaw", (3,)).astype(float).tolist()
+        jaw = Jaw(turn, tuple(hinge))
     return Subject(
         template=template,
         gaussians=gaussians,
@@ -116,6 +133,7 @@ def load_subject(path: str | os.PathLike) -> Subject:
         otf_group=group.astype(np.uint8),
         au_range=expect(file, "au_range", (len(AU_NAMES), 2)).astype(np.float32),
         eye_centers=eyes.astype(np.float32),
+        jaw=jaw,
         appearance=appearance,
         synthetic=file.metadata.get("synthetic") != "false",
         **{key: file.metadata.get(key, "") for key in _TEXTS},
@@ -133,7 +151,7 @@ def pose(
     offsets: (V, 3) metres, movement of the template points. rotations: (Nf, 4) absolute rotation of the facial
     Gaussians, wxyz, or None for the canonical ones. opacities: (Nf,) 0..1 likewise.
     Facial Gaussians ride on their triangle; the others follow the template vertex they are anchored to, weighted by
-    exp(-alpha d). Object space, metres.
+    exp(-alpha d); lower teeth and tongue ride on the jaw. Object space, metres.
     """
     canonical = subject.gaussians
     offsets = np.asarray(offsets, np.float32)
@@ -143,6 +161,14 @@ def pose(
     means[:count] += np.einsum("nk,nkc->nc", subject.bary, corners)
     means[count:] += subject.otf_weight[:, None] * offsets[subject.otf_anchor]
     quats, alphas = canonical.quats, canonical.opacities
+    if subject.jaw is not None:
+        quats = quats.copy()
+        opening = float(jaw_opening(subject.jaw_reading, offsets))
+        for name, share in ON_JAW.items():
+            rows = count + np.flatnonzero(subject.otf_group == OTF_GROUPS.index(name))
+            means[rows] += subject.jaw.carried(canonical.means[rows], share * opening)
+            turn = np.broadcast_to(subject.jaw.quat(share * opening), (len(rows), 4))
+            quats[rows] = quat_multiply(turn, quats[rows])
     if rotations is not None:
         quats = np.concatenate([rotations, quats[count:]]).astype(np.float32)
     if opacities is not None:

@@ -11,7 +11,8 @@ import torch
 from ..appearance.decoder import AppearanceDecoder
 from ..appearance.rotnet import quat_multiply
 from ..core.errors import Cancelled, UserError
-from ..core.subject import Subject, load_subject, save_subject
+from ..core.gaussians import Gaussians
+from ..core.subject import Subject, load_subject, pose, save_subject
 from ..data.capture import Capture, load_capture
 from ..splat.metrics import psnr, ssim
 from ..splat.rasterize import choose, rasterization
@@ -33,10 +34,10 @@ def train_appearance(
     steps: int = 600,
     progress: Callable[[float, str], None] | None = None,
     cancelled: Callable[[], bool] = lambda: False,
-    size: int = 256,
+    size: int = MEASURED,
     backend: str = "auto",
     seed: int = 0,
-    warm_up: int = 1500,
+    warm_up: int = 2500,
 ) -> dict:
     """Train the decoders on the expressive pictures of the capture and write the whole Subject to `out`.
 
@@ -147,26 +148,24 @@ class _Painter:
 
     def __init__(self, subject: Subject, decoder: AppearanceDecoder | None, backend: str) -> None:
         self._decoder, self.backend = decoder, backend
-        device = "cuda" if backend == "gsplat" else "cpu"
-        self._frame_decoder = decoder or AppearanceDecoder(subject).to(device)
-        attributes = vars(subject.gaussians).items()
-        self._g = {k: torch.from_numpy(np.asarray(v, np.float32)).to(device) for k, v in attributes}
-        self._anchor = torch.from_numpy(subject.otf_anchor.astype(np.int64)).to(device)
-        self._weight = torch.from_numpy(subject.otf_weight).to(device)
+        self._device = "cuda" if backend == "gsplat" else "cpu"
+        self._subject = subject
+        self._posed: dict[int, dict[str, torch.Tensor]] = {}
+
+    def _tensors(self, gaussians: Gaussians) -> dict[str, torch.Tensor]:
+        return {k: torch.from_numpy(np.asarray(v, np.float32)).to(self._device) for k, v in vars(gaussians).items()}
 
     def draw(self, view: View, aus, offsets, background) -> tuple[torch.Tensor, torch.Tensor]:
         """Picture (H, W, 3) and facial opacities (Nf,)."""
-        g, count = self._g, self._frame_decoder.quats.shape[0]
-        moved = self._frame_decoder.facial_offsets(offsets)
-        others = self._weight[:, None] * offsets[self._anchor]
-        means = g["means"] + torch.cat([moved, others])
-        if self._decoder is None:
-            quats, alphas = g["quats"], g["opacities"]
-            facial = alphas[:count]
-        else:
+        if view.frame not in self._posed:  # positions are given, they are not what is learned here
+            self._posed[view.frame] = self._tensors(pose(self._subject, offsets.cpu().numpy()))
+        g, count = self._posed[view.frame], self._subject.n_face
+        means, quats, alphas = g["means"], g["quats"], g["opacities"]
+        facial = alphas[:count]
+        if self._decoder is not None:
             turned, facial = self._decoder(aus, offsets)
-            quats = torch.cat([turned, g["quats"][count:]])
-            alphas = torch.cat([facial, g["opacities"][count:]])
+            quats = torch.cat([turned, quats[count:]])
+            alphas = torch.cat([facial, alphas[count:]])
         picture, _, _ = rasterization(
             means, quats, g["scales"], alphas, g["colors"], view.viewmat[None], view.K[None], view.size, view.size,
             backgrounds=background[None], backend=self.backend,

@@ -85,12 +85,10 @@ def bind_others(means: np.ndarray, group: np.ndarray, template: FacialTemplate) 
     """Anchor (No,) int32 and weight (No,) float32 of the other-than-face points at `means` (No, 3).
 
     Equation 9: follow the nearest facial point, by exp(-alpha d), d in millimetres. Eyes and upper teeth are fixed in
-    the skull; lower teeth and tongue ride on the jaw.
+    the skull; lower teeth and tongue follow no point, they ride on the jaw.
     """
     distance, anchor = cKDTree(template.neutral).query(means)
     weight = np.exp(-ALPHA * 1000 * distance)
     names = np.array(OTF_GROUPS)[group]
-    weight[np.isin(names, ("eye_left", "eye_right", "teeth_upper"))] = 0.0
-    jaw = np.isin(names, ("teeth_lower", "tongue"))
-    anchor[jaw], weight[jaw] = template.landmarks["chin"][0], 1.0
+    weight[names != "surround"] = 0.0
     return anchor.astype(np.int32), weight.astype(np.float32)

@@ -17,11 +17,13 @@ from ..core.facs import AU_INDEX
 from ..core.template import FacialTemplate
 from ..data.capture import Capture
 from ..splat.metrics import psnr, ssim
+from .details import Details
 from .layout import FACE_GAUSSIANS, Layout
 from .rig import Rig
 from .views import View
 
 LAMBDA_SSIM, LAMBDA_MASK, LAMBDA_SHAPE, LAMBDA_SKIN = 0.2, 0.1, 0.002, 0.002
+LAMBDA_DETAIL = 4.0
 _COARSE = 0.6
 """Share of the steps on pictures of half the size."""
 _DENSIFY_AT = (0.15, 0.25, 0.35, 0.45)
@@ -63,6 +65,7 @@ class Trainer:
         self._began = time.monotonic()
         self._rng = np.random.default_rng(settings.seed)
         self._chance = _chances([view.frame for view in views[0]], [_shows_hidden(f.aus) for f in capture.frames])
+        self._details = Details(capture, template)
         self._use(layout)
 
     def _use(self, layout: Layout) -> None:
@@ -75,6 +78,8 @@ class Trainer:
             {"params": [rig.log_scales], "lr": 8e-3},
             {"params": [rig.logits], "lr": 4e-2},
             {"params": [rig.tint], "lr": 5e-3},
+            {"params": [rig.jaw_turn], "lr": 5e-4},
+            {"params": [rig.jaw_way], "lr": 3e-5},
             {"params": [rig.color.planes], "lr": 1e-2},
             {"params": rig.color.decode.parameters(), "lr": 3e-3},
         ]
@@ -95,6 +100,7 @@ class Trainer:
         truth = view.on(background)
         loss = (1 - LAMBDA_SSIM) * (picture - truth).abs().mean() + LAMBDA_SSIM * (1 - ssim(picture, truth))
         loss = loss + LAMBDA_MASK * (alpha - view.matte).abs().mean() + self._shape_loss()
+        loss = loss + LAMBDA_DETAIL * self._detail_loss(view, (picture - truth).abs())
         self._optimizer.zero_grad()
         loss.backward()
         self._optimizer.step()
@@ -103,6 +109,13 @@ class Trainer:
         self.step += 1
         self._note(float(loss.detach()), float(psnr(picture.detach(), truth)))
         self._maybe_densify()
+
+    def _detail_loss(self, view: View, error: torch.Tensor) -> torch.Tensor:
+        """What is wrong with eyes and mouth, as a share of the picture: small, but it is what people look at."""
+        total = error.new_zeros(())
+        for left, top, right, bottom in self._details.boxes(view):
+            total = total + error[top:bottom, left:right].sum()
+        return total / error.numel()
 
     def _shape_loss(self) -> torch.Tensor:
         scales, count = self.rig.log_scales, len(self.rig.face_means)

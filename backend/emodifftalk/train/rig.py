@@ -10,7 +10,8 @@ from torch import nn
 from ..appearance.rotnet import quat_multiply
 from ..core.gaussians import Gaussians, matrix_to_quat
 from ..core.gaze import gaze_matrix
-from ..core.subject import OTF_GROUPS, Subject
+from ..core.jaw import Jaw, jaw_opening, jaw_reading
+from ..core.subject import ON_JAW, OTF_GROUPS, Subject
 from ..core.template import FacialTemplate
 from ..data.capture import Capture
 from ..splat.rasterize import rasterization
@@ -54,14 +55,52 @@ class Rig(nn.Module):
         low, high = torch.from_numpy(means.min(axis=0)) - 0.01, torch.from_numpy(means.max(axis=0)) + 0.01
         self.color = TriplaneColor(low, high)
         self.tint = nn.Parameter(torch.zeros(len(means), 3))
+        self._prepare_jaw()
         self._prepare_frames(capture)
 
     def _keep(self, name: str, array: np.ndarray) -> None:
         """A buffer that goes where the rig goes, and is made anew rather than stored."""
         self.register_buffer(name, torch.from_numpy(np.ascontiguousarray(array)), persistent=False)
 
+    def _prepare_jaw(self) -> None:
+        """What rides on the jaw. Its turn and its way are learned: the skin of the chin tells them only roughly."""
+        shares = np.zeros(len(self.layout.group), np.float32)
+        for name, share in ON_JAW.items():
+            shares[self.layout.group == OTF_GROUPS.index(name)] = share
+        self._jaw_rows = np.flatnonzero(shares)
+        self._keep("jaw_shares", shares[self._jaw_rows])
+        places = self.layout.seeds[self._jaw_rows]
+        self._middle = places.mean(axis=0).astype(float) if len(places) else np.zeros(3)
+        self._keep("jaw_arms", (places - self._middle).astype(np.float32))
+        guess = Jaw.of(self.template)
+        way = guess.carried(self._middle[None], 1.0)[0]
+        self.jaw_turn = nn.Parameter(torch.tensor([guess.turn], dtype=torch.float32))
+        self.jaw_way = nn.Parameter(torch.tensor(way[1:], dtype=torch.float32))
+
+    def jaw(self) -> Jaw:
+        """As learned so far."""
+        turn = float(self.jaw_turn.detach())
+        if abs(turn) < 1e-3:
+            return Jaw(0.0, (0.0, 0.0))
+        # The middle of what rides on it goes (-turn (z - hinge_z), turn (y - hinge_y)).
+        way_y, way_z = (float(way) for way in self.jaw_way.detach())
+        return Jaw(turn, (float(self._middle[1]) - way_z / turn, float(self._middle[2]) + way_y / turn))
+
+    def _ride_on_jaw(self, frame: int, others: torch.Tensor, quats: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Positions (No, 3) and rotations (No, 4) of the other points with the jaw as open as in a frame."""
+        opening = self.openings[frame] * self.jaw_shares
+        arms = self.jaw_arms
+        move = torch.stack([self.jaw_way[0] - self.jaw_turn * arms[:, 2], self.jaw_way[1] + self.jaw_turn * arms[:, 1]])
+        move = torch.cat([torch.zeros_like(move[:1]), move]) * opening
+        half = 0.5 * torch.atan(opening * self.jaw_turn)
+        zero = torch.zeros_like(half)
+        rows = torch.from_numpy(self._jaw_rows).to(others.device)
+        turned = quat_multiply(torch.stack([half.cos(), half.sin(), zero, zero], dim=-1), quats[rows])
+        return others.index_add(0, rows, move.T), quats.index_copy(0, rows, turned)
+
     def _prepare_frames(self, capture: Capture) -> None:
         offsets = capture.points - self.template.neutral
+        self._keep("openings", jaw_opening(jaw_reading(self.template), offsets).astype(np.float32))
         faces = self.template.faces[self.layout.triangle]
         self._keep("face_moved", np.einsum("nk,fnkc->fnc", self.layout.bary, offsets[:, faces]).astype(np.float32))
         others = self.weight[None, :, None] * offsets[:, self.anchor]
@@ -82,10 +121,13 @@ class Rig(nn.Module):
 
     def posed(self, frame: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Positions (N, 3) and rotations (N, 4) in a captured frame."""
-        means = self.means() + torch.cat([self.face_moved[frame], self.others_moved[frame]])
-        quats = nn.functional.normalize(self.quats, dim=-1)
         count = len(self.face_means)
-        others = quats[count:]
+        quats = nn.functional.normalize(self.quats, dim=-1)
+        means, others = self.means(), quats[count:]
+        around = means[count:] + self.others_moved[frame]
+        if len(self._jaw_rows):
+            around, others = self._ride_on_jaw(frame, around, others)
+        means = torch.cat([means[:count] + self.face_moved[frame], around])
         if self.gazes[frame, 0] < 1:
             for rows, _ in self._eyes:
                 turned = quat_multiply(self.gazes[frame].expand(len(rows), 4), others[rows])
@@ -125,6 +167,8 @@ class Rig(nn.Module):
         self.lift.copy_(older.lift[index[:count]])
         self.others.copy_(older.others[index[count:] - before])
         self.color.load_state_dict(older.color.state_dict())
+        self.jaw_turn.copy_(older.jaw_turn)
+        self.jaw_way.copy_(older.jaw_way)
 
     @torch.no_grad()
     def gaussians(self) -> Gaussians:
@@ -147,6 +191,7 @@ class Rig(nn.Module):
             otf_group=self.layout.group,
             au_range=np.stack([aus.min(axis=0), aus.max(axis=0)], axis=1),
             eye_centers=capture.eye_centers,
+            jaw=self.jaw(),
             licence=capture.licence,
             credit=capture.credit,
             consent=capture.consent,
