@@ -133,14 +133,14 @@ def test_landmarks_alone_lay_the_template_on_a_scan_in_any_unit_and_turn(strange
     marks = {name: theirs(place) for name, place in stranger.landmarks.items()}
     found = register_template(theirs(stranger.vertices), stranger.triangles[:, ::-1], landmarks=marks, upright=False)
     error = stranger.error(found)
-    assert error.mean() < 2.5
+    assert error.mean() < limit
     for name in ("mouth_corner_left", "eye_outer_right", "chin"):
         assert error[landmark_index(load_template(), name)] < 1.0, name
 
 
 @pytest.mark.skipif(not HEADS.exists(), reason="needs the CC0 heads: set EMODIFFTALK_CC0_HEADS to cc0_heads.npz")
-@pytest.mark.parametrize("identity", ["caucasian_female_young", "african_male_old"])
-def test_cc0_heads_are_met_within_two_and_a_half_millimetres(identity, monkeypatch):
+@pytest.mark.parametrize(("identity", "limit"), [("caucasian_female_young", 2.5), ("african_male_old", 5.5)])
+def test_cc0_heads_are_met_as_closely_as_the_guide_says(identity, limit, monkeypatch):
     from emodifftalk.data import face_shapes, registration
     from emodifftalk.data.actor import Actor
 

@@ -170,7 +170,8 @@ def test_binding_follows_the_nearest_facial_point_and_fixes_eyes_and_teeth(templ
 def test_lower_teeth_ride_on_the_jaw_and_on_nothing_else(template):
     reading, jaw = jaw_reading(template), Jaw.of(template)
     for name, row in AU_INDEX.items():
-        assert float(jaw_opening(reading, template.au_basis[row])) == pytest.approx(float(name == "AU26"), abs=0.02), name
+        opening = float(jaw_opening(reading, template.au_basis[row]))
+        assert opening == pytest.approx(float(name == "AU26"), abs=0.02), name
     # A chin that is raised, lips that press: the teeth stay. A jaw that drops takes them down and back.
     subject = tiny_subject(faces=4000, others=60, shipped_template=True)
     subject = replace(subject, jaw=jaw, otf_weight=np.zeros(60, np.float32))
