@@ -133,7 +133,7 @@ def test_landmarks_alone_lay_the_template_on_a_scan_in_any_unit_and_turn(strange
     marks = {name: theirs(place) for name, place in stranger.landmarks.items()}
     found = register_template(theirs(stranger.vertices), stranger.triangles[:, ::-1], landmarks=marks, upright=False)
     error = stranger.error(found)
-    assert error.mean() < limit
+    assert error.mean() < 2.5
     for name in ("mouth_corner_left", "eye_outer_right", "chin"):
         assert error[landmark_index(load_template(), name)] < 1.0, name
 
@@ -154,7 +154,7 @@ def test_cc0_heads_are_met_as_closely_as_the_guide_says(identity, limit, monkeyp
     truth = face_shapes.same_places(HEADS, (identity,))[0]
     moved = {name: matrix @ actor.basis[row] for name, row in (("AU26", 15), ("AU45", 16))}
     found = register_template(matrix @ actor.neutral, triangles, moved).follow(matrix @ actor.neutral)
-    assert MM * np.linalg.norm(found - truth, axis=1).mean() < 2.5
+    assert MM * np.linalg.norm(found - truth, axis=1).mean() < limit
 
 
 # ---- what a person is told --------------------------------------------------------------------------------------
