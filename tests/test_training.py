@@ -254,6 +254,8 @@ def test_a_finished_subject_is_measured_against_pictures_it_has_never_seen(captu
     assert report["neutral"]["psnr"] > 15 and "held-out" in report["protocol"]
     picture = Image.open(sheet)
     assert picture.width == 2048 and np.asarray(picture).std() > 20
+    assert main([*words, "--sheet", str(sheet), "--poses", "open,shut"]) == 1
+    assert "no moment “shut”, it has neutral, open, blink" in capsys.readouterr().err
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA card: this machine has none")

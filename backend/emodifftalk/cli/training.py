@@ -56,6 +56,7 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     measure.add_argument("capture", help="the capture it was learned from")
     measure.add_argument("--size", type=int, default=512, help="pixels of the pictures (default 512)")
     measure.add_argument("--sheet", help="a .png to write: eight sides and six expressions beside the photographs")
+    measure.add_argument("--poses", default="", help="frames of the capture for the sheet, like happy,sad,angry")
     measure.set_defaults(run=_measure)
 
     speech = stages.add_parser("speech", help="speech to AU, on speech synthesised with espeak-ng and flite (stage 1)")
@@ -100,7 +101,8 @@ def _canonical(options: argparse.Namespace) -> None:
 def _measure(options: argparse.Namespace) -> None:
     from ..train.subject_report import measure
 
-    _report(measure(options.subject, options.capture, options.size, options.sheet))
+    poses = tuple(name for name in options.poses.split(",") if name)
+    _report(measure(options.subject, options.capture, options.size, options.sheet, poses))
 
 
 def _appearance(options: argparse.Namespace) -> None:

@@ -21,7 +21,8 @@ from .views import View, load_views
 
 LAMBDA_SSIM = 0.2  # Equation 32
 LAMBDA_SPARSE, LAMBDA_SMOOTH = 0.01, 0.001  # Equation 31
-LAMBDA_OPCMOTION, GAMMA = 0.01, 1.0  # Equation 33, movement in centimetres
+# Equation 33, movement in metres: in centimetres a cheek that rises in a smile would be asked to turn transparent.
+LAMBDA_OPCMOTION, GAMMA = 0.1, 1.0
 MEASURED = 512
 """Pixels of the pictures that the report is about."""
 # Equation 34 limits displacement; here positions come from stage 2 and cannot change, so it is constant and left out.
@@ -104,7 +105,7 @@ def _expressive(capture: Capture, split: str, size: int, device: str) -> list[Vi
 def _regularity(decoder: AppearanceDecoder, opacities: torch.Tensor, offsets: torch.Tensor) -> torch.Tensor:
     line = decoder.opcnet.line
     sparse = LAMBDA_SPARSE * line.abs().mean() + LAMBDA_SMOOTH * ((line[1:] - line[:-1]) ** 2).mean()
-    moved = 100 * decoder.facial_offsets(offsets).norm(dim=-1)
+    moved = decoder.facial_offsets(offsets).norm(dim=-1)
     change = (opacities - decoder.opacities).abs()
     return sparse + LAMBDA_OPCMOTION * ((moved - GAMMA * change) ** 2).mean()
 

@@ -20,7 +20,8 @@ from .layout import Layout
 from .triplane import TriplaneColor
 from .views import View
 
-_LARGEST, _SMALLEST = 0.007, 0.0002  # metres
+_LARGEST, _SMALLEST = 0.007, 0.00035
+"""Metres. About half a pixel of the pictures is the least: what is thinner they cannot tell, and closer up it frays."""
 _LARGEST_INNER = 0.0016
 """Metres: what lids and lips must be able to hide stays small enough not to shine through them."""
 _SKIN, _OTHER = 3.0, 1.4

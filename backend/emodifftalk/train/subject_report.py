@@ -12,6 +12,7 @@ from PIL import Image
 
 from ..appearance.decoder import AppearanceDecoder
 from ..core.camera import Camera
+from ..core.errors import UserError
 from ..core.gaussians import Gaussians
 from ..core.gaze import turn_eyes
 from ..core.subject import Subject, load_subject, pose
@@ -20,7 +21,7 @@ from ..splat.metrics import psnr, ssim
 from ..splat.rasterize import choose
 from ..splat.render import render
 
-_ANGLES = 8
+_ANGLES, _EXPRESSIONS = 8, 6
 _LEVEL = 20.0
 """Degrees above or below the head's plane within which a camera belongs to the turntable."""
 _GAP = 8
@@ -65,13 +66,14 @@ def measure(
     capture_dir: str | os.PathLike,
     size: int = 512,
     sheet: str | os.PathLike | None = None,
+    poses: tuple[str, ...] = (),
     backend: str = "auto",
 ) -> dict:
     """Mean PSNR and SSIM of the Subject's file over the pictures of held-out cameras, which it has never seen.
 
     Neutral and expressive frames apart, `expressive_unseen` being those expressions that no trained camera saw either;
-    black background, matte applied, mean of per-picture values. sheet: a .png to write the contact sheet to.
-    Raises UserError.
+    black background, matte applied, mean of per-picture values. sheet: a .png to write the contact sheet to; poses: as
+    in `contact_sheet`. Raises UserError.
     """
     capture = load_capture(capture_dir)
     model = Model(load_subject(subject_path), capture, backend)
@@ -90,8 +92,15 @@ def measure(
             mean = np.mean(values, axis=0)
             report[kind] = {"psnr": round(mean[0], 2), "ssim": round(mean[1], 4), "pictures": len(values)}
     if sheet is not None:
-        contact_sheet(model).save(Path(sheet))
+        _save(contact_sheet(model, poses), Path(sheet))
     return report
+
+
+def _save(picture: Image.Image, path: Path) -> None:
+    try:
+        picture.save(path)
+    except (OSError, ValueError) as error:
+        raise UserError(f"The sheet {path} cannot be written: {error}.") from error
 
 
 def _trained_pictures(capture: Capture, frame: int) -> int:
@@ -104,15 +113,20 @@ def _compare(portrait: Portrait) -> tuple[float, float]:
 
 
 def contact_sheet(model: Model, poses: tuple[str, ...] = (), width: int = 2048) -> Image.Image:
-    """The neutral face from eight sides, then six expressions; in every row the subject above, the photograph below.
+    """The neutral face from eight sides, then six expressions; in both the subject above, the photograph below.
 
-    poses: names of frames; by default six spread over the capture, each by its camera nearest the front.
+    poses: names of frames, each by its held-out camera nearest the front; by default six spread over the capture. Raises
+    UserError for a name the capture does not have.
     """
     capture = model.capture
     rows = [[(0, camera) for camera in turntable(capture)]]
-    expressive = [i for i, f in enumerate(capture.frames) if i and f.pictures and (not poses or f.name in poses)]
-    if not poses:
-        expressive = [expressive[round(k)] for k in np.linspace(0, len(expressive) - 1, 6)] if expressive else []
+    names = [frame.name for frame in capture.frames]
+    unknown = [name for name in poses if name not in names]
+    if unknown:
+        raise UserError(f"The capture has no moment “{unknown[0]}”, it has {', '.join(names)}.")
+    expressive = [names.index(name) for name in poses] or [i for i, f in enumerate(capture.frames) if i and f.pictures]
+    if not poses and len(expressive) > _EXPRESSIONS:
+        expressive = [expressive[round(k)] for k in np.linspace(0, len(expressive) - 1, _EXPRESSIONS)]
     rows.append([(index, _frontal(capture, index)) for index in expressive])
     strips = [_strip(model, row, width) for row in rows if row]
     sheet = Image.new("RGB", (width, sum(strip.height for strip in strips) + _GAP * (len(strips) - 1)), (_GROUND,) * 3)
