@@ -115,8 +115,8 @@ def _compare(portrait: Portrait) -> tuple[float, float]:
 def contact_sheet(model: Model, poses: tuple[str, ...] = (), width: int = 2048) -> Image.Image:
     """The neutral face from eight sides, then six expressions; in both the subject above, the photograph below.
 
-    poses: names of frames, each by its held-out camera nearest the front; by default six spread over the capture. Raises
-    UserError for a name the capture does not have.
+    poses: names of frames, each by its held-out camera nearest the front; by default six spread over the capture.
+    Raises UserError for a name the capture does not have.
     """
     capture = model.capture
     rows = [[(0, camera) for camera in turntable(capture)]]
