@@ -74,6 +74,8 @@ def test_the_file_as_it_is_now_is_captured_and_stays_as_it_was_and_cancel_keeps_
         pytest.skip("this Python has no backend (torch is missing)")
     blend = Path(bpy.data.filepath)
     before, out = blend.read_bytes(), tmp_path / "captures" / "Ada"
+    # Pictures that take their time: the last one must not be there before the person has pressed Cancel.
+    bpy.context.scene.emodifftalk_capture.samples = 400
     job = start_capture(bpy.context)
     with pytest.raises(UserError, match="“Capture Ada” is still at work"):
         start_capture(bpy.context)
