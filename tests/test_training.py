@@ -199,6 +199,14 @@ def test_what_no_picture_shows_of_an_eye_has_the_colour_of_its_seed_in_the_light
     colors = paint_unseen(subject, seeds, filled).gaussians.colors[subject.n_face :]
     assert colors[:10] == pytest.approx(0.4) and colors[10] == pytest.approx(0.4)
     assert colors[15] == pytest.approx([0.1, 0.2, 0.4])
+    # What a few pictures show has been learned, and a dark brown iris says nothing of the light on the white.
+    filled[subject.n_face + 19] = 0.01
+    subject.gaussians.colors[subject.n_face + 19] = (0.9, 0.1, 0.1)
+    subject.gaussians.colors[subject.n_face : subject.n_face + 6] = 0.06
+    seeds[:6] = (0.1, 0.02, 0.005)
+    colors = paint_unseen(subject, seeds, filled).gaussians.colors[subject.n_face :]
+    assert colors[19] == pytest.approx([0.9, 0.1, 0.1])
+    assert colors[10].max() / colors[10].min() < 2.0
 
 
 def test_gaussians_are_added_only_when_asked_for(capture_folder, tmp_path):

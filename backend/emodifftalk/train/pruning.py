@@ -17,6 +17,8 @@ from .views import View
 
 LEAST_PIXELS, LEAST_AT_EDGES = 0.015, 2.5
 """Pixels per picture, on average, that a Gaussian must fill to stay; what few pictures contain must fill more."""
+LEAST_INSIDE = 0.0015
+"""The same for eyes, teeth and tongue, which most pictures hide: what a few of them show has been learned."""
 LEAST_SHARE = 0.35
 """Share of the neutral pictures below which few contain it."""
 
@@ -49,11 +51,12 @@ def paint_unseen(subject: Subject, seed_colors: np.ndarray, filled: np.ndarray) 
     colors, opacities = subject.gaussians.colors.copy(), subject.gaussians.opacities.copy()
     for group in range(1, len(OTF_GROUPS)):
         of_group = np.flatnonzero(subject.otf_group == group)
-        shown = filled[subject.n_face + of_group] >= LEAST_PIXELS
+        shown = filled[subject.n_face + of_group] >= LEAST_INSIDE
         seen, hidden = of_group[shown], of_group[~shown]
         if len(seen) == 0 or len(hidden) == 0:
             continue
-        light = np.median(colors[subject.n_face + seen] / np.maximum(seed_colors[seen], 0.02), axis=0)
+        # Of their sums, not of each: the ratios of a dark brown iris say nothing of the light on the white around it.
+        light = colors[subject.n_face + seen].sum(axis=0) / np.maximum(seed_colors[seen].sum(axis=0), 0.02)
         colors[subject.n_face + hidden] = np.clip(seed_colors[hidden] * light, 0, 1)
         opacities[subject.n_face + hidden] = np.median(opacities[subject.n_face + seen])
     return replace(subject, gaussians=replace(subject.gaussians, colors=colors, opacities=opacities))
