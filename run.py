@@ -4,6 +4,7 @@
     python3 run.py demo       open sample_scenes/hello.blend in Blender, generate a take, render and export it
     python3 run.py test       run the whole test suite (further words go to pytest)
     python3 run.py bench      time the rasterizers
+    python3 run.py evaluate   the paper's tables on held-out sentences, voices and cameras (further words: --help)
     python3 run.py package    build the extension .zip for Blender
 
 Standard library only; Linux, macOS and Windows; Python 3.11. Safe to run twice and to interrupt.
@@ -37,8 +38,8 @@ WHEEL = f"emodifftalk_core-{VERSION}-py3-none-any.whl"
 # Parts of the add-on that only a checkout has: the demo plays the sample shot, the others dress the CC0 heads that the
 # sample subjects were captured from, with the backend's packages.
 OF_THE_CHECKOUT = (
-    "demo.py", "cc0.py", "actor_scene.py", "clothes.py", "colours.py", "hair.py", "looks.py", "materials.py",
-    "tied_hair.py",
+    "demo.py", "cc0.py", "actor_scene.py", "clothes.py", "colours.py", "hair.py", "held_out.py", "looks.py",
+    "materials.py", "tied_hair.py", "wrinkles.py",
 )  # fmt: skip
 
 # Debian and Ubuntu packages that hold the libraries Blender's module links to but does not bring.
@@ -67,7 +68,7 @@ def main() -> int:
         with contextlib.suppress(AttributeError, ValueError):
             stream.reconfigure(encoding="utf-8", errors="replace")
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("command", choices=("demo", "test", "bench", "package", "setup"))
+    parser.add_argument("command", choices=("demo", "test", "bench", "evaluate", "package", "setup"))
     options, rest = parser.parse_known_args()
     try:
         if options.command == "package":
@@ -77,6 +78,7 @@ def main() -> int:
         if options.command == "setup":
             return 0
         modules = {"demo": "addon.demo", "test": "pytest", "bench": "emodifftalk.splat.bench"}
+        modules["evaluate"] = "emodifftalk.evaluate"
         return run_module(modules[options.command], rest)
     except Missing as problem:
         print(f"run.py: {problem}", file=sys.stderr)

@@ -15,6 +15,7 @@ _MODULES = (
     "timeline",
     "generate",
     "playback",
+    "confidence",
     "export_ply",
     "render_engine",
     "viewport",

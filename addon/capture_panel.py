@@ -103,6 +103,7 @@ def _draw_ending(layout: UILayout, width: int) -> None:
         row = box.row()
         row.operator_context = "EXEC_DEFAULT"
         row.operator("emodifftalk.import_subject", icon="IMPORT").filepath = job.result["subject"]
+        row.operator("wm.path_open", text="Report", icon="TEXT").filepath = job.result["page"]
 
 
 def _draw_next(layout: UILayout, context: Context, width: int) -> None:

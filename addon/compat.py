@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import bpy
 from bpy.types import FCurve, Scene, SequenceEditor, Strip
@@ -70,11 +70,42 @@ def is_retimed(strip: Strip) -> bool:
 
 def fcurves(block: bpy.types.ID) -> Iterator[FCurve]:
     """The F-curves that animate a data-block: 5.0 removed `Action.fcurves`, the channel bag exists from 4.5 on."""
+    bag = _channels(block)
+    if bag is not None:
+        yield from bag.fcurves
+
+
+def _channels(block: bpy.types.ID) -> bpy.types.ActionChannelbag | None:
     from bpy_extras.anim_utils import action_get_channelbag_for_slot
 
     data = block.animation_data
     if data is None or data.action is None or data.action_slot is None:
+        return None
+    return action_get_channelbag_for_slot(data.action, data.action_slot)
+
+
+_LINEAR = 1  # of a key's interpolation
+
+
+def write_fcurve(block: bpy.types.ID, path: str, group: str, keys: Sequence[tuple[float, float]]) -> None:
+    """Let an F-curve of its own, locked, lead a property through keys (frame, value), straight from key to key; without
+    keys there is none. Other curves of the block stay as they are."""
+    for curve in [curve for curve in fcurves(block) if curve.data_path == path]:
+        _channels(block).fcurves.remove(curve)
+    if not keys:
         return
-    bag = action_get_channelbag_for_slot(data.action, data.action_slot)
-    if bag is not None:
-        yield from bag.fcurves
+    data = block.animation_data or block.animation_data_create()
+    if data.action is None:
+        data.action = bpy.data.actions.new(f"{block.name}Action")
+    curve = data.action.fcurve_ensure_for_datablock(block, path, group_name=group)
+    curve.keyframe_points.add(len(keys))
+    curve.keyframe_points.foreach_set("co", [number for key in keys for number in key])
+    curve.keyframe_points.foreach_set("interpolation", [_LINEAR] * len(keys))
+    curve.update()
+    curve.lock = True
+
+
+def can_animate(block: bpy.types.ID) -> bool:
+    """Whether F-curves of the block may be written: neither it nor its action belongs to another file."""
+    data = block.animation_data
+    return block.library is None and (data is None or data.action is None or data.action.library is None)

@@ -63,6 +63,8 @@ def start_job(head: Object, context: Context) -> Job:
         "performance": to_json(job.request.performance),
         "out": str(job.path),
     }
+    if (previous := playback.active_take(head)) is not None:
+        params["previous"] = str(absolute(previous.path, head))
     listener = Listener(
         done=lambda result: _finished(job, result),
         failed=lambda sentence: _failed(job, sentence),
@@ -131,6 +133,9 @@ def add_take(head: Object, path: Path, request: Request, note: str = "") -> None
 def _note(result: dict, seconds: float) -> str:
     models = result.get("models", {})
     named = [str(models[role]) for role in ("motion", "front_end", "text_encoder") if role in models]
+    kept = result.get("frames", 0) - result.get("recomputed", result.get("frames", 0))
+    if kept:
+        named.append(f"{kept} of {result['frames']} frames as they were")
     return ", ".join([f"made in {seconds:.1f} s", *named])
 
 

@@ -28,7 +28,7 @@ def import_subject(path: Path, context: Context) -> Object:
     head.location = context.scene.cursor.location
     kept = settings(head)
     kept.subject_name, kept.subject_licence, kept.subject_credit = subject.name, subject.licence, subject.credit
-    kept.subject_points, kept.subject_steers = len(subject.gaussians), len(subject.eye_centers) == 2
+    kept.subject_points = len(subject.gaussians)
     kept.subject_path = portable(path)
     return head
 

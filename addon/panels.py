@@ -5,11 +5,11 @@ from __future__ import annotations
 import textwrap
 
 import bpy
-from bpy.types import Context, Panel, Strip, UILayout, UIList
+from bpy.types import Context, Object, Panel, Strip, UILayout, UIList
 
 from emodifftalk.core.facs import AU_LABELS, AU_NAMES
 
-from . import compat, connection, playback, viewport
+from . import compat, confidence, connection, playback, viewport
 from .backend_client import BUSY, DEAD, READY, STARTING
 from .frames import clock_text
 from .generate import Job, job_of, job_text
@@ -210,6 +210,7 @@ class EMODIFFTALK_PT_acting(_OfHead, Panel):
         layout.use_property_decorate = False
         layout.prop(kept, "expressiveness")
         layout.prop(kept, "lip_sync")
+        layout.prop(kept, "liveliness")
         layout.prop(kept, "gap")
         layout.prop(kept, "seed")
         layout.prop(kept, "mode")
@@ -234,10 +235,10 @@ class EMODIFFTALK_PT_fine(_OfHead, Panel):
         column.prop(kept, "valence", slider=True)
         column.prop(kept, "arousal", slider=True)
         column = layout.column(align=True)
-        column.active = kept.subject_steers
+        column.active = steers = playback.steers(active_head(context))
         column.prop(kept, "gaze_yaw", slider=True)
         column.prop(kept, "gaze_pitch", slider=True)
-        if not kept.subject_steers:
+        if not steers:
             column.label(text="This subject's eyes cannot be steered", icon="INFO")
         for title, aus in _AU_GROUPS:
             column = layout.column(align=True, heading=title)
@@ -286,7 +287,20 @@ class EMODIFFTALK_PT_generate(_OfHead, Panel):
         if entry is not None:
             if entry.note:
                 draw_sentence(layout, entry.note, width=width)
+            _draw_confidence(layout, head)
             layout.operator("emodifftalk.export_ply", icon="EXPORT", text="Export Gaussians (.ply)…")
+
+
+def _draw_confidence(layout: UILayout, head: Object) -> None:
+    text = confidence.line(head)
+    if not text:
+        return
+    row = layout.row(align=True)
+    row.label(text=text, icon="ERROR" if confidence.stretched(head) else "CHECKMARK")
+    row.operator("emodifftalk.previous_stretch", text="", icon="PREV_KEYFRAME")
+    row.operator("emodifftalk.next_stretch", text="", icon="NEXT_KEYFRAME")
+    now = settings(head).confidence
+    layout.progress(text=f"Confidence {now:.0%}", factor=now)
 
 
 class EMODIFFTALK_PT_render(_OfHead, Panel):

@@ -68,7 +68,7 @@ def build_performance(head: Object, scene: Scene) -> Request:
         arousal=curve("emodifftalk.arousal", kept.arousal),
         seed=kept.seed,
         duration=duration,
-        style=Style(kept.mode, kept.alpha, kept.beta, kept.expressiveness, kept.lip_sync, kept.gap),
+        style=Style(kept.mode, kept.alpha, kept.beta, kept.expressiveness, kept.lip_sync, kept.gap, kept.liveliness),
     )
     return Request(performance, _anchor(voices, clock))
 

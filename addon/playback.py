@@ -13,6 +13,7 @@ from bpy.types import Depsgraph, Object, PropertyGroup, Scene
 
 from emodifftalk.core.errors import UserError
 
+from .frames import Clock
 from .heads import absolute, heads, settings
 from .strips import scene_clock, strip_scene
 
@@ -81,6 +82,14 @@ def subject_of(head: Object) -> Subject:
     return _subjects(str(absolute(settings(head).subject_path, head)))
 
 
+def steers(head: Object) -> bool:
+    """Whether the eyes of the head's Subject, as it is on the disk now, can be steered."""
+    try:
+        return len(subject_of(head).eye_centers) == 2
+    except UserError:
+        return False
+
+
 def active_take(head: Object) -> PropertyGroup | None:
     """The entry of the take that plays, a `properties.HeadTake`."""
     kept = settings(head)
@@ -95,15 +104,18 @@ def take_of(head: Object) -> Take | None:
 
 def take_seconds(head: Object, scene: Scene, frame: float | None = None) -> float:
     """Seconds into the head's active take at a frame (by default the scene's current one)."""
+    return take_clock(head, scene).seconds(scene.frame_current_final if frame is None else frame)
+
+
+def take_clock(head: Object, scene: Scene) -> Clock:
+    """The timeline with second 0 where the head's active take begins."""
     from .performance import Anchor, zero_frame
 
-    frame = scene.frame_current_final if frame is None else frame
-    strips_in = strip_scene(head, scene)
     entry = active_take(head)
     if entry is None:
-        return scene_clock(scene).seconds(frame)
+        return scene_clock(scene)
     anchor = Anchor(entry.anchor_uid, entry.anchor_offset, entry.zero_frame)
-    return scene_clock(scene, zero_frame(anchor, strips_in)).seconds(frame)
+    return scene_clock(scene, zero_frame(anchor, strip_scene(head, scene)))
 
 
 def current_gaussians(

@@ -55,10 +55,17 @@ def _redraw(self: PropertyGroup, context: Context) -> None:
     refresh(context.scene)
 
 
+def _take_changed(self: PropertyGroup, context: Context) -> None:
+    from .confidence import show_again
+
+    _redraw(self, context)
+    show_again(self.id_data, context.scene)
+
+
 class HeadTake(PropertyGroup):
     """One take of a head and the place on the timeline where its second 0 lies."""
 
-    path: StringProperty(name="File", description="The take's file", update=_redraw, **_FILE)
+    path: StringProperty(name="File", description="The take's file", update=_take_changed, **_FILE)
     frames: IntProperty(name="Frames", description="Frames of the take, 25 per second")
     seed: IntProperty(name="Seed", description="The seed it was made with")
     note: StringProperty(name="Note", description="How and how fast it was made")
@@ -97,7 +104,6 @@ class HeadSettings(PropertyGroup):
     subject_licence: StringProperty(name="Licence")
     subject_credit: StringProperty(name="Credit")
     subject_points: IntProperty(name="Gaussians")
-    subject_steers: BoolProperty(name="Eyes can be steered")
 
     sequencer_scene: PointerProperty(
         type=Scene, name="Sequencer", description="The scene whose strips this head speaks (empty: the scene it is in)"
@@ -155,6 +161,15 @@ class HeadSettings(PropertyGroup):
         subtype="FACTOR",
         options=set(),
     )
+    liveliness: FloatProperty(
+        name="Liveliness",
+        description="Small gestures of brows and lids while the voice speaks; another seed makes others",
+        default=1.0,
+        min=0.0,
+        max=2.0,
+        subtype="FACTOR",
+        options=set(),
+    )
     gap: EnumProperty(
         name="Gaps",
         description="What the face does between prompts",
@@ -190,7 +205,15 @@ class HeadSettings(PropertyGroup):
     )
 
     takes: CollectionProperty(type=HeadTake)
-    active_take: IntProperty(name="Take", description="The take that plays", update=_redraw, options=set())
+    active_take: IntProperty(name="Take", description="The take that plays", update=_take_changed, options=set())
+    confidence: FloatProperty(
+        name="Confidence",
+        description="How far the face stays within what the subject was trained on, 1 entirely; keyed by each take",
+        default=1.0,
+        min=0.0,
+        max=1.0,
+        subtype="FACTOR",
+    )
 
 
 def _words_changed(self: "StripSettings", context: Context) -> None:

@@ -51,12 +51,7 @@ class EMODIFFTALK_OT_train_subject(Operator):
         except UserError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
-        if not bpy.app.background:
-            return {"FINISHED"}
-        workshop.wait()
-        if job.problem:
-            self.report({"ERROR"}, job.problem)
-        return {"FINISHED"} if job.done else {"CANCELLED"}
+        return workshop.end_operator(self, job)
 
 
 def register() -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import bpy
+from bpy.types import Operator
 
 from emodifftalk.core.errors import UserError
 
@@ -101,6 +102,16 @@ def wait(step: float = 0.05) -> None:
             time.sleep(step)
         except KeyboardInterrupt:
             cancel()
+
+
+def end_operator(operator: Operator, new: LongJob) -> set[str]:
+    """What an operator that has begun long work returns: at once in a window, after the work in background mode."""
+    if not bpy.app.background:
+        return {"FINISHED"}
+    wait()
+    if new.problem:
+        operator.report({"ERROR"}, new.problem)
+    return {"FINISHED"} if new.done else {"CANCELLED"}
 
 
 def stop() -> None:

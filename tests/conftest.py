@@ -18,6 +18,17 @@ def addon():
     addon.unregister()
 
 
+@pytest.fixture(scope="module")
+def one_thread():
+    """Torch on one thread: the networks are small, and the other core is not ours."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.fixture
 def scene(addon):
     """An empty file's scene at 24 frames per second, with the add-on registered."""

@@ -222,6 +222,17 @@ def test_generate_makes_a_take_that_plays_without_the_backend(speaking, scene, t
     assert smile[80:110].mean() > smile[10:50].mean() + 0.1
 
 
+def test_generating_again_after_a_late_change_keeps_the_frames_it_does_not_touch(speaking, scene):
+    assert bpy.ops.emodifftalk.generate() == {"FINISHED"}
+    before = playback.take_of(speaking)
+    add_prompt(speaking, scene, "furious", 165)
+    assert bpy.ops.emodifftalk.generate() == {"FINISHED"}
+    entry, after = settings(speaking).takes[1], playback.take_of(speaking)
+    assert f"of {after.frames} frames as they were" in entry.note
+    assert np.array_equal(before.frame(40).rotations, after.frame(40).rotations)
+    assert not np.array_equal(before.frame(165).offsets, after.frame(165).offsets)
+
+
 def test_what_the_words_mean_is_shown_on_the_strips(speaking, scene):
     strip = add_prompt(speaking, scene, "a broad smile", 150)[0]
     assert bpy.ops.emodifftalk.read_prompt(uid=strip.emodifftalk.uid) == {"FINISHED"}

@@ -18,6 +18,7 @@ import soundfile
 from PIL import Image
 from tiny_subject import save_tiny_subject
 
+from emodifftalk.core import tensors
 from emodifftalk.core.facs import AU_INDEX, AU_NAMES
 from emodifftalk.core.take import load_take
 
@@ -49,10 +50,35 @@ def made(tmp_path_factory) -> dict:
     return {"folder": folder, "subject": subject, "take": folder / "take.safetensors", "report": report}
 
 
+def test_inspect_says_what_a_take_is_and_where_it_stretches(made):
+    told = emodifftalk("inspect", made["take"]).stdout
+    assert f"{FRAMES} frames" in told and "subject Tiny" in told and "front end: embedded" in told
+    assert f"0 of {FRAMES} frames stretch beyond the training" in told
+    arrays, about = tensors.load(made["take"])
+    arrays["confidence"][50:55] = 0.5
+    tensors.save(made["folder"] / "odd.safetensors", arrays, about)
+    told = emodifftalk("inspect", made["folder"] / "odd.safetensors").stdout
+    assert "frames 50 to 54, 2.00 to 2.20 s: least 0.500" in told
+    data = json.loads(emodifftalk("inspect", made["folder"] / "odd.safetensors", "--json").stdout)
+    assert data["confidence"]["least"] == 0.5 and data["confidence"]["stretches"] == [[50, 55]]
+
+
+def test_drive_keeps_what_did_not_change_since_an_earlier_take(made):
+    done = emodifftalk(
+        "drive", "--subject", made["subject"], "--audio", VOICE, "--prompt", "0.0 calm", "--prompt", "2.4 delighted",
+        "--prompt", "6.0 furious", "--previous", made["take"], "--out", made["folder"] / "later",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert f"frames are those of {made['take']}" in done.stdout
+    before, after = (load_take(made["folder"] / name) for name in ("take.safetensors", "later.safetensors"))
+    assert np.array_equal(before.frame(40).rotations, after.frame(40).rotations)
+    assert not np.array_equal(before.frame(165).offsets, after.frame(165).offsets)
+
+
 def test_drive_makes_a_take_of_the_whole_voice_and_says_with_what(made):
     report, take = made["report"], load_take(made["take"])
     assert report["frames"] == take.frames == FRAMES
-    assert set(report["stages"]) == {"speech", "emotion", "motion", "appearance", "saving"}
+    assert set(report["stages"]) == {"speech", "emotion", "motion", "appearance"}
     assert all(report["models"][role] for role in ("front_end", "text_encoder", "motion"))
     # The motion is no copy of the AU basis: it knows mouth shapes that no AU describes. But it does what the AUs say.
     smile = take.aus[:, AU_INDEX["AU12"]]
@@ -142,7 +168,8 @@ def test_every_mistake_is_one_sentence_and_exit_code_1(made, words, sentence, tm
 
 
 def test_every_command_has_help_with_an_example():
-    for words in ((), ("drive",), ("render",), ("export",), ("text-to-au",), ("speech-to-au",), ("train",), ("serve",)):
+    commands = ("drive", "render", "export", "text-to-au", "speech-to-au", "inspect", "train", "serve")
+    for words in ((), *((command,) for command in commands)):
         done = emodifftalk(*words, "--help")
         assert done.returncode == 0 and len(done.stdout) > 200
         if words and words[0] not in ("train", "serve"):

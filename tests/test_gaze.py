@@ -98,7 +98,7 @@ def test_a_keyed_gaze_is_seen_in_the_viewport_in_renders_and_in_exports(head, sc
     from addon.heads import settings
 
     ball, kept = rows(tiny_subject(), LEFT), settings(head)
-    assert kept.subject_steers
+    assert playback.steers(head)
     for frame, yaw in ((1, 0.0), (11, 0.5)):
         kept.gaze_yaw = yaw
         kept.keyframe_insert("gaze_yaw", frame=frame)

@@ -9,7 +9,6 @@ import json
 import re
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,23 +16,20 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from painted_capture import SIZE, painted_capture, painted_head
 from PIL import Image
-from tiny_subject import tiny_subject
 
-from emodifftalk.core.camera import look_at
 from emodifftalk.core.errors import Cancelled, UserError
-from emodifftalk.core.facs import AU_INDEX, AU_NAMES
-from emodifftalk.core.gaussians import Gaussians
-from emodifftalk.core.subject import OTF_GROUPS, load_subject, pose
-from emodifftalk.data.capture import Capture, CaptureCamera, CaptureFrame, load_capture, save_capture
-from emodifftalk.splat.render import render
+from emodifftalk.core.facs import AU_INDEX
+from emodifftalk.core.subject import OTF_GROUPS, load_subject
+from emodifftalk.data.capture import load_capture
 from emodifftalk.train.appearance import train_appearance
 from emodifftalk.train.canonical import train_canonical
 from emodifftalk.train.canonical_steps import CanonicalSettings
 from emodifftalk.train.pruning import drop_unseen, filled_pixels, paint_unseen, well_seen
 from emodifftalk.train.views import load_views
 
-SIZE, FACE = 64, 6000
+FACE = 6000
 
 
 def _settings(steps: int, **more) -> CanonicalSettings:
@@ -42,55 +38,8 @@ def _settings(steps: int, **more) -> CanonicalSettings:
 
 @pytest.fixture(scope="module")
 def capture_folder(tmp_path_factory) -> Path:
-    """Three expressions of a painted head seen by five cameras, and two held-out cameras between them."""
-    folder = tmp_path_factory.mktemp("capture")
-    subject = _painted_head()
-    cameras = {}
-    middle = subject.template.neutral.mean(axis=0)
-    places = [(-60, "train"), (-45, "test"), (-30, "train"), (0, "train"), (15, "test"), (30, "train"), (60, "train")]
-    for angle, split in places:
-        turn = np.radians(angle)
-        eye = middle + 0.9 * np.array([np.sin(turn), -np.cos(turn), 0.05])
-        name = f"{split}{angle}"
-        cameras[name] = CaptureCamera(name, look_at(tuple(eye), tuple(middle), SIZE, SIZE, 20.0), split)
-    frames, points = [], []
-    (folder / "pictures").mkdir()
-    for name, au in (("neutral", None), ("open", "AU26"), ("blink", "AU45")):
-        aus = np.zeros(len(AU_NAMES), np.float32)
-        if au:
-            aus[AU_INDEX[au]] = 1
-        offsets = subject.template.displace(aus)
-        points.append(subject.template.neutral + offsets)
-        posed = pose(subject, offsets)
-        pictures = {c: _photograph(posed, cameras[c], folder / "pictures" / f"{name}_{c}.png") for c in cameras}
-        frames.append(CaptureFrame(name, aus, pictures))
-    others = subject.gaussians.means[subject.n_face :]
-    save_capture(folder, Capture("painted", "the tests", True, cameras, frames, np.stack(points), others,
-                                 np.full((len(others), 3), 0.5), subject.otf_group))  # fmt: skip
-    return folder
-
-
-def _painted_head():
-    """A head on the shipped template whose skin is dark and light in a pattern, with Gaussians behind it."""
-    subject = tiny_subject(faces=5000, others=150, shipped_template=True)
-    means = subject.gaussians.means
-    pattern = 0.5 + 0.3 * np.sin(means * 90).prod(axis=1, keepdims=True)
-    gaussians = Gaussians(
-        means,
-        subject.gaussians.quats,
-        np.full_like(means, 0.003),
-        np.full(len(means), 0.95, np.float32),
-        np.clip(pattern * np.array([1.0, 0.8, 0.7]), 0, 1).astype(np.float32),
-    )
-    return replace(subject, gaussians=gaussians, otf_group=np.zeros(150, np.uint8))
-
-
-def _photograph(gaussians: Gaussians, camera: CaptureCamera, path: Path) -> Path:
-    image, alpha, _ = render(gaussians, camera.camera)
-    straight = image / np.maximum(alpha, 1e-6)[..., None]
-    rgba = np.concatenate([straight, alpha[..., None]], axis=-1)
-    Image.fromarray(np.rint(rgba.clip(0, 1) * 255).astype(np.uint8)).save(path)
-    return path
+    """A painted head seen by seven cameras."""
+    return painted_capture(tmp_path_factory.mktemp("capture"))
 
 
 def test_a_capture_becomes_a_subject_that_looks_like_it_from_cameras_never_trained_on(capture_folder, tmp_path):
@@ -105,7 +54,7 @@ def test_a_capture_becomes_a_subject_that_looks_like_it_from_cameras_never_train
     assert subject.name == "Painted" and subject.synthetic and subject.n_face == FACE
     assert subject.au_range[AU_INDEX["AU26"]].tolist() == [0, 1]
     posed = train_appearance(capture_folder, tmp_path / "long.safetensors", tmp_path / "whole.safetensors", steps=12,
-                             size=SIZE, warm_up=60)  # fmt: skip
+                             size=SIZE)  # fmt: skip
     assert posed["with_decoders"]["pictures"] == 4
     _expect_appearance(tmp_path / "whole.safetensors")
 
@@ -118,13 +67,13 @@ def _expect_appearance(path: Path) -> None:
     assert subject.appearance["feature_line"].shape == (17, subject.n_face, 16)
     decoder = AppearanceDecoder.from_subject(subject)
     still = np.zeros_like(subject.template.neutral)
-    rotations, opacities = decoder.decode(np.zeros(17, np.float32), still)
+    rotations, opacities, _ = decoder.decode(np.zeros(17, np.float32), still)
     assert opacities == pytest.approx(subject.gaussians.opacities[: subject.n_face], abs=1e-6)
     same = np.abs((rotations * subject.gaussians.quats[: subject.n_face]).sum(axis=1))
     assert same.min() > 1 - 1e-6
     aus = np.zeros(17, np.float32)
     aus[AU_INDEX["AU26"]] = 1
-    rotations, opacities = decoder.decode(aus, subject.template.displace(aus))
+    rotations, opacities, _ = decoder.decode(aus, subject.template.displace(aus))
     assert np.linalg.norm(rotations, axis=1) == pytest.approx(1, abs=1e-5)
     assert opacities.min() >= 0 and opacities.max() <= 1
 
@@ -177,7 +126,7 @@ def test_seeds_that_the_cameras_hardly_see_are_left_out(capture_folder):
 def test_gaussians_that_no_picture_shows_are_dropped(capture_folder):
     capture = load_capture(capture_folder)
     views = load_views(capture, "train", SIZE)
-    subject = _painted_head()
+    subject = painted_head()
     subject.gaussians.means[-1] = (0, 0.5, 0)  # behind the head
     pixels = filled_pixels(subject, capture, views)
     assert pixels[-1] < 0.001
@@ -189,7 +138,7 @@ def test_gaussians_that_no_picture_shows_are_dropped(capture_folder):
 
 
 def test_what_no_picture_shows_of_an_eye_has_the_colour_of_its_seed_in_the_light_of_the_rest(capture_folder):
-    subject = _painted_head()
+    subject = painted_head()
     subject.otf_group[:20] = OTF_GROUPS.index("eye_left")
     subject.gaussians.colors[subject.n_face : subject.n_face + 20] = 0.4
     filled = np.ones(len(subject.gaussians))
@@ -274,7 +223,7 @@ def test_a_card_learns_what_the_processor_learns(capture_folder, tmp_path):
     }
     assert reports["gsplat"]["neutral"]["psnr"] == pytest.approx(reports["cpu"]["neutral"]["psnr"], abs=1.0)
     whole = train_appearance(capture_folder, tmp_path / "gsplat.safetensors", tmp_path / "whole.safetensors", steps=12,
-                             size=SIZE, warm_up=60, backend="gsplat")  # fmt: skip
+                             size=SIZE, backend="gsplat")  # fmt: skip
     assert whole["with_decoders"]["pictures"] == 4
 
 

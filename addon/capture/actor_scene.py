@@ -15,6 +15,7 @@ from . import clothes, hair, tied_hair
 from .colours import Places, bust_edge, eye_colours, shirt_height, skin_colours, teeth_colours
 from .looks import LOOKS, Look
 from .materials import cloth_material, glossy_material, hair_material, skin_material, teeth_material
+from .wrinkles import Wrinkles
 
 _MOUTH = {"teeth_upper": 0.18, "teeth_lower": 0.18, "tongue": 0.35}
 """Roughness."""
@@ -58,7 +59,9 @@ class ActorScene:
         bare = clothes.bare_skin(self.places, self._neutral, self._triangles)
         lips = self.template.neutral[self.template.landmarks["lip_inner_upper"]]
         gloss = np.clip(1 - cKDTree(lips).query(self._neutral)[0] / 0.010, 0, 1)
-        self._skin = self._mesh("skin", self._neutral, bare, self.skin_rgb, skin_material(), gloss=gloss)
+        self._wrinkles = Wrinkles(self.template, self.actor.anchors, self._neutral)
+        fields = {"gloss": gloss, **self._wrinkles.fields(), **self._wrinkles.depths(np.zeros(17))}
+        self._skin = self._mesh("skin", self._neutral, bare, self.skin_rgb, skin_material(), **fields)
         cotton = cloth_material()
         self._cloth = [
             clothes.shirt(self.places, self._neutral, self._triangles),
@@ -130,6 +133,8 @@ class ActorScene:
         """Pose everything; returns the template points (V, 3) of this pose, metres."""
         vertices = self.actor.pose(aus, articulations)
         surface = self._matrix @ vertices
+        for name, depth in self._wrinkles.depths(np.asarray(aus, float)).items():
+            self._skin.data.attributes[name].data.foreach_set("value", depth.astype(np.float32))
         _set_points(self._skin, surface)
         for name, (thing, matrix, _) in self._soft.items():
             _set_points(thing, self._soft_points(name, matrix, vertices))

@@ -81,7 +81,7 @@ def main() -> int:
 
 def capture(options: argparse.Namespace) -> None:
     """Build the studio, render every picture that is missing, write the capture files. Raises UserError."""
-    out, scene = Path(options.out), _empty_scene()
+    out, scene = Path(options.out), empty_scene()
     prepare(scene, "cycles", options.samples)
     character = Cc0Character(scene, Actor.load(options.actor, options.identity))
     centre, height = character.frame()
@@ -122,7 +122,8 @@ def _one_pose(name: str, places: list[Place]) -> list[Shot]:
     return [Shot(name, poses[name], tuple(place.name for place in front[:3]))]
 
 
-def _empty_scene() -> bpy.types.Scene:
+def empty_scene() -> bpy.types.Scene:
+    """A new file's scene, its colours shown as they are."""
     bpy.ops.wm.read_factory_settings(use_empty=True)
     scene = bpy.context.scene
     scene.view_settings.view_transform = "Standard"

@@ -38,7 +38,8 @@ def hair_mask(places: Places, points: np.ndarray, sideburns: bool = True) -> np.
     back = (points[:, 1] - places.eye[1]) / (places.ear[1] - places.eye[1])
     above = points[:, 2] - places.eye[2]
     line = np.interp(
-        back, [-0.45, -0.20, 0.02, 0.22, 0.42, 0.60, 0.70, 0.86, 1.0, 1.25, 1.5, 2.2],
+        back,
+        [-0.45, -0.20, 0.02, 0.22, 0.42, 0.60, 0.70, 0.86, 1.0, 1.25, 1.5, 2.2],
         [0.063, 0.063, 0.061, 0.053, 0.040, 0.016, -0.018, -0.024, -0.022, -0.040, -0.055, -0.072],
     )
     over = np.stack([(points[:, 1] - places.ear[1] + 0.002) / 0.0190, (points[:, 2] - places.ear[2]) / 0.031], axis=1)

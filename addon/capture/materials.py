@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import bpy
 
+from .wrinkles import DIMPLES, LAYERS
+
+_GROOVE_SHADE = 0.55
+"""How much darker a groove of one millimetre is."""
+
 
 def _principled(name: str) -> tuple[bpy.types.Material, bpy.types.Node, bpy.types.NodeTree]:
     material = bpy.data.materials.new(name)
@@ -46,12 +51,41 @@ def _tint(tree: bpy.types.NodeTree, colour, factor) -> bpy.types.NodeSocket:
     return node.outputs[0]
 
 
-def _bump(tree: bpy.types.NodeTree, shader: bpy.types.Node, height, strength: float) -> None:
+def _bump(tree: bpy.types.NodeTree, shader: bpy.types.Node, height, strength: float, under=None):
+    """Relief of a height in millimetres; `under`: the normals of a coarser relief it lies on."""
     bump = tree.nodes.new("ShaderNodeBump")
     bump.inputs["Strength"].default_value = strength
     bump.inputs["Distance"].default_value = 0.001
     tree.links.new(height, bump.inputs["Height"])
+    if under is not None:
+        tree.links.new(under, bump.inputs["Normal"])
     tree.links.new(bump.outputs["Normal"], shader.inputs["Normal"])
+    return bump.outputs["Normal"]
+
+
+def _creases(tree: bpy.types.NodeTree) -> bpy.types.NodeSocket:
+    """Depth in millimetres of the expression wrinkles (attributes of `wrinkles`): none while no action unit acts."""
+    # Creases wander by about their own width and are deeper here than there, on no two places alike.
+    wander = _math(tree, "MULTIPLY", _math(tree, "SUBTRACT", _noise(tree, 75.0, 2.0), 0.5), 4.5)
+    uneven = _math(tree, "SUBTRACT", _math(tree, "MULTIPLY", _noise(tree, 85.0, 1.0), 3.2), 0.6)
+    uneven = _math(tree, "MAXIMUM", uneven, 0.0)
+    total = None
+    for layer in LAYERS:
+        pitch = _attribute(tree, f"{layer}_pitch", "Fac")
+        phase = _math(tree, "ADD", _attribute(tree, f"{layer}_phase", "Fac"), _math(tree, "DIVIDE", wander, pitch))
+        # Distance to the nearest whole number, in widths; the profile is steep in the middle and swells beside it.
+        apart = _math(tree, "MULTIPLY", _math(tree, "PINGPONG", phase, 0.5), pitch)
+        groove = _math(tree, "POWER", 2.7183, _math(tree, "MULTIPLY", _math(tree, "MULTIPLY", apart, apart), -1.0))
+        swell = _math(tree, "MULTIPLY", _math(tree, "SUBTRACT", apart, 1.9), _math(tree, "SUBTRACT", apart, 1.9))
+        swell = _math(tree, "POWER", 2.7183, _math(tree, "MULTIPLY", swell, -0.7))
+        profile = _math(tree, "SUBTRACT", groove, _math(tree, "MULTIPLY", swell, 0.35))
+        deep = _math(tree, "MULTIPLY", _math(tree, "MULTIPLY", profile, _attribute(tree, layer, "Fac")), uneven)
+        total = deep if total is None else _math(tree, "ADD", total, deep)
+    cells = tree.nodes.new("ShaderNodeTexVoronoi")
+    cells.inputs["Scale"].default_value = 260.0
+    tree.links.new(_attribute(tree, "rest", "Vector"), cells.inputs["Vector"])
+    pits = _math(tree, "SUBTRACT", 0.55, cells.outputs["Distance"])
+    return _math(tree, "ADD", total, _math(tree, "MULTIPLY", pits, _attribute(tree, DIMPLES, "Fac")))
 
 
 def _cut(tree: bpy.types.NodeTree, shader: bpy.types.Node) -> None:
@@ -60,11 +94,18 @@ def _cut(tree: bpy.types.NodeTree, shader: bpy.types.Node) -> None:
 
 
 def skin_material() -> bpy.types.Material:
-    """Scattering skin with mottled colour, fine relief, pores, and lips that shine more (attribute `gloss`)."""
+    """Scattering skin with mottled colour, fine relief, pores, expression wrinkles, and lips that shine more
+    (attribute `gloss`)."""
     material, shader, tree = _principled("skin")
     mottle = _math(tree, "MULTIPLY_ADD", _noise(tree, 260.0, 4.0), 0.34)
     mottle.node.inputs[2].default_value = 0.83
-    tree.links.new(_tint(tree, _attribute(tree, "colour", "Color"), mottle), shader.inputs["Base Color"])
+    creases = _creases(tree)
+    # Less light gets into a groove than relief alone would tell.
+    shade = _math(tree, "MULTIPLY_ADD", creases, -_GROOVE_SHADE)
+    shade.node.inputs[2].default_value = 1.0
+    shade = _math(tree, "MAXIMUM", shade, 0.3)
+    tinted = _tint(tree, _attribute(tree, "colour", "Color"), _math(tree, "MULTIPLY", mottle, shade))
+    tree.links.new(tinted, shader.inputs["Base Color"])
     shader.inputs["Subsurface Weight"].default_value = 0.55
     shader.inputs["Subsurface Radius"].default_value = (1.0, 0.32, 0.16)
     shader.inputs["Subsurface Scale"].default_value = 0.0035
@@ -76,7 +117,8 @@ def skin_material() -> bpy.types.Material:
     pores.inputs["Scale"].default_value = 620.0
     tree.links.new(_attribute(tree, "rest", "Vector"), pores.inputs["Vector"])
     relief = _math(tree, "ADD", _noise(tree, 480.0, 3.0), _math(tree, "MULTIPLY", pores.outputs["Distance"], 0.55))
-    _bump(tree, shader, relief, 0.16)
+    folds = _bump(tree, shader, _math(tree, "MULTIPLY", creases, -1.0), 1.0)
+    _bump(tree, shader, relief, 0.16, folds)
     return material
 
 

@@ -19,8 +19,6 @@ from .core.performance import from_json
 
 Progress = Callable[[float, str, str], None]
 Job = Callable[[dict, Progress, Callable[[], bool]], dict[str, Any]]
-_RIG_SHARE = 0.75
-"""Share of training a subject that its rig takes."""
 
 
 def ping(params: dict, progress: Progress, cancelled: Callable[[], bool]) -> dict:
@@ -40,18 +38,24 @@ def text_to_au(params: dict, progress: Progress, cancelled: Callable[[], bool]) 
 
 
 def drive(params: dict, progress: Progress, cancelled: Callable[[], bool]) -> dict:
-    """{"subject", "performance", "out", "settings"?} → {"take", "frames", "seconds", "stages", "models"}."""
+    """{"subject", "performance", "out", "settings"?, "previous"?} → {"take", "frames", "seconds", "stages", "models",
+    "recomputed", "note", "stretched"}: see `perform.Report`; stretched: frames beyond the subject's training."""
+    from .core.take import STRETCHED
     from .perform import Settings, perform
 
     settings = Settings(**params.get("settings", {}))
     performance = from_json(params.get("performance"))
-    report = perform(_text(params, "subject"), performance, _text(params, "out"), settings, progress, cancelled)
+    out, previous = _text(params, "out"), params.get("previous") or None
+    report = perform(_text(params, "subject"), performance, out, settings, progress, cancelled, previous)
     return {
         "take": str(report.take),
         "frames": report.frames,
         "seconds": sum(report.stages.values()),
         "stages": report.stages,
         "models": report.models,
+        "recomputed": report.recomputed,
+        "note": report.note,
+        "stretched": int((report.confidence < STRETCHED).sum()),
     }
 
 
@@ -77,31 +81,25 @@ def capture(params: dict, progress: Progress, cancelled: Callable[[], bool]) -> 
 
 
 def train_subject(params: dict, progress: Progress, cancelled: Callable[[], bool]) -> dict:
-    """{"capture", "out", "steps"?, "appearance_steps"?, "size"?} → {"subject", "rig", "appearance"}: both stages of a
-    subject, with the defaults of `emodifftalk train`. The rig is kept beside `out`; one that is newer than the capture
-    is not trained again."""
-    from .train.appearance import train_appearance
-    from .train.canonical import train_canonical
+    """{"capture", "out", "settings"?} → {"subject", "page", "report"}: all stages of a subject, as `emodifftalk train
+    all`; what is done is kept beside `out` until all is, and the same request goes on from there. settings: fields of
+    `train.stages.AllSettings`, those of its `canonical` as an object."""
+    from .train.all_stages import train_all
     from .train.canonical_steps import CanonicalSettings
+    from .train.stages import AllSettings
 
-    capture, out = _text(params, "capture"), Path(_text(params, "out"))
-    if out.exists():
-        raise UserError(f"{out} exists already: choose another name.")
-    rig, report = out.with_suffix(".rig.safetensors"), {}
-    settings = CanonicalSettings(**{key: int(params[key]) for key in ("steps", "size") if key in params})
+    given = dict(params.get("settings", {}))
+    try:
+        settings = AllSettings(**{**given, "canonical": CanonicalSettings(**given.get("canonical", {}))})
+    except TypeError as error:
+        raise UserError(f"The request to train a subject makes no sense ({error}).") from error
 
-    def first(fraction: float, text: str) -> None:
-        progress(_RIG_SHARE * fraction, "canonical", text)
+    def tell(fraction: float, stage: str, text: str) -> None:
+        progress(fraction, stage, f"{stage}: {text}")
 
-    def second(fraction: float, text: str) -> None:
-        progress(_RIG_SHARE + (1 - _RIG_SHARE) * fraction, "appearance", text)
-
-    made = Path(capture) / "capture.json"
-    if not rig.exists() or (made.exists() and made.stat().st_mtime > rig.stat().st_mtime):
-        report = train_canonical(capture, rig, settings, first, cancelled)
-    steps = int(params.get("appearance_steps", 600))
-    appearance = train_appearance(capture, rig, out, steps, second, cancelled)
-    return {"subject": str(out), "rig": report, "appearance": appearance}
+    out = Path(_text(params, "out"))
+    report = train_all(_text(params, "capture"), out, settings, tell, cancelled)
+    return {"subject": str(out), "page": f"{out}.report.html", "report": report}
 
 
 def rasterize(params: dict, progress: Progress, cancelled: Callable[[], bool]) -> dict:

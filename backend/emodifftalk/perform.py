@@ -6,48 +6,44 @@ voice → speech features and AU codes (3.2) → emotion edit (3.3, Equation 7) 
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from . import __version__
-from .appearance.decoder import AppearanceDecoder
 from .core.errors import Cancelled
 from .core.facs import AU_NAMES, FPS
-from .core.performance import (
-    Performance,
-    frame_times,
-    prompt_weights,
-    sample_curve,
-    to_json,
-)
-from .core.subject import Subject, file_hash, load_subject
-from .core.take import pack_opacities, pack_rotations, save_take
+from .core.performance import Performance, frame_times, prompt_weights, sample_curve
+from .core.subject import file_hash, load_subject
 from .emotion import edit
 from .emotion.affect import affect_offsets
 from .emotion.controller import load_text_to_au
-from .motion.generate import load_motion
+from .motion.guard import Guard
+from .motion.retarget import motion_for
+from .reuse import Earlier, inputs_hash, motion_hash, voice_hash
 from .speech.blinks import add_blinks
-from .speech.encoder import load_speech_to_au
+from .speech.frontends import choose, model_path
+from .speech.gestures import add_gestures
+from .speech.own_voice import listener
 from .speech.voice import assemble_voice
+from .take_frames import Frames, write_frames
 
 Progress = Callable[[float, str, str], None]
 """Called with (fraction 0..1, stage, sentence)."""
 
-_SHARES = {"speech": 0.15, "emotion": 0.1, "motion": 0.5, "appearance": 0.2, "saving": 0.05}
+_SHARES = {"speech": 0.15, "emotion": 0.1, "motion": 0.25, "appearance": 0.5}
 
 
 @dataclass(frozen=True)
 class Settings:
     """Which models perform: front_end `auto|embedded|hubert`, text_encoder `auto|embedded|openclip`, motion
-    `diffusion|gru`, steps of DDIM sampling."""
+    `diffusion|gru|no_codes` (the last two are ablations), steps of DDIM sampling."""
 
     front_end: str = "auto"
     text_encoder: str = "auto"
@@ -57,12 +53,19 @@ class Settings:
 
 @dataclass(frozen=True)
 class Report:
-    """What was done: path of the take, frames, seconds of wall time per stage, the models' own names."""
+    """What was done: path of the take, frames, seconds of wall time per stage, the models' own names.
+
+    recomputed: frames whose motion was made anew; the others are those of the earlier take, byte by byte. note: why
+    nothing was taken over from it, empty when something was or there was none. confidence: the take's, (T,).
+    """
 
     take: Path
     frames: int
     stages: dict[str, float]
     models: dict[str, str]
+    recomputed: int
+    note: str
+    confidence: np.ndarray = field(repr=False)
 
 
 class _Run:
@@ -98,57 +101,67 @@ def perform(
     settings: Settings = Settings(),
     progress: Progress | None = None,
     cancelled: Callable[[], bool] | None = None,
+    previous: str | os.PathLike | None = None,
 ) -> Report:
     """Perform and write the take to `out` (nothing is written when cancelled or failed).
 
+    previous: an earlier take of this shot. What did not change since is copied from it, and the result is to the bit
+    what it would be without; one that is missing, damaged or of another shot costs time and nothing else.
     Raises UserError for anything a person can mend, Cancelled when `cancelled()` turned true.
     """
     run = _Run(progress, cancelled)
     run.begin("speech", "Listening to the voice")
-    subject = load_subject(subject_path)
+    subject, subject_hash = load_subject(subject_path), file_hash(subject_path)
     wave, seconds = assemble_voice(performance)
     frames = max(1, math.ceil(round(seconds * FPS, 6)))
-    speech = load_speech_to_au(settings.front_end)
-    track = speech.predict(wave, frames, progress=run.inside)
-    voice_aus = add_blinks(track.aus, wave, performance.seed)
+    earlier, front_end = Earlier(previous), choose(settings.front_end)
+    ears = (front_end, subject_hash if subject.speech else "", str(performance.style.liveliness))
+    voice_key = voice_hash(wave, frames, performance.seed, ears, model_path(front_end))
+    heard = earlier.voice(voice_key)
+    if heard is None:
+        speech = listener(subject, front_end)
+        track = speech.predict(wave, frames, progress=run.inside)
+        # In half precision, as the take keeps them, so that the motion can be made again from the take alone.
+        features = track.features.astype(np.float16).astype(np.float32)
+        lively = add_gestures(track.aus, wave, performance.seed, performance.style.liveliness)
+        heard = add_blinks(lively, wave, performance.seed), features, speech.name
+    voice_aus, features, heard_by = heard
 
     run.begin("emotion", "Reading the prompts")
-    aus, text_encoder = edited_track(voice_aus, performance, settings.text_encoder)
+    asked, text_encoder = edited_track(voice_aus, performance, settings.text_encoder)
+    guard = Guard(subject)
+    aus, beyond = guard.codes(asked)
 
     run.begin("motion", "Moving the face")
-    motion = load_motion(kind=settings.motion)
-    offsets = motion.generate(
-        subject.template.neutral,
-        aus,
-        track.features,
-        seed=performance.seed,
-        steps=settings.steps,
-        progress=run.inside,
-        cancelled=run.cancelled,
+    motion = motion_for(subject, settings.motion)
+    motion_key = motion_hash(voice_key, subject_hash, motion, settings.steps, performance.seed)
+    changed = earlier.changed(motion_key, asked)
+    neutral = subject.template.neutral
+    coefficients = motion.coefficients(
+        neutral, aus, features, performance.seed, settings.steps, run.inside, run.cancelled, changed
     )
 
     run.begin("appearance", "Turning and shading the Gaussians")
-    rotations, opacities = _appearance(subject, aus, offsets, run)
-
-    run.begin("saving", "Saving the take")
     models = {
-        "front_end": speech.name,
+        "front_end": heard_by,
         "text_encoder": text_encoder,
         "motion": f"{settings.motion}, {settings.steps} steps" if settings.motion == "diffusion" else settings.motion,
     }
-    subject_hash = file_hash(subject_path)
     metadata = {
         "seed": str(performance.seed),
         "subject": subject.name,
         "subject_hash": subject_hash,
         "inputs_hash": inputs_hash(subject_hash, performance, wave, models),
+        "voice_hash": voice_key,
+        "motion_hash": motion_key,
         "models": json.dumps(models),
         "version": __version__,
     }
-    save_take(out, aus, voice_aus, offsets, rotations, opacities, metadata)
+    made = Frames(subject, motion, guard, coefficients, aus, beyond, changed)
+    confidence, recomputed = write_frames(out, made, voice_aus, asked, features, metadata, earlier, run.inside)
     run.inside(1.0, "Done")
     run.close()
-    return Report(Path(out), frames, run.stages, models)
+    return Report(Path(out), frames, run.stages, models, recomputed, earlier.note, confidence)
 
 
 def edited_track(aus: np.ndarray, performance: Performance, text_encoder: str = "auto") -> tuple[np.ndarray, str]:
@@ -182,37 +195,9 @@ def _prompt_vectors(performance: Performance, text_encoder: str) -> tuple[np.nda
     if worded:
         controller = load_text_to_au(text_encoder)
         name = controller.name
-        vectors[worded] = controller.intensities([performance.prompts[i].text for i in worded])
+        for i in worded:  # one by one: in company the same words give other last bits, and every frame would be another
+            vectors[i] = controller.intensities([performance.prompts[i].text])[0]
     for i, prompt in enumerate(performance.prompts):
         if prompt.aus is not None:
             vectors[i] = [prompt.aus.get(au, 0.0) for au in AU_NAMES]
     return vectors, name
-
-
-def _appearance(
-    subject: Subject, aus: np.ndarray, offsets: np.ndarray, run: _Run
-) -> tuple[np.ndarray, np.ndarray]:
-    # Packed frame by frame: a ten-minute shot of full-precision rotations would not fit in memory.
-    decoder = AppearanceDecoder.from_subject(subject)
-    rotations = np.empty((len(aus), subject.n_face, 4), np.int8)
-    opacities = np.empty((len(aus), subject.n_face), np.uint8)
-    for i in range(len(aus)):
-        turned, alphas = decoder.decode(aus[i], offsets[i])
-        rotations[i], opacities[i] = pack_rotations(turned), pack_opacities(alphas)
-        run.inside((i + 1) / len(aus))
-    return rotations, opacities
-
-
-def inputs_hash(subject_hash: str, performance: Performance, wave: np.ndarray, models: dict[str, str]) -> str:
-    """SHA-256 over everything a take depends on: subject, voice samples, performance and models."""
-    data = to_json(performance)
-    for strip in data["voice"]:
-        strip.pop("path")  # the samples count, not where they lie
-    for prompt in data["prompts"]:
-        prompt.pop("id")
-    digest = hashlib.sha256(subject_hash.encode())
-    digest.update(json.dumps([data, models, __version__], sort_keys=True).encode())
-    digest.update(np.ascontiguousarray(wave, np.float32).tobytes())
-    return digest.hexdigest()
-
-

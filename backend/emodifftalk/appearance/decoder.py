@@ -1,94 +1,146 @@
-"""The dynamic appearance decoder of a Subject: rotation and opacity of its facial Gaussians, frame by frame."""
+"""The dynamic appearance decoder of a Subject: rotation, opacity and colour of its facial Gaussians, frame by frame."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+import warnings
+from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import nn
 
 from ..core.errors import UserError
-from ..core.subject import Subject
+from ..core.subject import APPEARANCES, Subject
+from .featurenet import FeatureNet
 from .opcnet import OPCNet
-from .rotnet import RotNet
+from .rotnet import RotNet, quat_multiply, vector_to_quat
+from .stored import onto_subject, weights_of
+from .surface import SurfaceTurns
+
+_TOGETHER = 8
+"""Frames decoded at once: the feature line is read once for all of them."""
+
+
+class Decoded(NamedTuple):
+    """One frame: rotations (Nf, 4) wxyz, opacities (Nf,) 0..1 and the change of colours (Nf, 3), None where there is
+    none. In this order what `core.subject.pose` takes after the offsets."""
+
+    rotations: np.ndarray
+    opacities: np.ndarray
+    tints: np.ndarray | None
 
 
 class AppearanceDecoder(nn.Module):
-    """RotNet and OPCNet over one Subject's facial Gaussians."""
+    """RotNet and what shades (OPCNet or FeatureNet) over one Subject's facial Gaussians.
 
-    def __init__(self, subject: Subject) -> None:
+    kind: one of core.subject.APPEARANCES. on_surface: rotations are relative to the turn of the Gaussian's triangle;
+    False only for subjects of earlier versions.
+    """
+
+    def __init__(
+        self, subject: Subject, kind: str = APPEARANCES[0], on_surface: bool = True, widths: tuple[int, int] = (16, 24)
+    ) -> None:
         super().__init__()
-        count = subject.n_face
-        self.rotnet, self.opcnet = RotNet(), OPCNet(count)
-        gaussians = subject.gaussians
+        count, gaussians = subject.n_face, subject.gaussians
+        self.kind, self.on_surface = kind, on_surface
+        self.rotnet = RotNet(widths[0])
+        if kind == "featurenet":
+            self.shade = FeatureNet(count, widths[1])
+        else:
+            self.shade = OPCNet(count, kind == "opcnet", widths[1])
         for name, array in (
             ("quats", gaussians.quats[:count]),
             ("means", gaussians.means[:count]),
             ("opacities", gaussians.opacities[:count]),
-            ("bary", subject.bary),
+            ("colors", gaussians.colors[:count]),
         ):
             self.register_buffer(name, torch.from_numpy(np.ascontiguousarray(array, np.float32)), persistent=False)
-        corners = torch.from_numpy(subject.template.faces[subject.triangle].astype(np.int64))
-        self.register_buffer("corners", corners, persistent=False)
-        self._rest: tuple[torch.Tensor, torch.Tensor] | None = None
+        self.register_buffer("binding", _binding(subject), persistent=False)
+        self.register_buffer("triangle", torch.from_numpy(subject.triangle.astype(np.int64)), persistent=False)
+        self.turns = SurfaceTurns(subject.template)
+        self._begun: tuple | None = None
 
     @staticmethod
-    def from_subject(subject: Subject) -> AppearanceDecoder:
+    def from_subject(subject: Subject, device: str = "cpu") -> AppearanceDecoder:
         """The trained decoder. Raises UserError when the subject has none or it does not fit."""
-        decoder = AppearanceDecoder(subject)
         if not subject.appearance:
             raise UserError(f"The subject {subject.name} has no appearance decoder yet: train its appearance first.")
-        state = {_module_name(k): torch.from_numpy(v) for k, v in _unpacked(subject.appearance).items()}
         try:
-            decoder.load_state_dict(state)
-        except RuntimeError as error:
+            stored = weights_of(subject.appearance)
+            decoder = AppearanceDecoder(subject, stored.kind, stored.on_surface, stored.widths)
+            decoder.load_state_dict(stored.weights)
+        except (RuntimeError, KeyError, ValueError, IndexError) as error:
             raise UserError(f"The appearance decoder of {subject.name} does not fit this version.") from error
-        return decoder.eval()
+        return decoder.eval().to(device)
+
+    @property
+    def tints(self) -> bool:
+        """Whether colours change."""
+        return self.kind == "featurenet"
 
     def onto(self, subject: Subject) -> Subject:
-        """The subject carrying this decoder's weights: half precision, the feature line in signed bytes."""
-        state = {_file_name(k): v.detach().cpu().numpy() for k, v in self.state_dict().items()}
-        line = state.pop("feature_line")
-        # One scale for each action unit and feature.
-        scale = np.maximum(np.abs(line).max(axis=1, keepdims=True), 1e-8) / 127
-        packed = {"feature_line": np.rint(line / scale).astype(np.int8), "feature_line_scale": scale}
-        return replace(subject, appearance={**{k: v.astype(np.float16) for k, v in state.items()}, **packed})
+        """The subject carrying this decoder's weights."""
+        return onto_subject(subject, self.kind, self.state_dict())
 
     def facial_offsets(self, offsets: torch.Tensor) -> torch.Tensor:
-        """Movement (Nf, 3) of the facial Gaussians from that of the template points (V, 3), metres."""
-        return torch.einsum("nk,nkc->nc", self.bary, offsets[self.corners])
+        """Movement (T, Nf, 3) of the facial Gaussians from that of the template points (T, V, 3), metres."""
+        frames, points, _ = offsets.shape
+        moved = self.binding @ offsets.transpose(0, 1).reshape(points, 3 * frames)
+        return moved.reshape(-1, frames, 3).transpose(0, 1)
+
+    def begin(self) -> tuple:
+        """What the networks have to work out only once while their weights stay the same."""
+        return self.rotnet.begin(self.quats, self.means), self.shade.begin(self.means, self.colors)
 
     def forward(
-        self, aus: torch.Tensor, offsets: torch.Tensor, rest: tuple[torch.Tensor, torch.Tensor] | None = None
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """aus (17,), template offsets (V, 3) → quats (Nf, 4), opacities (Nf,). rest: both networks' rest, if known."""
-        moved = self.facial_offsets(offsets)
-        turn_rest, change_rest = rest or (None, None)
-        quats = self.rotnet(self.quats, aus, self.means, moved, turn_rest)
-        opacities = (self.opacities + self.opcnet(aus, self.means, moved, change_rest)).clamp(0, 1)
-        return quats, opacities
+        self, aus: torch.Tensor, offsets: torch.Tensor, begun: tuple | None = None
+    ) -> Iterator[tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]]:
+        """aus (T, 17), template offsets (T, V, 3) metres → of each frame quats (Nf, 4), change of opacity (Nf,) and of
+        colour (Nf, 3) or None.
+
+        begun: what `begin` gives, where it is known already.
+        """
+        turn, shade = begun or self.begin()
+        moved, features = self.facial_offsets(offsets), self.shade.features(aus)
+        for i, codes in enumerate(aus):
+            quats = self.quats
+            if self.on_surface:
+                quats = quat_multiply(self.turns(offsets[i])[self.triangle], quats)
+            quats = quat_multiply(vector_to_quat(self.rotnet(turn, codes, moved[i])), quats)
+            yield quats, *self.shade(shade, codes, moved[i], None if features is None else features[i])
+
+    def decode(self, aus: np.ndarray, offsets: np.ndarray) -> Decoded:
+        """The same in NumPy, finished: aus (17,) 0..1, template offsets (V, 3) metres → a frame for `pose`."""
+        return next(self.decode_all(aus[None], offsets[None]))
+
+    def decode_all(self, aus: np.ndarray, offsets: np.ndarray) -> Iterator[Decoded]:
+        """One frame after the other of aus (T, 17) and offsets (T, V, 3): cheaper than each by itself."""
+        for first in range(0, len(aus), _TOGETHER):
+            rows = slice(first, first + _TOGETHER)
+            yield from self._decode_together(aus[rows], offsets[rows])
 
     @torch.inference_mode()
-    def decode(self, aus: np.ndarray, offsets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The same in NumPy: aus (17,) 0..1, offsets (V, 3) metres → rotations (Nf, 4) wxyz, opacities (Nf,) 0..1."""
-        if self._rest is None:  # decoding is for finished decoders: their weights do not change any more
-            self._rest = self.rotnet.rest(self.quats, self.means), self.opcnet.rest(self.means)
-        as_tensor = (torch.from_numpy(np.ascontiguousarray(x, np.float32)) for x in (aus, offsets))
-        quats, opacities = self(*as_tensor, self._rest)
-        return quats.numpy(), opacities.numpy()
+    def _decode_together(self, aus: np.ndarray, offsets: np.ndarray) -> list[Decoded]:
+        if self._begun is None:  # decoding is for finished decoders: their weights do not change any more
+            self._begun = self.begin()
+        device = self.quats.device
+        given = (torch.from_numpy(np.ascontiguousarray(x, np.float32)).to(device) for x in (aus, offsets))
+        found = []
+        for quats, change, tints in self(*given, self._begun):
+            opacities = (self.opacities + change).clamp(0, 1)
+            tints = None if tints is None else tints.cpu().numpy()
+            found.append(Decoded(quats.cpu().numpy(), opacities.cpu().numpy(), tints))
+        return found
 
 
-def _unpacked(appearance: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    arrays = {name: array.astype(np.float32) for name, array in appearance.items()}
-    # Earlier versions kept the feature line in half precision, without a scale.
-    arrays["feature_line"] = arrays["feature_line"] * arrays.pop("feature_line_scale", np.float32(1))
-    return arrays
-
-
-def _file_name(name: str) -> str:
-    return "feature_line" if name == "opcnet.line" else name
-
-
-def _module_name(name: str) -> str:
-    return "opcnet.line" if name == "feature_line" else name
+def _binding(subject: Subject) -> torch.Tensor:
+    """The sparse matrix (Nf, V) from template points to facial Gaussians."""
+    rows = np.repeat(np.arange(subject.n_face), 3)
+    columns = subject.template.faces[subject.triangle].astype(np.int64).ravel()
+    values = torch.from_numpy(np.ascontiguousarray(subject.bary, np.float32).ravel())
+    shape = (subject.n_face, len(subject.template.neutral))
+    places = torch.from_numpy(np.stack([rows, columns]))
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Sparse")  # that sparse tensors are young, and unchecked
+        return torch.sparse_coo_tensor(places, values, shape, check_invariants=False).to_sparse_csr()

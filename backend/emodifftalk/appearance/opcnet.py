@@ -5,42 +5,62 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from .network import MOVE, ROOM, PointMLP
+
 FEATURES = 16
-_ROOM = 0.1  # metres
 
 
 class OPCNet(nn.Module):
     """Delta alpha = N_OPC(f_t, E_t, mu_t), a 3-layer MLP per Gaussian.
 
     The feature line F (17, Q, 16) holds what each action unit does to each facial Gaussian; f_t is its AU-weighted sum.
-    The change is relative to the relaxed face, which keeps its canonical opacity exactly.
+    The change is relative to the relaxed face, which keeps its canonical opacity exactly. Beside the MLP features reach
+    the change directly, through a linear layer: what one AU does to one Gaussian is learned in tens of steps instead of
+    thousands.
+
+    codes False is the ablation “w/o Codes4O”: one feature (16,) per Gaussian, no AU enters; the direct features count
+    by how far the Gaussian has moved.
     """
 
-    def __init__(self, gaussians: int, width: int = 32) -> None:
+    def __init__(self, gaussians: int, codes: bool = True, width: int = 24) -> None:
         super().__init__()
-        self.line = nn.Parameter(torch.zeros(17, gaussians, FEATURES))
-        self.enter = nn.Linear(FEATURES + 17 + 3, width)
-        self.middle = nn.Linear(width, width)
-        self.leave = nn.Linear(width, 1)
+        self.with_codes = codes
+        if codes:
+            self.line = nn.Parameter(torch.zeros(17, gaussians, FEATURES))
+            self.net = PointMLP(still=3, codes=17, moving=FEATURES + 3, out=1, width=width)
+        else:
+            self.line = nn.Parameter(torch.zeros(gaussians, FEATURES))
+            self.net = PointMLP(still=3 + FEATURES, codes=0, moving=3, out=1, width=width)
+        self.direct = nn.Parameter(torch.zeros(FEATURES))
         nn.init.normal_(self.line, std=1e-3)
-        nn.init.normal_(self.leave.weight, std=1e-3)
+        nn.init.normal_(self.net.leave.weight, std=1e-2)
+        with torch.no_grad():
+            self.direct[0] = 1.0
+
+    def begin(self, means: torch.Tensor, colors: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Canonical means (N, 3) metres (colours do not matter here) → what is the same in every frame."""
+        place = means / ROOM
+        begun = self.net.begin(place if self.with_codes else torch.cat([place, self.line], dim=-1))
+        return begun, self.net(begun, None, None)
+
+    def features(self, aus: torch.Tensor) -> torch.Tensor | None:
+        """f_t (T, N, 16) of aus (T, 17): the feature line, weighted by action unit."""
+        return torch.tensordot(aus, self.line, dims=1) if self.with_codes else None
 
     def forward(
-        self, aus: torch.Tensor, means: torch.Tensor, offsets: torch.Tensor, rest: torch.Tensor | None = None
-    ) -> torch.Tensor:
-        """aus (17,), canonical means (N, 3), offsets (N, 3) in metres → opacity change (N,), -1..1.
-
-        rest: what `rest` gives, where it is known already.
-        """
-        rest = self.rest(means) if rest is None else rest
-        features = torch.einsum("k,knf->nf", aus, self.line)
-        return torch.tanh(self._change(features, aus, means + offsets) - rest)
-
-    def rest(self, means: torch.Tensor) -> torch.Tensor:
-        """What is predicted (N,) for the relaxed face, the same in every frame."""
-        return self._change(means.new_zeros(len(means), FEATURES), means.new_zeros(17), means)
-
-    def _change(self, features, aus, means) -> torch.Tensor:
-        x = torch.cat([features, aus.expand(len(means), -1), means / _ROOM], dim=-1)
-        x = nn.functional.silu(self.enter(x))
-        return self.leave(nn.functional.silu(self.middle(x)))[:, 0]
+        self,
+        begun: tuple[torch.Tensor, torch.Tensor],
+        aus: torch.Tensor,
+        moved: torch.Tensor,
+        features: torch.Tensor | None,
+    ) -> tuple[torch.Tensor, None]:
+        """begun of `begin`, aus (17,), movement (N, 3) metres, features (N, 16) of `features` → change of opacity (N,),
+        -1..1, and none of colour."""
+        unchanging, rest = begun
+        step = moved / MOVE
+        if features is not None:
+            inner = self.net(unchanging, aus, torch.cat([features, step], dim=-1))
+        else:
+            features = self.line * step.norm(dim=-1, keepdim=True)
+            inner = self.net(unchanging, None, step)
+        return torch.tanh((inner - rest)[:, 0] + features @ self.direct), None

@@ -5,47 +5,30 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-_ROOM = 0.1  # metres that count as one: inputs of the networks are of order 1
+from .network import MOVE, ROOM, PointMLP
 
 
 class RotNet(nn.Module):
     """R_t = N_Rot(R_0, E_t, mu_t), a 3-layer MLP per Gaussian.
 
     It predicts a rotation vector relative to what it predicts for the relaxed face, so that the relaxed face keeps R_0
-    exactly.
+    exactly. The vector turns what the surface's own turn has made of R_0 (see `surface`).
     """
 
-    def __init__(self, width: int = 64) -> None:
+    def __init__(self, width: int = 16) -> None:
         super().__init__()
-        self.enter = nn.Linear(4 + 17 + 3 + 3, width)
-        self.middle = nn.Linear(width, width)
-        self.leave = nn.Linear(width, 3)
-        nn.init.zeros_(self.leave.weight)
+        self.net = PointMLP(still=4 + 3, codes=17, moving=3, out=3, width=width)
+        nn.init.zeros_(self.net.leave.weight)
 
-    def forward(
-        self,
-        quats: torch.Tensor,
-        aus: torch.Tensor,
-        means: torch.Tensor,
-        offsets: torch.Tensor,
-        rest: torch.Tensor | None = None,
-    ) -> torch.Tensor:
-        """quats R_0 (N, 4) wxyz, aus (17,), canonical means (N, 3) and offsets (N, 3) in metres → quats R_t (N, 4).
+    def begin(self, quats: torch.Tensor, means: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """quats R_0 (N, 4) wxyz, canonical means (N, 3) metres → what is the same in every frame."""
+        begun = self.net.begin(torch.cat([quats, means / ROOM], dim=-1))
+        return begun, self.net(begun, None, None)
 
-        rest: what `rest` gives, where it is known already.
-        """
-        rest = self.rest(quats, means) if rest is None else rest
-        return quat_multiply(vector_to_quat(self._vector(quats, aus, means, offsets) - rest), quats)
-
-    def rest(self, quats: torch.Tensor, means: torch.Tensor) -> torch.Tensor:
-        """The rotation vectors (N, 3) predicted for the relaxed face, the same in every frame."""
-        return self._vector(quats, means.new_zeros(17), means, torch.zeros_like(means))
-
-    def _vector(self, quats, aus, means, offsets) -> torch.Tensor:
-        codes = aus.expand(len(quats), -1)
-        x = torch.cat([quats, codes, means / _ROOM, offsets / (0.1 * _ROOM)], dim=-1)
-        x = nn.functional.silu(self.enter(x))
-        return self.leave(nn.functional.silu(self.middle(x)))
+    def forward(self, begun: tuple[torch.Tensor, torch.Tensor], aus: torch.Tensor, moved: torch.Tensor) -> torch.Tensor:
+        """begun of `begin`, aus (17,), movement (N, 3) metres → rotation vectors (N, 3), radians."""
+        unchanging, rest = begun
+        return self.net(unchanging, aus, moved / MOVE) - rest
 
 
 def vector_to_quat(vector: torch.Tensor) -> torch.Tensor:

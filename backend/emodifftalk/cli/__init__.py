@@ -29,8 +29,8 @@ def main(arguments: list[str] | None = None) -> int:
     except UserError as error:
         print(f"emodifftalk: {error}", file=sys.stderr)
         return 1
-    except (Cancelled, KeyboardInterrupt):
-        print("emodifftalk: cancelled, nothing was written.", file=sys.stderr)
+    except (Cancelled, KeyboardInterrupt) as stop:
+        print(f"emodifftalk: cancelled, {str(stop) or 'nothing was written'}.", file=sys.stderr)
         return 130
     except BrokenPipeError:
         return 1

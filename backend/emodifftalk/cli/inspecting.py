@@ -1,4 +1,4 @@
-"""`text-to-au` and `speech-to-au`: look at what the models read from words and voices."""
+"""`text-to-au`, `speech-to-au` and `inspect`: look at what the models read from words and voices, and into takes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..core.facs import AU_LABELS, AU_NAMES, FPS
 
 
 def add_commands(commands: argparse._SubParsersAction) -> None:
-    """Add both commands to the parser."""
+    """Add the commands to the parser."""
     text = commands.add_parser(
         "text-to-au",
         help="show the action units that words mean",
@@ -33,6 +33,19 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     speech.add_argument("--front-end", choices=("auto", "embedded", "hubert"), default="auto")
     speech.add_argument("--json", action="store_true", help='print {"fps": 25, "names": [17], "frames": [[17], ...]}')
     speech.set_defaults(run=_speech_to_au)
+
+    take = commands.add_parser(
+        "inspect",
+        help="say what is in a take, and where it stretches",
+        description="Prints what a take was made from, and where the face stretches beyond what its subject was "
+        "trained on: confidence is 1 inside and falls with the distance.",
+        epilog="example: emodifftalk inspect take.safetensors",
+    )
+    take.add_argument("take", help="the take (.safetensors)")
+    take.add_argument(
+        "--json", action="store_true", help='print {"frames", "confidence": {"mean", "least", "stretches"}, ...}'
+    )
+    take.set_defaults(run=_inspect)
 
 
 def _text_to_au(options: argparse.Namespace) -> None:
@@ -66,6 +79,32 @@ def _speech_to_au(options: argparse.Namespace) -> None:
     for i, name in enumerate(AU_NAMES):
         curve = track.aus[:, i]
         print(f"  {name}  {AU_LABELS[name]:<22} mean {curve.mean():4.2f}  most {curve.max():4.2f}  {_sparkline(curve)}")
+
+
+def _inspect(options: argparse.Namespace) -> None:
+    from ..core.take import STRETCHED, load_take, stretches
+
+    take = load_take(options.take)
+    spans, values = stretches(take.confidence), take.confidence
+    told = {key: take.metadata.get(key, "") for key in ("subject", "seed", "version")}
+    models = json.loads(take.metadata.get("models", "{}"))
+    if options.json:
+        sure = {"mean": float(values.mean()), "least": float(values.min()), "stretches": spans} if take.judged else None
+        print(json.dumps({**told, "frames": take.frames, "fps": FPS, "models": models, "confidence": sure}))
+        return
+    print(f"{take.path.name}: {take.frames} frames, {take.duration:.2f} s at {FPS} per second")
+    print("  " + ", ".join(f"{key} {value or 'unknown'}" for key, value in told.items()))
+    print("  " + (", ".join(f"{role.replace('_', ' ')}: {name}" for role, name in models.items()) or "models unknown"))
+    if not take.judged:
+        print("  confidence: this take does not say (it was made by an earlier version)")
+        return
+    least = int(values.argmin())
+    count = sum(end - start for start, end in spans)
+    print(f"  confidence: mean {values.mean():.3f}, least {values[least]:.3f} at frame {least}  {_sparkline(values)}")
+    print(f"  {count} of {take.frames} frames stretch beyond the training (confidence under {STRETCHED})")
+    for start, end in spans:
+        here = values[start:end].min()
+        print(f"    frames {start} to {end - 1}, {start / FPS:.2f} to {end / FPS:.2f} s: least {here:.3f}")
 
 
 def _sparkline(curve: np.ndarray, width: int = 50) -> str:

@@ -35,9 +35,11 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     drive.add_argument("--mode", choices=("additive", "paper"), default="additive", help="how prompts edit the AUs")
     drive.add_argument("--seed", type=int, default=0, help="another seed, another reading (default 0)")
     drive.add_argument("--steps", type=int, default=10, help="diffusion steps (default 10)")
-    drive.add_argument("--motion", choices=("diffusion", "gru"), default="diffusion")
+    kinds = ("diffusion", "gru", "no_codes")
+    drive.add_argument("--motion", choices=kinds, default="diffusion", help="the others are ablations, to compare")
     drive.add_argument("--front-end", choices=("auto", "embedded", "hubert"), default="auto")
     drive.add_argument("--text-encoder", choices=("auto", "embedded", "openclip"), default="auto")
+    drive.add_argument("--previous", metavar="TAKE", help="an earlier take of this shot: what did not change is kept")
     drive.add_argument("--json", action="store_true", help="print the report as JSON")
     drive.set_defaults(run=_drive)
 
@@ -88,6 +90,7 @@ def _subject_and_take(parser: argparse.ArgumentParser) -> None:
 
 def _drive(options: argparse.Namespace) -> None:
     from ..core.performance import Performance, Style, VoiceStrip, load_performance
+    from ..core.take import STRETCHED
     from ..perform import Settings, perform
 
     if options.performance:
@@ -105,15 +108,24 @@ def _drive(options: argparse.Namespace) -> None:
     out = out if out.suffix == ".safetensors" else out.with_name(out.name + ".safetensors")
     settings = Settings(options.front_end, options.text_encoder, options.motion, options.steps)
     line = ProgressLine(quiet=options.json)
-    report = perform(options.subject, performance, out, settings, line)
+    report = perform(options.subject, performance, out, settings, line, previous=options.previous)
     line.close()
     if options.json:
         data = {"take": str(out), "frames": report.frames, "stages": report.stages, "models": report.models}
+        data |= {"recomputed": report.recomputed, "note": report.note}
+        data |= {"least_confidence": float(report.confidence.min())}
         print(json.dumps(data))
         return
     print(f"{out}: {report.frames} frames in {sum(report.stages.values()):.1f} s")
     print("  " + ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in report.stages.items()))
     print("  " + ", ".join(f"{role.replace('_', ' ')}: {name}" for role, name in report.models.items()))
+    if report.recomputed < report.frames:
+        print(f"  {report.frames - report.recomputed} frames are those of {options.previous}")
+    elif report.note:
+        print(f"  {report.note}")
+    stretched = int((report.confidence < STRETCHED).sum())
+    if stretched:
+        print(f"  {stretched} frames stretch beyond what the subject was trained on: emodifftalk inspect {out}")
 
 
 def _prompt(text: str):
@@ -125,7 +137,7 @@ def _prompt(text: str):
     except ValueError:
         start, words = 0.0, text
     if not words.strip():
-        raise UserError(f"The prompt “{text}” has no words; write it like --prompt \"1.5 delighted\".")
+        raise UserError(f'The prompt “{text}” has no words; write it like --prompt "1.5 delighted".')
     return Prompt(text=words.strip(), start=start)
 
 

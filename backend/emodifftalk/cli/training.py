@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import json
 
+from ..core.errors import UserError
 from .progress import ProgressLine
+from .train_all import add_all
 
 
 def add_commands(commands: argparse._SubParsersAction) -> None:
@@ -16,6 +18,8 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
         description="Each stage shows its progress, can be interrupted, and prints a report when done.",
     )
     stages = train.add_subparsers(dest="stage", required=True, metavar="STAGE")
+
+    add_all(stages)
 
     canonical = stages.add_parser(
         "canonical",
@@ -39,11 +43,27 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     canonical.add_argument("--seed", type=int, default=0)
     canonical.set_defaults(run=_canonical)
 
-    appearance = stages.add_parser("appearance", help="RotNet, OPCNet and the feature line of a subject (stage 3)")
+    appearance = stages.add_parser(
+        "appearance",
+        help="RotNet, OPCNet and the feature line of a subject (stage 3)",
+        epilog="example: emodifftalk train appearance capture/ --subject rig.safetensors --out ada.safetensors",
+    )
     appearance.add_argument("capture", help="capture folder")
     appearance.add_argument("--subject", required=True, help="the subject with its canonical rig")
     appearance.add_argument("--out", required=True, help="the subject to write")
-    appearance.add_argument("--steps", type=int, default=600)
+    appearance.add_argument("--steps", type=int, default=1200, help="pictures to learn from, one each (default 1200)")
+    appearance.add_argument(
+        "--decoder",
+        choices=("opcnet", "featurenet"),
+        default="opcnet",
+        help="what shades the skin: opacity by OPCNet, as EmoDiffTalk, or colour by FeatureNet, as EmoTalk3D",
+    )
+    appearance.add_argument(
+        "--without-codes", action="store_true", help="OPCNet that is told no AU codes: an ablation, for evaluation only"
+    )
+    appearance.add_argument(
+        "--no-validation", action="store_true", help="learn from every training picture and never stop early"
+    )
     appearance.set_defaults(run=_appearance)
 
     measure = commands.add_parser(
@@ -63,14 +83,17 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     speech.add_argument("--out", required=True, help="the model to write")
     speech.add_argument("--front-end", choices=("embedded", "hubert"), default="embedded", help="what it listens with")
     speech.add_argument("--seed", type=int, default=0)
-    speech.add_argument("--minutes", type=float, default=12.0, help="wall time to train")
+    speech.add_argument("--minutes", type=float, default=14.0, help="wall time to train, at most")
+    speech.add_argument("--utterances", type=int, default=3200, help="utterances to synthesise first")
+    speech.add_argument("--start", help="an embedded model to train further")
     speech.set_defaults(run=_speech)
 
-    motion = stages.add_parser("motion", help="AU-prompt diffusion (stage 2), or the GRU of the ablation")
+    motion = stages.add_parser("motion", help="AU-prompt diffusion (stage 2), or a network of the ablation")
     motion.add_argument("--out", required=True, help="the model to write")
-    motion.add_argument("--kind", choices=("diffusion", "gru"), default="diffusion")
+    motion.add_argument("--kind", choices=("diffusion", "gru", "no_codes"), default="diffusion")
     motion.add_argument("--seed", type=int, default=0)
     motion.add_argument("--minutes", type=float, default=12.0, help="wall time to train")
+    motion.add_argument("--steps", type=int, help="train for so many steps instead, to compare networks fairly")
     motion.set_defaults(run=_motion)
 
     text = stages.add_parser("text", help="text to AU (stage 4)")
@@ -108,22 +131,27 @@ def _measure(options: argparse.Namespace) -> None:
 def _appearance(options: argparse.Namespace) -> None:
     from ..train.appearance import train_appearance
 
+    if options.without_codes and options.decoder != "opcnet":
+        raise UserError("Only OPCNet can be trained without AU codes: leave out --decoder featurenet.")
+    kind = {"decoder": options.decoder, "codes": not options.without_codes, "validate": not options.no_validation}
     line = ProgressLine()
-    _report(train_appearance(options.capture, options.subject, options.out, options.steps, line, _never))
+    _report(train_appearance(options.capture, options.subject, options.out, options.steps, line, _never, **kind))
 
 
 def _speech(options: argparse.Namespace) -> None:
     from ..train.speech_to_au import train_speech_to_au
 
     line = ProgressLine()
-    _report(train_speech_to_au(options.out, options.minutes, options.seed, front_end=options.front_end, progress=line))
+    amount = (options.minutes, options.seed, options.utterances)
+    ways = {"front_end": options.front_end, "start": options.start}
+    _report(train_speech_to_au(options.out, *amount, **ways, progress=line))
 
 
 def _motion(options: argparse.Namespace) -> None:
     from ..train.motion import train_motion
 
     line = ProgressLine()
-    _report(train_motion(options.out, kind=options.kind, minutes=options.minutes, seed=options.seed, progress=line))
+    _report(train_motion(options.out, options.kind, options.minutes, options.seed, progress=line, steps=options.steps))
 
 
 def _text(options: argparse.Namespace) -> None:

@@ -52,7 +52,7 @@ def gazing(subject: Subject, frame: TakeFrame | None, gaze: np.ndarray) -> Gauss
         posed = pose(subject, lids)
     else:
         frame.expect_of(subject)
-        posed = pose(subject, frame.offsets + lids, frame.rotations, frame.opacities)
+        posed = pose(subject, frame.offsets + lids, frame.rotations, frame.opacities, frame.tints)
     return turn_eyes(subject, posed, gaze)
 
 

@@ -56,7 +56,8 @@ class Prompt:
 @dataclass(frozen=True)
 class Style:
     """mode: `additive` or `paper` (Equation 7). alpha, beta: its coefficients. expressiveness: multiplies what prompts
-    add. lip_sync: 0..1, how strongly speech is protected from emotion. gap: `neutral` or `hold` between prompts."""
+    add. lip_sync: 0..1, how strongly speech is protected from emotion. gap: `neutral` or `hold` between prompts.
+    liveliness: scales the gestures of brows and lids that the seed draws, 0 for none."""
 
     mode: str = "additive"
     alpha: float = 1.0
@@ -64,6 +65,7 @@ class Style:
     expressiveness: float = 1.0
     lip_sync: float = 1.0
     gap: str = "neutral"
+    liveliness: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -166,7 +168,7 @@ def from_json(data: object, folder: str | os.PathLike | None = None) -> Performa
         style = Style(**data.get("style", {}))
         if style.mode not in MODES or style.gap not in GAPS:
             raise ValueError("mode or gap is unknown")
-        for name in ("alpha", "beta", "expressiveness", "lip_sync"):
+        for name in ("alpha", "beta", "expressiveness", "lip_sync", "liveliness"):
             _number(getattr(style, name), low=0.0, high=10.0)
         part = "curves"
         duration = data.get("duration")

@@ -22,7 +22,10 @@ SCHEMA = 1
 OTF_GROUPS: tuple[str, ...] = ("surround", "eye_left", "eye_right", "teeth_upper", "teeth_lower", "tongue")
 ON_JAW = {"teeth_lower": 1.0, "tongue": TONGUE}
 """Groups that ride on the jaw, and how much of its way they go."""
+APPEARANCES: tuple[str, ...] = ("opcnet", "featurenet", "opcnet_without_codes")
+"""What a subject's appearance can be decoded with, by the number `kind` in its file (0 when the file says nothing)."""
 _TEXTS = ("name", "licence", "credit", "consent")
+_WEIGHTS = ("appearance", "motion", "speech")
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,10 @@ class Subject:
     how much, exp(-alpha d) of EmoTalk3D Equation 9; otf_group (No,) uint8 index into OTF_GROUPS.
     eye_centers (2, 3): what the left and the right eyeball turn about; (0, 3) when the eyes cannot be steered.
     jaw: what the lower teeth and, by a share, the tongue ride on; None when they follow their anchor like the rest.
-    appearance: weights of RotNet, OPCNet and the feature line (17, Nf, 16), times feature_line_scale (17, 1, 16).
+    appearance: weights of RotNet and of the network that shades, `kind` saying which of APPEARANCES; of OPCNet also the
+    feature line (17, Nf, 16), times feature_line_scale (17, 1, 16).
+    motion: the motion model tuned to this head (`motion.generate.motion_arrays`); empty when the shared one moves it.
+    speech: weights of a speech model of its own, tuned to this person's recordings; empty when the shipped one listens.
     au_range (17, 2): least and greatest AU intensity seen in training. synthetic: True when the pictures it learned
     from were rendered.
     """
@@ -52,6 +58,8 @@ class Subject:
     eye_centers: np.ndarray = field(default_factory=lambda: np.zeros((0, 3), np.float32))
     jaw: Jaw | None = None
     appearance: dict[str, np.ndarray] = field(default_factory=dict)
+    motion: dict[str, np.ndarray] = field(default_factory=dict)
+    speech: dict[str, np.ndarray] = field(default_factory=dict)
     licence: str = ""
     credit: str = ""
     consent: str = ""
@@ -88,7 +96,8 @@ def save_subject(path: str | os.PathLike, subject: Subject) -> None:
     }
     if subject.jaw is not None:
         arrays["jaw"] = np.array([subject.jaw.turn, *subject.jaw.hinge], np.float32)
-    arrays |= {f"appearance.{name}": value for name, value in subject.appearance.items()}
+    for part in _WEIGHTS:
+        arrays |= {f"{part}.{name}": value for name, value in getattr(subject, part).items()}
     metadata = {"format": "emodifftalk.subject", "schema": str(SCHEMA), **name_metadata()}
     metadata |= {key: getattr(subject, key) for key in _TEXTS}
     metadata["synthetic"] = str(subject.synthetic).lower()
@@ -107,14 +116,8 @@ def load_subject(path: str | os.PathLike) -> Subject:
         raise UserError(f"{file.path.name} binds more facial Gaussians than it has.")
     anchor = expect_indices(file, "otf.anchor", expect(file, "otf.anchor", (n_otf,)), len(template.neutral))
     group = expect_indices(file, "otf.group", expect(file, "otf.group", (n_otf,)), len(OTF_GROUPS))
-    appearance = {
-        name.removeprefix("appearance."): expect(file, name, file.shapes[name])
-        for name in file.shapes
-        if name.startswith("appearance.")
-    }
-    line = appearance.get("feature_line")
-    if line is not None and line.shape[:2] != (len(AU_NAMES), n_face):
-        raise UserError(f"{file.path.name}: the feature line does not fit its {n_face} facial Gaussians.")
+    weights = {part: _read_part(file, f"{part}.") for part in _WEIGHTS}
+    _check_appearance(file.path.name, weights["appearance"], n_face)
     # Subjects of earlier versions have none.
     eyes = expect(file, "eye_centers", (None, 3)) if "eye_centers" in file.shapes else np.zeros((0, 3))
     if len(eyes) not in (0, 2):
@@ -134,7 +137,7 @@ def load_subject(path: str | os.PathLike) -> Subject:
         au_range=expect(file, "au_range", (len(AU_NAMES), 2)).astype(np.float32),
         eye_centers=eyes.astype(np.float32),
         jaw=jaw,
-        appearance=appearance,
+        **weights,
         synthetic=file.metadata.get("synthetic") != "false",
         **{key: file.metadata.get(key, "") for key in _TEXTS},
     )
@@ -145,11 +148,13 @@ def pose(
     offsets: np.ndarray,
     rotations: np.ndarray | None = None,
     opacities: np.ndarray | None = None,
+    tints: np.ndarray | None = None,
 ) -> Gaussians:
     """The subject's Gaussians with its face moved (EmoDiffTalk 3.2; EmoTalk3D Equation 9 for the other points).
 
     offsets: (V, 3) metres, movement of the template points. rotations: (Nf, 4) absolute rotation of the facial
-    Gaussians, wxyz, or None for the canonical ones. opacities: (Nf,) 0..1 likewise.
+    Gaussians, wxyz, or None for the canonical ones. opacities: (Nf,) 0..1 likewise. tints: (Nf, 3) change of their
+    colours, or None.
     Facial Gaussians ride on their triangle; the others follow the template vertex they are anchored to, weighted by
     exp(-alpha d); lower teeth and tongue ride on the jaw. Object space, metres.
     """
@@ -173,7 +178,21 @@ def pose(
         quats = np.concatenate([rotations, quats[count:]]).astype(np.float32)
     if opacities is not None:
         alphas = np.concatenate([opacities, alphas[count:]]).astype(np.float32)
-    return replace(canonical, means=means, quats=quats, opacities=alphas)
+    colors = canonical.colors
+    if tints is not None:
+        colors = colors.copy()
+        colors[:count] = np.clip(colors[:count] + tints, 0, 1)
+    return replace(canonical, means=means, quats=quats, opacities=alphas, colors=colors)
+
+
+def _check_appearance(name: str, appearance: dict[str, np.ndarray], n_face: int) -> None:
+    line, latent, kind = (appearance.get(key) for key in ("feature_line", "latent", "kind"))
+    if line is not None and line.shape[:2] != (len(AU_NAMES), n_face):
+        raise UserError(f"{name}: the feature line does not fit its {n_face} facial Gaussians.")
+    if latent is not None and (latent.ndim != 2 or len(latent) != n_face):
+        raise UserError(f"{name}: the appearance features do not fit its {n_face} facial Gaussians.")
+    if kind is not None and (kind.shape != (1,) or kind.dtype.kind not in "iu" or not 0 <= kind[0] < len(APPEARANCES)):
+        raise UserError(f"{name} has an appearance decoder that this version does not know: update EmoDiffTalk.")
 
 
 def file_hash(path: str | os.PathLike) -> str:
@@ -183,6 +202,12 @@ def file_hash(path: str | os.PathLike) -> str:
             return hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError as error:
         raise UserError(f"The file {Path(path)} cannot be read: {error.strerror}.") from error
+
+
+def _read_part(file: tensors.TensorFile, prefix: str) -> dict[str, np.ndarray]:
+    """All tensors whose names begin with `prefix`, without it."""
+    names = [name for name in file.shapes if name.startswith(prefix)]
+    return {name.removeprefix(prefix): expect(file, name, file.shapes[name]) for name in names}
 
 
 def _read_gaussians(file: tensors.TensorFile) -> Gaussians:

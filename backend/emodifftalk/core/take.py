@@ -1,7 +1,8 @@
 """A Take: the result of performing a Performance with a Subject, one file with random access by time.
 
 Per frame the file holds the facial point motion (half-precision metres), the rotation of every facial Gaussian (a unit
-quaternion in signed bytes) and its opacity (a byte), so that NumPy alone can play it.
+quaternion in signed bytes), its opacity (a byte) and, of subjects whose skin changes colour, that change (signed
+bytes), so that NumPy alone can play it.
 """
 
 from __future__ import annotations
@@ -21,21 +22,27 @@ from .gaussians import Gaussians, normalize
 from .subject import Subject, pose
 
 SCHEMA = 1
+STRETCHED = 0.95
+"""A frame of less confidence stretches visibly beyond what the subject was trained on."""
+TINT_STEPS = 254
+"""Steps of a stored change of colour: a byte holds -0.5..0.5."""
 
 
 @dataclass(frozen=True)
 class TakeFrame:
-    """offsets (V, 3) metres, rotations (Nf, 4) unit wxyz, opacities (Nf,) 0..1, aus (17,) 0..1; all float32."""
+    """offsets (V, 3) metres, rotations (Nf, 4) unit wxyz, opacities (Nf,) 0..1, aus (17,) 0..1, tints (Nf, 3) change
+    of colour -0.5..0.5 or None; all float32."""
 
     offsets: np.ndarray
     rotations: np.ndarray
     opacities: np.ndarray
     aus: np.ndarray
+    tints: np.ndarray | None = None
 
     def gaussians(self, subject: Subject) -> Gaussians:
         """The subject's Gaussians in this frame. Raises UserError when the take is of another subject."""
         self.expect_of(subject)
-        return pose(subject, self.offsets, self.rotations, self.opacities)
+        return pose(subject, self.offsets, self.rotations, self.opacities, self.tints)
 
     def expect_of(self, subject: Subject) -> None:
         """Raises UserError when the take is of another subject."""
@@ -46,6 +53,8 @@ class TakeFrame:
 class Take:
     """An opened take. `aus`, `aus_voice`: (T, 17) after and before emotion; frames are read when asked for.
 
+    confidence: (T,) 0..1, 1 where the face stays inside what its training saw (see `motion.guard`); takes of earlier
+    versions do not say, count as 1, and are not `judged`.
     metadata: seed, subject_hash, inputs_hash, models and whatever made it, as strings.
     """
 
@@ -57,6 +66,9 @@ class Take:
         if self.frames == 0 or json.loads(file.metadata.get("au_names", "[]")) != list(AU_NAMES):
             raise UserError(f"{file.path.name} has no frames or lists other action units than this version knows.")
         self.aus_voice = expect(file, "aus_voice", (self.frames, len(AU_NAMES)))
+        self.confidence, self.judged = np.ones(self.frames, np.float32), "confidence" in file.shapes
+        if self.judged:
+            self.confidence = expect(file, "confidence", (self.frames,)).astype(np.float32).clip(0, 1)
         for name, trailing, dtype in (("offsets", 3, "f2"), ("rotations", 4, "i1"), ("opacities", None, "u1")):
             shape = file.shapes.get(name, ())
             width = len(shape) == (2 if trailing is None else 3) and (trailing is None or shape[-1] == trailing)
@@ -64,6 +76,10 @@ class Take:
                 raise UserError(f"{file.path.name} is damaged: “{name}” does not fit its {self.frames} frames.")
         if file.shapes["rotations"][1] != file.shapes["opacities"][1]:
             raise UserError(f"{file.path.name} is damaged: rotations and opacities differ in number.")
+        if "tints" in file.shapes:
+            same = file.shapes["tints"] == (*file.shapes["opacities"], 3) and file.dtypes["tints"] == np.dtype("i1")
+            if not same:
+                raise UserError(f"{file.path.name} is damaged: “tints” does not fit its {self.frames} frames.")
         self._file = file
         self.metadata = file.metadata
         self.fps = FPS
@@ -72,6 +88,11 @@ class Take:
     def path(self) -> Path:
         """Where the take lies."""
         return self._file.path
+
+    @property
+    def file(self) -> tensors.TensorFile:
+        """All that is in it, unread."""
+        return self._file
 
     @property
     def duration(self) -> float:
@@ -86,7 +107,10 @@ class Take:
             raise UserError(f"{self.path.name} is damaged: frame {i} contains numbers that are not finite.")
         rotations = normalize(self._file.read_rows("rotations", i, i + 1)[0].astype(np.float32))
         opacities = self._file.read_rows("opacities", i, i + 1)[0].astype(np.float32) / 255
-        return TakeFrame(offsets, rotations.astype(np.float32), opacities, self.aus[i])
+        tints = None
+        if "tints" in self._file.shapes:
+            tints = self._file.read_rows("tints", i, i + 1)[0].astype(np.float32) / TINT_STEPS
+        return TakeFrame(offsets, rotations.astype(np.float32), opacities, self.aus[i], tints)
 
     def at(self, seconds: float) -> TakeFrame:
         """The take at a time in seconds, interpolated between its frames and held before and after."""
@@ -103,6 +127,7 @@ class Take:
             rotations=normalize((1 - part) * first.rotations + part * same_side * second.rotations),
             opacities=first.opacities + part * (second.opacities - first.opacities),
             aus=first.aus + part * (second.aus - first.aus),
+            tints=None if first.tints is None else first.tints + part * (second.tints - first.tints),
         )
 
 
@@ -114,6 +139,36 @@ def load_take(path: str | os.PathLike) -> Take:
         raise UserError(f"{Path(path).name} is damaged: {error}.") from error
 
 
+def take_writer(
+    path: str | os.PathLike,
+    frames: int,
+    points: int,
+    faces: int,
+    features: int,
+    metadata: dict[str, str],
+    tinted: bool = False,
+) -> tensors.TensorWriter:
+    """A take to be written piece by piece: `frames` of `points` template points and `faces` facial Gaussians.
+
+    The tensors: aus, aus_voice (T, 17), confidence (T,) as in `Take`; offsets (T, V, 3) float16 metres; rotations
+    (T, Nf, 4) int8 and opacities (T, Nf) uint8, packed, and where it is `tinted` tints (T, Nf, 3) int8. For making it
+    again: asked (T, 17), the AUs before the guard, and features (T, features) float16 of the voice.
+    """
+    layout = {
+        "aus": ("f4", (frames, len(AU_NAMES))),
+        "aus_voice": ("f4", (frames, len(AU_NAMES))),
+        "asked": ("f4", (frames, len(AU_NAMES))),
+        "features": ("f2", (frames, features)),
+        "confidence": ("f4", (frames,)),
+        "offsets": ("f2", (frames, points, 3)),
+        "rotations": ("i1", (frames, faces, 4)),
+        "opacities": ("u1", (frames, faces)),
+    }
+    if tinted:
+        layout["tints"] = ("i1", (frames, faces, 3))
+    return tensors.TensorWriter(path, layout, {**_about(), **metadata})
+
+
 def save_take(
     path: str | os.PathLike,
     aus: np.ndarray,
@@ -122,22 +177,42 @@ def save_take(
     rotations: np.ndarray,
     opacities: np.ndarray,
     metadata: dict[str, str],
+    confidence: np.ndarray | None = None,
+    tints: np.ndarray | None = None,
 ) -> None:
-    """Write a take: aus, aus_voice (T, 17); offsets (T, V, 3) metres; rotations (T, Nf, 4); opacities (T, Nf).
+    """Write a take: aus, aus_voice (T, 17); offsets (T, V, 3) metres; rotations (T, Nf, 4); opacities (T, Nf);
+    confidence (T,) 0..1; tints (T, Nf, 3), changes of colour.
 
-    Rotations and opacities may come packed already (int8, uint8). Raises UserError when the file cannot be written.
+    Rotations, opacities and tints may come packed already (int8, uint8, int8). Raises UserError when the file cannot be
+    written.
     """
-    tensors.save(
-        path,
-        {
-            "aus": aus.astype(np.float32),
-            "aus_voice": aus_voice.astype(np.float32),
-            "offsets": offsets.astype(np.float16),
-            "rotations": rotations if rotations.dtype == np.int8 else pack_rotations(rotations),
-            "opacities": opacities if opacities.dtype == np.uint8 else pack_opacities(opacities),
-        },
-        {"format": "emodifftalk.take", "schema": str(SCHEMA), "au_names": json.dumps(AU_NAMES), **metadata},
-    )
+    arrays = {
+        "aus": aus.astype(np.float32),
+        "aus_voice": aus_voice.astype(np.float32),
+        "offsets": offsets.astype(np.float16),
+        "rotations": rotations if rotations.dtype == np.int8 else pack_rotations(rotations),
+        "opacities": opacities if opacities.dtype == np.uint8 else pack_opacities(opacities),
+    }
+    if confidence is not None:
+        arrays["confidence"] = confidence.astype(np.float32)
+    if tints is not None:
+        arrays["tints"] = tints if tints.dtype == np.int8 else pack_tints(tints)
+    tensors.save(path, arrays, {**_about(), **metadata})
+
+
+def _about() -> dict[str, str]:
+    return {"format": "emodifftalk.take", "schema": str(SCHEMA), "au_names": json.dumps(AU_NAMES)}
+
+
+def stretches(confidence: np.ndarray) -> list[tuple[int, int]]:
+    """(first, last + 1) of the runs of frames that are less confident than STRETCHED, of confidences (T,)."""
+    return runs(np.asarray(confidence) < STRETCHED)
+
+
+def runs(mask: np.ndarray) -> list[tuple[int, int]]:
+    """(first, last + 1) of the runs of True in `mask` (T,) bool."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], mask, [False]]).astype(np.int8)))
+    return [(int(a), int(b)) for a, b in edges.reshape(-1, 2)]
 
 
 def pack_rotations(rotations: np.ndarray) -> np.ndarray:
@@ -149,3 +224,8 @@ def pack_rotations(rotations: np.ndarray) -> np.ndarray:
 def pack_opacities(opacities: np.ndarray) -> np.ndarray:
     """Opacities 0..1 as uint8."""
     return np.rint(np.clip(opacities, 0, 1) * 255).astype(np.uint8)
+
+
+def pack_tints(tints: np.ndarray) -> np.ndarray:
+    """Changes of colour, cut to -0.5..0.5, as int8."""
+    return np.rint(np.clip(tints, -0.5, 0.5) * TINT_STEPS).astype(np.int8)

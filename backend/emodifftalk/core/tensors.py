@@ -7,6 +7,7 @@ Python each, so the reader the extension needs is here; tests check it against t
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import os
@@ -104,46 +105,104 @@ def save(path: str | os.PathLike, tensors: dict[str, np.ndarray], metadata: dict
 
     Raises UserError when the folder cannot be written, TypeError for a dtype the format lacks.
     """
-    path = Path(path)
     arrays = {name: _little_endian(array) for name, array in tensors.items()}
-    header: dict[str, object] = {}
-    if metadata:
-        header["__metadata__"] = dict(metadata)
-    offset = 0
-    for name, array in arrays.items():
-        header[name] = {
-            "dtype": _NAMES[array.dtype],
-            "shape": list(array.shape),
-            "data_offsets": [offset, offset + array.nbytes],
-        }
-        offset += array.nbytes
-    text = json.dumps(header, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % 8)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, partial = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    with TensorWriter(path, {name: (a.dtype, a.shape) for name, a in arrays.items()}, metadata) as writer:
+        for name, array in arrays.items():
+            writer.write(name, array)
+
+
+class TensorWriter:
+    """A safetensors file written piece by piece, in any order, so that what does not fit in memory can be written.
+
+    layout: dtype and shape of every tensor. It appears whole when the `with` block ends, and not at all when that ends
+    in an exception. Raises UserError when the file cannot be written, TypeError for a dtype the format lacks.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike,
+        layout: dict[str, tuple[np.dtype | type | str, tuple[int, ...]]],
+        metadata: dict[str, str] | None = None,
+    ) -> None:
+        self.path = Path(path)
+        header: dict[str, object] = {"__metadata__": dict(metadata)} if metadata else {}
+        self._entries: dict[str, _Entry] = {}
+        offset = 0
+        for name, (kind, shape) in layout.items():
+            dtype = _known(kind)
+            size = math.prod(shape) * dtype.itemsize
+            header[name] = {"dtype": _NAMES[dtype], "shape": list(shape), "data_offsets": [offset, offset + size]}
+            self._entries[name] = _Entry(dtype, tuple(shape), offset)
+            offset += size
+        text = json.dumps(header, separators=(",", ":")).encode()
+        self._header = text + b" " * (-len(text) % 8)
+        self._size = 8 + len(self._header) + offset
+
+    def __enter__(self) -> TensorWriter:
         try:
-            with os.fdopen(handle, "wb") as stream:
-                stream.write(len(text).to_bytes(8, "little"))
-                stream.write(text)
-                for array in arrays.values():
-                    stream.write(array.tobytes())
-            os.chmod(partial, 0o644)
-            os.replace(partial, path)
-        except BaseException:
-            os.unlink(partial)
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            handle, self._partial = tempfile.mkstemp(dir=self.path.parent, prefix=f".{self.path.name}.", suffix=".part")
+        except OSError as error:
+            raise self._cannot(error) from error
+        self._stream = os.fdopen(handle, "wb")
+        try:
+            self._put(0, len(self._header).to_bytes(8, "little") + self._header)
+        except UserError:
+            self._drop()
             raise
-    except OSError as error:
-        raise UserError(f"{path} cannot be written: {error.strerror or error}.") from error
+        return self
+
+    def write(self, name: str, array: np.ndarray, start: int = 0) -> None:
+        """Put rows of tensor `name`, from row `start` on: the whole of it by default."""
+        entry = self._entries[name]
+        array = _little_endian(array)
+        row = math.prod(entry.shape[1:]) * entry.dtype.itemsize if entry.shape else 0
+        fits = array.shape == entry.shape if not entry.shape else array.shape[1:] == entry.shape[1:]
+        if array.dtype != entry.dtype or not fits or (entry.shape and start + len(array) > entry.shape[0]):
+            raise ValueError(f"“{name}”: {array.dtype} {array.shape} from row {start} into {entry.dtype} {entry.shape}")
+        self._put(8 + len(self._header) + entry.start + start * row, array.data)
+
+    def __exit__(self, kind: type | None, *_: object) -> None:
+        if kind is not None:
+            self._drop()
+            return
+        try:
+            self._stream.truncate(self._size)
+            self._stream.close()
+            os.chmod(self._partial, 0o644)
+            os.replace(self._partial, self.path)
+        except OSError as error:
+            self._drop()
+            raise self._cannot(error) from error
+
+    def _put(self, at: int, data: bytes | memoryview) -> None:
+        try:
+            self._stream.seek(at)
+            self._stream.write(data)
+        except OSError as error:
+            raise self._cannot(error) from error
+
+    def _drop(self) -> None:
+        with contextlib.suppress(OSError):
+            self._stream.close()
+        with contextlib.suppress(OSError):
+            os.unlink(self._partial)
+
+    def _cannot(self, error: OSError) -> UserError:
+        return UserError(f"{self.path} cannot be written: {error.strerror or error}.")
+
+
+def _known(kind: np.dtype | type | str) -> np.dtype:
+    dtype = np.dtype(kind).newbyteorder("<")
+    if dtype not in _NAMES:
+        raise TypeError(f"safetensors has no {np.dtype(kind)}")
+    return dtype
 
 
 def _little_endian(array: np.ndarray) -> np.ndarray:
     array = np.asarray(array)
     array = np.ascontiguousarray(array).reshape(array.shape)
-    dtype = array.dtype.newbyteorder("<")
-    if dtype not in _NAMES:
-        raise TypeError(f"safetensors has no {array.dtype}")
-    return array.astype(dtype, copy=False)
+    return array.astype(_known(array.dtype), copy=False)
 
 
 def _read_header(stream, size: int, name: str) -> tuple[dict[str, str], dict[str, _Entry]]:

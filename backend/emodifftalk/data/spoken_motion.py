@@ -2,8 +2,9 @@
 
 Inputs are what `perform` gives the model: speech features and AU codes, predicted by the shipped speech model from the
 very samples, partly replaced by the true codes, edited like an animator edits them (feelings, curves, muted AUs), with
-blinks. Truth are intensities of the 17 AUs and 6 articulations, which `contact.TouchingFace` turns into offsets; the
-articulations are never an input. All speech is synthetic.
+blinks. What a face adds of its own (`liveliness`) is in the truth and mostly untold. Truth are intensities of the 17
+AUs and 6 articulations, which `contact.TouchingFace` turns into offsets; the articulations are never an input. All
+speech is synthetic.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from scipy.ndimage import uniform_filter1d
 from ..core.facs import ARTICULATIONS, AU_INDEX, AU_NAMES, FPS
 from ..speech.blinks import blink_curve
 from ..speech.encoder import SpeechModel
+from .liveliness import gestures
 from .speech_corpus import generate
 from .synthesizers import SAMPLE_RATE, Utterance
 from .visemes import targets
@@ -25,19 +27,29 @@ from .visemes import targets
 _PRESS = ARTICULATIONS.index("lip_press")
 _MOUTH = [AU_INDEX[name] for name in ("AU10", "AU25", "AU26")]
 _BLURRED = [AU_INDEX[name] for name in ("AU10", "AU17", "AU23", "AU24", "AU25", "AU26")]
+_TOLD = 0.3  # share of samples whose AU codes tell of the gestures
 _ROOMS = 0.06  # recordings without a voice per utterance
+
+
+@dataclass(frozen=True)
+class Way:
+    """One performance: aus (T, 17) and articulations (T, 6); gestures (T, 17) come on top of the AUs, mostly untold."""
+
+    aus: np.ndarray
+    articulations: np.ndarray
+    gestures: np.ndarray
 
 
 @dataclass(frozen=True)
 class Spoken:
     """One recording. features (T, 128); heard (T, 17) the AU codes the speech model finds; plain (T, 17) the true
-    ones of an average speaker; ways: pairs of AU (T, 17) and articulations (T, 6), the same words performed in other
-    moods. A room without a voice has `voiced` False and everything true is zero."""
+    ones of an average speaker; ways: the same words performed in other moods. A room without a voice has `voiced` False
+    and everything true is zero."""
 
     features: np.ndarray
     heard: np.ndarray
     plain: np.ndarray
-    ways: tuple[tuple[np.ndarray, np.ndarray], ...]
+    ways: tuple[Way, ...]
     voiced: bool
 
 
@@ -51,12 +63,15 @@ class Clip:
     articulations: np.ndarray
 
 
-def record(utterance: Utterance, speech: SpeechModel, rng: np.random.Generator, ways: int = 3) -> Spoken:
+def record(utterance: Utterance, speech: SpeechModel, rng: np.random.Generator, ways: int = 4) -> Spoken:
     """Listen to one utterance with the deployed speech model and label it."""
     frames = max(1, math.ceil(len(utterance.wave) / SAMPLE_RATE * FPS))
     track = speech.predict(utterance.wave, frames)
     plain, _ = targets(utterance, frames)
-    performed = tuple(targets(utterance, frames, rng, expressive=bool(i)) for i in range(ways))
+    performed = tuple(
+        Way(*targets(utterance, frames, rng, expressive=i % 2 == 1), gestures(utterance, frames, rng))
+        for i in range(ways)
+    )
     return Spoken(track.features, track.aus, plain, performed, voiced=True)
 
 
@@ -79,7 +94,8 @@ def _room(speech: SpeechModel, rng: np.random.Generator) -> Spoken:
     wave = (loudness * rng.normal(size=frames * SAMPLE_RATE // FPS)).astype(np.float32)
     track = speech.predict(wave, frames)
     rest = np.zeros((frames, len(AU_NAMES)), np.float32)
-    return Spoken(track.features, track.aus, rest, ((rest, np.zeros((frames, len(ARTICULATIONS)), np.float32)),), False)
+    still = Way(rest, np.zeros((frames, len(ARTICULATIONS)), np.float32), rest)
+    return Spoken(track.features, track.aus, rest, (still,), False)
 
 
 def draw(corpus: list[Spoken], rooms: list[Spoken], frames: int, rng: np.random.Generator) -> Clip:
@@ -103,8 +119,10 @@ def _cut(clip: Clip, start: int, frames: int) -> Clip:
 def _edited(spoken: Spoken, rng: np.random.Generator) -> Clip:
     """A recording as the pipeline would show it to the model: misheard a little, and with an animator's wishes."""
     frames = len(spoken.features)
-    aus, articulations = spoken.ways[rng.integers(len(spoken.ways))]
-    shown = aus + rng.choice([0.0, 0.5, 1.0, 1.0, 1.0]) * (spoken.heard - spoken.plain)
+    way = spoken.ways[rng.integers(len(spoken.ways))]
+    articulations, aus = way.articulations, way.aus + way.gestures
+    told = aus if rng.random() < _TOLD else way.aus
+    shown = told + rng.choice([0.0, 0.5, 1.0, 1.0, 1.0]) * (spoken.heard - spoken.plain)
     if spoken.voiced and rng.random() < 0.3:  # codes that blur over a closure: the voice still tells it
         shown[:, _BLURRED] = uniform_filter1d(shown[:, _BLURRED], int(rng.integers(3, 8)), axis=0)
     seal = np.clip(articulations[:, _PRESS, None] / 0.7, 0, 1)

@@ -1,9 +1,7 @@
-"""Synthesizers that tell when each phoneme is spoken: espeak-ng through its library, flite through its command."""
+"""Synthesizers that tell when each phoneme is spoken: espeak-ng, flite through its command."""
 
 from __future__ import annotations
 
-import ctypes
-import ctypes.util
 import re
 import shutil
 import subprocess
@@ -16,20 +14,11 @@ import numpy as np
 from scipy.signal import resample_poly
 
 from ..core.errors import UserError
+from .espeak_process import NO_LIBRARY, NO_VOICE, ask
+from .ipa import mouth_shapes
 
 SAMPLE_RATE = 16000
 
-# Every symbol either synthesizer uses, as ARPAbet. Longest match wins.
-_ESPEAK = {
-    "p": "p", "b": "b", "m": "m", "f": "f", "v": "v", "T": "th", "D": "dh", "t": "t", "d": "d", "t#": "d", "*": "d",
-    "s": "s", "z": "z", "S": "sh", "Z": "zh", "tS": "ch", "dZ": "jh", "k": "k", "g": "g", "N": "ng", "n": "n",
-    "h": "hh", "l": "l", "r": "r", "r-": "r", "w": "w", "j": "y", "x": "k", "?": "pau",
-    "i:": "iy", "i": "iy", "I": "ih", "I2": "ih", "e": "eh", "E": "eh", "eI": "ey", "a": "ae", "aa": "ae", "A": "aa",
-    "A:": "aa", "A@": "aa", "0": "aa", "0#": "aa", "O": "ao", "O:": "ao", "O@": "ao", "o@": "ao", "V": "ah",
-    "@": "ax", "@2": "ax", "@5": "ax", "@L": "l", "3": "er", "3:": "er", "U": "uh", "U@": "uh", "u": "uw", "u:": "uw",
-    "aI": "ay", "aI@": "ay", "aI3": "ay", "aU": "aw", "aU@": "aw", "oU": "ow", "OI": "oy", "e@": "eh", "i@": "ih",
-    "i@3": "ih", "n-": "n", "m-": "m", "l-": "l",
-}  # fmt: skip
 PHONEMES = (
     "pau", "p", "b", "m", "f", "v", "th", "dh", "t", "d", "s", "z", "sh", "zh", "ch", "jh", "k", "g", "ng", "n", "hh",
     "l", "r", "w", "y", "iy", "ih", "eh", "ey", "ae", "aa", "ao", "ah", "ax", "er", "uh", "uw", "ay", "aw", "ow", "oy",
@@ -41,90 +30,54 @@ _STOPS = frozenset(("p", "b", "t", "d", "k", "g", "ch", "jh"))
 
 @dataclass(frozen=True)
 class Phoneme:
-    """symbol: ARPAbet, one of PHONEMES. start, end: seconds. stressed: a prominent vowel."""
+    """symbol: ARPAbet, one of PHONEMES. start, end: seconds. stressed: a prominent vowel. steady: a vowel that keeps
+    the shape with which the English diphthong of its name begins."""
 
     symbol: str
     start: float
     end: float
     stressed: bool = False
+    steady: bool = False
 
 
 @dataclass(frozen=True)
 class Utterance:
-    """wave (S,) float32 at 16 kHz and exact phoneme times."""
+    """wave (S,) float32 at 16 kHz and exact phoneme times. feeling: AU names and intensities that the voice carries."""
 
     wave: np.ndarray
     phonemes: tuple[Phoneme, ...]
     text: str
     voice: str
+    feeling: tuple[tuple[str, float], ...] = ()
 
 
-class _Id(ctypes.Union):
-    _fields_ = [("number", ctypes.c_int), ("name", ctypes.c_char_p), ("string", ctypes.c_char * 8)]
-
-
-class _Event(ctypes.Structure):
-    _fields_ = [
-        ("type", ctypes.c_int),
-        ("unique_identifier", ctypes.c_uint),
-        ("text_position", ctypes.c_int),
-        ("length", ctypes.c_int),
-        ("audio_position", ctypes.c_int),
-        ("sample", ctypes.c_int),
-        ("user_data", ctypes.c_void_p),
-        ("id", _Id),
-    ]
-
-
-_CALLBACK = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.POINTER(_Event))
-_PHONEME_EVENT, _RETRIEVAL, _PHONEME_EVENTS = 7, 1, 1
-_RATE, _PITCH, _RANGE = 1, 3, 4
+_SHORTEST_PAUSE = 0.03  # seconds
 
 
 class Espeak:
-    """libespeak-ng, one per process. Raises UserError when the library is not installed."""
-
-    def __init__(self) -> None:
-        try:
-            self._lib = ctypes.CDLL(ctypes.util.find_library("espeak-ng") or "libespeak-ng.so.1")
-        except OSError as error:
-            raise UserError("Making training speech needs espeak-ng: install the package espeak-ng.") from error
-        self._rate = self._lib.espeak_Initialize(_RETRIEVAL, 200, None, _PHONEME_EVENTS)
-        self._samples: list[np.ndarray] = []
-        self._events: list[tuple[str, int]] = []
-        self._callback = _CALLBACK(self._receive)
-        self._lib.espeak_SetSynthCallback(self._callback)
-
-    def _receive(self, wave, count: int, events) -> int:
-        if wave and count > 0:
-            self._samples.append(np.ctypeslib.as_array(wave, (count,)).copy())
-        i = 0
-        while events[i].type != 0:
-            if events[i].type == _PHONEME_EVENT:
-                self._events.append((events[i].id.string.decode("utf-8", "replace"), events[i].sample))
-            i += 1
-        return 0
+    """espeak-ng, every utterance in a process of its own: the same words are the same samples, always."""
 
     def speak(self, text: str, voice: str, rate: int = 165, pitch: int = 50, pitch_range: int = 50) -> Utterance:
-        """Speak `text` with an espeak voice name such as `en-us+f2`. rate: words a minute; pitch, range: 0..100."""
-        self._samples, self._events = [], []
-        if self._lib.espeak_SetVoiceByName(voice.encode()) != 0:
+        """Speak `text` with an espeak voice name such as `en-us+f2`. rate: words a minute; pitch, range: 0..100.
+
+        Raises UserError when the library is not installed or has no such voice.
+        """
+        code, samples, events, made_at = ask(text, voice, int(rate), int(pitch), int(pitch_range))
+        if code == NO_LIBRARY:
+            raise UserError("Making training speech needs espeak-ng: install the package espeak-ng.")
+        if code == NO_VOICE:
             raise UserError(f"espeak-ng has no voice {voice}.")
-        for parameter, value in ((_RATE, rate), (_PITCH, pitch), (_RANGE, pitch_range)):
-            self._lib.espeak_SetParameter(parameter, int(value), 0)
-        data = text.encode()
-        self._lib.espeak_Synth(data, len(data) + 1, 0, 1, 0, 1, None, None)
-        self._lib.espeak_Synchronize()
-        wave = np.concatenate([*self._samples, np.zeros(1, np.int16)]).astype(np.float32) / 32768
-        ends = [sample for _, sample in self._events[1:]] + [len(wave)]
-        phonemes = [
-            Phoneme(_espeak_symbol(name), start / self._rate, end / self._rate)
-            for (name, start), end in zip(self._events, ends, strict=True)
-            if end > start
-        ]
-        wave = resample_poly(wave, 320, 441) if self._rate == 22050 else resample_poly(wave, SAMPLE_RATE, self._rate)
+        if code:
+            raise UserError(f"espeak-ng could not say “{text}” with the voice {voice} (it ended with {code}).")
+        wave = np.concatenate([np.frombuffer(samples, np.int16), np.zeros(1, np.int16)]).astype(np.float32) / 32768
+        ends = [sample for _, sample in events[1:]] + [len(wave)]
+        phonemes: list[Phoneme] = []
+        for (name, first), last in zip(events, ends, strict=True):
+            if last > first:
+                _append(phonemes, name, first / made_at, last / made_at)
+        wave = resample_poly(wave, 320, 441) if made_at == 22050 else resample_poly(wave, SAMPLE_RATE, made_at)
         wave = wave.astype(np.float32)
-        return Utterance(wave, _with_stress(_with_closures(phonemes, wave)), text, f"espeak {voice}")
+        return Utterance(wave, with_stress(_with_closures(phonemes, wave)), text, f"espeak {voice}")
 
 
 def _with_closures(phonemes: list[Phoneme], wave: np.ndarray) -> list[Phoneme]:
@@ -152,13 +105,16 @@ def _with_closures(phonemes: list[Phoneme], wave: np.ndarray) -> list[Phoneme]:
     return found
 
 
-def _espeak_symbol(name: str) -> str:
-    name = name.strip("',%=_:|;~\"")
-    while name:
-        if name in _ESPEAK:
-            return _ESPEAK[name]
-        name = name[:-1]
-    return "pau"
+def _append(phonemes: list[Phoneme], name: str, start: float, end: float) -> None:
+    """One event of espeak-ng. What is no sound of its own, and a gap too short to be a pause, prolongs what was."""
+    silent = not name.strip("_:| ")
+    shapes = [("pau", False)] if silent else [] if name.startswith("(") else mouth_shapes(name)
+    if phonemes and (not shapes or (silent and end - start < _SHORTEST_PAUSE)):
+        phonemes[-1] = replace(phonemes[-1], end=end)
+        return
+    for i, (symbol, steady) in enumerate(shapes):
+        times = (start + (end - start) * at / len(shapes) for at in (i, i + 1))
+        phonemes.append(Phoneme(symbol, *times, steady=steady))
 
 
 @lru_cache(maxsize=1)
@@ -167,10 +123,10 @@ def espeak() -> Espeak:
     return Espeak()
 
 
-def flite(text: str, voice: str, stretch: float = 1.0, pitch: float = 0.0) -> Utterance:
+def flite(text: str, voice: str, stretch: float = 1.0, pitch: float = 0.0, spread: float = 0.0) -> Utterance:
     """Speak with flite (voices kal, awb, rms, slt).
 
-    stretch: duration factor. pitch: mean F0 in Hz, 0 keeps the voice's.
+    stretch: duration factor. pitch, spread: mean and standard deviation of F0 in Hz, 0 keeps the voice's.
     Raises UserError when flite is not installed.
     """
     if not shutil.which("flite"):
@@ -191,12 +147,22 @@ def flite(text: str, voice: str, stretch: float = 1.0, pitch: float = 0.0) -> Ut
         last = float(end)
     divisor = int(np.gcd(rate, SAMPLE_RATE))
     wave = resample_poly(wave, SAMPLE_RATE // divisor, rate // divisor).astype(np.float32)
-    return Utterance(wave, _with_stress(phonemes), text, f"flite {voice}")
+    return Utterance(wave, with_stress(phonemes), text, f"flite {voice}")
 
 
-def _with_stress(phonemes: list[Phoneme]) -> tuple[Phoneme, ...]:
-    """Mark prominent vowels: full vowels clearly longer than this utterance's vowels usually are."""
+def with_stress(phonemes: list[Phoneme]) -> tuple[Phoneme, ...]:
+    """With the prominent vowels marked: full vowels clearly longer than this utterance's vowels usually are."""
     lengths = [p.end - p.start for p in phonemes if p.symbol in VOWELS]
     usual = float(np.median(lengths)) if lengths else 0.1
     full = VOWELS - {"ax"}
     return tuple(replace(p, stressed=p.symbol in full and p.end - p.start > 1.25 * usual) for p in phonemes)
+
+
+def missing_synthesizers() -> tuple[str, ...]:
+    """Names of the packages that making training speech lacks on this machine; empty when it can be made."""
+    missing = [] if shutil.which("flite") else ["flite"]
+    try:
+        espeak()
+    except UserError:
+        missing.insert(0, "espeak-ng")
+    return tuple(missing)

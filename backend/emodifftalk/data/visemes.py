@@ -11,6 +11,7 @@ import numpy as np
 
 from ..core.facs import ARTICULATIONS, AU_NAMES, FPS
 from ..speech.blinks import add_blinks
+from ..speech.closures import HELD, KEPT
 from .synthesizers import BILABIALS, VOWELS, Phoneme, Utterance
 
 _HELD = {"p": 0.6, "b": 0.75}
@@ -85,6 +86,7 @@ def targets(
 ) -> tuple[np.ndarray, np.ndarray]:
     """AU (frames, 17) and articulation (frames, 6) targets, 0..1, at 25 fps.
 
+    The utterance's own feeling comes and goes with its words; in silence the face rests.
     With `rng`, loudness of articulation and brow accents vary from take to take and there are blinks; without it they
     are average and blinks are left out, because the voice does not determine them. `expressive` (needs `rng`) lets
     feelings that the voice does not determine either come and go on the speaking face.
@@ -97,12 +99,14 @@ def targets(
     values[:, _INDEX["AU01"]] += (brow := _accents(utterance.phonemes, times, rng))
     values[:, _INDEX["AU02"]] += 0.8 * brow
     values[:, _INDEX["AU05"]] += 0.3 * brow
-    press = _gate(utterance.phonemes, times, BILABIALS, 0.030)
-    bite = _gate(utterance.phonemes, times, frozenset("fv"), 0.020)
+    for name, value in utterance.feeling:
+        values[:, _INDEX[name]] += value * _speaking(utterance.phonemes, times)
     pooled = _pool(values, frames)
+    press = _closed_frames(utterance.phonemes, times, frames)
+    bite = _pool_most(_gate(_contacts(utterance.phonemes, frozenset("fv")), times, 0.020), frames)
     if rng is not None and expressive:
         pooled[:, : len(AU_NAMES)] += _feelings(frames, rng)
-    _close_lips(pooled, _pool_most(press, frames), _pool_most(bite, frames))
+    _close_lips(pooled, press, bite)
     pooled = pooled.clip(0, 1).astype(np.float32)
     aus, articulations = pooled[:, : len(AU_NAMES)], pooled[:, len(AU_NAMES) :]
     if rng is not None:
@@ -116,7 +120,7 @@ def _blend(phonemes: tuple[Phoneme, ...], times: np.ndarray) -> np.ndarray:
     weight = np.full(len(times), 1e-3)  # nothing pulls: the mouth rests
     for phoneme in phonemes:
         parts = [(phoneme.symbol, phoneme.start, phoneme.end)]
-        if phoneme.symbol in _DIPHTHONG_ENDS:
+        if phoneme.symbol in _DIPHTHONG_ENDS and not phoneme.steady:
             turn = phoneme.start + 0.55 * (phoneme.end - phoneme.start)
             glide = (_DIPHTHONG_ENDS[phoneme.symbol], turn, phoneme.end)
             parts = [(phoneme.symbol, phoneme.start, turn), glide]
@@ -147,6 +151,15 @@ def _accents(phonemes: tuple[Phoneme, ...], times: np.ndarray, rng: np.random.Ge
     return brow
 
 
+def _speaking(phonemes: tuple[Phoneme, ...], times: np.ndarray) -> np.ndarray:
+    """Whether somebody is speaking (S,), 0..1: it rises and falls within a fifth of a second and spans short pauses."""
+    distance = np.full(len(times), np.inf)
+    for phoneme in phonemes:
+        if phoneme.symbol != "pau":
+            distance = np.minimum(distance, np.maximum(np.maximum(phoneme.start - times, times - phoneme.end), 0))
+    return 0.5 + 0.5 * np.cos(np.pi * np.clip(distance / 0.22, 0, 1))
+
+
 def _feelings(frames: int, rng: np.random.Generator) -> np.ndarray:
     """Expressions (frames, 17) that come and go, on average every two seconds, each of its own strength."""
     found = np.zeros((frames, len(AU_NAMES)))
@@ -163,14 +176,35 @@ def _feelings(frames: int, rng: np.random.Generator) -> np.ndarray:
     return found
 
 
-def _gate(phonemes: tuple[Phoneme, ...], times: np.ndarray, symbols: frozenset[str], shoulder: float) -> np.ndarray:
-    """1 (S,) during the given phonemes (at least 50 ms of it), falling to 0 within `shoulder` seconds around them."""
-    gate = np.zeros(len(times))
+def _closed_frames(phonemes: tuple[Phoneme, ...], times: np.ndarray, frames: int) -> np.ndarray:
+    """Lip contact (frames,) 0..1 of p b m: a closure shuts its frame, a vowel between opens its own."""
+    contacts = _contacts(phonemes, BILABIALS)
+    gate = _gate(contacts, times, 0.030)
+    press, soft = _pool_most(gate, frames), _pool(gate[:, None], frames)[:, 0]
+    shut = {round(middle * FPS) for middle, _ in contacts}
     for phoneme in phonemes:
-        if phoneme.symbol in symbols:
-            middle, half = _contact(phoneme)
-            distance = np.maximum(np.abs(times - middle) - half, 0)
-            gate = np.maximum(gate, np.clip(1 - distance / shoulder, 0, 1))
+        frame = round((phoneme.start + phoneme.end) / 2 * FPS)
+        if phoneme.symbol in VOWELS and frame < frames and frame not in shut:
+            press[frame] = soft[frame]
+    return press
+
+
+def _contacts(phonemes: tuple[Phoneme, ...], symbols: frozenset[str]) -> list[tuple[float, float]]:
+    return [_contact(phoneme) for phoneme in phonemes if phoneme.symbol in symbols]
+
+
+def _gate(contacts: list[tuple[float, float]], times: np.ndarray, shoulder: float) -> np.ndarray:
+    """1 (S,) during contacts (middle and half width, seconds), falling to 0 within `shoulder` seconds around them.
+
+    Between contacts close together it falls within a quarter of the gap, so that the mouth opens between them.
+    """
+    gate = np.zeros(len(times))
+    for i, (middle, half) in enumerate(contacts):
+        before = middle - half - sum(contacts[i - 1]) if i else np.inf
+        after = contacts[i + 1][0] - contacts[i + 1][1] - middle - half if i + 1 < len(contacts) else np.inf
+        distance = np.maximum(np.abs(times - middle) - half, 0)
+        room = np.where(times < middle, before, after)
+        gate = np.maximum(gate, np.clip(1 - distance / np.clip(0.25 * room, 0.005, shoulder), 0, 1))
     return gate
 
 
@@ -196,10 +230,9 @@ def _pool_most(gate: np.ndarray, frames: int) -> np.ndarray:
 
 def _close_lips(values: np.ndarray, press: np.ndarray, bite: np.ndarray) -> None:
     """Enforce lip contact in place: values (frames, 23), press and bite (frames,) 0..1."""
-    kept_under_press = {"AU25": 0.0, "AU26": 0.12, "AU10": 0.0, "funnel": 0.3, "stretch": 0.6, "lip_bite": 0.0}
-    for name, kept in kept_under_press.items():
+    for name, kept in {**KEPT, "funnel": 0.3, "stretch": 0.6, "lip_bite": 0.0}.items():
         values[:, _INDEX[name]] *= 1 - press * (1 - kept)
-    for name, value in (("lip_press", 0.75), ("AU24", 0.4), ("AU23", 0.12), ("AU17", 0.15)):
+    for name, value in {"lip_press": 0.75, **HELD}.items():
         column = values[:, _INDEX[name]]
         values[:, _INDEX[name]] = np.where(press > 0, np.maximum(column * press, value * press), column)
     bite = bite * (1 - press)

@@ -70,10 +70,13 @@ def _add(aus: np.ndarray, wanted: np.ndarray, lip_sync: float) -> np.ndarray:
     return edited
 
 
-def closure(aus: np.ndarray) -> np.ndarray:
-    """How much speech holds the lips shut, (T,) in 0..1, read off a track (T, 17): pressed and not parted."""
+def closure(aus: np.ndarray, against: float = 2.0) -> np.ndarray:
+    """How much the lips are held shut, (T,) in 0..1, read off a track (T, 17): pressed and not parted.
+
+    against: how much lips that part and a jaw that drops count against it.
+    """
     pressed, parted = aus[:, AU_INDEX["AU24"]], aus[:, AU_INDEX["AU25"]] + aus[:, AU_INDEX["AU26"]]
-    return np.clip(4 * pressed - 2 * parted, 0, 1)
+    return np.clip(4 * pressed - against * parted, 0, 1)
 
 
 def activity(aus: np.ndarray) -> np.ndarray:

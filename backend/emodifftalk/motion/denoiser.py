@@ -47,6 +47,17 @@ class Denoiser(nn.Module):
         return self.skip(aus) + self.out(self.norm(x))
 
 
+class UncodedDenoiser(Denoiser):
+    """The ablation “w/o Codes4P”: it hears the voice and is not told the AU codes."""
+
+    kind = "no_codes"
+
+    def forward(
+        self, noisy: torch.Tensor, aus: torch.Tensor, features: torch.Tensor, head: torch.Tensor, n: torch.Tensor
+    ) -> torch.Tensor:
+        return super().forward(noisy, torch.zeros_like(aus), features, head, n)
+
+
 def _waves(n: torch.Tensor) -> torch.Tensor:
     """Sinusoids (B, 64) of the step."""
     rates = torch.exp(-math.log(1e4) * torch.arange(32, device=n.device) / 32)

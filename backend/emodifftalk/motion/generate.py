@@ -19,22 +19,37 @@ from ..core.errors import Cancelled, UserError
 from ..core.facs import AU_NAMES
 from ..core.template import load_template
 from .basis import HeadShape, MotionBasis, head_shape
-from .denoiser import FEATURES, Denoiser
+from .denoiser import FEATURES, Denoiser, UncodedDenoiser
 from .gru import MotionGRU
 from .schedule import ddim
-from .windows import fade, frame_noise, spans
+from .windows import fade, frame_noise, spans, touched
 
 SCHEMA = 1
+BLOCK = 32
+"""Frames whose offsets are made at a time: ten minutes of them would fill the memory."""
+_CALM = np.float32(0.5)
+"""Share of the noise that sampling starts from: with all of it two seeds say a closure differently (lips 0.37 mm apart
+on average, 0.19 mm with half), and lips are further from the truth (0.96 and 0.90 mm)."""
 _MODELS = Path(__file__).parent.parent / "models"
-_FILES = {"diffusion": "motion.safetensors", "gru": "motion_gru.safetensors"}
-_NETWORKS: dict[str, type[nn.Module]] = {"diffusion": Denoiser, "gru": MotionGRU}
+KINDS: dict[str, type[nn.Module]] = {"diffusion": Denoiser, "gru": MotionGRU, "no_codes": UncodedDenoiser}
+"""`diffusion` is the model; the others are ablations of the paper's Table 3: without diffusion, without AU codes."""
+_FILES = {
+    "diffusion": "motion.safetensors", "gru": "motion_gru.safetensors", "no_codes": "motion_no_codes.safetensors",
+}  # fmt: skip
 
 
 class MotionModel:
-    """A trained network and the basis it speaks in. kind: `diffusion` or `gru`."""
+    """A trained network and the basis it speaks in. kind: one of `KINDS`.
 
-    def __init__(self, network: nn.Module, basis: MotionBasis) -> None:
+    usage (D, D): second moment of the drivers it was trained on, which `retarget` needs; None for a model of one head.
+    own: the basis is one head's own, in its own metres.
+    """
+
+    def __init__(
+        self, network: nn.Module, basis: MotionBasis, usage: np.ndarray | None = None, own: bool = False
+    ) -> None:
         self.network, self.basis, self.kind = network.eval(), basis, network.kind
+        self.usage, self.own = usage, own
 
     def generate(
         self,
@@ -52,27 +67,34 @@ class MotionModel:
         offsets, and a frame depends only on the windows it lies in. Raises UserError when the arrays do not fit,
         Cancelled when `cancelled()` turned true (asked before every step).
         """
-        head = head_shape(neutral)
-        aus, features = _checked(aus, features)
-        steps = max(1, int(steps)) if self.kind == "diffusion" else 1
-        with one_thread():
-            total = self._coefficients(aus, features, head, seed, steps, progress, cancelled)
+        found = self.coefficients(neutral, aus, features, seed, steps, progress, cancelled)
         if progress:
             progress(1.0, "Moving the face")
-        return self.basis.decode(total) * head.size.astype(np.float32)
+        return np.concatenate([offsets for _, offsets in self.blocks(found, neutral)])
 
-    def _coefficients(
+    def coefficients(
         self,
+        neutral: np.ndarray,
         aus: np.ndarray,
         features: np.ndarray,
-        head: HeadShape,
         seed: int,
-        steps: int,
-        progress: Callable[[float, str], None] | None,
-        cancelled: Callable[[], bool] | None,
+        steps: int = 10,
+        progress: Callable[[float, str], None] | None = None,
+        cancelled: Callable[[], bool] | None = None,
+        changed: np.ndarray | None = None,
     ) -> np.ndarray:
-        """Coefficients (T, K), window after window."""
-        frames, windows = len(aus), spans(len(aus))
+        """Coefficients (T, K) float32 of what `generate` gives, for `blocks`.
+
+        changed (T,) bool: frames whose inputs are others than in an earlier take. Then only the windows they touch are
+        computed, and only the frames that `windows.touched` names are right; they are to the bit what they are in the
+        whole.
+        """
+        head = head_shape(neutral)
+        aus, features = _checked(aus, features)
+        steps = max(1, int(steps)) if self.kind != "gru" else 1
+        frames = len(aus)
+        _, needed = touched(np.ones(frames, bool) if changed is None else changed)
+        windows = [span for span, wanted in zip(spans(frames), needed, strict=True) if wanted]
         total = np.zeros((frames, self.basis.components.shape[0]), np.float32)
         for i, (start, end) in enumerate(windows):
 
@@ -82,10 +104,28 @@ class MotionModel:
                 if progress:
                     progress((i + step / steps) / len(windows), "Moving the face")
 
-            noise = frame_noise(seed, start, end, total.shape[1])
-            found = self._window(noise, aus[start:end], features[start:end], head, steps, before_step)
+            noise = _CALM * frame_noise(seed, start, end, total.shape[1])
+            with one_thread():
+                found = self._window(noise, aus[start:end], features[start:end], head, steps, before_step)
             total[start:end] += fade((start, end), frames)[:, None].astype(np.float32) * found
         return total
+
+    def blocks(
+        self, coefficients: np.ndarray, neutral: np.ndarray, wanted: np.ndarray | None = None
+    ) -> Iterator[tuple[int, np.ndarray]]:
+        """(first frame, offsets (n, V, 3) float32 metres) of `coefficients` (T, K), at most BLOCK frames at a time.
+
+        Blocks begin at multiples of BLOCK; those without a frame of `wanted` (T,) bool are left out.
+        """
+        size = np.float32(1) if self.own else head_shape(neutral).size.astype(np.float32)
+        for start in range(0, len(coefficients), BLOCK):
+            rows = coefficients[start : start + BLOCK]
+            if wanted is not None and not wanted[start : start + BLOCK].any():
+                continue
+            # Always as many rows: with another number the sums would be rounded in another order.
+            whole = np.zeros((BLOCK, coefficients.shape[1]), np.float32)
+            whole[: len(rows)] = rows
+            yield start, (self.basis.decode(whole) * size)[: len(rows)]
 
     @torch.inference_mode()
     def _window(
@@ -131,16 +171,33 @@ def _checked(aus: np.ndarray, features: np.ndarray) -> tuple[np.ndarray, np.ndar
     return aus, features
 
 
-def save_motion(path: str | os.PathLike, model: MotionModel, about: dict[str, str]) -> None:
-    """Write network and basis in half precision."""
-    arrays = {
-        f"network.{name}": value.detach().float().numpy().astype(np.float16)
-        for name, value in model.network.state_dict().items()
-    }
+def motion_arrays(model: MotionModel) -> dict[str, np.ndarray]:
+    """Network and basis as they lie in files: matrices in signed bytes with a scale for every row, the rest in half
+    precision."""
+    arrays: dict[str, np.ndarray] = {}
+    for name, tensor in model.network.state_dict().items():
+        value = tensor.detach().float().numpy()
+        if value.ndim < 2:
+            arrays[f"network.{name}"] = value.astype(np.float16)
+            continue
+        scale = np.maximum(np.abs(value).max(axis=tuple(range(1, value.ndim))), 1e-8) / 127
+        arrays[f"scale.{name}"] = scale.astype(np.float32)
+        arrays[f"network.{name}"] = np.rint(value / _by_row(scale, value)).astype(np.int8)
     arrays["basis.components"] = model.basis.components.astype(np.float16)
     arrays["basis.spread"] = model.basis.spread.astype(np.float32)
+    if model.usage is not None:
+        arrays["usage"] = model.usage.astype(np.float32)
+    return arrays
+
+
+def _by_row(scale: np.ndarray, value: np.ndarray) -> np.ndarray:
+    return scale.reshape(-1, *[1] * (value.ndim - 1))
+
+
+def save_motion(path: str | os.PathLike, model: MotionModel, about: dict[str, str]) -> None:
+    """Write a model that any head can use."""
     metadata = {"format": "emodifftalk.motion", "schema": str(SCHEMA), "kind": model.kind}
-    tensors.save(path, arrays, {**metadata, "au_names": json.dumps(AU_NAMES), **about})
+    tensors.save(path, motion_arrays(model), {**metadata, "au_names": json.dumps(AU_NAMES), **about})
 
 
 def read_motion(path: str | os.PathLike, kind: str) -> MotionModel:
@@ -149,21 +206,32 @@ def read_motion(path: str | os.PathLike, kind: str) -> MotionModel:
     expect_format(file, "motion", SCHEMA)
     if file.metadata.get("kind") != kind or file.metadata.get("au_names") != json.dumps(AU_NAMES):
         raise UserError(f"{file.path.name} holds another kind of motion model, or knows other action units.")
-    components = expect(file, "basis.components", (None, None)).astype(np.float32)
-    spread = expect(file, "basis.spread", (len(components),)).astype(np.float32)
-    if components.shape[1] != load_template().neutral.size:
-        raise UserError(f"{file.path.name} moves another facial template than ours: train it again.")
-    network = _NETWORKS[kind](len(components))
-    state = {}
-    for name, value in network.state_dict().items():
-        state[name] = torch.from_numpy(expect(file, f"network.{name}", tuple(value.shape)).astype(np.float32))
-    network.load_state_dict(state)
-    return MotionModel(network, MotionBasis(components, spread))
+    arrays = {name: expect(file, name, shape) for name, shape in file.shapes.items()}
+    return model_of(arrays, kind, file.path.name)
 
 
-@lru_cache(maxsize=2)
+def model_of(arrays: dict[str, np.ndarray], kind: str, source: str, own: bool = False) -> MotionModel:
+    """The model in `motion_arrays`; source names them in errors. Raises UserError when they do not fit."""
+    components, spread = (arrays.get(f"basis.{name}", np.zeros(0)) for name in ("components", "spread"))
+    if components.ndim != 2 or components.shape[1] != load_template().neutral.size or len(components) != len(spread):
+        raise UserError(f"{source} moves another facial template than ours: train it again.")
+    network = KINDS[kind](len(components))
+    found = {name: arrays.get(f"network.{name}", np.zeros(0)) for name in network.state_dict()}
+    if any(found[name].shape != tuple(value.shape) for name, value in network.state_dict().items()):
+        raise UserError(f"The motion model in {source} does not fit this version of EmoDiffTalk: train it again.")
+    for name, value in found.items():
+        scale = arrays.get(f"scale.{name}")
+        if (value.dtype == np.int8) != (scale is not None and scale.shape == value.shape[:1]):
+            raise UserError(f"The motion model in {source} is damaged: “{name}” has no scale that fits.")
+        found[name] = value.astype(np.float32) * (1 if scale is None else _by_row(scale, value))
+    network.load_state_dict({name: torch.from_numpy(value.astype(np.float32)) for name, value in found.items()})
+    basis = MotionBasis(components.astype(np.float32), spread.astype(np.float32))
+    return MotionModel(network, basis, arrays.get("usage"), own)
+
+
+@lru_cache(maxsize=3)
 def load_motion(path: str | os.PathLike | None = None, kind: str = "diffusion") -> MotionModel:
-    """The motion model of a kind (`diffusion` or `gru`), by default the one shipped. Raises UserError without it."""
+    """The motion model of a kind of `KINDS` for any head, by default the one shipped. Raises UserError without it."""
     if kind not in _FILES:
-        raise UserError(f"There is no motion model “{kind}”: choose diffusion or gru.")
+        raise UserError(f"There is no motion model “{kind}”: choose {', '.join(KINDS)}.")
     return read_motion(path or _MODELS / _FILES[kind], kind)

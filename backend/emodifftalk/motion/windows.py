@@ -35,6 +35,21 @@ def fade(span: tuple[int, int], frames: int) -> np.ndarray:
     return weight
 
 
+def touched(changed: np.ndarray) -> tuple[np.ndarray, list[bool]]:
+    """What has to be made anew when the inputs of frames `changed` (T,) bool are others: the frames (T,) bool whose
+    motion depends on them, and for each window of `spans` whether it is needed for those frames.
+
+    All windows that hold a changed frame, and their neighbours where both show.
+    """
+    windows, frames = spans(len(changed)), len(changed)
+    anew = np.zeros(frames, bool)
+    for start, end in windows:
+        if changed[start:end].any():
+            anew[start:end] |= fade((start, end), frames) > 0
+    needed = [bool((anew[start:end] & (fade((start, end), frames) > 0)).any()) for start, end in windows]
+    return anew, needed
+
+
 def _rise(position: np.ndarray) -> np.ndarray:
     t = np.clip((position - _MARGIN) / (OVERLAP - 1 - 2 * _MARGIN), 0, 1)
     return t * t * (3 - 2 * t)

@@ -22,6 +22,7 @@ from ..core.checks import expect_format
 from ..core.errors import UserError
 from ..core.facs import AU_NAMES, FPS
 from .audio import SAMPLE_RATE, heard, level
+from .closures import shut_lips
 from .frontends import FEATURE_RATE, EmbeddedFrontEnd, HubertFrontEnd, choose, model_path
 
 SCHEMA = 1
@@ -81,10 +82,17 @@ class SpeechToAU(nn.Module):
         nn.init.zeros_(self.pool.bias)
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
+        return self.read(self.understand(features))
+
+    def understand(self, features: torch.Tensor) -> torch.Tensor:
+        """What the layers make of features (B, L, dim): (B, L, width)."""
         x = self.enter(features)
         for layer in self.layers:
             x = layer(x)
-        x = self.norm(x)
+        return self.norm(x)
+
+    def read(self, x: torch.Tensor) -> torch.Tensor:
+        """AU codes (B, L // 2, 17) of what the layers made (B, L, width)."""
         codes = self.codes(x + self.residual(x))
         return torch.sigmoid(self.pool(codes.mT).mT)
 
@@ -136,10 +144,13 @@ class SpeechModel:
 
     def _hear(self, piece: torch.Tensor, frames: int) -> tuple[np.ndarray, np.ndarray]:
         features = fit_steps(self.front_end(piece), frames * _POOL)
-        aus = self.encoder(features)[0]
+        aus = self.encoder(features)[0].float().numpy()
+        if isinstance(self.front_end, EmbeddedFrontEnd):  # only it knows phonemes
+            heard = self.front_end.bilabials(features)[0].view(frames, _POOL).amax(dim=1)
+            aus = shut_lips(aus, heard.float().numpy())
         features = features if self.bridge is None else self.bridge(features)
         pooled = features[0].view(frames, _POOL, -1).mean(dim=1)
-        return aus.float().numpy(), pooled.float().numpy()
+        return aus, pooled.float().numpy()
 
 
 def fit_steps(features: torch.Tensor, steps: int) -> torch.Tensor:

@@ -19,7 +19,11 @@ from ..core.errors import UserError
 _LOG = logging.getLogger(__name__)
 SAMPLE_RATE = 16000
 FEATURE_RATE = 50
+FLOOR = 1e-3
+"""Energy that is silence to `LogMel`."""
 HUBERT = "facebook/hubert-base-ls960"
+BILABIAL_CLASSES = (1, 2, 3)
+"""p, b and m among the sounds the embedded front end was taught to tell apart."""
 _MODELS = Path(__file__).parent.parent / "models"
 
 
@@ -46,7 +50,7 @@ class LogMel(nn.Module):
         spectrum = torch.stft(padded, 512, 160, 400, self.window, center=False, return_complex=True).abs() ** 2
         energies = self.filters @ spectrum
         # The floor lies under quiet room noise at our common level: digital silence and a quiet room look alike.
-        return (torch.log(energies + 1e-3) + 2.0) / 4.0
+        return (torch.log(energies + FLOOR) + 2.0) / 4.0
 
 
 def _mel_filters(bands: int) -> torch.Tensor:
@@ -89,7 +93,15 @@ class EmbeddedFrontEnd(nn.Module):
         self.phonemes = nn.Linear(self.dim, phonemes)
 
     def forward(self, wave: torch.Tensor) -> torch.Tensor:
-        return torch.tanh(self.project(self.blocks(self.stem(self.mel(wave))))).mT
+        return self.listen(self.mel(wave))
+
+    def listen(self, energies: torch.Tensor) -> torch.Tensor:
+        """Features (B, 2 T, 128) at 50 per second of log-mel energies (B, 80, 4 T)."""
+        return torch.tanh(self.project(self.blocks(self.stem(energies)))).mT
+
+    def bilabials(self, features: torch.Tensor) -> torch.Tensor:
+        """Probability (B, L) that features (B, L, 128) are of p, b or m."""
+        return self.phonemes(features).softmax(dim=-1)[..., list(BILABIAL_CLASSES)].sum(dim=-1)
 
 
 class HubertFrontEnd(nn.Module):

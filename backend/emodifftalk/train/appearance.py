@@ -1,7 +1,8 @@
-"""Stage 3 (EmoDiffTalk 3.4): RotNet, OPCNet and the feature line, Equations 31 to 34."""
+"""Stage 3 (EmoDiffTalk 3.4): RotNet, OPCNet and the feature line, Equations 31 to 34, or FeatureNet in their place."""
 
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Callable
 
@@ -9,91 +10,95 @@ import numpy as np
 import torch
 
 from ..appearance.decoder import AppearanceDecoder
-from ..appearance.rotnet import quat_multiply
 from ..core.errors import Cancelled, UserError
-from ..core.gaussians import Gaussians
-from ..core.subject import Subject, load_subject, pose, save_subject
+from ..core.subject import Subject, load_subject, save_subject
 from ..data.capture import Capture, load_capture
 from ..splat.metrics import psnr, ssim
-from ..splat.rasterize import choose, rasterization
-from .binding import surface_turns
+from ..splat.rasterize import choose
+from .appearance_report import measure_decoders
+from .face_crops import FaceCrop, blurred, fine_error
+from .face_painter import FacePainter
+from .shade_points import (
+    SHADE_POINTS,
+    Places,
+    choose_places,
+    first_features,
+    with_shade_points,
+    without_shade_points,
+)
 from .views import View, load_views
 
 LAMBDA_SSIM = 0.2  # Equation 32
 LAMBDA_SPARSE, LAMBDA_SMOOTH = 0.01, 0.001  # Equation 31
 # Equation 33, movement in metres: in centimetres a cheek that rises in a smile would be asked to turn transparent.
 LAMBDA_OPCMOTION, GAMMA = 0.1, 1.0
-MEASURED = 512
-"""Pixels of the pictures that the report is about."""
+SIZE = 512
+"""Pixels of the pictures that are learned from and measured with."""
 # Equation 34 limits displacement; here positions come from stage 2 and cannot change, so it is constant and left out.
+_CANDIDATES = 160000
+_FINE_WEIGHT = 4.0
+"""How much more a pixel counts where the canonical face lacks detail."""
+_HELD_BACK = 9
+"""One training picture in so many is kept back to validate with."""
+_OWN_RATE, _SKIN_RATE = 1e-2, 0.1
+_PATIENCE = 4
+_ENOUGH = 0.005
+"""dB of validation PSNR that count as better."""
 
 
 def train_appearance(
     capture_dir: str | os.PathLike,
     subject_path: str | os.PathLike,
     out: str | os.PathLike,
-    steps: int = 600,
+    steps: int = 1200,
     progress: Callable[[float, str], None] | None = None,
     cancelled: Callable[[], bool] = lambda: False,
-    size: int = MEASURED,
+    size: int = SIZE,
     backend: str = "auto",
     seed: int = 0,
-    warm_up: int = 2500,
+    decoder: str = "opcnet",
+    codes: bool = True,
+    validate: bool = False,
+    shade_points: int = SHADE_POINTS,
 ) -> dict:
     """Train the decoders on the expressive pictures of the capture and write the whole Subject to `out`.
+
+    decoder: `opcnet` or `featurenet`; codes False: OPCNet without AU codes, for the ablation. validate: keep some
+    training pictures back, stop when they get no better, keep the best; the report then has the `curve` of
+    (step, training loss, validation PSNR). shade_points: see `shade_points`; FeatureNet has none.
 
     Returns a report: held-out PSNR and SSIM of expressive pictures with and without the decoders. Raises UserError,
     Cancelled.
     """
+    kind = "opcnet_without_codes" if decoder == "opcnet" and not codes else decoder
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
-    subject, capture = load_subject(subject_path), load_capture(capture_dir)
+    subject, capture = without_shade_points(load_subject(subject_path)), load_capture(capture_dir)
     backend = choose(backend)
     device = "cuda" if backend == "gsplat" else "cpu"
-    decoder = AppearanceDecoder(subject).to(device)
-    offsets = torch.from_numpy(capture.points - subject.template.neutral).float().to(device)
-    aus = torch.from_numpy(np.stack([frame.aus for frame in capture.frames])).to(device)
-    rotation_error = _warm_up(decoder, subject, warm_up, rng, progress, cancelled)
     views = _expressive(capture, "train", size, device)
-    if not views:
+    crops = [crop for view in views if (crop := FaceCrop.of(view, capture.points[view.frame])) is not None]
+    if not crops:
         raise UserError(f"{capture_dir} has no pictures of an expressive face to train from.")
-    painter = _Painter(subject, decoder, backend)
-    optimizer = torch.optim.AdamW(
-        [
-            {"params": decoder.rotnet.parameters(), "lr": 2e-4},
-            {"params": [decoder.opcnet.line], "lr": 1e-2},
-            {"params": [p for n, p in decoder.opcnet.named_parameters() if n != "line"], "lr": 1e-3},
-        ],
-        weight_decay=0.0,
-    )
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
-    recent = 0.0
-    for step in range(steps):
-        if cancelled():
-            raise Cancelled
-        view = views[rng.integers(len(views))]
-        background = torch.from_numpy(rng.random(3).astype(np.float32)).to(device)
-        picture, opacities = painter.draw(view, aus[view.frame], offsets[view.frame], background)
-        truth = view.on(background)
-        loss = (1 - LAMBDA_SSIM) * (picture - truth).abs().mean() + LAMBDA_SSIM * (1 - ssim(picture, truth))
-        loss = loss + _regularity(decoder, opacities, offsets[view.frame])
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        schedule.step()
-        value = float(psnr(picture.detach(), truth))
-        recent = 0.95 * recent + 0.05 * value if step else value
-        if progress and step % 10 == 0:
-            progress(0.3 + 0.7 * step / steps, f"step {step}/{steps}, training PSNR {recent:.1f} dB")
-    save_subject(out, decoder.onto(subject))
-    tests = _expressive(capture, "test", MEASURED, device)
-    return {
-        "steps": steps,
-        "rotation_error_degrees": round(rotation_error, 2),
-        "protocol": f"held-out cameras, expressive frames, {MEASURED} pixels, black background, matte applied",
-        "with_decoders": _score(painter, tests, aus, offsets),
-        "canonical_only": _score(_Painter(subject, None, painter.backend), tests, aus, offsets),
-    }
+    plain = FacePainter(subject, None, capture, backend)
+    with torch.no_grad():
+        before = [plain.draw(crop, crop.image.new_zeros(3), depth=True).picture for crop in crops]
+    if kind != "featurenet":
+        subject, start = _shaded(subject, capture, crops, before, plain, kind, shade_points, rng)
+    trained = AppearanceDecoder(subject, kind).to(device)
+    if kind != "featurenet":
+        with torch.no_grad():
+            trained.shade.line[..., len(plain.subject.triangle) :, 0] += torch.from_numpy(start).float().to(device)
+    session = _Session(FacePainter(subject, trained, capture, backend), crops, before, steps, rng, validate)
+    session.run(progress or (lambda fraction, text: None), cancelled)
+    subject = trained.eval().onto(session.painter.coloured(subject))
+    save_subject(out, subject)
+    tests = _expressive(capture, "test", size, device)
+    report = {"steps": session.taken, "decoder": kind, "shade_points": subject.n_face - len(plain.subject.triangle)}
+    report |= measure_decoders(subject, plain.subject, capture, tests, backend)
+    if validate:
+        report |= {"curve": session.curve, "best_step": session.best_step, "stopped_early": session.taken < steps}
+    return report
 
 
 def _expressive(capture: Capture, split: str, size: int, device: str) -> list[View]:
@@ -102,85 +107,119 @@ def _expressive(capture: Capture, split: str, size: int, device: str) -> list[Vi
     return [view for view in load_views(capture, split, size, device) if view.frame in ahead]
 
 
-def _regularity(decoder: AppearanceDecoder, opacities: torch.Tensor, offsets: torch.Tensor) -> torch.Tensor:
-    line = decoder.opcnet.line
-    sparse = LAMBDA_SPARSE * line.abs().mean() + LAMBDA_SMOOTH * ((line[1:] - line[:-1]) ** 2).mean()
-    moved = decoder.facial_offsets(offsets).norm(dim=-1)
-    change = (opacities - decoder.opacities).abs()
-    return sparse + LAMBDA_OPCMOTION * ((moved - GAMMA * change) ** 2).mean()
+def _shaded(subject: Subject, capture, crops, before, painter, kind, count, rng) -> tuple[Subject, np.ndarray]:
+    """The subject with shade points, and what their direct features start from, (17, M) or (M,)."""
+    places = Places.all_over(subject, _CANDIDATES, rng)
+    frames = sorted({crop.frame for crop in crops})
+    error = np.full((len(frames), _CANDIDATES, 3), np.nan, np.float32)
+    for i, frame in enumerate(frames):
+        seen = [painter.error_at(places, crop, drawn) for crop, drawn in zip(crops, before, strict=True)
+                if crop.frame == frame]  # fmt: skip
+        number = np.sum([~np.isnan(e) for e in seen], axis=0)
+        error[i] = np.where(number > 0, np.nansum(seen, axis=0) / np.maximum(number, 1), np.nan)
+    rows = choose_places(places.on(subject.template, subject.template.neutral), error, count, rng)
+    places, error = places.some(rows), error[:, rows]
+    if kind == "opcnet":
+        return with_shade_points(subject, places, error), first_features(error, painter.aus_of(frames))
+    moved = np.stack([places.on(subject.template, painter.offsets_of(frame)) for frame in frames])
+    # As OPCNet counts movement: in centimetres.
+    drivers = 100 * np.linalg.norm(moved, axis=-1, keepdims=True)
+    return with_shade_points(subject, places, error), first_features(error, drivers)[0]
 
 
-def _warm_up(decoder, subject: Subject, steps: int, rng, progress, cancelled) -> float:
-    """Teach RotNet how the skin turns, on random expressions of the template; returns its error on new ones (°)."""
-    optimizer = torch.optim.AdamW(decoder.rotnet.parameters(), lr=3e-3, weight_decay=0.0)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
-    for step in range(steps):
-        if cancelled():
-            raise Cancelled
-        loss = _turn_error(decoder, subject, rng)
-        optimizer.zero_grad()
+class _Session:
+    """The steps. curve: (step, training loss, validation PSNR in dB) so far."""
+
+    def __init__(self, painter: FacePainter, crops: list[FaceCrop], before, steps: int, rng, validate: bool) -> None:
+        self.painter, self.steps, self.taken = painter, steps, 0
+        self.curve: list[tuple[int, float, float]] = []
+        self.best_step, self._best, self._best_state = 0, -np.inf, None
+        self._rng, self._validate = rng, validate
+        weights = [_weights(crop, drawn) for crop, drawn in zip(crops, before, strict=True)]
+        back = {i for i in range(len(crops)) if validate and i % _HELD_BACK == _HELD_BACK // 2 and len(crops) > 2}
+        self._train = [(crops[i], weights[i]) for i in range(len(crops)) if i not in back]
+        self._held_back = [(crops[i], weights[i]) for i in sorted(back)]
+        decoder = painter.decoder
+        own = [p for n, p in decoder.shade.named_parameters() if n in ("line", "latent")]
+        rest = [p for n, p in decoder.shade.named_parameters() if n not in ("line", "latent")]
+        # FeatureNet has no direct way: all it does has to pass its layers.
+        groups = [
+            (decoder.rotnet.parameters(), 2e-4),
+            (own, 5 * _OWN_RATE if decoder.tints else _OWN_RATE),
+            (rest, 4e-3 if decoder.tints else 1e-3),
+            ([painter.shade_colors, painter.shade_sizes], 5e-3),
+            ([painter.shade_means], 1.5e-5),
+        ]
+        self._optimizer = torch.optim.Adam([{"params": list(p), "lr": lr} for p, lr in groups], fused=True)
+        self._schedule = torch.optim.lr_scheduler.CosineAnnealingLR(self._optimizer, max(steps, 1), eta_min=0)
+
+    def run(self, progress: Callable[[float, str], None], cancelled: Callable[[], bool]) -> None:
+        """Take the steps. Raises Cancelled."""
+        every, loss = max(self.steps // 12, 1), 0.0
+        self.painter.decoder.train()
+        while self.taken < self.steps:
+            if cancelled():
+                raise Cancelled
+            value = self._step()
+            loss = 0.95 * loss + 0.05 * value if self.taken else value
+            self.taken += 1
+            if self.taken % 10 == 0:
+                known = f", validation {self.curve[-1][2]:.2f} dB" if self._validate and self.curve else ""
+                progress(0.95 * self.taken / self.steps, f"step {self.taken}/{self.steps}, loss {loss:.4f}{known}")
+            if self._validate and self._held_back and (self.taken % every == 0 or self.taken == self.steps):
+                self.curve.append((self.taken, round(loss, 5), round(self._validation(), 3)))
+                if self._no_better():
+                    break
+        if self._best_state is not None:
+            self.painter.load(self._best_state)
+
+    def _step(self) -> float:
+        crop, weights = self._train[self._rng.integers(len(self._train))]
+        background = torch.from_numpy(self._rng.random(3).astype(np.float32)).to(crop.rgba.device)
+        drawn, truth = self.painter.draw(crop, background), crop.on(background)
+        apart = (drawn.picture - truth).abs().mean(dim=-1)
+        loss = (1 - LAMBDA_SSIM) * (apart * weights).mean() + LAMBDA_SSIM * (1 - ssim(drawn.picture, truth))
+        loss = loss + self._regularity(drawn)
+        self._optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        optimizer.step()
-        schedule.step()
-        if progress and step % 25 == 0:
-            progress(0.3 * step / steps, f"learning how the skin turns, step {step}/{steps}")
-    with torch.no_grad():
-        errors = [float(_turn_error(decoder, subject, rng)) for _ in range(20)]
-    return float(np.degrees(2 * np.sqrt(np.mean(errors))))
+        line = getattr(self.painter.decoder.shade, "line", None)
+        skin = None if line is None else line.detach()[..., : self.painter.shade_rows.start, :]
+        before = None if skin is None else skin.clone()
+        self._optimizer.step()
+        if skin is not None:  # seldom right to change, and there are many of them to be wrong about
+            skin.lerp_(before, 1 - _SKIN_RATE)
+        self._schedule.step()
+        return float(loss.detach())
+
+    def _regularity(self, drawn) -> torch.Tensor:
+        line = getattr(self.painter.decoder.shade, "line", None)
+        moved, change = drawn.moved.norm(dim=-1), drawn.change.abs()
+        coupled = LAMBDA_OPCMOTION * ((moved - GAMMA * change) ** 2).mean()
+        if line is None:  # FeatureNet has no feature line
+            return coupled
+        sparse = LAMBDA_SPARSE * line.abs().mean()
+        if line.ndim == 3:
+            sparse = sparse + LAMBDA_SMOOTH * ((line[1:] - line[:-1]) ** 2).mean()
+        return coupled + sparse
+
+    @torch.no_grad()
+    def _validation(self) -> float:
+        """dB, weighted as in training: over whole faces, wrinkles would not count."""
+        black = self._held_back[0][0].image.new_zeros(3)
+        drawn = [(self.painter.draw(crop, black).picture, crop.image, weights) for crop, weights in self._held_back]
+        return float(np.mean([float(psnr(*pair)) for pair in drawn]))
+
+    def _no_better(self) -> bool:
+        value, step = self.curve[-1][2], self.taken
+        if value > self._best + _ENOUGH:
+            self._best, self.best_step = value, step
+            self._best_state = copy.deepcopy(self.painter.state())
+        return sum(at > self.best_step for at, _, _ in self.curve) >= _PATIENCE
 
 
-def _turn_error(decoder: AppearanceDecoder, subject: Subject, rng: np.random.Generator) -> torch.Tensor:
-    template = subject.template
-    aus = np.where(rng.random(17) < 0.3, rng.random(17), 0).astype(np.float32)
-    articulations = np.where(rng.random(6) < 0.2, rng.random(6), 0).astype(np.float32)
-    offsets = template.displace(aus, articulations)
-    device = decoder.quats.device
-    turns = torch.from_numpy(surface_turns(template, template.neutral + offsets, subject.triangle)).to(device)
-    moved = decoder.facial_offsets(torch.from_numpy(offsets).float().to(device))
-    found = decoder.rotnet(decoder.quats, torch.from_numpy(aus).to(device), decoder.means, moved)
-    wanted = quat_multiply(turns, decoder.quats)
-    same = (found * wanted).sum(dim=-1).abs().clamp(max=1.0)
-    # 1 - cos^2 of half the angle between the two rotations, about a quarter of its square.
-    return (1 - same**2).mean()
-
-
-class _Painter:
-    """Draws the subject in a captured frame, with the decoders or (decoder None) with its canonical attributes."""
-
-    def __init__(self, subject: Subject, decoder: AppearanceDecoder | None, backend: str) -> None:
-        self._decoder, self.backend = decoder, backend
-        self._device = "cuda" if backend == "gsplat" else "cpu"
-        self._subject = subject
-        self._posed: dict[int, dict[str, torch.Tensor]] = {}
-
-    def _tensors(self, gaussians: Gaussians) -> dict[str, torch.Tensor]:
-        return {k: torch.from_numpy(np.asarray(v, np.float32)).to(self._device) for k, v in vars(gaussians).items()}
-
-    def draw(self, view: View, aus, offsets, background) -> tuple[torch.Tensor, torch.Tensor]:
-        """Picture (H, W, 3) and facial opacities (Nf,)."""
-        if view.frame not in self._posed:  # positions are given, they are not what is learned here
-            self._posed[view.frame] = self._tensors(pose(self._subject, offsets.cpu().numpy()))
-        g, count = self._posed[view.frame], self._subject.n_face
-        means, quats, alphas = g["means"], g["quats"], g["opacities"]
-        facial = alphas[:count]
-        if self._decoder is not None:
-            turned, facial = self._decoder(aus, offsets)
-            quats = torch.cat([turned, quats[count:]])
-            alphas = torch.cat([facial, alphas[count:]])
-        picture, _, _ = rasterization(
-            means, quats, g["scales"], alphas, g["colors"], view.viewmat[None], view.K[None], view.size, view.size,
-            backgrounds=background[None], backend=self.backend,
-        )  # fmt: skip
-        return picture[0], facial
-
-
-@torch.inference_mode()
-def _score(painter: _Painter, views: list[View], aus: torch.Tensor, offsets: torch.Tensor) -> dict:
-    values = []
-    for view in views:
-        picture, _ = painter.draw(view, aus[view.frame], offsets[view.frame], view.image.new_zeros(3))
-        values.append((float(psnr(picture, view.image)), float(ssim(picture, view.image))))
-    if not values:
-        return {}
-    mean = np.mean(values, axis=0)
-    return {"psnr": round(float(mean[0]), 2), "ssim": round(float(mean[1]), 4), "pictures": len(values)}
+def _weights(crop: FaceCrop, drawn: torch.Tensor) -> torch.Tensor:
+    """(h, w) of mean 1: more where the face without decoders lacks detail."""
+    missing = fine_error(crop.image, drawn[..., :3], crop.rgba[..., 3].float() / 255).abs().mean(dim=-1, keepdim=True)
+    missing = blurred(missing, 2.0)[..., 0]
+    weights = 1 + _FINE_WEIGHT * missing / missing.max().clamp(min=1e-4)
+    return weights / weights.mean()

@@ -22,6 +22,8 @@ from ..data.capture import Capture, load_capture
 from ..splat.rasterize import choose
 from .canonical_report import evaluate, peak_memory, save_picture, write_report
 from .canonical_steps import CanonicalSettings, Trainer
+from .expression_basis import own_expressions
+from .held_out import unseen_frames
 from .layout import Layout
 from .pruning import drop_unseen, filled_pixels, paint_unseen
 from .views import load_views
@@ -51,7 +53,7 @@ def train_canonical(
     views = [load_views(capture, "train", pixels, device) for pixels in (settings.size // 2, settings.size)]
     if not views[0]:
         raise UserError(f"{capture_dir} has no pictures to train from.")
-    template = _fitted_template(capture)
+    template = own_expressions(_fitted_template(capture), capture)
     layout = Layout.of(capture, template, settings.face, settings.seed)
     trainer = Trainer(capture, template, layout, views, settings, backend)
     checkpoint = Path(f"{out}.checkpoint.pt")
@@ -68,7 +70,7 @@ def train_canonical(
     report |= {"gaussians": len(subject.gaussians), "facial": subject.n_face}
     report |= {"training_psnr": round(trainer.recent, 2), "notes": list(capture.notes)}
     tests = load_views(capture, "test", settings.size, device)
-    report |= evaluate(rig, tests, [frame.name for frame in capture.frames], backend)
+    report |= evaluate(rig, tests, unseen_frames(capture), backend)
     report |= {"seconds": round(trainer.seconds + time.monotonic() - began, 1), "peak_memory_mib": peak_memory()}
     write_report(Path(out), report, trainer.curve, rig, tests, backend)
     checkpoint.unlink(missing_ok=True)
@@ -91,10 +93,7 @@ def _train(trainer: Trainer, steps: int, out: Path, checkpoint: Path, progress, 
 
 
 def _fitted_template(capture: Capture) -> FacialTemplate:
-    """Our template in the shape of this subject: its first frame is neutral.
-
-    The AU basis is scaled to the subject's size; its own range of motion refines the motion model, not the basis.
-    """
+    """Our template in the shape of this subject: its first frame is neutral. The AU basis is scaled to its size."""
     template = load_template()
     neutral = capture.points[0]
     if len(neutral) != len(template.neutral):

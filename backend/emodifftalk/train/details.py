@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..core.camera import Camera
 from ..core.template import FacialTemplate
 from ..data.capture import Capture
 from .views import View
@@ -31,13 +32,12 @@ class Details:
 
     def boxes(self, view: View) -> list[Box]:
         """What a view shows of them, at most three boxes."""
-        viewmat, K = view.viewmat.cpu().numpy(), view.K.cpu().numpy()
-        if viewmat[2, 1] < _FACING:  # the head looks along -y
+        camera = Camera(view.viewmat.cpu().numpy(), view.K.cpu().numpy(), view.size, view.size)
+        if camera.viewmat[2, 1] < _FACING:  # the head looks along -y
             return []
         boxes = []
         for part in self._parts:
-            local = self._points[view.frame, part] @ viewmat[:3, :3].T + viewmat[:3, 3]
-            pixels = (local @ K.T)[:, :2] / local[:, 2:]
+            pixels = camera.project(self._points[view.frame, part])[:, :2]
             low, high = pixels.min(axis=0), pixels.max(axis=0)
             margin = _MARGIN * (high - low)
             left, top = np.floor(low - margin).clip(0, view.size).astype(int)

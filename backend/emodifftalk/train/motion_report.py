@@ -16,13 +16,14 @@ import numpy as np
 
 from ..core.facs import AU_INDEX, AU_NAMES, FPS
 from ..core.template import REGIONS, FacialTemplate, load_template
-from ..data.contact import TouchingFace
 from ..data.speech_corpus import generate, pad
 from ..data.synthesizers import SAMPLE_RATE
 from ..data.visemes import bilabial_frames, targets
+from ..motion.contact import TouchingFace
 from ..motion.generate import MotionModel
 from ..speech.encoder import SpeechModel
 
+_FEW = 5  # sentences, where every number of steps is tried
 _NO_ARTICULATION = np.zeros((1, 6), np.float32)
 
 
@@ -44,7 +45,32 @@ def evaluate(model: MotionModel, speech: SpeechModel, steps: int = 10) -> dict:
     report["slt"] = speaking_report(model, template, _listen(speech, face, "test"), steps)
     report["espeak_f5"] = speaking_report(model, template, _listen(speech, face, "test_espeak"), steps)
     report["silence"] = silence_report(model, template, face, speech, steps)
+    if model.kind == "diffusion":
+        heard = _listen(speech, face, "test")[:_FEW]
+        names = ("lip_vertex_mm", "lip_opening_mm", "closure", "opening_speed_ratio")
+        by_steps = {n: speaking_report(model, template, heard, n) for n in (50, 10, 4, 2)}
+        report["sampling_steps"] = {n: {name: found[name] for name in names} for n, found in by_steps.items()}
+        report["seeds"] = seeds_report(model, template, heard, steps)
     return report
+
+
+def seeds_report(model: MotionModel, template: FacialTemplate, heard: list[_Heard], steps: int) -> dict:
+    """Two seeds of the same words, millimetres while they last: mean and 95th percentile of the distance between them,
+    over the points of the brows (those AU01 and AU02 move most), and over those of the lips."""
+    raised = np.linalg.norm(template.au_basis[[AU_INDEX["AU01"], AU_INDEX["AU02"]]].sum(axis=0), axis=1)
+    parts = {"brows": raised > 0.5 * raised.max(), "lips": _lips(template)}
+    found: dict[str, list[np.ndarray]] = {part: [] for part in parts}
+    for one in heard:
+        first, second = (model.generate(template.neutral, one.aus, one.features, seed, steps) for seed in (1, 2))
+        apart = 1e3 * np.linalg.norm(first - second, axis=-1)
+        for part, rows in parts.items():
+            found[part].append(apart[:, rows].mean(axis=1))
+    together = {part: np.concatenate(rows) for part, rows in found.items()}
+    return {
+        f"{part}_mm_{name}": round(float(measure(rows)), 3)
+        for part, rows in together.items()
+        for name, measure in (("mean", np.mean), ("p95", lambda rows: np.percentile(rows, 95)))
+    }
 
 
 def _listen(speech: SpeechModel, face: TouchingFace, split: str) -> list[_Heard]:
@@ -63,7 +89,7 @@ def speaking_report(model: MotionModel, template: FacialTemplate, heard: list[_H
     closure_truth and closure_basis are the same measure on the truth and on `template.displace` of the predicted AU
     codes alone, which is all that one could do without a motion model.
     """
-    lips = np.isin(template.regions, [i for i, name in enumerate(REGIONS) if name.startswith("lips")])
+    lips = _lips(template)
     vertex, lip, opening, speed = [], [], [], []
     closed: dict[str, list[bool]] = {"closure": [], "closure_truth": [], "closure_basis": []}
     depth = []
@@ -77,7 +103,7 @@ def speaking_report(model: MotionModel, template: FacialTemplate, heard: list[_H
         opening.append(np.abs(gaps["closure"] - gaps["closure_truth"]))
         speed.append(np.abs(np.diff(gaps["closure"])).mean() / np.abs(np.diff(gaps["closure_truth"])).mean())
         for name, gap in gaps.items():
-            shares = [_closing(gap, *at) for at in one.closures]
+            shares = [closing(gap, *at) for at in one.closures]
             closed[name] += [share < 0.15 for share in shares]
             if name == "closure":
                 depth += [gap[max(0, c - 1) : c + 2].min() for c, _, _ in one.closures]
@@ -93,7 +119,12 @@ def speaking_report(model: MotionModel, template: FacialTemplate, heard: list[_H
     }
 
 
-def _closing(gap: np.ndarray, closure: int, before: int, after: int) -> float:
+def _lips(template: FacialTemplate) -> np.ndarray:
+    """(V,) bool."""
+    return np.isin(template.regions, [i for i, name in enumerate(REGIONS) if name.startswith("lips")])
+
+
+def closing(gap: np.ndarray, closure: int, before: int, after: int) -> float:
     """Least gap around a closure as a share of the mean gap at its neighbouring vowels."""
     last = len(gap) - 1
     vowels = (gap[min(before, last)] + gap[min(after, last)]) / 2

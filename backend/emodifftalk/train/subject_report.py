@@ -17,9 +17,9 @@ from ..core.gaussians import Gaussians
 from ..core.gaze import turn_eyes
 from ..core.subject import Subject, load_subject, pose
 from ..data.capture import Capture, load_capture, read_picture
-from ..splat.metrics import psnr, ssim
 from ..splat.rasterize import choose
 from ..splat.render import render
+from .held_out import Score, score, summary, unseen_frames
 
 _ANGLES, _EXPRESSIONS = 8, 6
 _LEVEL = 20.0
@@ -50,7 +50,7 @@ class Model:
         """As in a captured frame; object space, metres."""
         captured = self.capture.frames[frame]
         offsets = (self.capture.points[frame] - self.subject.template.neutral).astype(np.float32)
-        decoded = (None, None) if self._decoder is None else self._decoder.decode(captured.aus, offsets)
+        decoded = () if self._decoder is None else self._decoder.decode(captured.aus, offsets)
         return turn_eyes(self.subject, pose(self.subject, offsets, *decoded), np.array(captured.gaze))
 
     def portrait(self, frame: int, camera: str, size: int) -> Portrait:
@@ -77,20 +77,11 @@ def measure(
     """
     capture = load_capture(capture_dir)
     model = Model(load_subject(subject_path), capture, backend)
-    seen: dict[str, list] = {"neutral": [], "expressive": [], "expressive_unseen": []}
-    for index, frame in enumerate(capture.frames):
-        for camera in frame.pictures:
-            if capture.cameras[camera].split == "test":
-                values = _compare(model.portrait(index, camera, size))
-                seen["expressive" if index else "neutral"].append(values)
-                if _trained_pictures(capture, index) == 0:
-                    seen["expressive_unseen"].append(values)
-    report: dict = {"subject": model.subject.name, "gaussians": len(model.subject.gaussians)}
-    report["protocol"] = f"held-out cameras, {size} pixels, black background, matte applied, mean per picture"
-    for kind, values in seen.items():
-        if values:
-            mean = np.mean(values, axis=0)
-            report[kind] = {"psnr": round(mean[0], 2), "ssim": round(mean[1], 4), "pictures": len(values)}
+    held_out = {name for name, camera in capture.cameras.items() if camera.split == "test"}
+    pairs = [(i, name) for i, frame in enumerate(capture.frames) for name in frame.pictures if name in held_out]
+    scores = [compare(index, model.portrait(index, name, size)) for index, name in pairs]
+    report = {"subject": model.subject.name, "gaussians": len(model.subject.gaussians)}
+    report |= summary(scores, size, unseen_frames(capture))
     if sheet is not None:
         _save(contact_sheet(model, poses), Path(sheet))
     return report
@@ -103,13 +94,9 @@ def _save(picture: Image.Image, path: Path) -> None:
         raise UserError(f"The sheet {path} cannot be written: {error}.") from error
 
 
-def _trained_pictures(capture: Capture, frame: int) -> int:
-    return sum(capture.cameras[name].split == "train" for name in capture.frames[frame].pictures)
-
-
-def _compare(portrait: Portrait) -> tuple[float, float]:
-    drawn, truth = torch.from_numpy(portrait.drawn), torch.from_numpy(portrait.photograph)
-    return float(psnr(drawn, truth)), float(ssim(drawn, truth))
+def compare(frame: int, portrait: Portrait) -> Score:
+    """The score of one portrait of a frame."""
+    return score(frame, torch.from_numpy(portrait.drawn), torch.from_numpy(portrait.photograph))
 
 
 def contact_sheet(model: Model, poses: tuple[str, ...] = (), width: int = 2048) -> Image.Image:

@@ -25,6 +25,11 @@ class View:
         return len(self.rgba)
 
     @property
+    def shape(self) -> tuple[int, int]:
+        """Width and height, pixels."""
+        return self.size, self.size
+
+    @property
     def image(self) -> torch.Tensor:
         """Premultiplied colours (S, S, 3), 0..1: the picture on black."""
         return self.rgba[..., :3].float() / 255

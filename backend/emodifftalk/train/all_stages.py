@@ -1,0 +1,166 @@
+"""`train all`: from a capture to a subject that performs, one stage after the other, resumable at every point.
+
+Finished stages are kept in a folder beside the output, with a hash of everything they were made from; the same call
+goes on where the last one ended. When all is done the folder goes, the subject and its report page stay.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+
+from .. import __version__
+from ..core.errors import Cancelled, UserError
+from ..core.subject import file_hash
+from ..data.capture import Capture, load_capture, read_picture
+from ..data.speech_recordings import read_recordings
+from .all_report import write_whole_report
+from .stages import AllSettings, Stage, Task, Work, expect_expressions, stages_of
+from .work_folder import WorkFolder, key_of
+
+Progress = Callable[[float, str, str], None]
+"""Called with (fraction 0..1, stage, sentence)."""
+
+_REPORT_SHARE = 60.0
+"""Seconds that measuring and drawing the report takes at 512 pixels."""
+
+
+def train_all(
+    dataset: str | os.PathLike,
+    out: str | os.PathLike,
+    settings: AllSettings | None = None,
+    progress: Progress = lambda fraction, stage, text: None,
+    cancelled: Callable[[], bool] = lambda: False,
+    afresh: bool = False,
+) -> dict:
+    """Train every stage on a capture, write the Subject to `out`, its report beside it, and return the report.
+
+    `OUT.training/` holds what is done until all is done: the same call goes on from there, `afresh` throws it away.
+    Raises UserError before anything is learned when the capture cannot lead to a subject or `out` exists; Cancelled
+    when `cancelled()` turned true, with all finished stages kept.
+    """
+    settings, out, dataset = settings or AllSettings(), Path(out), Path(dataset)
+    kept = Path(f"{out}.training")
+    if out.exists():
+        if not afresh and kept.is_dir() and file_hash(out) in map(file_hash, kept.glob("*.safetensors")):
+            WorkFolder(kept).remove()  # killed when all was done but this
+            return json.loads(Path(f"{out}.report.json").read_text(encoding="utf-8"))
+        raise UserError(f"{out} exists already: choose another name, or move it away to train it again.")
+    if out.suffix != ".safetensors":
+        raise UserError(f"A subject is a .safetensors file: call it {out.stem}.safetensors.")
+    capture = load_capture(dataset)
+    expect_expressions(capture, dataset.name)
+    task = Task(dataset, capture, read_recordings(dataset), settings)
+    _open_pictures(capture, progress, cancelled)
+    if afresh and kept.is_dir():
+        WorkFolder(kept).remove()
+    return _Run(task, stages_of(task), WorkFolder(kept), progress, cancelled).to(out)
+
+
+class _Run:
+    """Works through the stages and divides the progress between them."""
+
+    def __init__(
+        self, task: Task, stages: tuple[Stage, ...], work: WorkFolder, progress: Progress, cancelled: Callable[[], bool]
+    ) -> None:
+        self._task, self._stages, self._work = task, stages, work
+        self._progress, self._cancelled = progress, cancelled
+        report = _REPORT_SHARE * (task.settings.canonical.size / 512) ** 2
+        self._whole, self._done = sum(stage.share for stage in self._stages) + report, 0.0
+
+    def to(self, out: Path) -> dict:
+        """The whole way; returns the report."""
+        key, before, reports = key_of(__version__, fingerprint(self._task.capture)), None, []
+        for stage in self._stages:
+            key = key_of(key, stage.name, stage.made_from)
+            reports.append({"stage": stage.name, "title": stage.title} | self._run(stage, key, before))
+            before = self._work.subject_path(stage.name)
+            self._done += stage.share
+        tell = self._noticing("Report", self._whole - self._done)
+        report = write_whole_report(out, self._task, before, reports, tell)
+        _copy(before, out)
+        self._work.remove()
+        self._progress(1.0, "Report", "Done")
+        return report
+
+    def _run(self, stage: Stage, key: str, before: Path | None) -> dict:
+        tell = self._tell(stage.title, stage.share)
+        if (report := self._work.finished(stage.name, key)) is not None:
+            tell(1.0, "done before, kept")
+            return {**report, "resumed": True}
+        if self._cancelled():
+            raise Cancelled
+        began = time.monotonic()
+        tell(0.0, "begins")
+        work = Work(self._task, before, self._work.scratch(key), tell, self._cancelled)
+        subject, report = stage.run(work)
+        report = {**report, "minutes": round((time.monotonic() - began) / 60, 2)}
+        self._work.keep(stage.name, key, subject, report)
+        return {**report, "resumed": False}
+
+    def _tell(self, title: str, share: float) -> Callable[[float, str], None]:
+        done = self._done
+
+        def tell(fraction: float, text: str) -> None:
+            self._progress(min((done + share * fraction) / self._whole, 1.0), title, text)
+
+        return tell
+
+    def _noticing(self, title: str, share: float) -> Callable[[float, str], None]:
+        tell = self._tell(title, share)
+
+        def noticing(fraction: float, text: str) -> None:
+            if self._cancelled():
+                raise Cancelled
+            tell(fraction, text)
+
+        return noticing
+
+
+def fingerprint(capture: Capture) -> str:
+    """A hash of all that is learned from a capture: cameras, action units, points, and its pictures by name, size and
+    time. Where the capture lies does not matter."""
+    digest = sha256(repr((capture.name, capture.synthetic, capture.licence, capture.consent)).encode())
+    for name, seen in sorted(capture.cameras.items()):
+        lens = seen.camera
+        placed = (lens.viewmat.tolist(), lens.K.tolist(), lens.width, lens.height)
+        digest.update(repr((name, seen.split, placed)).encode())
+    for frame in capture.frames:
+        head = None if frame.head is None else np.asarray(frame.head).tolist()
+        digest.update(repr((frame.name, np.asarray(frame.aus).tolist(), frame.gaze, head)).encode())
+        for camera, picture in sorted(frame.pictures.items()):
+            parts = [picture] if isinstance(picture, Path) else [p.path for p in (picture.color, picture.matte) if p]
+            stats = [(part.name, part.stat().st_size, part.stat().st_mtime_ns) for part in parts]
+            digest.update(repr((camera, stats)).encode())
+    for array in (capture.points, capture.seed_points, capture.seed_colors, capture.seed_group, capture.eye_centers):
+        digest.update(np.ascontiguousarray(array, np.float32).tobytes())
+    return digest.hexdigest()
+
+
+def _open_pictures(capture: Capture, progress: Progress, cancelled: Callable[[], bool]) -> None:
+    """Raise UserError for the first broken picture: some are not looked at before hours have been spent."""
+    pictures = [picture for frame in capture.frames for picture in frame.pictures.values()]
+    for done, picture in enumerate(pictures):
+        if cancelled():
+            raise Cancelled
+        if done % 20 == 0:
+            progress(0.0, "Capture", f"opening picture {done + 1} of {len(pictures)}")
+        read_picture(picture, 64)
+
+
+def _copy(kept: Path, out: Path) -> None:
+    """Whole or not at all: the subject appears under its name when everything else is done."""
+    partial = out.with_name(f".{out.name}.part")
+    try:
+        shutil.copyfile(kept, partial)
+        partial.replace(out)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise UserError(f"{out} cannot be written: {error.strerror or error}.") from error

@@ -1,0 +1,95 @@
+"""What each action unit does to this very head: the template's basis, corrected by the frames of the capture.
+
+A canonical subject begins with the shipped template's action units in its own size. The capture shows what really
+moves: least squares over its frames, held to the shipped basis where they say little. Articulations (pucker, funnel …)
+are not labelled in captures: they are read off what the labelled action units leave unexplained.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from scipy.optimize import lsq_linear
+
+from ..core.facs import AU_NAMES
+from ..core.jaw import jaw_opening, jaw_reading
+from ..core.subject import Subject
+from ..core.template import FacialTemplate
+from ..data.capture import Capture
+from .held_out import unseen_frames
+
+_HOLD = 0.05  # how much a unit holds to the shipped basis: as if seen with this squared intensity before
+_ROUNDS = 3
+_WORTH = 0.4  # share of what is left that an articulation has to explain
+
+
+def own_expressions(template: FacialTemplate, capture: Capture) -> FacialTemplate:
+    """The template with the basis (17, V, 3) and (6, V, 3) of the captured face, metres.
+
+    template: as it lies on the capture's first frame. Frames that no trained camera saw are left out; a capture without
+    moving frames leaves the template as it is.
+    """
+    moved = [i for i in range(1, len(capture.frames)) if i not in unseen_frames(capture)]
+    if not moved:
+        return template
+    offsets = (capture.points[moved] - template.neutral).reshape(len(moved), -1).astype(np.float64)
+    aus = np.stack([capture.frames[i].aus for i in moved]).astype(np.float64)
+    units = np.concatenate([template.au_basis, template.articulation_basis])
+    shipped = units.reshape(len(units), -1).astype(np.float64)
+    basis = shipped
+    for _ in range(_ROUNDS):
+        drivers = np.concatenate([aus, _articulations(offsets - aus @ basis[: len(AU_NAMES)], basis)], axis=1)
+        grip = drivers.T @ drivers + _HOLD * np.eye(len(basis))
+        basis = shipped + np.linalg.solve(grip, drivers.T @ (offsets - drivers @ shipped))
+    own = basis.reshape(units.shape).astype(np.float32)
+    return replace(template, au_basis=own[: len(AU_NAMES)], articulation_basis=own[len(AU_NAMES) :])
+
+
+def with_own_expressions(subject: Subject, capture: Capture) -> Subject:
+    """A finished canonical subject with the basis of its own face; its teeth ride on the jaw as far as before."""
+    template = own_expressions(subject.template, capture)
+    jaw = subject.jaw
+    if jaw is not None:
+        before, after = (
+            np.array([jaw_opening(jaw_reading(one), points - one.neutral) for points in capture.points])
+            for one in (subject.template, template)
+        )
+        if after @ after > 1e-3:
+            jaw = replace(jaw, turn=jaw.turn * float(before @ after / (after @ after)))
+    return replace(subject, template=template, jaw=jaw)
+
+
+def _articulations(left: np.ndarray, basis: np.ndarray) -> np.ndarray:
+    """Intensities (F, 6), 0..1, of the articulations in what is left (F, V * 3).
+
+    Any articulation explains a little of any frame, and would keep the action units from learning it: only those count
+    that explain much of it, and these are then read off again without the others.
+    """
+    shapes = basis[len(AU_NAMES) :]
+    gram, wanted = shapes @ shapes.T, left @ shapes.T
+    found = np.zeros_like(wanted)
+    for row, (pull, rest) in enumerate(zip(wanted, (left**2).sum(axis=1), strict=True)):
+        used: list[int] = []
+        while len(used) < len(shapes):
+            gains = {k: rest - _left_over(gram, pull, rest, [*used, k]) for k in range(len(shapes)) if k not in used}
+            best = max(gains, key=gains.get)
+            kept = rest - _left_over(gram, pull, rest, used)
+            if gains[best] - kept < _WORTH * (rest - kept):
+                break
+            used.append(best)
+        if used:
+            found[row, used] = _solve(gram, pull, used)
+    return found
+
+
+def _solve(gram: np.ndarray, pull: np.ndarray, used: list[int]) -> np.ndarray:
+    return lsq_linear(gram[np.ix_(used, used)], pull[used], (0, 1)).x
+
+
+def _left_over(gram: np.ndarray, pull: np.ndarray, rest: float, used: list[int]) -> float:
+    """Squared metres that the used articulations leave unexplained."""
+    if not used:
+        return rest
+    found = _solve(gram, pull, used)
+    return float(rest - 2 * found @ pull[used] + found @ gram[np.ix_(used, used)] @ found)
