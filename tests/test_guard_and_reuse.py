@@ -17,7 +17,7 @@ from tiny_subject import save_tiny_subject, save_tiny_take, tiny_subject
 from emodifftalk import perform as pipeline
 from emodifftalk.core import tensors
 from emodifftalk.core.errors import Cancelled
-from emodifftalk.core.facs import AU_INDEX, AU_NAMES
+from emodifftalk.core.facs import ARTICULATIONS, AU_INDEX, AU_NAMES
 from emodifftalk.core.performance import Performance, Prompt, Style, VoiceStrip
 from emodifftalk.core.range_of_motion import POSES, intensities
 from emodifftalk.core.subject import Subject, load_subject, save_subject
@@ -33,6 +33,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 QUICK = Settings(front_end="embedded", text_encoder="embedded", steps=2)
 SECONDS = 14.0
 SMILE, JAW, BROWS = AU_INDEX["AU12"], AU_INDEX["AU26"], AU_INDEX["AU04"]
+PRESS = len(AU_NAMES) + ARTICULATIONS.index("lip_press")
 FRAMES = ("offsets", "rotations", "opacities", "aus", "confidence")
 
 
@@ -241,10 +242,21 @@ def test_a_subject_whose_training_saw_no_unit_at_all_still_speaks_and_is_not_tru
 def test_faces_that_touch_themselves_within_the_range_are_left_alone_to_the_last_bit(seed, busy):
     rng = np.random.default_rng(seed)
     drive = rng.uniform(0, 1, (4, 23)) * (rng.random((4, 23)) < busy)
+    # No face presses its lips together while they part and the jaw is wide open.
+    drive[:, PRESS] *= 1 - drive[:, [AU_INDEX["AU25"], JAW]].max(axis=1)
     offsets = FACE.offsets(drive[:, : len(AU_NAMES)], drive[:, len(AU_NAMES) :]).astype(np.float32)
     limited, beyond = GUARD.motion(offsets)
     np.testing.assert_array_equal(limited, offsets)
     assert not beyond.any()
+
+
+def test_lips_pressed_shut_on_a_wide_open_jaw_are_out_of_range_though_each_unit_is_in_it():
+    drive = np.zeros((1, 23))
+    drive[:, [AU_INDEX["AU25"], JAW, PRESS]] = 0.95
+    offsets = FACE.offsets(drive[:, : len(AU_NAMES)], drive[:, len(AU_NAMES) :]).astype(np.float32)
+    limited, beyond = GUARD.motion(offsets)
+    assert 0 < np.linalg.norm(limited - offsets, axis=2).max() < 0.005
+    assert confidence(np.zeros(1), beyond)[0] < 0.9
 
 
 def test_every_pose_of_a_capture_is_left_alone():

@@ -2,8 +2,9 @@
 
 Action-unit codes are limited one by one to the range the capture showed. Motion is limited as a whole: all faces that
 action units and articulations within their ranges can make are a convex set, and what lies beyond the nearest of them
-is let through as far as lips and lids that touch need it, then held back. Both are soft: inside nothing changes, not
-even the last bit; outside a knee bends smoothly to a bound. Everything is decided frame by frame.
+is let through as far as lips and lids that touch need it, then held back (lips pressed shut on a wide open jaw need
+more, and no capture shows that face). Both are soft: inside nothing changes, not even the last bit; outside a knee
+bends smoothly to a bound. Everything is decided frame by frame.
 
 How far outside a frame was is its confidence, exp(-(a + m)): `a` how far the codes asked beyond their ranges (root of
 the sum of squares, in halves of full intensity), `m` how far the farthest point was beyond what is let through (in
