@@ -1,12 +1,13 @@
-"""The Text-to-AU Emotion Controller (EmoDiffTalk 3.3): from a text vector to AU activations and intensities.
+"""The Text-to-AU Emotion Controller (EmoDiffTalk 3.3): from words to AU activations and intensities.
 
-The paper's controller gives the binary vector y of Equation 7. Ours gives that, and an intensity for each unit, so that
-a hint of a smile is less than a broad one.
+The paper's controller gives the binary vector y of Equation 7. Ours gives that, an intensity for each unit, so that a
+hint of a smile is less than a broad one, and whether the words speak of a face or a feeling at all.
 """
 
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -18,82 +19,141 @@ from ..core import tensors
 from ..core.checks import expect, expect_format
 from ..core.errors import UserError
 from ..core.facs import AU_NAMES
+from .adapters import merge_adapters
+from .prototypes import PROTOTYPES, prototype
 from .text_encoders import TextEncoder, choose, load_text_encoder, model_path
+from .wording import sentences
 
-SCHEMA = 1
-_GATE = (0.30, 0.52)
-"""Activation probabilities between which an intensity fades in: unsure units stay still instead of trembling."""
-_THRESHOLD = 0.42
-"""Equation 35 weighs the units that are off more (alpha 0.35), so its probabilities sit below a half."""
+SCHEMA = 2
+_GATE = 0.1
+"""Half the width of probabilities in which an intensity fades in: unsure units stay still instead of trembling."""
+_KNOWN = 0.5
+_NEAREST = 3
 
 
 class Controller(nn.Module):
-    """A trunk on the text vector with two heads; its features z align with those of AU vectors (Equation 36)."""
+    """A trunk on the text vector with three heads; its features z align with those of AU vectors (Equation 36)."""
 
     def __init__(self, dim: int, width: int = 384, features: int = 96) -> None:
         super().__init__()
         self.trunk = nn.Sequential(
-            nn.Linear(dim, width), nn.GELU(), nn.Dropout(0.3), nn.Linear(width, width), nn.GELU(), nn.Dropout(0.3)
+            nn.Linear(dim, width), nn.GELU(), nn.Dropout(0.2), nn.Linear(width, width), nn.GELU(), nn.Dropout(0.2)
         )
         self.activation = nn.Linear(width, len(AU_NAMES))
         self.strength = nn.Linear(width, len(AU_NAMES))
+        self.known = nn.Linear(width, 1)
         self.align = nn.Linear(width, features)
 
-    def forward(self, vectors: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Text vectors (B, dim) → activation logits (B, 17), intensities (B, 17) 0..1, unit features (B, F)."""
+    def forward(self, vectors: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Text vectors (B, dim) → activation logits (B, 17), intensities (B, 17) 0..1, logits of being known (B,),
+        unit features (B, F)."""
         hidden = self.trunk(vectors)
-        strength = torch.sigmoid(self.strength(hidden))
-        return self.activation(hidden), strength, nn.functional.normalize(self.align(hidden), dim=-1)
+        strength, known = torch.sigmoid(self.strength(hidden)), self.known(hidden)[:, 0]
+        return self.activation(hidden), strength, known, nn.functional.normalize(self.align(hidden), dim=-1)
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """What words mean on a face. aus: (17,) float32 in 0..1. active: (17,) uint8, the y of Equation 7.
+
+    known: whether they speak of a face or a feeling as far as the model can tell; aus are 0 where they do not.
+    nearest: names of the feelings it knows that come nearest to the words, best first.
+    """
+
+    aus: np.ndarray
+    active: np.ndarray
+    known: bool
+    nearest: tuple[str, ...]
 
 
 class TextToAU:
-    """A text encoder and the controller trained on it. name: the encoder's."""
+    """A text encoder with its adapters merged, and the controller trained on it. name: the encoder's.
 
-    def __init__(self, encoder: TextEncoder, controller: Controller) -> None:
-        self._encoder, self._controller = encoder, controller.eval()
+    threshold: (17,) probabilities from which a unit is active, chosen on meanings that are neither in training nor in
+    the held-out split.
+    """
+
+    def __init__(self, encoder: TextEncoder, controller: Controller, threshold: np.ndarray) -> None:
+        self._encoder, self._controller, self.threshold = encoder.eval(), controller.eval(), threshold
         self.name = encoder.name
+        self._names = [name for name in PROTOTYPES if name != "neutral"]
+        self._places = encoder.encode(self._names)
 
     def intensities(self, texts: list[str]) -> np.ndarray:
         """What texts mean on a face, (P, 17) float32 in 0..1; nothing at all for empty ones."""
-        probability, strength = self._read(texts)
-        gate = np.clip((probability - _GATE[0]) / (_GATE[1] - _GATE[0]), 0, 1)
-        return (strength * gate * _worded(texts)).astype(np.float32)
+        return np.array([self.read(text).aus for text in texts], np.float32).reshape(-1, len(AU_NAMES))
 
     def activations(self, texts: list[str]) -> np.ndarray:
         """The binary vectors y of Equation 7, (P, 17) uint8."""
-        return ((self._read(texts)[0] > _THRESHOLD) * _worded(texts)).astype(np.uint8)
+        return np.array([self.read(text).active for text in texts], np.uint8).reshape(-1, len(AU_NAMES))
+
+    def read(self, text: str) -> Meaning:
+        """What words mean, in any language, spelling and length. A long text is read sentence by sentence; what its
+        sentences mean is averaged over those that say something."""
+        parts = sentences(text)
+        if not parts:
+            return Meaning(np.zeros(len(AU_NAMES), np.float32), np.zeros(len(AU_NAMES), np.uint8), True, ())
+        probability, strength, known, vectors = self.probabilities(parts)
+        gate = ((probability - self.threshold) / (2 * _GATE) + 0.5).clip(0, 1)
+        says = known > _KNOWN
+        if not says.any():
+            nearest = np.argsort(-(self._places @ vectors.mean(axis=0)), kind="stable")[:_NEAREST]
+            names = tuple(self._names[i] for i in nearest)
+            return Meaning(np.zeros(len(AU_NAMES), np.float32), np.zeros(len(AU_NAMES), np.uint8), False, names)
+        aus = (strength * gate)[says]
+        felt = aus.max(axis=1) > 0.1
+        mean = aus[felt].mean(axis=0) if felt.any() else aus.mean(axis=0)
+        active = (probability[says] > self.threshold).any(axis=0)
+        return Meaning(mean.astype(np.float32), active.astype(np.uint8), True, self._alike(mean))
 
     @torch.inference_mode()
-    def _read(self, texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
-        vectors = torch.from_numpy(self._encoder.encode([" ".join(text.split()) for text in texts]))
-        logits, strength, _ = self._controller(vectors)
-        return torch.sigmoid(logits).numpy(), strength.numpy()
+    def probabilities(self, texts: list[str]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Activation probabilities (P, 17), intensities (P, 17), probabilities of being known (P,), text vectors."""
+        vectors = self._encoder.encode(texts)
+        logits, strength, known, _ = self._controller(torch.from_numpy(vectors))
+        return torch.sigmoid(logits).numpy(), strength.numpy(), torch.sigmoid(known).numpy(), vectors
+
+    def _alike(self, aus: np.ndarray) -> tuple[str, ...]:
+        if aus.max() < 0.1:
+            return ("neutral",)
+        distance = [np.abs(prototype(name) - aus).sum() for name in self._names]
+        return tuple(self._names[i] for i in np.argsort(distance, kind="stable")[:_NEAREST])
 
 
-def _worded(texts: list[str]) -> np.ndarray:
-    return np.array([[any(c.isalnum() for c in text)] for text in texts], np.float32).reshape(-1, 1)
-
-
-def save_controller(path: str | Path, controller: Controller, encoder: TextEncoder, about: dict[str, str]) -> None:
-    """Write a controller in half precision."""
-    arrays = {name: value.detach().numpy().astype(np.float16) for name, value in controller.state_dict().items()}
+def save_controller(
+    path: str | Path,
+    controller: Controller,
+    adapters: dict[str, torch.Tensor],
+    threshold: np.ndarray,
+    encoder: TextEncoder,
+    about: dict[str, str],
+) -> None:
+    """Write a controller and its encoder's adapters in half precision."""
+    arrays = {f"controller.{name}": value for name, value in controller.state_dict().items()}
+    arrays |= {f"adapter.{name}": value for name, value in adapters.items()}
+    halves = {name: value.detach().numpy().astype(np.float16) for name, value in arrays.items()}
     metadata = {"format": "emodifftalk.text_to_au", "schema": str(SCHEMA), "encoder": encoder.name}
-    tensors.save(path, arrays, {**metadata, "au_names": json.dumps(AU_NAMES), **about})
+    halves["threshold"] = threshold.astype(np.float32)
+    tensors.save(path, halves, {**metadata, "au_names": json.dumps(AU_NAMES), **about})
 
 
 def read_controller(path: str | Path, encoder: TextEncoder) -> TextToAU:
-    """The controller at `path` on its encoder. Raises UserError when it is damaged or made for another one."""
+    """The controller at `path` on its encoder, which it changes. Raises UserError when it is damaged or made for
+    another one."""
     file = tensors.TensorFile(path)
     expect_format(file, "text_to_au", SCHEMA)
     if file.metadata.get("encoder") != encoder.name or file.metadata.get("au_names") != json.dumps(AU_NAMES):
         raise UserError(f"{file.path.name} was trained for another text encoder or other action units.")
     controller = Controller(encoder.dim)
     state = {
-        name: torch.from_numpy(expect(file, name, tuple(value.shape)).astype(np.float32))
+        name: torch.from_numpy(expect(file, f"controller.{name}", tuple(value.shape)).astype(np.float32))
         for name, value in controller.state_dict().items()
     }
     controller.load_state_dict(state)
-    return TextToAU(encoder, controller)
+    names = [name for name in file.shapes if name.startswith("adapter.")]
+    arrays = {n.removeprefix("adapter."): torch.from_numpy(file.read(n).astype(np.float32)) for n in names}
+    merge_adapters(encoder, arrays)
+    return TextToAU(encoder, controller, expect(file, "threshold", (len(AU_NAMES),)))
 
 
 @lru_cache(maxsize=2)

@@ -9,9 +9,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import os
-from functools import lru_cache
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -35,22 +33,33 @@ _MODELS = Path(__file__).resolve().parent.parent / "models"
 _BATCH, _TOKENS = 64, 128
 
 
-class TextEncoder(Protocol):
-    """name; dim; encode: sentences → (P, dim) float32 of unit length."""
+class TextEncoder(nn.Module):
+    """name; dim; forward: sentences → (P, dim) of unit length, with gradients; encode: the same in batches, without."""
 
     name: str
     dim: int
 
-    def encode(self, texts: list[str]) -> np.ndarray: ...
+    @torch.inference_mode()
+    def encode(self, texts: list[str]) -> np.ndarray:
+        """Sentences of any length and language → (P, dim) float32 of unit length."""
+        return self.in_batches(texts).numpy() if texts else np.zeros((0, self.dim), np.float32)
+
+    def in_batches(self, texts: list[str], size: int = _BATCH) -> torch.Tensor:
+        """`forward` of at least one sentence, `size` of about the same length at a time: padding costs as much as
+        words."""
+        order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
+        found = [self([texts[i] for i in order[start : start + size]]) for start in range(0, len(order), size)]
+        return torch.cat(found)[torch.tensor(order).argsort()].float()
 
 
-class EmbeddedEncoder:
+class EmbeddedEncoder(TextEncoder):
     """all-MiniLM-L6-v2: mean of BERT's last hidden states over the words, (P, 384), unit length."""
 
     name = "embedded"
 
     def __init__(self, model: nn.Module, tokenizer) -> None:
-        self._model, self._tokenizer = model.eval().requires_grad_(False), tokenizer
+        super().__init__()
+        self.model, self._tokenizer = model.eval().requires_grad_(False), tokenizer
         self.dim = int(model.config.hidden_size)
 
     @staticmethod
@@ -72,28 +81,24 @@ class EmbeddedEncoder:
         model.load_state_dict({k: v for k, v in state.items() if not k.startswith("pooler.")}, strict=False)
         return EmbeddedEncoder(model, tokenizer)
 
-    @torch.inference_mode()
-    def encode(self, texts: list[str]) -> np.ndarray:
-        """Sentences of any length and language → (P, dim) float32 of unit length."""
-        found = [np.zeros((0, self.dim), np.float32)]
-        for start in range(0, len(texts), _BATCH):
-            batch = self._tokenizer.encode_batch(texts[start : start + _BATCH])
-            ids = torch.tensor([entry.ids for entry in batch])
-            mask = torch.tensor([entry.attention_mask for entry in batch])
-            hidden = self._model(input_ids=ids, attention_mask=mask).last_hidden_state
-            weight = mask[..., None].to(hidden.dtype)
-            pooled = (hidden * weight).sum(dim=1) / weight.sum(dim=1)
-            found.append(nn.functional.normalize(pooled.float(), dim=-1).numpy())
-        return np.concatenate(found)
+    def forward(self, texts: list[str]) -> torch.Tensor:
+        batch = self._tokenizer.encode_batch(texts)
+        ids = torch.tensor([entry.ids for entry in batch])
+        mask = torch.tensor([entry.attention_mask for entry in batch])
+        hidden = self.model(input_ids=ids, attention_mask=mask).last_hidden_state
+        weight = mask[..., None].to(hidden.dtype)
+        pooled = (hidden * weight).sum(dim=1) / weight.sum(dim=1)
+        return nn.functional.normalize(pooled.float(), dim=-1)
 
 
-class OpenClipEncoder:
+class OpenClipEncoder(TextEncoder):
     """The text tower of an open_clip model, (P, dim), unit length. Takes a loaded model and its tokenizer."""
 
     name = "openclip"
 
     def __init__(self, model: nn.Module, tokenizer) -> None:
-        self._model, self._tokenizer = model.eval().requires_grad_(False), tokenizer
+        super().__init__()
+        self.model, self._tokenizer = model.eval().requires_grad_(False), tokenizer
         self.dim = int(self.encode([""]).shape[1])
 
     @staticmethod
@@ -108,14 +113,13 @@ class OpenClipEncoder:
             model = open_clip.create_model(CLIP_MODEL, pretrained=checkpoint)
         except (RuntimeError, OSError, ValueError) as error:
             raise UserError(f"The OpenCLIP checkpoint {checkpoint} cannot be read as {CLIP_MODEL}.") from error
+        if hasattr(model, "visual"):
+            del model.visual  # half of the weights, and nothing here has pictures to read
         return OpenClipEncoder(model, open_clip.get_tokenizer(CLIP_MODEL))
 
-    @torch.inference_mode()
-    def encode(self, texts: list[str]) -> np.ndarray:
-        """Sentences → (P, dim) float32 of unit length; CLIP reads the first 77 tokens of each."""
-        parts = [texts[start : start + _BATCH] for start in range(0, len(texts), _BATCH)]
-        found = [self._model.encode_text(self._tokenizer(part), normalize=True).float().numpy() for part in parts]
-        return np.concatenate(found) if found else np.zeros((0, self.dim), np.float32)
+    def forward(self, texts: list[str]) -> torch.Tensor:
+        """CLIP reads the first 77 tokens of each sentence."""
+        return self.model.encode_text(self._tokenizer(texts), normalize=True).float()
 
 
 def find_clip_weights() -> str | None:
@@ -156,9 +160,8 @@ def choose(name: str = "auto") -> str:
     return "openclip" if model_path("openclip").exists() and find_clip_weights() else "embedded"
 
 
-@lru_cache(maxsize=2)
 def load_text_encoder(name: str = "auto") -> TextEncoder:
-    """A text encoder with its weights. Raises UserError when they are missing."""
+    """A text encoder with its published weights, a new one each time. Raises UserError when they are missing."""
     return EmbeddedEncoder.load() if choose(name) == "embedded" else OpenClipEncoder.load()
 
 
