@@ -27,14 +27,19 @@ def ping(params: dict, progress: Progress, cancelled: Callable[[], bool]) -> dic
 
 
 def text_to_au(params: dict, progress: Progress, cancelled: Callable[[], bool]) -> dict:
-    """{"text"} → {"prompt", "aus": {name: 0..1}, "encoder"}."""
+    """{"text"} → {"prompt", "aus": {name: 0..1}, "encoder", "known": bool, "nearest": [feelings], "answer"}.
+
+    known: whether the words speak of a face or a feeling, as far as the model can tell. answer: a sentence to show
+    when they do not, else empty.
+    """
     from .emotion.controller import load_text_to_au
 
     text = _text(params, "text")
     controller = load_text_to_au(params.get("encoder", "auto"))
-    values = controller.intensities([text])[0]
-    aus = {name: round(float(v), 4) for name, v in zip(AU_NAMES, values, strict=True)}
-    return {"prompt": text, "aus": aus, "encoder": controller.name}
+    meaning = controller.read(text)
+    aus = {name: round(float(v), 4) for name, v in zip(AU_NAMES, meaning.aus, strict=True)}
+    found = {"prompt": text, "aus": aus, "encoder": controller.name}
+    return {**found, "known": meaning.known, "nearest": list(meaning.nearest), "answer": meaning.answer}
 
 
 def drive(params: dict, progress: Progress, cancelled: Callable[[], bool]) -> dict:

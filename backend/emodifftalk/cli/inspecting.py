@@ -20,7 +20,7 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     )
     text.add_argument("prompt", help="plain words, in quotes")
     text.add_argument("--encoder", choices=("auto", "embedded", "openclip"), default="auto", help="text encoder")
-    text.add_argument("--json", action="store_true", help='print {"prompt": ..., "aus": {"AU01": ..., ...}}')
+    text.add_argument("--json", action="store_true", help='print {"prompt", "aus": {"AU01": ...}, "known", "nearest"}')
     text.set_defaults(run=_text_to_au)
 
     speech = commands.add_parser(
@@ -54,9 +54,11 @@ def _text_to_au(options: argparse.Namespace) -> None:
     params = {"text": options.prompt, "encoder": options.encoder}
     found = text_to_au(params, lambda *_: None, lambda: False)
     if options.json:
-        print(json.dumps({"prompt": found["prompt"], "aus": found["aus"]}))
+        print(json.dumps({name: found[name] for name in ("prompt", "aus", "known", "nearest")}))
         return
     print(f"“{found['prompt']}” as read by {found['encoder']}")
+    if found["answer"]:
+        print(found["answer"])
     for name, value in found["aus"].items():
         print(f"  {name}  {AU_LABELS[name]:<22} {value:4.2f} {'█' * round(30 * value)}")
 

@@ -14,7 +14,10 @@ import numpy as np
 from .errors import UserError
 from .facs import AU_INDEX, AU_NAMES, FPS
 
-SCHEMA = 1
+SCHEMA = 2
+"""Version 2 has intensities up to STRONGEST and `voice_feeling`; version 1 is read as well."""
+STRONGEST = 2.0
+"""Intensity to which a prompt can be exaggerated."""
 MODES = ("additive", "paper")
 GAPS = ("neutral", "hold")
 Curve = tuple[tuple[float, float], ...]
@@ -40,7 +43,8 @@ class Prompt:
     """A feeling in plain words between `start` and `end` seconds (end None: until the next prompt or the end).
 
     ease_in, ease_out: seconds of smooth rise and fall inside the strip. intensity: curve over Performance seconds,
-    0..1. aus: the AU intensities it means, when the animator has edited them; otherwise the words are resolved.
+    0..STRONGEST; beyond 1 the feeling is exaggerated, as far as the subject's range goes. aus: the AU intensities it
+    means, when the animator has edited them; otherwise the words are resolved.
     """
 
     text: str
@@ -57,7 +61,8 @@ class Prompt:
 class Style:
     """mode: `additive` or `paper` (Equation 7). alpha, beta: its coefficients. expressiveness: multiplies what prompts
     add. lip_sync: 0..1, how strongly speech is protected from emotion. gap: `neutral` or `hold` between prompts.
-    liveliness: scales the gestures of brows and lids that the seed draws, 0 for none."""
+    liveliness: scales the gestures of brows and lids that the seed draws, 0 for none. voice_feeling: 0..1, how much of
+    the valence and arousal that the speech model hears in the voice is added to the curves, 0 for none."""
 
     mode: str = "additive"
     alpha: float = 1.0
@@ -66,6 +71,7 @@ class Style:
     lip_sync: float = 1.0
     gap: str = "neutral"
     liveliness: float = 1.0
+    voice_feeling: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -97,21 +103,24 @@ def frame_times(frames: int) -> np.ndarray:
 
 
 def prompt_weights(performance: Performance, times: np.ndarray) -> np.ndarray:
-    """Weight (P, T) float32 in 0..1 of every prompt at times (T,) seconds.
+    """Weight (P, T) float32 in 0..STRONGEST of every prompt at times (T,) seconds.
 
-    Eased in and out, times its intensity curve; where strips overlap they crossfade (weights never add up to more
-    than 1); with gap `hold` a prompt lasts until the next one rises.
+    Eased in and out, times its intensity curve; where strips overlap they crossfade (weights add up to at most 1, but
+    for exaggeration); with gap `hold` a prompt lasts until the next one rises.
     """
     spans = _spans(performance.prompts, float(times[-1]) + 1 / FPS if len(times) else 0.0)
     hold = performance.style.gap == "hold"
     weights = np.zeros((len(performance.prompts), len(times)), np.float32)
+    exaggeration = np.ones_like(weights)
     for row, (prompt, (start, end)) in enumerate(zip(performance.prompts, spans, strict=True)):
         following = min((s for s, _ in spans if s > start), default=math.inf)
         last = max(end, following + prompt.ease_out) if hold else end
         rise = _ease((times - start) / max(prompt.ease_in, 1e-6), times >= start)
         fall = _ease((last - times) / max(prompt.ease_out, 1e-6), times < last)
-        weights[row] = rise * fall * sample_curve(prompt.intensity, times, 1.0).clip(0, 1)
-    return weights / np.maximum(weights.sum(axis=0), 1.0)
+        intensity = sample_curve(prompt.intensity, times, 1.0).clip(0, STRONGEST)
+        weights[row] = rise * fall * intensity.clip(0, 1)
+        exaggeration[row] = intensity.clip(1, None)
+    return exaggeration * weights / np.maximum(weights.sum(axis=0), 1.0)
 
 
 def _spans(prompts: tuple[Prompt, ...], until: float) -> list[tuple[float, float]]:
@@ -153,8 +162,8 @@ def from_json(data: object, folder: str | os.PathLike | None = None) -> Performa
     """
     if not isinstance(data, dict) or data.get("format") != "emodifftalk.performance":
         raise UserError("This is not an EmoDiffTalk performance.")
-    if data.get("schema") != SCHEMA:
-        raise UserError(f"This performance has schema {data.get('schema')}, this version reads {SCHEMA}.")
+    if data.get("schema") not in range(1, SCHEMA + 1):
+        raise UserError(f"This performance has schema {data.get('schema')}, this version reads up to {SCHEMA}.")
     part = "voice"
     try:
         voice = tuple(_voice(item, folder) for item in data.get("voice", []))
@@ -170,6 +179,7 @@ def from_json(data: object, folder: str | os.PathLike | None = None) -> Performa
             raise ValueError("mode or gap is unknown")
         for name in ("alpha", "beta", "expressiveness", "lip_sync", "liveliness"):
             _number(getattr(style, name), low=0.0, high=10.0)
+        _number(style.voice_feeling, low=0.0, high=1.0)
         part = "curves"
         duration = data.get("duration")
         return Performance(

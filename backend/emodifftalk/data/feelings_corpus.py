@@ -2,7 +2,8 @@
 
 `feelings/*.toml` was written for this project and reviewed (the paper's 350 entries, EmoDiffTalk supplement 8, are not
 public). An entry is said in four ways and has three contrasting sentences; every sentence carries a recipe of
-`emotion.prototypes`, from which presence and intensity of the 17 action units follow. English.
+`emotion.prototypes`, from which presence and intensity of the 17 action units follow. `said_*.toml` hold single
+sentences with their recipes, for breadth; nothing is measured on them. English.
 """
 
 from __future__ import annotations
@@ -21,7 +22,6 @@ KINDS = (
     "simple", "combination", "emotion", "mixed", "intensity", "negation", "situation", "regional", "shorthand", "idiom",
 )  # fmt: skip
 FOLDER = Path(__file__).with_name("feelings")
-_VOCABULARY, _HELD_OUT = "vocabulary.toml", "held_out.toml"
 # Pairs that a face cannot show together at these intensities, and why.
 _AGAINST = (
     ("AU12", 0.6, "AU15", 0.6, "lip corners cannot be pulled up and down at full strength at once"),
@@ -76,15 +76,24 @@ def entries() -> tuple[Entry, ...]:
     """All entries. Raises ValueError or KeyError naming what is wrong with one."""
     found = []
     for path in sorted(FOLDER.glob("*.toml")):
-        if path.name not in (_VOCABULARY, _HELD_OUT):
-            found += [_entry(item, path.stem) for item in _read(path)["entry"]]
+        found += [_entry(item, path.stem) for item in _read(path).get("entry", ())]
     return tuple(found)
+
+
+@lru_cache(maxsize=1)
+def single_sentences() -> tuple[Sample, ...]:
+    """All sentences that stand alone. `unrelated` ones speak of nothing a face does."""
+    return tuple(
+        Sample(text, "neutral", known=False) if recipe == "unrelated" else Sample(text, recipe)
+        for path in sorted(FOLDER.glob("said_*.toml"))
+        for text, recipe in _read(path)["sentences"].items()
+    )
 
 
 @lru_cache(maxsize=1)
 def held_out_texts() -> frozenset[str]:
     """The entries that training never sees, by their first sentence; chosen by `split_feelings`."""
-    return frozenset(_read(FOLDER / _HELD_OUT)["texts"])
+    return frozenset(_read(FOLDER / "held_out.toml")["texts"])
 
 
 @lru_cache(maxsize=1)
@@ -95,7 +104,7 @@ def vocabulary() -> dict[str, tuple[Words, ...]]:
             Words(item["face"], *(tuple(item.get(key, ())) for key in ("adjectives", "nouns", "situations", "phrases")))
             for item in items
         )
-        for name, items in _read(FOLDER / _VOCABULARY).items()
+        for name, items in _read(FOLDER / "vocabulary.toml").items()
     }
 
 

@@ -18,9 +18,11 @@ from .languages import foreign_sentence
 FRAMES = (
     "{w}", "{w}", "{w}", "a {w} person", "a {w} face", "the person is {w}", "she looks {w}", "he feels {w}",
     "looking {w}", "feeling {w}", "a {w} expression", "a {w} look", "she is {w}", "he sounds {w} and looks it",
-    "with a {w} face", "speaking in a {w} way", "as if {w}", "seems {w}", "becoming {w}", "{w}, speaking to a friend",
+    "with a {w} face", "speaking in a {w} way", "as if {w}", "seems {w}", "becoming {w}",
+    "{w}, speaking to a friend",
     "{w} voice and face", "a woman who is {w}", "a man who looks {w}", "the {w} speaker", "{w} all of a sudden",
-    "quietly {w}", "they appear {w} right now", "you can tell that she is {w}", "make him {w}", "the actor plays it {w}",
+    "quietly {w}", "they appear {w} right now", "you can tell that she is {w}", "make him {w}",
+    "the actor plays it {w}",
 )  # fmt: skip
 NOUN_FRAMES = ("{n}", "full of {n}", "a look of {n}", "with {n}", "{n} on the face", "showing {n}", "overcome by {n}")
 SITUATION_FRAMES = ("{s}", "{s}", "as if {s}", "like when {s}", "the moment when {s}")
@@ -55,7 +57,8 @@ MASKS = (
     ("smiling although {w}", "AU12 0.55"), ("a {w} smile", "AU12 0.5"), ("a {w} half-smile", "AU12 0.4"),
     ("hiding that he is {w} behind a smile", "AU12 0.5"), ("{w}, forcing a smile", "AU12 0.55"),
     ("{w} with raised eyebrows", "AU01 0.8 + AU02 0.8"), ("{w} with lips pressed together", "AU24 0.8"),
-    ("{w} with wide eyes", "AU05 0.8"), ("{w} with eyes closed", "AU45 0.95"), ("{w}, mouth open", "AU25 0.6 + AU26 0.7"),
+    ("{w} with wide eyes", "AU05 0.8"), ("{w} with eyes closed", "AU45 0.95"),
+    ("{w}, mouth open", "AU25 0.6 + AU26 0.7"),
 )  # fmt: skip
 _LETTERS = "etaoinshrdlucmfwypvbgkjqxz"
 

@@ -1,7 +1,8 @@
 """Which meanings of the corpus are held out, by meaning: no paraphrase of a held-out entry is left in training.
 
 `python -m emodifftalk.data.split_feelings` draws the split anew and writes `feelings/held_out.toml`: entries whose
-sentences are near each other (cosine over NEAR of the published encoder's vectors) belong together and go the same way.
+sentences are near each other (cosine over NEAR of the published encoder's vectors) belong together and go the same way;
+those near a word of the vocabulary stay in training.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import numpy as np
 from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import connected_components
 
-from .feelings_corpus import FOLDER, Entry, entries, held_out_texts
+from .feelings_corpus import FOLDER, Entry, entries, held_out_texts, single_sentences, vocabulary
 
 NEAR = 0.82
 """Cosine of two sentences' vectors (all-MiniLM-L6-v2) from which they may say the same."""
@@ -40,7 +41,8 @@ def split() -> Split:
     training = [entry for entry in entries() if entry.text not in texts]
     held_out = [entry for entry in entries() if entry.text in texts]
     tested = [sample.text for entry in held_out for sample in entry.samples]
-    trained = sorted({s.text for e in training for s in e.samples} | _single_words())
+    samples = [*single_sentences(), *(sample for entry in training for sample in entry.samples)]
+    trained = sorted({sample.text for sample in samples} | _vocabulary())
     alike = (_vectors(trained) @ _vectors(tested).T).max(axis=1, initial=0) > NEAR
     near = {text.lower() for text, is_near in zip(trained, alike, strict=True) if is_near}
     return Split(training, held_out, frozenset(near | {text.lower() for text in tested}))
@@ -58,7 +60,10 @@ def draw() -> list[str]:
     groups: dict[int, list[Entry]] = {}
     for entry, group in zip(whole, label, strict=True):
         groups.setdefault(int(group), []).append(entry)
-    small = [group for group in groups.values() if len(group) <= _LARGEST]
+    # Words of the vocabulary come in many frames: a meaning near one of them could not be kept out of training.
+    in_vocabulary = {int(i) for i in owner[(vectors @ _vectors(sorted(_vocabulary())).T).max(axis=1) > NEAR]}
+    taught = {int(label[i]) for i in in_vocabulary}
+    small = [group for key, group in groups.items() if len(group) <= _LARGEST and key not in taught]
     chosen: list[str] = []
     for group in sorted(small, key=lambda g: hashlib.sha256(g[0].text.encode()).digest()):
         if len(chosen) < _SHARE * len(whole):
@@ -66,9 +71,7 @@ def draw() -> list[str]:
     return sorted(chosen)
 
 
-def _single_words() -> set[str]:
-    from .feelings_corpus import vocabulary
-
+def _vocabulary() -> set[str]:
     words = [w for group in vocabulary().values() for w in group]
     return {text for w in words for part in (w.adjectives, w.nouns, w.situations, w.phrases) for text in part}
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import torch
 from torch import nn
-from torch.nn.utils import parametrize
 
 from ..core.errors import UserError
 
@@ -15,30 +14,29 @@ RANK = 16
 
 
 class _LowRank(nn.Module):
-    def __init__(self, rows: int, columns: int, rank: int) -> None:
-        super().__init__()
-        self.up = nn.Parameter(torch.zeros(rows, rank))
-        self.down = nn.Parameter(torch.randn(rank, columns) / columns**0.5)
+    """Called by its layer after the layer: W is not touched while it learns, so no gradient of W is computed."""
 
-    def forward(self, weight: torch.Tensor) -> torch.Tensor:
-        return weight + self.up @ self.down
+    def __init__(self, layer: nn.Linear, rank: int) -> None:
+        super().__init__()
+        self.up = nn.Parameter(torch.zeros(layer.out_features, rank))
+        self.down = nn.Parameter(torch.randn(rank, layer.in_features) / layer.in_features**0.5)
+        layer.register_forward_hook(self._add)
+
+    def _add(self, layer: nn.Module, inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> torch.Tensor:
+        return output + (inputs[0] @ self.down.T) @ self.up.T
 
 
 def add_adapters(model: nn.Module, rank: int = RANK) -> dict[str, nn.Parameter]:
     """Put an adapter that changes nothing yet on every linear layer; returns their parameters by name."""
-    layers = {name: module for name, module in model.named_modules() if isinstance(module, nn.Linear)}
-    parameters = {}
-    for name, layer in layers.items():
-        adapter = _LowRank(*layer.weight.shape, rank)
-        parametrize.register_parametrization(layer, "weight", adapter)
-        parameters |= {f"{name}.up": adapter.up, f"{name}.down": adapter.down}
-    return parameters
+    layers = [(name, module) for name, module in model.named_modules() if isinstance(module, nn.Linear)]
+    adapters = {name: _LowRank(layer, rank) for name, layer in layers}
+    return {f"{name}.{part}": getattr(adapters[name], part) for name in adapters for part in ("up", "down")}
 
 
 def merge_adapters(model: nn.Module, arrays: dict[str, torch.Tensor]) -> None:
     """Add trained adapters to a model's weights for good. Raises UserError when they do not fit the model."""
     layers = {name: module for name, module in model.named_modules() if isinstance(module, nn.Linear)}
-    for name in {key.rpartition(".")[0] for key in arrays}:
+    for name in sorted({key.rpartition(".")[0] for key in arrays}):
         up, down = arrays.get(f"{name}.up"), arrays.get(f"{name}.down")
         if name not in layers or up is None or down is None or (up @ down).shape != layers[name].weight.shape:
             raise UserError("The text-to-AU model was trained for another text encoder: train it again.")

@@ -1,40 +1,63 @@
 """Valence and arousal, two sliders, as action units.
 
-The plane of pleasantness and energy is spanned by prototypes (their places follow the labelled valence-arousal points
-of EmoTalkingGaussian's supplement S6, their AUs EMFACS); a point between them blends the nearest ones and fades to
-nothing at the centre.
+The plane of pleasantness (valence) and energy (arousal), Russell's circumplex (1980), is spanned by faces of EMFACS
+(Ekman and Friesen 1983; `prototypes`) at places that agree with EmoTalkingGaussian's twelve labelled points (its
+supplement, S6), contempt in the pleasant and quiet quarter among them. A point between the places blends the faces
+around it, and everything fades to nothing at the centre: the map is continuous.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from ..core.facs import AU_INDEX, AU_NAMES
+from .prototypes import prototype
 
-# (valence, arousal) -> AU intensities
-_PROTOTYPES: tuple[tuple[tuple[float, float], dict[str, float]], ...] = (
-    ((0.9, 0.2), {"AU06": 0.6, "AU12": 0.8}),  # happy
-    ((0.7, 0.7), {"AU01": 0.3, "AU02": 0.3, "AU05": 0.3, "AU06": 0.6, "AU12": 0.9, "AU25": 0.4}),  # delighted
-    ((0.1, 0.9), {"AU01": 0.8, "AU02": 0.8, "AU05": 0.7, "AU25": 0.3, "AU26": 0.3}),  # surprised
-    ((-0.5, 0.8), {"AU01": 0.7, "AU02": 0.5, "AU04": 0.5, "AU05": 0.6, "AU07": 0.3, "AU25": 0.2}),  # afraid
-    ((-0.7, 0.6), {"AU04": 0.8, "AU05": 0.4, "AU07": 0.5, "AU23": 0.5, "AU24": 0.3}),  # angry
-    ((-0.8, 0.1), {"AU09": 0.6, "AU10": 0.5, "AU15": 0.3, "AU17": 0.4}),  # disgusted
-    ((-0.8, -0.5), {"AU01": 0.7, "AU04": 0.4, "AU15": 0.7, "AU17": 0.4}),  # sad
-    ((0.0, -0.9), {"AU07": 0.35}),  # tired
-    ((0.6, -0.6), {"AU06": 0.25, "AU12": 0.35}),  # content
+S6_POINTS: tuple[tuple[float, float, str], ...] = (
+    (0.74, 0.31, "happy"),
+    (0.31, 0.74, "surprised"),
+    (-0.31, 0.74, "angry"),
+    (-0.74, 0.31, "disgusted"),
+    (-0.74, -0.31, "sad"),
+    (-0.31, -0.74, "sad"),
+    (0.31, -0.74, "contemptuous"),
+    (0.74, -0.31, "contemptuous"),
+    (0.35, 0.35, "happy"),
+    (-0.35, 0.35, "angry"),
+    (-0.35, -0.35, "sad"),
+    (0.35, -0.35, "contemptuous"),
 )
-_PLACES = np.array([place for place, _ in _PROTOTYPES])
-_AUS = np.zeros((len(_PROTOTYPES), len(AU_NAMES)))
-for _row, (_, _aus) in enumerate(_PROTOTYPES):
-    for _name, _value in _aus.items():
-        _AUS[_row, AU_INDEX[_name]] = _value
+"""Valence, arousal and prototype of EmoTalkingGaussian's evaluation points."""
+# (valence, arousal), prototype, degree at the rim
+_PLACES: tuple[tuple[tuple[float, float], str, float], ...] = (
+    ((0.92, 0.36), "happy", 1.1),
+    ((0.72, 0.66), "delighted", 1.0),
+    ((0.36, 0.92), "surprised", 1.1),
+    ((-0.02, 1.05), "afraid", 1.1),
+    ((-0.40, 0.85), "angry", 1.1),
+    ((-0.62, 0.58), "angry", 1.0),
+    ((-0.95, 0.25), "disgusted", 1.0),
+    ((-0.90, -0.38), "sad", 1.1),
+    ((-0.64, -0.64), "sad", 1.0),
+    ((-0.38, -0.84), "sad", 0.8),
+    ((0.0, -1.0), "tired", 1.2),
+    ((0.40, -0.84), "contemptuous", 0.7),
+    ((0.66, -0.66), "contemptuous", 0.8),
+    ((0.92, -0.32), "contemptuous", 0.8),
+    ((1.0, 0.02), "content", 1.3),
+)
+_POINTS = np.array([place for place, _, _ in _PLACES])
+_FACES = np.stack([prototype(name, degree) for _, name, degree in _PLACES])
+_WIDTH = 0.2
+"""How far a face reaches on the rim."""
 
 
 def affect_offsets(valence: np.ndarray, arousal: np.ndarray) -> np.ndarray:
     """AU offsets (T, 17) float32 in 0..1 of valence (T,) and arousal (T,), each -1..1; zero at the origin."""
-    point = np.stack([valence, arousal], axis=-1)
-    distance2 = ((point[:, None] - _PLACES) ** 2).sum(axis=-1)
-    weights = np.exp(-distance2 / (2 * 0.3**2))
-    weights /= weights.sum(axis=1, keepdims=True) + 1e-9
-    strength = np.clip(np.linalg.norm(point, axis=1), 0, 1)
-    return (strength[:, None] * (weights @ _AUS)).astype(np.float32)
+    point = np.stack([valence, arousal], axis=-1).astype(np.float64)
+    radius = np.linalg.norm(point, axis=1, keepdims=True)
+    # Faces are met by direction: the inner ring shows what the rim shows, fainter.
+    rim = point / np.maximum(radius, 1e-9)
+    distance2 = ((rim[:, None] - _POINTS / np.linalg.norm(_POINTS, axis=1, keepdims=True)) ** 2).sum(axis=-1)
+    weights = np.exp(-distance2 / (2 * _WIDTH**2))
+    weights /= weights.sum(axis=1, keepdims=True)
+    return (radius.clip(0, 1) * (weights @ _FACES)).clip(0, 1).astype(np.float32)

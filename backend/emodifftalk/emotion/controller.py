@@ -20,6 +20,7 @@ from ..core.checks import expect, expect_format
 from ..core.errors import UserError
 from ..core.facs import AU_NAMES
 from .adapters import merge_adapters
+from .labels import labelled
 from .prototypes import PROTOTYPES, prototype
 from .text_encoders import TextEncoder, choose, load_text_encoder, model_path
 from .wording import sentences
@@ -65,6 +66,13 @@ class Meaning:
     known: bool
     nearest: tuple[str, ...]
 
+    @property
+    def answer(self) -> str:
+        """What to tell a person whose words were not understood; empty when they were."""
+        if self.known:
+            return ""
+        return f"I do not know this one. The nearest feelings I know: {', '.join(self.nearest)}."
+
 
 class TextToAU:
     """A text encoder with its adapters merged, and the controller trained on it. name: the encoder's.
@@ -88,8 +96,14 @@ class TextToAU:
         return np.array([self.read(text).active for text in texts], np.uint8).reshape(-1, len(AU_NAMES))
 
     def read(self, text: str) -> Meaning:
-        """What words mean, in any language, spelling and length. A long text is read sentence by sentence; what its
-        sentences mean is averaged over those that say something."""
+        """What words mean, in any language, spelling and length.
+
+        A label of `labels` is taken by its name. A long text is read sentence by sentence; what its sentences mean is
+        averaged over those that say something.
+        """
+        label = labelled(text)
+        if label is not None:
+            return Meaning(label.aus, label.presence.astype(np.uint8), True, self._alike(label.aus))
         parts = sentences(text)
         if not parts:
             return Meaning(np.zeros(len(AU_NAMES), np.float32), np.zeros(len(AU_NAMES), np.uint8), True, ())

@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 from ..core.facs import AU_NAMES
-from ..data.feelings_corpus import Entry, Sample, targets
+from ..data.feelings_corpus import Entry, Sample, single_sentences, targets
 from ..data.prompts import composed, spelled
 from ..data.split_feelings import split
 from ..emotion.adapters import add_adapters
@@ -27,10 +27,11 @@ from .half_precision import half_precision
 FOCAL_ALPHA, FOCAL_GAMMA = 0.35, 3.0  # Equation 35
 TEMPERATURE = 0.07  # Equation 36
 LAMBDA_BCE, LAMBDA_INFO_NCE = 1.0, 0.005  # Equation 37
-LAMBDA_STRENGTH, LAMBDA_KNOWN = 4.0, 0.05
+LAMBDA_STRENGTH, LAMBDA_KNOWN = 0.5, 0.05
 """Weights of the terms that are ours: the paper's controller knows only on and off."""
-_ENTRIES, _COMPOSED = 12, 44  # of a batch: 12 entries of 7 sentences, and composed ones: 128 as in the paper
-_RATE, _ADAPTER_RATE = 1e-3, 6e-4
+_ENTRIES, _SINGLE, _COMPOSED = 9, 42, 23
+"""Of a batch: entries of 7 sentences, single sentences, composed ones; 128 as in the paper."""
+_RATE, _ADAPTER_RATE = 1e-3, 1e-3
 _THRESHOLDS = np.linspace(0.3, 0.7, 17)
 
 
@@ -39,7 +40,7 @@ def train_text_to_au(
     encoder: str = "embedded",
     seed: int = 0,
     progress: Callable[[float, str], None] | None = None,
-    steps: int = 900,
+    steps: int = 1000,
     adapt: bool = True,
 ) -> dict:
     """Train the controller and write it to `out`; returns a report with held-out figures.
@@ -79,11 +80,18 @@ def _batches(entries: list[Entry], dropped: frozenset[str], rng: np.random.Gener
 
     dropped: sentences too near to a held-out meaning.
     """
+    single = [sample for sample in single_sentences() if sample.text.lower() not in dropped]
+    own, others = _shuffled(entries, _ENTRIES, rng), _shuffled(single, _SINGLE, rng)
     while True:
-        order = rng.permutation(len(entries))
-        for start in range(0, len(order) - _ENTRIES + 1, _ENTRIES):
-            batch = _sentences([entries[i] for i in order[start : start + _ENTRIES]]) + composed(_COMPOSED, rng)
-            yield [spelled(sample, rng) for sample in batch if sample.text.lower() not in dropped]
+        batch = _sentences(next(own)) + next(others) + composed(_COMPOSED, rng)
+        yield [spelled(sample, rng) for sample in batch if sample.text.lower() not in dropped]
+
+
+def _shuffled(items: list, count: int, rng: np.random.Generator) -> Iterator[list]:
+    """`count` at a time without end, each item once before any comes again."""
+    while True:
+        order = rng.permutation(len(items))
+        yield from ([items[i] for i in order[at : at + count]] for at in range(0, len(order) - count + 1, count))
 
 
 class _Learner:
@@ -104,7 +112,7 @@ class _Learner:
             group["lr"] = rate * min(1.0, 0.05 + done / 0.05) * (0.5 + 0.5 * math.cos(math.pi * done)) + 1e-6
         self.controller.train()
         wanted, presence, known = (torch.from_numpy(part) for part in targets(samples))
-        with half_precision(), torch.set_grad_enabled(bool(self.adapters)):
+        with half_precision(transformer=True), torch.set_grad_enabled(bool(self.adapters)):
             vectors = self.encoder.in_batches([sample.text for sample in samples], 43)
         vectors = nn.functional.normalize(vectors + 0.01 * torch.randn_like(vectors), dim=-1)
         logits, strength, sure, z_text = self.controller(vectors)
@@ -129,11 +137,10 @@ class _Learner:
             vectors = torch.from_numpy(self.encoder.encode([s.text for s in samples]))
             probability = torch.sigmoid(self.controller(vectors)[0]).numpy()
         presence = targets(samples)[1]
-        hits = np.array([((probability > t) & presence).sum(axis=0) for t in _THRESHOLDS])
-        found = np.array([(probability > t).sum(axis=0) for t in _THRESHOLDS])
-        common, real = hits.sum(axis=1, keepdims=True), presence.sum()
-        share = 20 / real  # as if 20 sentences more had every unit, at the average of all
-        scores = 2 * (hits + share * common) / (found + presence.sum(axis=0) + share * (found.sum(axis=1, keepdims=True) + real))
+        hits = np.array([((probability > t) & presence).sum(axis=0) for t in _THRESHOLDS], np.float64)
+        called = np.array([(probability > t).sum(axis=0) for t in _THRESHOLDS]) + presence.sum(axis=0)
+        share = 20 / presence.sum()  # as if 20 sentences more had every unit, at the average of all
+        scores = (hits + share * hits.sum(axis=1, keepdims=True)) / (called + share * called.sum(axis=1, keepdims=True))
         return _THRESHOLDS[scores.argmax(axis=0)].astype(np.float32)
 
 

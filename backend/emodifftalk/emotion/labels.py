@@ -1,0 +1,39 @@
+"""EmoTalk3D's emotion labels at two intensities, reachable by name.
+
+A prompt that is nothing but a label (“angry”, “mild fear”, “happy, strong”) is the label's own face and is not left to
+the text encoder.
+"""
+
+from __future__ import annotations
+
+import re
+
+from .prototypes import Face, face
+
+LABELS: dict[str, str] = {
+    "neutral": "neutral",
+    "angry": "angry",
+    "contempt": "contemptuous",
+    "disgusted": "disgusted",
+    "fear": "afraid",
+    "happy": "happy",
+    "sad": "sad",
+    "surprised": "surprised",
+}
+"""Label and prototype."""
+INTENSITIES: dict[str, float] = {"mild": 0.5, "strong": 1.25}
+_WORDS = re.compile(r"(?:(\w+)[\s,:]+)?(\w+)(?:[\s,:]+(\w+))?")
+
+
+def labelled(text: str) -> Face | None:
+    """The face of a label with or without its intensity, before or behind it; None when the text is not a label."""
+    found = _WORDS.fullmatch(text.casefold().strip(" .!"))
+    if not found:
+        return None
+    words = [word for word in found.groups() if word]
+    labels = [word for word in words if word in LABELS]
+    degrees = [INTENSITIES[word] for word in words if word in INTENSITIES]
+    if len(labels) != 1 or len(labels) + len(degrees) != len(words) or len(degrees) > 1:
+        return None
+    name = LABELS[labels[0]]
+    return face(name if name == "neutral" or not degrees else f"{name} {degrees[0]}")
