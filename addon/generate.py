@@ -136,7 +136,7 @@ def _note(result: dict, seconds: float) -> str:
     kept = result.get("frames", 0) - result.get("recomputed", result.get("frames", 0))
     if kept:
         named.append(f"{kept} of {result['frames']} frames as they were")
-    return ", ".join([f"made in {seconds:.1f} s", *named])
+    return " ".join([", ".join([f"made in {seconds:.1f} s", *named]), *result.get("unread", [])])
 
 
 def _show_status(text: str | None) -> None:
@@ -172,6 +172,7 @@ def read_prompt(strip: bpy.types.Strip) -> int | None:
             if is_prompt(found) and found.emodifftalk.uid == uid and not found.emodifftalk.by_hand:
                 for au in AU_NAMES:
                     setattr(found.emodifftalk.aus, au_property(au), float(result.get("aus", {}).get(au, 0.0)))
+                found.emodifftalk.answer = str(result.get("answer", ""))
                 found.emodifftalk.read_text = words
         connection.redraw_panels()
 

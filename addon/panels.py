@@ -134,6 +134,7 @@ class EMODIFFTALK_PT_emotion(_OfHead, Panel):
         row = layout.row(align=True)
         row.prop(context.window_manager.emodifftalk, "new_prompt", text="", placeholder="Type a feeling")
         row.operator("emodifftalk.add_prompt", text="", icon="ADD")
+        row.menu("EMODIFFTALK_MT_labels", text="", icon="DOWNARROW_HLT")
         scene, prompts = strip_scene(head, context.scene), prompt_strips(head, context.scene)
         chosen = active_prompt(head, context.scene)
         if prompts:
@@ -161,20 +162,36 @@ def _draw_prompt_row(layout: UILayout, strip: Strip, scene: bpy.types.Scene, cho
     row.operator("emodifftalk.remove_prompt", text="", icon="X", emboss=False).uid = uid
 
 
+class EMODIFFTALK_MT_labels(Menu):
+    """The plain emotions at two intensities, as prompts to add."""
+
+    bl_idname = "EMODIFFTALK_MT_labels"
+    bl_label = "Add Emotion"
+    bl_description = "Add one of the plain emotions at the playhead"
+
+    def draw(self, context: Context) -> None:
+        """Every label, mild and strong."""
+        for label in LABELS:
+            words = [label] if LABELS[label] == "neutral" else [f"{label}, {degree}" for degree in INTENSITIES]
+            for text in words:
+                self.layout.operator("emodifftalk.add_prompt", text=text.capitalize()).text = text
+
+
 def _draw_prompt(layout: UILayout, strip: Strip, width: int) -> None:
     kept = strip.emodifftalk
     column = layout.column()
     column.prop(kept, "text", text="")
     column.prop(strip, "blend_alpha", text="Intensity", slider=True)
+    column.prop(kept, "strength", slider=True)
     row = column.row(align=True)
     row.prop(kept, "ease_in")
     row.prop(kept, "ease_out")
     if not strip.mute:
         draw_problem(column, "Mute this strip: an audible one makes Blender render the sequencer instead.", width)
-    _draw_meaning(column, strip)
+    _draw_meaning(column, strip, width)
 
 
-def _draw_meaning(layout: UILayout, strip: Strip) -> None:
+def _draw_meaning(layout: UILayout, strip: Strip, width: int) -> None:
     kept = strip.emodifftalk
     header, body = layout.panel("emodifftalk_meaning", default_closed=True)
     header.label(text="On the Face")
@@ -194,7 +211,9 @@ def _draw_meaning(layout: UILayout, strip: Strip) -> None:
     shown = sorted((au for au in AU_NAMES if values[au] >= _SHOWN_AU), key=values.get, reverse=True)
     for au in shown:
         column.progress(text=AU_LABELS[au], factor=values[au])
-    if not shown:
+    if kept.answer:
+        draw_problem(column, kept.answer, width)
+    elif not shown:
         column.label(text="These words leave the face as it is", icon="INFO")
 
 
@@ -211,6 +230,7 @@ class EMODIFFTALK_PT_acting(_OfHead, Panel):
         layout.prop(kept, "expressiveness")
         layout.prop(kept, "lip_sync")
         layout.prop(kept, "liveliness")
+        layout.prop(kept, "voice_feeling")
         layout.prop(kept, "gap")
         layout.prop(kept, "seed")
         layout.prop(kept, "mode")

@@ -68,7 +68,7 @@ def build_performance(head: Object, scene: Scene) -> Request:
         arousal=curve("emodifftalk.arousal", kept.arousal),
         seed=kept.seed,
         duration=duration,
-        style=Style(kept.mode, kept.alpha, kept.beta, kept.expressiveness, kept.lip_sync, kept.gap, kept.liveliness),
+        style=Style(**{name: getattr(kept, name) for name in Style.__dataclass_fields__}),
     )
     return Request(performance, _anchor(voices, clock))
 
@@ -138,14 +138,17 @@ def _prompt(strip: Strip, clock: Clock, animated: dict[str, FCurve]) -> Prompt:
         raise UserError(f"The prompt at frame {frame:.0f} has no words: type a feeling or delete it.")
     start, end = clock.seconds(compat.left_handle(strip)), clock.seconds(compat.right_handle(strip))
     fcurve = animated.get(f"{strip.path_from_id()}.blend_alpha")
-    constant = ((0.0, strip.blend_alpha),)
+    strength = kept.strength
+    constant = ((0.0, strength * strip.blend_alpha),)
     return Prompt(
         text=words,
         start=start,
         end=end,
         ease_in=kept.ease_in,
         ease_out=kept.ease_out,
-        intensity=sampled_curve(fcurve.evaluate, clock, start, end) if fcurve is not None else constant,
+        intensity=constant
+        if fcurve is None
+        else tuple((t, strength * v) for t, v in sampled_curve(fcurve.evaluate, clock, start, end)),
         aus={au: getattr(kept.aus, au_property(au)) for au in AU_NAMES} if kept.by_hand else None,
         id=kept.uid,
     )

@@ -14,6 +14,7 @@ from bpy.types import Context, Object, PropertyGroup, Scene, Strip, WindowManage
 
 from emodifftalk.core.facs import AU_LABELS
 from emodifftalk.core.gaze import LIMIT
+from emodifftalk.core.performance import STRONGEST
 
 from .names import au_property
 
@@ -170,6 +171,16 @@ class HeadSettings(PropertyGroup):
         subtype="FACTOR",
         options=set(),
     )
+    voice_feeling: FloatProperty(
+        name="Feeling from Voice",
+        description="How much of the mood that is heard in the voice shows on the face, beside the prompts; 0 turns it "
+        "off. Learned from synthetic voices: try it on yours",
+        default=0.0,
+        min=0.0,
+        max=1.0,
+        subtype="FACTOR",
+        options=set(),
+    )
     gap: EnumProperty(
         name="Gaps",
         description="What the face does between prompts",
@@ -241,7 +252,17 @@ class StripSettings(PropertyGroup):
     by_hand: BoolProperty(
         name="Set by Hand", description="Use the values below instead of what the words mean", options=set()
     )
+    strength: FloatProperty(
+        name="Strength",
+        description="Multiplies the intensity; beyond 1 the feeling is exaggerated, as far as the face goes",
+        default=1.0,
+        min=0.0,
+        max=STRONGEST,
+        subtype="FACTOR",
+        options=set(),
+    )
     read_text: StringProperty(options={"HIDDEN"})
+    answer: StringProperty(options={"HIDDEN"})
     aus: PointerProperty(type=AuIntensities)
 
 

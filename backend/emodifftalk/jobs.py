@@ -44,7 +44,8 @@ def text_to_au(params: dict, progress: Progress, cancelled: Callable[[], bool]) 
 
 def drive(params: dict, progress: Progress, cancelled: Callable[[], bool]) -> dict:
     """{"subject", "performance", "out", "settings"?, "previous"?} → {"take", "frames", "seconds", "stages", "models",
-    "recomputed", "note", "stretched"}: see `perform.Report`; stretched: frames beyond the subject's training."""
+    "recomputed", "note", "stretched", "unread"}: see `perform.Report`; stretched: frames beyond the subject's
+    training."""
     from .core.take import STRETCHED
     from .perform import Settings, perform
 
@@ -61,6 +62,7 @@ def drive(params: dict, progress: Progress, cancelled: Callable[[], bool]) -> di
         "recomputed": report.recomputed,
         "note": report.note,
         "stretched": int((report.confidence < STRETCHED).sum()),
+        "unread": list(report.unread),
     }
 
 

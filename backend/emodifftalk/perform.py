@@ -27,6 +27,7 @@ from .emotion.controller import load_text_to_au
 from .motion.guard import Guard
 from .motion.retarget import motion_for
 from .reuse import Earlier, inputs_hash, motion_hash, voice_hash
+from .speech.affect import load_voice_affect
 from .speech.blinks import add_blinks
 from .speech.frontends import choose, model_path
 from .speech.gestures import add_gestures
@@ -57,6 +58,7 @@ class Report:
 
     recomputed: frames whose motion was made anew; the others are those of the earlier take, byte by byte. note: why
     nothing was taken over from it, empty when something was or there was none. confidence: the take's, (T,).
+    unread: a sentence for each prompt whose words were not understood.
     """
 
     take: Path
@@ -66,6 +68,7 @@ class Report:
     recomputed: int
     note: str
     confidence: np.ndarray = field(repr=False)
+    unread: tuple[str, ...] = ()
 
 
 class _Run:
@@ -128,7 +131,10 @@ def perform(
     voice_aus, features, heard_by = heard
 
     run.begin("emotion", "Reading the prompts")
-    asked, text_encoder = edited_track(voice_aus, performance, settings.text_encoder)
+    felt = None
+    if performance.style.voice_feeling:
+        felt = performance.style.voice_feeling * load_voice_affect().estimate(wave, frames)
+    asked, text_encoder, unread = edited_track(voice_aus, performance, settings.text_encoder, felt)
     guard = Guard(subject)
     aus, beyond = guard.codes(asked)
 
@@ -161,16 +167,23 @@ def perform(
     confidence, recomputed = write_frames(out, made, voice_aus, asked, features, metadata, earlier, run.inside)
     run.inside(1.0, "Done")
     run.close()
-    return Report(Path(out), frames, run.stages, models, recomputed, earlier.note, confidence)
+    return Report(Path(out), frames, run.stages, models, recomputed, earlier.note, confidence, unread)
 
 
-def edited_track(aus: np.ndarray, performance: Performance, text_encoder: str = "auto") -> tuple[np.ndarray, str]:
-    """The AU track (T, 17) after prompts, valence/arousal and AU offset curves, and the name of the text encoder used.
+def edited_track(
+    aus: np.ndarray, performance: Performance, text_encoder: str = "auto", felt: np.ndarray | None = None
+) -> tuple[np.ndarray, str, tuple[str, ...]]:
+    """The AU track (T, 17) after prompts, valence/arousal and AU offset curves, the name of the text encoder used, and
+    a sentence for each prompt whose words it does not know.
 
-    Raises UserError when a prompt needs a text encoder that is not there.
+    felt: valence and arousal (T, 2) of the voice, added to the curves. Raises UserError when a prompt needs a text
+    encoder that is not there.
     """
     times, style = frame_times(len(aus)), performance.style
-    vectors, name = _prompt_vectors(performance, text_encoder)
+    vectors, name, unread = _prompt_vectors(performance, text_encoder)
+    valence, arousal = sample_curve(performance.valence, times), sample_curve(performance.arousal, times)
+    if felt is not None:
+        valence, arousal = (valence + felt[:, 0]).clip(-1, 1), (arousal + felt[:, 1]).clip(-1, 1)
     aus = edit.apply_emotion(
         aus,
         vectors,
@@ -180,24 +193,27 @@ def edited_track(aus: np.ndarray, performance: Performance, text_encoder: str = 
         beta=style.beta,
         expressiveness=style.expressiveness,
         lip_sync=style.lip_sync,
-        mood=affect_offsets(sample_curve(performance.valence, times), sample_curve(performance.arousal, times)),
+        mood=affect_offsets(valence, arousal),
     )
     for i, au in enumerate(AU_NAMES):
         if au in performance.au_offsets:
             aus[:, i] += sample_curve(performance.au_offsets[au], times)
-    return aus.clip(0, 1).astype(np.float32), name
+    return aus.clip(0, 1).astype(np.float32), name, unread
 
 
-def _prompt_vectors(performance: Performance, text_encoder: str) -> tuple[np.ndarray, str]:
+def _prompt_vectors(performance: Performance, text_encoder: str) -> tuple[np.ndarray, str, tuple[str, ...]]:
     vectors = np.zeros((len(performance.prompts), len(AU_NAMES)), np.float32)
     worded = [i for i, prompt in enumerate(performance.prompts) if prompt.aus is None and prompt.text.strip()]
-    name = "none: no prompt had words to read"
+    name, unread = "none: no prompt had words to read", []
     if worded:
         controller = load_text_to_au(text_encoder)
         name = controller.name
         for i in worded:  # one by one: in company the same words give other last bits, and every frame would be another
-            vectors[i] = controller.intensities([performance.prompts[i].text])[0]
+            meaning = controller.read(performance.prompts[i].text)
+            vectors[i] = meaning.aus
+            if not meaning.known:
+                unread.append(f"“{performance.prompts[i].text.strip()}”: {meaning.answer}")
     for i, prompt in enumerate(performance.prompts):
         if prompt.aus is not None:
             vectors[i] = [prompt.aus.get(au, 0.0) for au in AU_NAMES]
-    return vectors, name
+    return vectors, name, tuple(unread)

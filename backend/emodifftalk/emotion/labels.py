@@ -8,20 +8,9 @@ from __future__ import annotations
 
 import re
 
+from ..core.labels import INTENSITIES, LABELS
 from .prototypes import Face, face
 
-LABELS: dict[str, str] = {
-    "neutral": "neutral",
-    "angry": "angry",
-    "contempt": "contemptuous",
-    "disgusted": "disgusted",
-    "fear": "afraid",
-    "happy": "happy",
-    "sad": "sad",
-    "surprised": "surprised",
-}
-"""Label and prototype."""
-INTENSITIES: dict[str, float] = {"mild": 0.5, "strong": 1.25}
 _WORDS = re.compile(r"(?:(\w+)[\s,:]+)?(\w+)(?:[\s,:]+(\w+))?")
 
 
