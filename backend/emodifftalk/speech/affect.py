@@ -30,8 +30,11 @@ from .pitch import track_pitch
 
 SCHEMA = 1
 MODEL = Path(__file__).parent.parent / "models" / "voice_affect.safetensors"
-MEASURES = ("pitch", "pitch_moves", "tremor", "loudness", "tilt", "edge", "warmth", "periodic", "voiced", "changes",
-            "openings")  # fmt: skip
+_BANDS = 10
+MEASURES = ("pitch", "pitch_moves", "tremor", "breath", "crest", *(f"band_{i}" for i in range(_BANDS)), "loudness",
+            "periodic", "voiced", "changes", "openings")  # fmt: skip
+_IN_VOWELS = 5 + _BANDS
+"""How many of them, the first ones, mean something in vowels only."""
 UNDERSTOOD = 160
 """Width of what the speech model's layers make of a sound."""
 FEATURES = 3 * len(MEASURES) + UNDERSTOOD
@@ -46,14 +49,13 @@ _STRAY = 0.05  # seconds of speech within `_NEAR` that are no speech
 _FADE = 17.0  # frames: a standard deviation that keeps any step under 2 / (17 √(2 π)) = 0.047
 
 _FIRST_VOWEL = 25  # of the sounds the embedded front end was taught to tell apart; 0 is no sound
-_OF_VOWELS = np.array([True, True, True, False, True, True, True, False, False, False, False])
-"""Which measures mean something in vowels only, in the order of MEASURES."""
+_ASTRAY = 9.0  # semitones from what is usual beyond which a pitch is taken for its octave
 
 
 class AffectNet(nn.Module):
     """Features (B, FEATURES) → valence and arousal (B, 2), -1..1. Centre and scale of the features are part of it."""
 
-    def __init__(self, width: int = 64) -> None:
+    def __init__(self, width: int = 96) -> None:
         super().__init__()
         self.register_buffer("centre", torch.zeros(FEATURES))
         self.register_buffer("scale", torch.ones(FEATURES))
@@ -105,49 +107,46 @@ def hear(wave: np.ndarray, listener: SpeechModel, frames: int | None = None) -> 
         piece = whole[start * _PER_FRAME : (start + count + 2 * _MARGIN) * _PER_FRAME]
         inner = slice(_MARGIN * _STEPS, (_MARGIN + count) * _STEPS)
         pieces.append([part[inner] for part in _measure(piece, listener, (count + 2 * _MARGIN) * _STEPS)])
-    measures, voiced, speech, understood = (np.concatenate(parts) for parts in zip(*pieces, strict=True))
+    pitch, voiced, measures, speech, understood = (np.concatenate(parts) for parts in zip(*pieces, strict=True))
     speech = speech * np.repeat(heard(leveled, frames, FPS), _STEPS)
+    measures = np.concatenate([_movement(pitch, voiced * speech), measures], axis=1)
     return _statistics(measures, voiced * speech, speech, understood)
 
 
 def _measure(piece: np.ndarray, listener: SpeechModel, steps: int) -> tuple[np.ndarray, ...]:
-    """At 50 per second: the measures (L, M), whether it is a vowel (L,), whether it is speech (L,), both 0..1, and
-    what the speech model makes of it (L, UNDERSTOOD)."""
+    """At 50 per second: pitch in semitones (L,), whether it is a vowel (L,), the other measures (L, M), whether it
+    is speech (L,), 0..1, and what the speech model makes of it (L, UNDERSTOOD)."""
     front_end = listener.front_end
     energies = front_end.mel(torch.from_numpy(piece)[None])
     features = fit_steps(front_end.listen(energies), steps)
     sounds = front_end.phonemes(features)[0].softmax(dim=-1).numpy()
     understood = listener.encoder.understand(features)[0].float().numpy()
     mel = 4 * energies[0, :, : 2 * steps].view(80, steps, 2).mean(dim=2).numpy()  # natural logarithm
-    pitch, periodic = track_pitch(piece)
+    bands = mel.reshape(_BANDS, -1, steps).mean(axis=1)
+    pitch, periodic, breath = track_pitch(piece)
     voiced = ((periodic - _VOICED) / 0.2).clip(0, 1)
+    samples = np.abs(piece.reshape(steps, -1))
+    crest = np.log((samples.max(axis=1) + 1e-4) / (np.sqrt((samples**2).mean(axis=1)) + 1e-4))
+    openings = np.diff(sounds[:, _FIRST_VOWEL:].sum(axis=1), prepend=0).clip(0)
+    changes = np.abs(np.diff(sounds, axis=0, prepend=sounds[:1])).sum(axis=1)
+    loudness = np.log(np.exp(mel).sum(axis=0))
+    measures = [breath, crest, *(bands - bands.mean(axis=0)), loudness, periodic, voiced, changes, openings]
+    return pitch, voiced, np.stack(measures, axis=1), 1 - sounds[:, 0], understood
+
+
+def _movement(pitch: np.ndarray, vowels: np.ndarray) -> np.ndarray:
+    """Pitch (L, 3) of vowels without its octave errors, how far it goes in 60 ms, and how it trembles, in semitones."""
+    usual = np.repeat(_windowed(pitch[:, None], vowels[:, None], _USUAL)[0][:, 0], _STEPS)
+    pitch = pitch - 12 * np.sign(pitch - usual) * (np.abs(pitch - usual) > _ASTRAY)
     smooth = median_filter(pitch, 9)
-    before = np.maximum(np.arange(steps) - 3, 0)
-    vowel = sounds[:, _FIRST_VOWEL:].sum(axis=1)
-    low, middle, high = mel[2:20].mean(axis=0), mel[20:48].mean(axis=0), mel[48:76].mean(axis=0)
-    measures = np.stack(
-        [
-            smooth,
-            np.abs(smooth - smooth[before]).clip(0, 6),
-            np.abs(pitch - smooth).clip(0, 2),
-            np.log(np.exp(mel).sum(axis=0)),
-            middle - low,
-            high - middle,
-            mel[2:8].mean(axis=0) - mel[10:18].mean(axis=0),
-            periodic,
-            voiced,
-            np.abs(np.diff(sounds, axis=0, prepend=sounds[:1])).sum(axis=1),
-            np.maximum(np.diff(vowel, prepend=vowel[:1]), 0),
-        ],
-        axis=1,
-    )
-    return measures.astype(np.float32), voiced, 1 - sounds[:, 0], understood
+    before = np.maximum(np.arange(len(pitch)) - 3, 0)
+    return np.stack([smooth, np.abs(smooth - smooth[before]).clip(0, 6), np.abs(pitch - smooth).clip(0, 2)], axis=1)
 
 
 def _statistics(
     measures: np.ndarray, vowels: np.ndarray, speech: np.ndarray, understood: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    weights = np.where(_OF_VOWELS, vowels[:, None], speech[:, None])
+    weights = np.where(np.arange(len(MEASURES)) < _IN_VOWELS, vowels[:, None], speech[:, None])
     near, spread = _windowed(measures, weights, _NEAR)
     usual, _ = _windowed(measures, weights, _USUAL)
     meant, _ = _windowed(understood, speech[:, None], _NEAR)
