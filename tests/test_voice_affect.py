@@ -173,8 +173,8 @@ def test_a_mood_that_changes_is_followed(model):
 
 
 @can_synthesize
-def test_training_sessions_say_where_each_mood_lies_and_never_use_what_is_held_out():
-    sessions = [training_session(0, i) for i in range(12)]
+def test_training_sessions_say_where_each_mood_lies_and_can_be_made_again():
+    sessions = [training_session(0, i) for i in range(5)]
     for session in sessions:
         assert len(session.affect) == math.ceil(len(session.wave) / RATE * FPS) and np.abs(session.affect).max() <= 1
     assert np.array_equal(sessions[3].wave, training_session(0, 3).wave)

@@ -26,8 +26,8 @@ _SINGLE, _CHANGING, _ROOMS = 4, 8, 24
 def evaluate(model: VoiceAffect) -> dict:
     """The report of all groups. A group whose synthesizer is not installed says so."""
     report: dict = {
-        "protocol": "synthetic voices, unseen sentences; whole recordings but for the silence around them; "
-        "truth are the moods' places on Russell's circumplex",
+        "protocol": "synthetic voices, unseen sentences, whole recordings; truth are the moods' places on Russell's "
+        "circumplex",
     }
     for group in ("slt", "espeak_f5", "italian"):
         report[group] = measured(model, group)
