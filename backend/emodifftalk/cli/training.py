@@ -102,6 +102,19 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     text.add_argument("--seed", type=int, default=0)
     text.set_defaults(run=_text)
 
+    affect = stages.add_parser(
+        "affect",
+        help="valence and arousal of a voice, on moods spoken by espeak-ng and flite",
+        description="Everything it learns from, and all its figures, are synthetic voices.",
+        epilog="example: emodifftalk train affect --out voice_affect.safetensors",
+    )
+    affect.add_argument("--out", required=True, help="the model to write")
+    affect.add_argument("--seed", type=int, default=0)
+    affect.add_argument("--sessions", type=int, default=1800, help="recordings to synthesise first (default 1800)")
+    affect.add_argument("--epochs", type=int, default=12, help="passes over them (default 12)")
+    affect.add_argument("--no-report", action="store_true", help="leave out the figures on held-out voices")
+    affect.set_defaults(run=_affect)
+
 
 def _report(report: object) -> None:
     print(json.dumps(report, indent=1, default=str))
@@ -159,3 +172,11 @@ def _text(options: argparse.Namespace) -> None:
 
     line = ProgressLine()
     _report(train_text_to_au(options.out, encoder=options.encoder, seed=options.seed, progress=line))
+
+
+def _affect(options: argparse.Namespace) -> None:
+    from ..train.voice_affect import train_voice_affect
+
+    line = ProgressLine()
+    amount = (options.sessions, options.epochs, options.seed)
+    _report(train_voice_affect(options.out, *amount, progress=line, measure=not options.no_report))

@@ -22,6 +22,7 @@ class State:
 
     rate, pitch, pitch_range: factors on the neutral voice. brightness: first-order spectral tilt, -1..1, dull to
     pressed. breath: share of breathy noise. tremor: depth of a quick vibrato as a share of the pitch. aus: intensities.
+    place: valence and arousal, -1..1, where Russell's circumplex has such feelings.
     """
 
     rate: float
@@ -31,17 +32,24 @@ class State:
     breath: float
     tremor: float
     aus: dict[str, float]
+    place: tuple[float, float] = (0.0, 0.0)
 
 
 NEUTRAL = State(1.0, 1.0, 1.0, 0.0, 0.0, 0.0, {})
 STATES: dict[str, State] = {
-    "happy": State(1.12, 1.25, 1.8, 0.35, 0.0, 0.0, {"AU06": 0.25, "AU12": 0.35}),
-    "sad": State(0.78, 0.88, 0.35, -0.5, 0.05, 0.0, {"AU01": 0.30, "AU04": 0.12, "AU15": 0.28, "AU17": 0.06}),
-    "angry": State(1.15, 1.05, 1.6, 0.75, 0.0, 0.0, {"AU04": 0.35, "AU07": 0.18, "AU23": 0.12, "AU10": 0.08}),
-    "afraid": State(1.28, 1.40, 0.7, 0.1, 0.08, 0.03, {"AU01": 0.30, "AU02": 0.12, "AU04": 0.12, "AU05": 0.22}),
-    "surprised": State(0.98, 1.35, 2.3, 0.15, 0.0, 0.0, {"AU01": 0.30, "AU02": 0.30, "AU05": 0.22}),
-    "tired": State(0.72, 0.80, 0.5, -0.3, 0.0, 0.0, {"AU15": 0.10, "AU45": 0.12}),
-    "tender": State(0.86, 1.08, 0.8, -0.35, 0.14, 0.0, {"AU01": 0.08, "AU06": 0.10, "AU12": 0.16}),
+    "happy": State(1.12, 1.25, 1.8, 0.35, 0.0, 0.0, {"AU06": 0.25, "AU12": 0.35}, (0.8, 0.5)),
+    "sad": State(
+        0.78, 0.88, 0.35, -0.5, 0.05, 0.0, {"AU01": 0.30, "AU04": 0.12, "AU15": 0.28, "AU17": 0.06}, (-0.7, -0.5)
+    ),
+    "angry": State(
+        1.15, 1.05, 1.6, 0.75, 0.0, 0.0, {"AU04": 0.35, "AU07": 0.18, "AU23": 0.12, "AU10": 0.08}, (-0.7, 0.6)
+    ),
+    "afraid": State(
+        1.28, 1.40, 0.7, 0.1, 0.08, 0.03, {"AU01": 0.30, "AU02": 0.12, "AU04": 0.12, "AU05": 0.22}, (-0.5, 0.8)
+    ),
+    "surprised": State(0.98, 1.35, 2.3, 0.15, 0.0, 0.0, {"AU01": 0.30, "AU02": 0.30, "AU05": 0.22}, (0.2, 0.8)),
+    "tired": State(0.72, 0.80, 0.5, -0.3, 0.0, 0.0, {"AU15": 0.10, "AU45": 0.12}, (-0.2, -0.8)),
+    "tender": State(0.86, 1.08, 0.8, -0.35, 0.14, 0.0, {"AU01": 0.08, "AU06": 0.10, "AU12": 0.16}, (0.5, -0.4)),
 }
 
 
@@ -63,6 +71,12 @@ class Mood:
     @property
     def pitch_range(self) -> float:
         return self.state.pitch_range**self.strength
+
+    @property
+    def place(self) -> tuple[float, float]:
+        """Valence and arousal, -1..1."""
+        valence, arousal = self.state.place
+        return valence * self.strength, arousal * self.strength
 
     @property
     def feeling(self) -> tuple[tuple[str, float], ...]:

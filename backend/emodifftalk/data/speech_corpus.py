@@ -26,9 +26,9 @@ HELD_OUT_ESPEAK = f"gmw/en-US+{HELD_OUT_VARIANT}"
 # Usual pitch and its spread in Hz; rms keeps its own whatever it is told.
 _FLITE_PITCH = {"kal": (95, 11), "kal16": (95, 11), "awb": (130, 14), "rms": (0, 0), "slt": (170, 14)}
 _TRAIN_FLITE = ("kal", "kal16", "awb", "awb", "rms", "rms", "rms", "awb")
-_MOODY_FLITE = ("kal", "kal16", "awb", "awb", "awb")
-_ACCENTS = ("gmw/en", "gmw/en-US", "gmw/en-GB-scotland", "gmw/en-GB-x-rp", "gmw/en-029")
-_VARIANTS = ("m1", "m2", "m3", "m4", "m5", "m7", "f1", "f2", "f3", "f4", "Alex", "linda", "Michael")
+MOODY_FLITE = ("kal", "kal16", "awb", "awb", "awb")
+ACCENTS = ("gmw/en", "gmw/en-US", "gmw/en-GB-scotland", "gmw/en-GB-x-rp", "gmw/en-029")
+VARIANTS = ("m1", "m2", "m3", "m4", "m5", "m7", "f1", "f2", "f3", "f4", "Alex", "linda", "Michael")
 _NOBODY, _FOREIGN, _FLITE, _BREATHING = 0.06, 0.24, 0.6, 0.2
 """Shares: recordings without a voice; of the others, other languages; of English, flite; with audible breaths."""
 
@@ -56,8 +56,10 @@ def generate(count: int, seed: int, split: str = "train") -> Iterator[Utterance]
         elif split == "feelings":
             mood = Mood(list(STATES.values())[i % len(STATES)], 1.0)
             slt = i // len(STATES) % 2 == 0
-            spoken = _flite(text, HELD_OUT_FLITE, 1.0, mood) if slt else _espeak(text, HELD_OUT_ESPEAK, 1.0, mood, rng)
-            yield colour(spoken, mood, rng)
+            if slt:
+                yield colour(flite_in_mood(text, HELD_OUT_FLITE, 1.0, mood), mood, rng)
+            else:
+                yield colour(espeak_in_mood(text, HELD_OUT_ESPEAK, 1.0, mood, rng), mood, rng)
         elif split == "voices":
             yield _english(text, 1.0, CALM, rng)
         else:
@@ -72,7 +74,7 @@ def _training(rng: np.random.Generator) -> Utterance:
     mood = draw_mood(rng)
     if rng.random() < _FOREIGN:
         language, text = foreign_sentence(rng)
-        utterance = _espeak(text, f"{language}+{rng.choice(_VARIANTS)}", 1.15 * size, mood, rng)
+        utterance = espeak_in_mood(text, f"{language}+{rng.choice(VARIANTS)}", 1.15 * size, mood, rng)
     else:
         utterance = _english(sentence(rng), size, mood, rng)
     utterance = pad(faster(colour(utterance, mood, rng), size), rng.uniform(0.05, 0.8), rng.uniform(0.1, 0.9))
@@ -84,19 +86,29 @@ def _training(rng: np.random.Generator) -> Utterance:
 def _english(text: str, size: float, mood: Mood, rng: np.random.Generator) -> Utterance:
     """`text` by a training voice, slowed down by `size` so that playing it that much faster sounds usual."""
     if rng.random() < _FLITE:
-        voice = str(rng.choice(_TRAIN_FLITE if mood is CALM else _MOODY_FLITE))
-        return _flite(text, voice, size, mood, float(rng.uniform(0.8, 1.6)), float(rng.uniform(0.85, 1.2)))
-    return _espeak(text, f"{rng.choice(_ACCENTS)}+{rng.choice(_VARIANTS)}", size, mood, rng)
+        voice = str(rng.choice(_TRAIN_FLITE if mood is CALM else MOODY_FLITE))
+        return flite_in_mood(text, voice, size, mood, float(rng.uniform(0.8, 1.6)), float(rng.uniform(0.85, 1.2)))
+    return espeak_in_mood(text, f"{rng.choice(ACCENTS)}+{rng.choice(VARIANTS)}", size, mood, rng)
 
 
-def _flite(text: str, voice: str, size: float, mood: Mood, register: float = 1.0, stretch: float = 1.0) -> Utterance:
+def flite_in_mood(
+    text: str, voice: str, size: float, mood: Mood, register: float = 1.0, stretch: float = 1.0
+) -> Utterance:
+    """`text` by a flite voice with the mood's rate, pitch and range but not its colour, `size` times too slow.
+
+    register, stretch: the speaker's own factors of pitch and duration. Raises UserError when flite is not installed.
+    """
     pitch, spread = _FLITE_PITCH[voice]
     pitch *= register * mood.pitch
     return flite(text, voice, size * stretch / mood.rate, pitch, spread * register * mood.pitch * mood.pitch_range)
 
 
-def _espeak(text: str, voice: str, size: float, mood: Mood, rng: np.random.Generator) -> Utterance:
-    """espeak's pitch 0..100 is about an octave and a half, its range 0..100 from flat to twice the usual."""
+def espeak_in_mood(text: str, voice: str, size: float, mood: Mood, rng: np.random.Generator) -> Utterance:
+    """The same by an espeak-ng voice; `rng` draws the speaker's own rate, pitch and range.
+
+    espeak's pitch 0..100 is about an octave and a half, its range 0..100 from flat to twice the usual. Raises UserError
+    when espeak-ng is not installed.
+    """
     rate = max(80, round(rng.uniform(135, 205) * mood.rate / size))
     pitch = np.clip(rng.uniform(25, 65) + 60 * np.log2(mood.pitch), 0, 99)
     pitch_range = np.clip(rng.uniform(38, 58) * mood.pitch_range, 0, 100)

@@ -139,6 +139,8 @@ def flite(text: str, voice: str, stretch: float = 1.0, pitch: float = 0.0, sprea
         command += ["-t", text, "-o", str(path)]
         if pitch:
             command[1:1] = ["--setf", f"int_f0_target_mean={pitch}"]
+        if spread:
+            command[1:1] = ["--setf", f"int_f0_target_stddev={spread}"]
         answer = subprocess.run(command, capture_output=True, text=True, check=True)
         wave, rate = soundfile.read(path, dtype="float32")
     phonemes, last = [], 0.0
