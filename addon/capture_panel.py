@@ -9,7 +9,7 @@ from emodifftalk.core.errors import UserError
 
 from . import connection, workshop
 from .capture_subject import capture_folder, capture_settings, missing_units, pictures_in, selected_face
-from .panels import draw_problem, draw_sentence, letters
+from .panel_parts import draw_problem, draw_sentence, letters
 from .preference_values import PACKAGE
 
 

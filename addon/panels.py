@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import textwrap
-
 import bpy
-from bpy.types import Context, Object, Panel, Strip, UILayout, UIList
+from bpy.types import Context, Object, Panel, UILayout, UIList
 
-from emodifftalk.core.facs import AU_LABELS, AU_NAMES
+from emodifftalk.core.facs import AU_LABELS
 
 from . import compat, confidence, connection, playback, viewport
 from .backend_client import BUSY, DEAD, READY, STARTING
+from .emotion_panel import EMODIFFTALK_MT_labels, EMODIFFTALK_PT_emotion, EMODIFFTALK_PT_prompt
 from .frames import clock_text
 from .generate import Job, job_of, job_text
 from .heads import active_head, settings
 from .names import au_property
+from .panel_parts import InTab, OfHead, draw_problem, draw_sentence, letters
 from .preference_values import PACKAGE
 from .render_engine import ENGINE, TRUE_TRANSFORMS
-from .strips import is_prompt, prompt_strips, prompt_words, scene_clock, sound_strips, strip_scene, voice_strips
-from .timeline import active_prompt
+from .strips import scene_clock, sound_strips, strip_scene, voice_strips
 
 _STATES = {
     READY: ("Ready", "CHECKMARK"),
@@ -33,47 +32,9 @@ _AU_GROUPS = (
     ("Mouth", ("AU12", "AU14", "AU15", "AU23", "AU24", "AU25", "AU26")),
     ("Chin", ("AU17",)),
 )
-_SHOWN_AU = 0.05
-"""An action unit below this is not worth a line."""
 
 
-def draw_sentence(layout: UILayout, text: str, icon: str = "NONE", width: int = 38) -> None:
-    """A sentence over as many lines as it needs, `width` letters each."""
-    column = layout.column(align=True)
-    column.scale_y = 0.85
-    for number, line in enumerate(textwrap.wrap(text, max(width, 16)) or [""]):
-        if icon == "NONE":
-            column.label(text=line)
-        else:
-            column.label(text=line, icon=icon if number == 0 else "BLANK1")
-
-
-def draw_problem(layout: UILayout, text: str, width: int) -> None:
-    """A problem in a box of its own."""
-    box = layout.box()
-    box.alert = True
-    draw_sentence(box, text, icon="ERROR", width=width - 4)
-
-
-def letters(context: Context) -> int:
-    """How many letters fit in the side bar's width."""
-    return max(18, int(context.region.width / (6.6 * context.preferences.system.ui_scale)) - 6)
-
-
-class _InTab:
-    bl_space_type = "VIEW_3D"
-    bl_region_type = "UI"
-    bl_category = "EmoDiffTalk"
-
-
-class _OfHead(_InTab):
-    @classmethod
-    def poll(cls, context: Context) -> bool:
-        """With a head."""
-        return active_head(context) is not None
-
-
-class EMODIFFTALK_PT_subject(_InTab, Panel):
+class EMODIFFTALK_PT_subject(InTab, Panel):
     """The head."""
 
     bl_label = "Subject"
@@ -99,7 +60,7 @@ class EMODIFFTALK_PT_subject(_InTab, Panel):
                 draw_problem(layout, sentence, letters(context))
 
 
-class EMODIFFTALK_PT_voice(_OfHead, Panel):
+class EMODIFFTALK_PT_voice(OfHead, Panel):
     """What the head says."""
 
     bl_label = "Voice"
@@ -123,101 +84,7 @@ class EMODIFFTALK_PT_voice(_OfHead, Panel):
             layout.label(text="Choose the strip this head speaks", icon="INFO")
 
 
-class EMODIFFTALK_PT_emotion(_OfHead, Panel):
-    """What the head feels."""
-
-    bl_label = "Emotion"
-
-    def draw(self, context: Context) -> None:
-        """A field for a new feeling, the prompts there are, the chosen one in detail."""
-        layout, head = self.layout, active_head(context)
-        row = layout.row(align=True)
-        row.prop(context.window_manager.emodifftalk, "new_prompt", text="", placeholder="Type a feeling")
-        row.operator("emodifftalk.add_prompt", text="", icon="ADD")
-        row.menu("EMODIFFTALK_MT_labels", text="", icon="DOWNARROW_HLT")
-        scene, prompts = strip_scene(head, context.scene), prompt_strips(head, context.scene)
-        chosen = active_prompt(head, context.scene)
-        if prompts:
-            column = layout.box().column(align=True)
-            for strip in prompts:
-                _draw_prompt_row(column, strip, scene, strip == chosen)
-        else:
-            draw_sentence(layout, "It goes on the timeline at the playhead, above the voice.", width=letters(context))
-        if chosen is not None:
-            _draw_prompt(layout, chosen, letters(context))
-
-
-def _draw_prompt_row(layout: UILayout, strip: Strip, scene: bpy.types.Scene, chosen: bool) -> None:
-    row = layout.row(align=True)
-    uid = strip.emodifftalk.uid
-    icon = "RADIOBUT_ON" if chosen else "RADIOBUT_OFF"
-    start = scene_clock(scene, scene.frame_start).seconds(compat.left_handle(strip))
-    split = row.split(factor=0.72, align=True)
-    left = split.row(align=True)
-    left.alignment = "LEFT"
-    left.operator("emodifftalk.select_prompt", text=prompt_words(strip), icon=icon, emboss=False).uid = uid
-    right = split.row(align=True)
-    right.alignment = "RIGHT"
-    right.label(text=clock_text(start))
-    row.operator("emodifftalk.remove_prompt", text="", icon="X", emboss=False).uid = uid
-
-
-class EMODIFFTALK_MT_labels(Menu):
-    """The plain emotions at two intensities, as prompts to add."""
-
-    bl_idname = "EMODIFFTALK_MT_labels"
-    bl_label = "Add Emotion"
-    bl_description = "Add one of the plain emotions at the playhead"
-
-    def draw(self, context: Context) -> None:
-        """Every label, mild and strong."""
-        for label in LABELS:
-            words = [label] if LABELS[label] == "neutral" else [f"{label}, {degree}" for degree in INTENSITIES]
-            for text in words:
-                self.layout.operator("emodifftalk.add_prompt", text=text.capitalize()).text = text
-
-
-def _draw_prompt(layout: UILayout, strip: Strip, width: int) -> None:
-    kept = strip.emodifftalk
-    column = layout.column()
-    column.prop(kept, "text", text="")
-    column.prop(strip, "blend_alpha", text="Intensity", slider=True)
-    column.prop(kept, "strength", slider=True)
-    row = column.row(align=True)
-    row.prop(kept, "ease_in")
-    row.prop(kept, "ease_out")
-    if not strip.mute:
-        draw_problem(column, "Mute this strip: an audible one makes Blender render the sequencer instead.", width)
-    _draw_meaning(column, strip, width)
-
-
-def _draw_meaning(layout: UILayout, strip: Strip, width: int) -> None:
-    kept = strip.emodifftalk
-    header, body = layout.panel("emodifftalk_meaning", default_closed=True)
-    header.label(text="On the Face")
-    header.prop(kept, "by_hand", text="By Hand", toggle=True)
-    if body is None:
-        return
-    if kept.by_hand:
-        column = body.column(align=True)
-        for au in AU_NAMES:
-            column.prop(kept.aus, au_property(au), text=AU_LABELS[au], slider=True)
-        return
-    if kept.read_text != prompt_words(strip).strip():
-        body.operator("emodifftalk.read_prompt", text="Read These Words", icon="VIEWZOOM").uid = kept.uid
-        return
-    column = body.column(align=True)
-    values = {au: getattr(kept.aus, au_property(au)) for au in AU_NAMES}
-    shown = sorted((au for au in AU_NAMES if values[au] >= _SHOWN_AU), key=values.get, reverse=True)
-    for au in shown:
-        column.progress(text=AU_LABELS[au], factor=values[au])
-    if kept.answer:
-        draw_problem(column, kept.answer, width)
-    elif not shown:
-        column.label(text="These words leave the face as it is", icon="INFO")
-
-
-class EMODIFFTALK_PT_acting(_OfHead, Panel):
+class EMODIFFTALK_PT_acting(OfHead, Panel):
     """How strongly it shows."""
 
     bl_label = "Acting"
@@ -240,7 +107,7 @@ class EMODIFFTALK_PT_acting(_OfHead, Panel):
             column.prop(kept, "beta")
 
 
-class EMODIFFTALK_PT_fine(_OfHead, Panel):
+class EMODIFFTALK_PT_fine(OfHead, Panel):
     """Curves an animator draws herself."""
 
     bl_label = "Mood, Gaze and Action Units"
@@ -281,7 +148,7 @@ class EMODIFFTALK_UL_takes(UIList):
         right.label(text=f"{clock_text(item.frames / 25)}  seed {item.seed}")
 
 
-class EMODIFFTALK_PT_generate(_OfHead, Panel):
+class EMODIFFTALK_PT_generate(OfHead, Panel):
     """Making takes and choosing among them."""
 
     bl_label = "Takes"
@@ -323,7 +190,7 @@ def _draw_confidence(layout: UILayout, head: Object) -> None:
     layout.progress(text=f"Confidence {now:.0%}", factor=now)
 
 
-class EMODIFFTALK_PT_render(_OfHead, Panel):
+class EMODIFFTALK_PT_render(OfHead, Panel):
     """How the head gets into pictures."""
 
     bl_label = "Render"
@@ -360,7 +227,7 @@ def _draw_obstacle(layout: UILayout, job: Job | None, width: int) -> None:
         draw_problem(layout, job.problem, width)
 
 
-class EMODIFFTALK_PT_backend(_InTab, Panel):
+class EMODIFFTALK_PT_backend(InTab, Panel):
     """The process that makes takes."""
 
     bl_label = "Backend"
@@ -403,26 +270,8 @@ def draw_backend(layout: UILayout, width: int) -> None:
             box.label(text=line[: width + 10])
 
 
-class EMODIFFTALK_PT_prompt(Panel):
-    """The active prompt, beside the strips."""
-
-    bl_label = "Emotion Prompt"
-    bl_space_type = "SEQUENCE_EDITOR"
-    bl_region_type = "UI"
-    bl_category = "EmoDiffTalk"
-
-    @classmethod
-    def poll(cls, context: Context) -> bool:
-        """With a prompt active in the sequencer."""
-        strip = getattr(context, "active_strip", None)
-        return strip is not None and is_prompt(strip)
-
-    def draw(self, context: Context) -> None:
-        """Its words, intensity and meaning."""
-        _draw_prompt(self.layout, context.active_strip, letters(context))
-
-
 _CLASSES: tuple[type, ...] = (
+    EMODIFFTALK_MT_labels,
     EMODIFFTALK_UL_takes,
     EMODIFFTALK_PT_subject,
     EMODIFFTALK_PT_voice,

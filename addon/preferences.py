@@ -5,7 +5,8 @@ from bpy.props import StringProperty
 from bpy.types import AddonPreferences, Context
 
 from .connection import unavailable_reason
-from .panels import draw_backend, draw_sentence
+from .panel_parts import draw_sentence
+from .panels import draw_backend
 from .preference_values import PACKAGE
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -11,14 +13,16 @@ torch = pytest.importorskip("torch")
 
 from emodifftalk.core.errors import UserError
 from emodifftalk.core.facs import AU_INDEX, AU_NAMES
-from emodifftalk.data.feelings import ACTIONS, FEELINGS
-from emodifftalk.data.prompts import test_samples as held_out_samples
-from emodifftalk.data.prompts import training_samples
+from emodifftalk.core.labels import INTENSITIES, LABELS
+from emodifftalk.data.feelings_corpus import KINDS, entries, held_out_texts, single_sentences, targets, violations
+from emodifftalk.data.prompts import composed, spelled
+from emodifftalk.data.split_feelings import NEAR
 from emodifftalk.emotion import text_encoders
-from emodifftalk.emotion.affect import affect_offsets
+from emodifftalk.emotion.affect import S6_POINTS, affect_offsets
 from emodifftalk.emotion.controller import load_text_to_au, model_path, read_controller
 from emodifftalk.emotion.edit import apply_emotion, closure, equation7
-from emodifftalk.train.text_to_au import focal_bce, info_nce
+from emodifftalk.emotion.prototypes import PROTOTYPES, face, prototype
+from emodifftalk.train.text_to_au import evaluate, focal_bce, info_nce, train_text_to_au
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +55,7 @@ def test_words_raise_what_facs_says_and_leave_the_opposite_alone(read, words, ra
     assert all(found[au] < 0.15 for au in still), found
 
 
-@pytest.mark.parametrize("words", ["", "   ", "…!", "neutral", "calm", "the quarterly report", "asdf", "frame 120"])
+@pytest.mark.parametrize("words", ["", "   ", "…!", "neutral", "calm", "poker face", "frame 120"])
 def test_nothing_said_is_nothing_felt(read, words):
     assert max(read(words).values()) < 0.15
 
@@ -83,28 +87,162 @@ def test_capitals_blanks_and_full_stops_change_little(read):
         assert read(words)["AU12"] == pytest.approx(plain["AU12"], abs=0.25)
 
 
-def test_words_it_was_never_taught_are_understood():
-    """Held out: synonyms, situations, frames and mixtures that no training sentence contains. Synthetic, English."""
+def test_meanings_it_was_never_taught_are_understood():
+    """Held out by meaning, all sentences of such entries. Synthetic, English. The figures are in docs/feelings.md."""
+    held_out = [entry for entry in entries() if entry.text in held_out_texts()]
+    found = evaluate(load_text_to_au("embedded"), held_out[::3])
+    wanted, presence, _ = targets([sample for entry in held_out[::3] for sample in entry.samples])
+    # What guessing the commonest units, or the mean of all faces, would reach:
+    common = presence[:, presence.mean(axis=0) > 0.3].sum()
+    assert found["f1_of_all_activations"] > 0.6 > 2 * common / (presence.sum() + len(presence) * 3)
+    assert found["intensity_error"] < 0.12 < np.abs(wanted - np.median(wanted, axis=0)).mean() + 0.03
+
+
+@pytest.mark.parametrize(
+    ("words", "core"),
+    [
+        ("her flight home was cancelled on Christmas Eve", ("AU01", "AU04", "AU15", "AU07")),
+        ("he kissed the winning ticket", ("AU06", "AU12")),
+        ("there is a rat in the salad", ("AU09", "AU10", "AU05", "AU04")),
+        ("the brakes do not work any more", ("AU01", "AU05", "AU04")),
+        ("they have towed my car away", ("AU04", "AU07")),
+        ("a warm hug from grandma", ("AU06", "AU12")),
+    ],
+)
+def test_situations_nobody_listed_show_first_what_anybody_would_show(read, words, core):
+    found = read(words)
+    assert max(found, key=found.get) in core, found
+
+
+# ---- what people type -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("words", "unit"),
+    [
+        ("SURPRISED!!!", "AU02"),
+        ("very hapy", "AU12"),
+        ("😱", "AU05"),
+        ("😂😂", "AU12"),
+        ("😭", "AU15"),
+        ("ein trauriges Gesicht", "AU15"),
+        ("elle est en colère", "AU04"),
+        ("muy feliz", "AU12"),
+        ("怒り", "AU04"),
+        ("очень грустный", "AU15"),
+    ],
+)
+def test_capitals_typos_emoji_and_other_languages_are_read(read, words, unit):
+    assert read(words)[unit] > 0.3, read(words)
+
+
+@pytest.mark.parametrize("words", ["xqzt vrblk", "the invoice number is 4711", "Der Zug fährt um halb neun ab", "🚗"])
+def test_what_it_does_not_know_moves_nothing_and_names_the_nearest_feelings(words):
+    found = load_text_to_au("embedded").read(words)
+    assert not found.known and not found.aus.any() and not found.active.any()
+    assert len(found.nearest) == 3 and set(found.nearest) < set(PROTOTYPES)
+    assert found.answer.startswith("I do not know this one") and found.nearest[0] in found.answer
+
+
+def test_five_hundred_words_say_what_their_sentences_say(read):
+    dull = "The table stands beside the window and the lamp stands upon the table. " * 32
+    long = dull + "She is furious and shouts at everybody. " + dull
+    assert len(long.split()) > 500
+    assert read(long)["AU04"] > 0.4 and read(long)["AU12"] < 0.2
+    assert max(read(dull).values()) < 0.2
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.text(max_size=200))
+def test_any_text_at_all_gives_a_face_or_an_answer(text):
+    found = load_text_to_au("embedded").read(text)
+    assert found.aus.shape == (17,) and 0 <= found.aus.min() <= found.aus.max() <= 1
+    assert found.known or found.answer
+
+
+def test_the_same_words_mean_the_same_to_the_last_bit_whatever_was_read_before():
     model = load_text_to_au("embedded")
-    taught = {word.lower() for f in FEELINGS for word in (*f.adjectives, *f.nouns, *f.situations)}
-    taught |= {phrase.lower() for _, phrases in ACTIONS for phrase in phrases}
-    for f in FEELINGS:
-        assert not {w.lower() for w in (*f.unseen, *f.unseen_situations)} & taught
-    for split, least in (("words", 0.45), ("situations", 0.45), ("frames", 0.8), ("mixtures", 0.7)):
-        samples = held_out_samples()[split]
-        truth = np.stack([s.aus for s in samples])
-        found = model.activations([s.text for s in samples]).astype(bool)
-        f1 = 2 * (found & (truth >= 0.1)).sum() / (found.sum() + (truth >= 0.1).sum())
-        assert f1 > least, (split, f1)
-        # Guessing the mean of all feelings would do this well:
-        blind = np.abs(truth - truth.mean(axis=0)).mean()
-        assert np.abs(model.intensities([s.text for s in samples]) - truth).mean() < 0.85 * blind
+    first = model.read("a nervous half-smile").aus
+    model.read("something else entirely, and rather longer")
+    assert model.read("a nervous half-smile").aus.tobytes() == first.tobytes()
 
 
-def test_sentences_to_learn_from_are_reproducible_and_within_bounds():
-    first, again, other = training_samples(300, 5), training_samples(300, 5), training_samples(300, 6)
-    assert [s.text for s in first] == [s.text for s in again] != [s.text for s in other]
-    assert all(s.text.strip() and s.aus.shape == (17,) and 0 <= s.aus.min() <= s.aus.max() <= 1 for s in first)
+@pytest.mark.parametrize("label", LABELS)
+def test_labels_are_reached_by_name_mild_and_strong(read, label):
+    plain = prototype(LABELS[label])
+    assert list(read(label).values()) == pytest.approx(plain.tolist())
+    for name, degree in INTENSITIES.items():
+        for words in (f"{name} {label}", f"{label}, {name}", f"{name.upper()} {label.upper()}"):
+            assert list(read(words).values()) == pytest.approx((plain * degree).clip(0, 1).tolist(), abs=1e-6)
+
+
+# ---- the corpus -------------------------------------------------------------------------------------------------
+
+
+def test_the_corpus_is_as_large_and_as_varied_as_it_says_and_keeps_the_rules_of_facs():
+    found = entries()
+    assert len(found) >= 1000 and len({entry.text for entry in found}) == len(found)
+    assert {entry.kind for entry in found} == set(KINDS)
+    broken = [sentence for entry in found for sentence in violations(entry)]
+    assert not broken, broken
+    for entry in found:
+        own, others = entry.samples[0].face, [sample.face for sample in entry.samples[4:]]
+        assert len({sample.text.lower() for sample in entry.samples}) == 7, entry.text
+        assert all(np.abs(own.aus - other.aus).max() > 0.05 for other in others), entry.text
+    assert all(sample.face.aus.max() <= 1 for sample in single_sentences())
+
+
+def test_a_rule_of_facs_that_is_broken_is_named():
+    torn = entries()[0]
+    samples = tuple(replace(sample, recipe="AU12 0.9 + AU15 1 + AU26 0.8") for sample in torn.samples)
+    found = violations(replace(torn, samples=samples, note=""))
+    assert "AU26 without AU25" in found[0]
+    assert not violations(replace(torn, samples=samples, note="meant so"))
+
+
+def test_no_paraphrase_of_a_held_out_meaning_is_in_training():
+    held = [entry for entry in entries() if entry.text in held_out_texts()]
+    assert len(held) > 0.1 * len(entries()) and {e.text for e in held} == held_out_texts()
+    taught = [s.text for e in entries() if e.text not in held_out_texts() for s in e.samples[:4]]
+    encoder = text_encoders.load_text_encoder("embedded")
+    # Company in a batch moves the last bits of a vector, hence the grain of salt.
+    near = encoder.encode(taught) @ encoder.encode([s.text for e in held for s in e.samples[:4]]).T
+    assert near.max() < NEAR + 1e-3
+
+
+def test_recipes_mix_take_away_and_say_what_they_do_not_understand():
+    mixed = face("angry 0.5 + AU25 0.4 - AU23")
+    assert mixed.aus[AU_INDEX["AU04"]] == np.float32(0.45) and mixed.aus[AU_INDEX["AU25"]] == np.float32(0.4)
+    assert mixed.aus[AU_INDEX["AU23"]] == 0 and not mixed.presence[AU_INDEX["AU23"]]
+    torn = face("happy + sad")
+    assert torn.aus[AU_INDEX["AU12"]] < 0.85 and torn.aus[AU_INDEX["AU15"]] < 0.8
+    for wrong in ("grumpyish", "angry + AU99", "sad - brows", "AU12 loud", ""):
+        with pytest.raises(ValueError, match="is no"):
+            face(wrong)
+
+
+def test_sentences_to_learn_from_are_reproducible_and_have_faces():
+    def drawn(seed: int) -> list:
+        rng = np.random.default_rng(seed)
+        return [spelled(sample, rng) for sample in composed(400, rng)]
+
+    assert drawn(5) == drawn(5) != drawn(6)
+    aus, presence, known = targets(drawn(5))
+    assert 0 <= aus.min() <= aus.max() <= 1 and presence.any() and not known.all()
+    assert all(sample.text.strip() for sample in drawn(5))
+
+
+def test_training_gives_the_same_model_for_the_same_seed(tmp_path, monkeypatch):
+    """Few sentences and steps: the road is tested, not the meaning."""
+    from emodifftalk.data.split_feelings import Split
+    from emodifftalk.train import text_to_au as training
+
+    some = list(entries())[:60]
+    monkeypatch.setattr(training, "split", lambda: Split(some[:50], some[50:], frozenset()))
+    reports = [train_text_to_au(tmp_path / name, steps=2, seed=4) for name in ("a", "b")]
+    assert reports[0] == reports[1]
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+    assert reports[0]["held_out"]["sentences"] == 70
 
 
 # ---- encoders ---------------------------------------------------------------------------------------------------
@@ -245,11 +383,20 @@ def test_an_excited_mood_does_not_part_the_lips_of_an_m():
 
 @settings(max_examples=50, deadline=None)
 @given(st.floats(-1, 1), st.floats(-1, 1))
-def test_valence_and_arousal_are_bounded_and_nothing_at_the_origin(valence, arousal):
-    found = affect_offsets(np.array([valence, 0.0]), np.array([arousal, 0.0]))
+def test_valence_and_arousal_are_bounded_smooth_and_nothing_at_the_origin(valence, arousal):
+    near = 0.01
+    found = affect_offsets(np.array([valence, 0.0, valence + near]), np.array([arousal, 0.0, arousal - near]))
     assert found.min() >= 0 and found.max() <= 1 and found[1].max() == 0
-    if valence > 0.7 and abs(arousal) < 0.5:
-        assert found[0, AU_INDEX["AU12"]] > 0.3
+    assert np.abs(found[2] - found[0]).max() < 0.08
+
+
+def test_the_twelve_points_of_emotalkinggaussian_land_on_their_labels():
+    basic = [name for name in LABELS.values() if name != "neutral"]
+    faces = np.stack([prototype(name) / np.linalg.norm(prototype(name)) for name in basic])
+    for valence, arousal, label in S6_POINTS:
+        found = affect_offsets(np.array([valence]), np.array([arousal]))[0]
+        assert basic[int((faces @ found).argmax())] == label, (valence, arousal)
+        assert found.max() > 0.3
 
 
 def test_the_losses_are_those_of_the_paper():

@@ -16,6 +16,7 @@ from emodifftalk.core import tensors
 from emodifftalk.core.errors import UserError
 from emodifftalk.core.facs import AU_INDEX
 from emodifftalk.core.performance import (
+    STRONGEST,
     Performance,
     Prompt,
     Style,
@@ -220,7 +221,7 @@ prompts = st.lists(
         end=st.none() | st.floats(20, 40),
         ease_in=st.floats(0, 3),
         ease_out=st.floats(0, 3),
-        intensity=st.lists(st.tuples(seconds, st.floats(0, 1)), min_size=1, max_size=4).map(tuple),
+        intensity=st.lists(st.tuples(seconds, st.floats(0, STRONGEST)), min_size=1, max_size=4).map(tuple),
     ),
     max_size=6,
 ).map(tuple)
@@ -239,6 +240,17 @@ def test_prompts_weigh_between_nothing_and_everything_and_never_jump(prompts, ga
         assert np.abs(np.diff(weights, axis=1)).max() < 0.35
 
 
+def test_two_prompts_at_half_weight_share_the_face_and_intensity_beyond_1_exaggerates():
+    def weights(*intensities: float) -> list[float]:
+        both = tuple(Prompt("x", end=9.0, intensity=((0.0, value),)) for value in intensities)
+        return prompt_weights(Performance(prompts=both), np.array([4.0]))[:, 0].tolist()
+
+    assert weights(0.5, 0.5) == pytest.approx([0.5, 0.5])
+    assert weights(1.0, 1.0) == pytest.approx([0.5, 0.5])
+    assert weights(1.6) == pytest.approx([1.6]) and weights(9.0) == pytest.approx([STRONGEST])
+    assert weights(1.6, 1.0) == pytest.approx([0.8, 0.5])
+
+
 @settings(max_examples=60, **QUIET)
 @given(prompts=prompts, seed=st.integers(0, 2**31))
 def test_a_performance_survives_its_file(tmp_path, prompts, seed):
@@ -247,11 +259,27 @@ def test_a_performance_survives_its_file(tmp_path, prompts, seed):
         prompts=prompts,
         au_offsets={"AU12": ((0.0, 0.1), (1.0, 0.4))},
         valence=((0.0, -0.5),),
+        arousal=((0.0, 0.5), (2.0, -1.0)),
         seed=seed,
+        style=Style("paper", 0.7, 0.2, 1.5, 0.4, "hold", 0.3, 0.6),
     )
     save_performance(tmp_path / "shot.json", performance)
     assert load_performance(tmp_path / "shot.json") == performance
     assert json.loads((tmp_path / "shot.json").read_text(encoding="utf-8"))["voice"][0]["path"] == "voices/a.wav"
+
+
+def test_a_performance_of_the_first_version_is_read_as_it_was(tmp_path):
+    data = to_json(Performance(prompts=(Prompt("calm", id="a"),))) | {"schema": 1}
+    del data["style"]["voice_feeling"]
+    assert from_json(data).style == Style() and from_json(data).prompts[0].text == "calm"
+
+
+def test_the_example_of_the_manual_is_a_performance():
+    text = (Path(__file__).parent.parent / "docs" / "performance.md").read_text(encoding="utf-8")
+    example = json.loads(text.partition("```json")[2].partition("```")[0])
+    found = from_json(example)
+    assert set(example["style"]) == set(vars(Style())) and set(example) - {"format"} == set(to_json(found)) - {"format"}
+    assert len(found.prompts) == 3 and found.prompts[2].aus == {"AU01": 0.6, "AU02": 0.4}
 
 
 @pytest.mark.parametrize("name", ["../secret.wav", "/etc/passwd", "a/../../b.wav", "C:\\x.wav", "..\\x.wav", ""])
@@ -280,6 +308,7 @@ def test_a_link_out_of_the_folder_is_not_followed(tmp_path):
         ({"prompts": [{"text": "a", "aus": {"AU99": 1}}]}, "prompts"),
         ({"au_offsets": {"AU03": []}}, "AU03"),
         ({"style": {"mode": "magic"}}, "style"),
+        ({"style": {"voice_feeling": 1.5}}, "style"),
         ({"duration": -1}, "curves"),
         ({"voice": "loud"}, "voice"),
     ],

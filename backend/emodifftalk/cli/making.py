@@ -30,7 +30,12 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
         metavar='"SECONDS WORDS"',
         help="a feeling from that second on; repeat for more",
     )
-    drive.add_argument("--performance", help="a performance .json (instead of --audio and --prompt)")
+    drive.add_argument("--valence", type=float, default=0.0, help="from -1, unpleasant, to 1, pleasant")
+    drive.add_argument("--arousal", type=float, default=0.0, help="from -1, sleepy, to 1, excited")
+    drive.add_argument(
+        "--voice-feeling", type=float, default=0.0, metavar="SHARE", help="how much of the voice's mood to show, 0 to 1"
+    )
+    drive.add_argument("--performance", help="a performance .json (instead of all these; see docs/performance.md)")
     drive.add_argument("--out", required=True, help="the take to write (.safetensors is added when missing)")
     drive.add_argument("--mode", choices=("additive", "paper"), default="additive", help="how prompts edit the AUs")
     drive.add_argument("--seed", type=int, default=0, help="another seed, another reading (default 0)")
@@ -98,9 +103,13 @@ def _drive(options: argparse.Namespace) -> None:
             raise UserError("Give either --performance or --audio and --prompt.")
         performance = load_performance(options.performance)
     elif options.audio:
-        prompts = tuple(_prompt(text) for text in options.prompt)
         performance = Performance(
-            voice=(VoiceStrip(Path(options.audio)),), prompts=prompts, seed=options.seed, style=Style(mode=options.mode)
+            voice=(VoiceStrip(Path(options.audio)),),
+            prompts=tuple(_prompt(text) for text in options.prompt),
+            valence=((0.0, _share(options.valence, "valence", -1.0)),),
+            arousal=((0.0, _share(options.arousal, "arousal", -1.0)),),
+            seed=options.seed,
+            style=Style(mode=options.mode, voice_feeling=_share(options.voice_feeling, "feeling of the voice", 0.0)),
         )
     else:
         raise UserError("Say what to perform: --audio voice.wav, or --performance file.json.")
@@ -112,7 +121,7 @@ def _drive(options: argparse.Namespace) -> None:
     line.close()
     if options.json:
         data = {"take": str(out), "frames": report.frames, "stages": report.stages, "models": report.models}
-        data |= {"recomputed": report.recomputed, "note": report.note}
+        data |= {"recomputed": report.recomputed, "note": report.note, "unread": list(report.unread)}
         data |= {"least_confidence": float(report.confidence.min())}
         print(json.dumps(data))
         return
@@ -123,9 +132,17 @@ def _drive(options: argparse.Namespace) -> None:
         print(f"  {report.frames - report.recomputed} frames are those of {options.previous}")
     elif report.note:
         print(f"  {report.note}")
+    for sentence in report.unread:
+        print(f"  {sentence}")
     stretched = int((report.confidence < STRETCHED).sum())
     if stretched:
         print(f"  {stretched} frames stretch beyond what the subject was trained on: emodifftalk inspect {out}")
+
+
+def _share(value: float, what: str, least: float) -> float:
+    if not least <= value <= 1.0:
+        raise UserError(f"The {what} goes from {least:g} to 1, {value:g} does not fit.")
+    return value
 
 
 def _prompt(text: str):

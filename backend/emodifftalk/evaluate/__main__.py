@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from ..cli.progress import ProgressLine
@@ -35,6 +36,9 @@ def main(arguments: list[str] | None = None) -> int:
             found = against.score_folder(Path(options.against), held_out, Lpips(options.lpips_weights), line)
             _write(out, f"against_{found.name}", against.markdown(found), against.as_json(found))
             return 0
+        if options.feelings:
+            _feelings(held_out, _options(options, held_out).subjects, out, line)
+            return 0
         evaluation = evaluate(held_out, _options(options, held_out), line)
         line.close()
         text = tables.markdown(evaluation)
@@ -53,6 +57,31 @@ def main(arguments: list[str] | None = None) -> int:
         return 130
 
 
+def _feelings(held_out: HeldOutSet, subjects: dict[str, Path], out: Path, line: ProgressLine) -> None:
+    """Measure and draw what prompts do, see `feelings`. Raises UserError."""
+    from ..core.performance import Prompt
+    from . import feeling_pictures, feelings
+
+    found = feelings.measure_feelings(held_out, subjects, line)
+    line.close()
+    _write(out, "feelings", feelings.table(found), feelings.as_json(found))
+    first, plain = next(iter(subjects.values())), feelings.neutral_performance(held_out)
+    silence = replace(plain, voice=(), duration=0.4)
+    moods = (Prompt("calm", 0.0, 1.3, 0.0, 0.7, id="a"), Prompt("worried", 0.6, 2.7, 0.7, 0.7, id="b"),
+             Prompt("relieved", 2.0, 9.0, 0.7, 0.0, id="c"))  # fmt: skip
+    pictures = {
+        "feelings-sheet.jpg": feeling_pictures.sheet(found),
+        "feelings-ring.jpg": feeling_pictures.ring(first, silence),
+        "feelings-changing.jpg": feeling_pictures.changing_mood(first, plain, moods),
+    }
+    for name, picture in pictures.items():
+        try:
+            picture.save(out / name, optimize=True, quality=90, subsampling=0)
+        except OSError as error:
+            raise UserError(f"{out / name} cannot be written: {error.strerror}.") from error
+        print(f"Drawn: {out / name}")
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="run.py evaluate",
@@ -63,6 +92,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--subject", action="append", help="only this one, or NAME=FILE for another file")
     parser.add_argument("--against", metavar="DIR", help="score the frames in DIR, named like the true pictures")
+    parser.add_argument("--feelings", action="store_true", help="what prompts do to the face instead: table, pictures")
     parser.add_argument("--out", default="out/evaluation", help="folder to write into (default: %(default)s)")
     parser.add_argument("--into", metavar="FILE.md", help="also replace the tables in this Markdown file")
     parser.add_argument("--no-ablation", action="store_true", help="only the full system, not the paper's Table 3")

@@ -31,7 +31,11 @@ LAMBDA_STRENGTH, LAMBDA_KNOWN = 0.5, 0.05
 """Weights of the terms that are ours: the paper's controller knows only on and off."""
 _ENTRIES, _SINGLE, _COMPOSED = 9, 42, 23
 """Of a batch: entries of 7 sentences, single sentences, composed ones; 128 as in the paper."""
-_RATE, _ADAPTER_RATE = 1e-3, 1e-3
+_BATCH = 128
+_COMPOSED_AT_ONCE = 7000
+_ALONE_RATE, _HEADS_RATE, _ADAPTERS_RATE = 1e-3, 5e-4, 3e-4
+"""Learning rates. Adapters that start together with an untrained controller, or learn three times as fast, collapse:
+all sentences come to mean the same."""
 _THRESHOLDS = np.linspace(0.3, 0.7, 17)
 
 
@@ -40,28 +44,33 @@ def train_text_to_au(
     encoder: str = "embedded",
     seed: int = 0,
     progress: Callable[[float, str], None] | None = None,
-    steps: int = 1000,
-    adapt: bool = True,
+    steps: int = 900,
+    epochs: int = 15,
 ) -> dict:
     """Train the controller and write it to `out`; returns a report with held-out figures.
 
-    adapt: whether the encoder learns adapters too; without, it stays as published (an ablation, and quicker).
-    Raises UserError when the text encoder's weights are missing.
+    The controller learns first on the encoder as published (`epochs`), then together with the encoder's adapters
+    (`steps`), then once more by itself on the adapted encoder. Raises UserError when the text encoder's weights are
+    missing.
     """
     torch.manual_seed(seed)
-    parts = split()
+    rng, parts = np.random.default_rng(seed), split()
     entries = [entry for entry in parts.training if not _validates(entry)]
     validation = [entry for entry in parts.training if _validates(entry)]
     text_encoder = load_text_encoder(encoder)
-    learner = _Learner(text_encoder, adapt)
-    batches = _batches(entries, parts.near_held_out, np.random.default_rng(seed))
+    learner = _Learner(text_encoder)
+    say = progress or (lambda fraction, text: None)
+    learner.settle(_all_sentences(entries, parts.near_held_out, rng), epochs, rng, lambda f, t: say(0.15 * f, t))
+    batches = _batches(entries, parts.near_held_out, rng)
     for step in range(steps):
         loss = learner.step(next(batches), step / steps)
-        if progress and step % 5 == 4:
-            progress((step + 1) / steps, f"step {step + 1}/{steps}, loss {loss:.4f}")
+        if step % 5 == 4:
+            say(0.15 + 0.65 * (step + 1) / steps, f"step {step + 1}/{steps}, loss {loss:.4f}")
+    learner.settle(_all_sentences(entries, parts.near_held_out, rng), epochs, rng, lambda f, t: say(0.8 + 0.15 * f, t))
     threshold = learner.thresholds(_sentences(validation))
     about = {"training": "sentences written and composed for this project, English", "steps": str(steps)}
     save_controller(out, learner.controller.eval(), learner.adapters, threshold, text_encoder, about)
+    say(0.95, "measuring held-out meanings")
     model = read_controller(out, load_text_encoder(encoder))
     counts = {"meanings": len(entries), "validation_meanings": len(validation), "steps": steps}
     return {"encoder": text_encoder.name, **counts, "held_out": evaluate(model, parts.held_out)}
@@ -73,6 +82,12 @@ def _validates(entry: Entry) -> bool:
 
 def _sentences(entries: list[Entry]) -> list[Sample]:
     return [sample for entry in entries for sample in entry.samples]
+
+
+def _all_sentences(entries: list[Entry], dropped: frozenset[str], rng: np.random.Generator) -> list[Sample]:
+    """Everything there is to learn from, once, and as many composed sentences as single ones."""
+    samples = [*_sentences(entries), *single_sentences(), *composed(_COMPOSED_AT_ONCE, rng)]
+    return [spelled(sample, rng) for sample in samples if sample.text.lower() not in dropped]
 
 
 def _batches(entries: list[Entry], dropped: frozenset[str], rng: np.random.Generator) -> Iterator[list[Sample]]:
@@ -95,39 +110,55 @@ def _shuffled(items: list, count: int, rng: np.random.Generator) -> Iterator[lis
 
 
 class _Learner:
-    def __init__(self, encoder: TextEncoder, adapt: bool) -> None:
+    def __init__(self, encoder: TextEncoder) -> None:
         self.encoder, self.controller = encoder, Controller(encoder.dim)
-        self.adapters = add_adapters(encoder) if adapt else {}
+        self.adapters = add_adapters(encoder)
         features = self.controller.align.out_features
         # z of AU vectors in Equation 36; needed for training only.
         self._au_features = nn.Sequential(nn.Linear(len(AU_NAMES), 128), nn.GELU(), nn.Linear(128, features))
-        heads = [*self.controller.parameters(), *self._au_features.parameters()]
-        self._rates = (_RATE, _ADAPTER_RATE)
-        groups = [{"params": heads}, {"params": list(self.adapters.values())}]
-        self._optimizer = torch.optim.AdamW(groups[: 1 + adapt], lr=_RATE, weight_decay=0.01, betas=(0.9, 0.999))
+        self._heads = [*self.controller.parameters(), *self._au_features.parameters()]
+        self._joint = _optimizer([(self._heads, _HEADS_RATE), (list(self.adapters.values()), _ADAPTERS_RATE)])
+
+    def settle(
+        self, samples: list[Sample], epochs: int, rng: np.random.Generator, say: Callable[[float, str], None]
+    ) -> None:
+        """Train the controller alone, the encoder as it is."""
+        say(0.0, f"reading {len(samples)} sentences")
+        texts, told = [sample.text for sample in samples], _told(samples)
+        with torch.no_grad():
+            vectors = torch.from_numpy(self.encoder.encode(texts))
+        optimizer = _optimizer([(self._heads, _ALONE_RATE)])
+        for epoch in range(epochs):
+            order = rng.permutation(len(samples))
+            for start in range(0, len(order), _BATCH):
+                chosen = torch.from_numpy(order[start : start + _BATCH])
+                loss = self._loss(vectors[chosen], [part[chosen] for part in told])
+                _descend(optimizer, loss, (epoch + start / len(order)) / epochs)
+            say(0.3 + 0.7 * (epoch + 1) / epochs, f"controller alone, epoch {epoch + 1}/{epochs}")
 
     def step(self, samples: list[Sample], done: float) -> float:
-        """One batch; done: 0..1 of the training, the rates rise shortly and then fall along it."""
-        for group, rate in zip(self._optimizer.param_groups, self._rates, strict=False):
-            group["lr"] = rate * min(1.0, 0.05 + done / 0.05) * (0.5 + 0.5 * math.cos(math.pi * done)) + 1e-6
-        self.controller.train()
-        wanted, presence, known = (torch.from_numpy(part) for part in targets(samples))
-        with half_precision(transformer=True), torch.set_grad_enabled(bool(self.adapters)):
+        """One batch for controller and adapters; done: 0..1 of the training."""
+        with half_precision(transformer=True):
             vectors = self.encoder.in_batches([sample.text for sample in samples], 43)
-        vectors = nn.functional.normalize(vectors + 0.01 * torch.randn_like(vectors), dim=-1)
-        logits, strength, sure, z_text = self.controller(vectors)
+        return _descend(self._joint, self._loss(vectors, _told(samples)), done)
+
+    def _loss(self, vectors: torch.Tensor, told: list[torch.Tensor]) -> torch.Tensor:
+        """Equation 37 and our terms of text vectors (B, dim) that mean `told`."""
+        wanted, presence, known = told
+        self.controller.train()
+        # Noise on the vectors stands for the many ways to say the same.
+        noisy = nn.functional.normalize(vectors + 0.01 * torch.randn_like(vectors), dim=-1)
+        logits, strength, sure, z_text = self.controller(noisy)
         z_au = nn.functional.normalize(self._au_features(wanted), dim=-1)
         loss = LAMBDA_BCE * focal_bce(logits, presence.float()) + LAMBDA_INFO_NCE * info_nce(z_text, z_au, wanted)
         # Where a unit is off, its activation says so; its strength is left free.
         error = nn.functional.smooth_l1_loss(strength, wanted, beta=0.1, reduction="none")
         loss = loss + LAMBDA_STRENGTH * (error * (0.1 + presence.float())).mean()
-        # Whether a sentence without a feeling is about faces at all is said of the composed ones only.
-        told = presence.any(dim=1) | ~known
-        loss = loss + LAMBDA_KNOWN * nn.functional.binary_cross_entropy_with_logits(sure[told], known[told].float())
-        self._optimizer.zero_grad()
-        loss.backward()
-        self._optimizer.step()
-        return float(loss.detach())
+        # Whether a sentence without a feeling speaks of faces at all is told by unrelated ones only.
+        sure_of = presence.any(dim=1) | ~known
+        return loss + LAMBDA_KNOWN * nn.functional.binary_cross_entropy_with_logits(
+            sure[sure_of], known[sure_of].float()
+        )
 
     def thresholds(self, samples: list[Sample]) -> np.ndarray:
         """The probability (17,) from which each unit counts as active: the best F1 on validation meanings, drawn
@@ -142,6 +173,25 @@ class _Learner:
         share = 20 / presence.sum()  # as if 20 sentences more had every unit, at the average of all
         scores = (hits + share * hits.sum(axis=1, keepdims=True)) / (called + share * called.sum(axis=1, keepdims=True))
         return _THRESHOLDS[scores.argmax(axis=0)].astype(np.float32)
+
+
+def _told(samples: list[Sample]) -> list[torch.Tensor]:
+    return [torch.from_numpy(part) for part in targets(samples)]
+
+
+def _optimizer(groups: list[tuple[list[nn.Parameter], float]]) -> torch.optim.AdamW:
+    found = [{"params": parameters, "lr": rate, "highest": rate} for parameters, rate in groups]
+    return torch.optim.AdamW(found, weight_decay=0.01, betas=(0.9, 0.999))
+
+
+def _descend(optimizer: torch.optim.Optimizer, loss: torch.Tensor, done: float) -> float:
+    """One step; done: 0..1 of this optimizer's work, the rates rise shortly and then fall along it."""
+    for group in optimizer.param_groups:
+        group["lr"] = group["highest"] * min(1.0, 0.05 + done / 0.05) * (0.5 + 0.5 * math.cos(math.pi * done)) + 1e-6
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    return float(loss.detach())
 
 
 def focal_bce(logits: torch.Tensor, y: torch.Tensor) -> torch.Tensor:

@@ -1,0 +1,133 @@
+"""The parts of our tab that have to do with feelings: prompts, what they mean on the face, labels to choose from."""
+
+from __future__ import annotations
+
+import bpy
+from bpy.types import Context, Menu, Panel, Strip, UILayout
+
+from emodifftalk.core.facs import AU_LABELS, AU_NAMES
+from emodifftalk.core.labels import INTENSITIES, LABELS
+
+from . import compat
+from .frames import clock_text
+from .heads import active_head
+from .names import au_property
+from .panel_parts import OfHead, draw_problem, draw_sentence, letters
+from .strips import is_prompt, prompt_strips, prompt_words, scene_clock, strip_scene
+from .timeline import active_prompt
+
+_SHOWN_AU = 0.05
+"""An action unit below this is not worth a line."""
+
+
+class EMODIFFTALK_PT_emotion(OfHead, Panel):
+    """What the head feels."""
+
+    bl_label = "Emotion"
+
+    def draw(self, context: Context) -> None:
+        """A field for a new feeling, the prompts there are, the chosen one in detail."""
+        layout, head = self.layout, active_head(context)
+        row = layout.row(align=True)
+        row.prop(context.window_manager.emodifftalk, "new_prompt", text="", placeholder="Type a feeling")
+        row.operator("emodifftalk.add_prompt", text="", icon="ADD")
+        row.menu("EMODIFFTALK_MT_labels", text="", icon="DOWNARROW_HLT")
+        scene, prompts = strip_scene(head, context.scene), prompt_strips(head, context.scene)
+        chosen = active_prompt(head, context.scene)
+        if prompts:
+            column = layout.box().column(align=True)
+            for strip in prompts:
+                _draw_prompt_row(column, strip, scene, strip == chosen)
+        else:
+            draw_sentence(layout, "It goes on the timeline at the playhead, above the voice.", width=letters(context))
+        if chosen is not None:
+            _draw_prompt(layout, chosen, letters(context))
+
+
+def _draw_prompt_row(layout: UILayout, strip: Strip, scene: bpy.types.Scene, chosen: bool) -> None:
+    row = layout.row(align=True)
+    uid = strip.emodifftalk.uid
+    icon = "RADIOBUT_ON" if chosen else "RADIOBUT_OFF"
+    start = scene_clock(scene, scene.frame_start).seconds(compat.left_handle(strip))
+    split = row.split(factor=0.72, align=True)
+    left = split.row(align=True)
+    left.alignment = "LEFT"
+    left.operator("emodifftalk.select_prompt", text=prompt_words(strip), icon=icon, emboss=False).uid = uid
+    right = split.row(align=True)
+    right.alignment = "RIGHT"
+    right.label(text=clock_text(start))
+    row.operator("emodifftalk.remove_prompt", text="", icon="X", emboss=False).uid = uid
+
+
+class EMODIFFTALK_MT_labels(Menu):
+    """The plain emotions at two intensities, as prompts to add."""
+
+    bl_idname = "EMODIFFTALK_MT_labels"
+    bl_label = "Add Emotion"
+    bl_description = "Add one of the plain emotions at the playhead"
+
+    def draw(self, context: Context) -> None:
+        """Every label, mild and strong."""
+        for label in LABELS:
+            words = [label] if LABELS[label] == "neutral" else [f"{label}, {degree}" for degree in INTENSITIES]
+            for text in words:
+                self.layout.operator("emodifftalk.add_prompt", text=text.capitalize()).text = text
+
+
+def _draw_prompt(layout: UILayout, strip: Strip, width: int) -> None:
+    kept = strip.emodifftalk
+    column = layout.column()
+    column.prop(kept, "text", text="")
+    column.prop(strip, "blend_alpha", text="Intensity", slider=True)
+    column.prop(kept, "strength", slider=True)
+    row = column.row(align=True)
+    row.prop(kept, "ease_in")
+    row.prop(kept, "ease_out")
+    if not strip.mute:
+        draw_problem(column, "Mute this strip: an audible one makes Blender render the sequencer instead.", width)
+    _draw_meaning(column, strip, width)
+
+
+def _draw_meaning(layout: UILayout, strip: Strip, width: int) -> None:
+    kept = strip.emodifftalk
+    header, body = layout.panel("emodifftalk_meaning", default_closed=True)
+    header.label(text="On the Face")
+    header.prop(kept, "by_hand", text="By Hand", toggle=True)
+    if body is None:
+        return
+    if kept.by_hand:
+        column = body.column(align=True)
+        for au in AU_NAMES:
+            column.prop(kept.aus, au_property(au), text=AU_LABELS[au], slider=True)
+        return
+    if kept.read_text != prompt_words(strip).strip():
+        body.operator("emodifftalk.read_prompt", text="Read These Words", icon="VIEWZOOM").uid = kept.uid
+        return
+    column = body.column(align=True)
+    values = {au: getattr(kept.aus, au_property(au)) for au in AU_NAMES}
+    shown = sorted((au for au in AU_NAMES if values[au] >= _SHOWN_AU), key=values.get, reverse=True)
+    for au in shown:
+        column.progress(text=AU_LABELS[au], factor=values[au])
+    if kept.answer:
+        draw_problem(column, kept.answer, width)
+    elif not shown:
+        column.label(text="These words leave the face as it is", icon="INFO")
+
+
+class EMODIFFTALK_PT_prompt(Panel):
+    """The active prompt, beside the strips."""
+
+    bl_label = "Emotion Prompt"
+    bl_space_type = "SEQUENCE_EDITOR"
+    bl_region_type = "UI"
+    bl_category = "EmoDiffTalk"
+
+    @classmethod
+    def poll(cls, context: Context) -> bool:
+        """With a prompt active in the sequencer."""
+        strip = getattr(context, "active_strip", None)
+        return strip is not None and is_prompt(strip)
+
+    def draw(self, context: Context) -> None:
+        """Its words, intensity and meaning."""
+        _draw_prompt(self.layout, context.active_strip, letters(context))
