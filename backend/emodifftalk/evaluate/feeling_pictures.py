@@ -79,7 +79,7 @@ def ring(path: Path, held_silence: Performance) -> Image.Image:
         shown = face(subject, _head(path, subject, performance, 0.2), small)
         x, y = middle + valence / 0.8 * reach, middle - arousal / 0.8 * reach
         image.paste(shown, (round(x - small / 2), round(y - small / 2)))
-        centred(draw, x, y + small / 2 - 30, label, 20)
+        centred(draw, x, y + small / 2 + 4, label, 20)
     draw.text((side - 130, middle + 8), "valence", fill=FAINT, font=font(22))
     draw.text((middle + 10, 36), "arousal", fill=FAINT, font=font(22))
     return image
@@ -92,7 +92,7 @@ def changing_mood(path: Path, plain: Performance, prompts: tuple[Prompt, ...]) -
         perform(path, replace(plain, prompts=prompts), Path(folder) / "take.safetensors")
         take = load_take(Path(folder) / "take.safetensors")
         seconds = take.frames / FPS
-        times = np.linspace(0.03, 0.97, count) * seconds
+        times = (np.arange(count) + 0.5) / count * seconds
         faces = [face(subject, take.at(t).gaussians(subject), size) for t in times]
         aus = take.aus - take.aus_voice
     image = Image.new("RGB", (count * (size + 4) + 4, size + 260), GROUND)
@@ -103,7 +103,9 @@ def changing_mood(path: Path, plain: Performance, prompts: tuple[Prompt, ...]) -
     across = (image.width - 8) / seconds
     for prompt in prompts:
         draw.text((8 + prompt.start * across, 10), f"“{prompt.text}”", fill=INK, font=font(22))
-        draw.line((4 + prompt.start * across, 8, 4 + prompt.start * across, image.height), fill=LINE, width=2)
+        x = 4 + prompt.start * across
+        draw.line((x, 8, x, 42), fill=FAINT, width=2)
+        draw.line((x, size + 74, x, image.height), fill=LINE, width=2)
     colours = (FOUND, (84, 160, 255), (122, 204, 120), (222, 120, 190), (230, 220, 110))
     low, high = image.height - 20, size + 84
     for line, k in enumerate(np.argsort(-aus.max(axis=0))[: len(colours)]):
@@ -116,9 +118,9 @@ def changing_mood(path: Path, plain: Performance, prompts: tuple[Prompt, ...]) -
 
 def face(subject: Subject, gaussians: Gaussians, size: int) -> Image.Image:
     """A portrait, closer than the usual one."""
-    large = round(size * 1.35)
+    large = round(size * 1.3)
     image, _, _ = render(gaussians, portrait_camera(subject, large), _BACKDROP)
-    left, top = (large - size) // 2, round(0.1 * (large - size))
+    left, top = (large - size) // 2, round(0.45 * (large - size))
     return as_image(image).crop((left, top, left + size, top + size))
 
 

@@ -162,10 +162,8 @@ def _felt(subject: Subject, clip: Clip, words: str, rise: np.ndarray, take: Take
 
 
 def _moment(clip: Clip) -> int:
-    """The frame of the sheet: the stillest mouth of the middle of the sentence."""
-    mouth = clip.true_aus[:, [AU_INDEX[name] for name in ("AU24", "AU25", "AU26")]].sum(axis=1)
-    third = len(mouth) // 3
-    return third + int(mouth[third : 2 * third].argmin())
+    """The frame of the sheet: in the silence after the sentence, where nothing but the feeling shows."""
+    return len(clip.true_aus) - 4
 
 
 def _named(units: np.ndarray) -> str:
