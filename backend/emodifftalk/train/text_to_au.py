@@ -29,7 +29,7 @@ TEMPERATURE = 0.07  # Equation 36
 LAMBDA_BCE, LAMBDA_INFO_NCE = 1.0, 0.005  # Equation 37
 LAMBDA_STRENGTH, LAMBDA_KNOWN = 0.5, 0.05
 """Weights of the terms that are ours: the paper's controller knows only on and off."""
-_ENTRIES, _SINGLE, _COMPOSED = 9, 42, 23
+_ENTRIES, _SINGLE, _COMPOSED = 7, 58, 21
 """Of a batch: entries of 7 sentences, single sentences, composed ones; 128 as in the paper."""
 _BATCH = 128
 _COMPOSED_AT_ONCE = 7000
@@ -125,8 +125,8 @@ class _Learner:
         """Train the controller alone, the encoder as it is."""
         say(0.0, f"reading {len(samples)} sentences")
         texts, told = [sample.text for sample in samples], _told(samples)
-        with torch.no_grad():
-            vectors = torch.from_numpy(self.encoder.encode(texts))
+        with torch.no_grad(), half_precision(transformer=True):
+            vectors = self.encoder.in_batches(texts)
         optimizer = _optimizer([(self._heads, _ALONE_RATE)])
         for epoch in range(epochs):
             order = rng.permutation(len(samples))
