@@ -35,7 +35,7 @@ _NEAREST = 3
 class Controller(nn.Module):
     """A trunk on the text vector with three heads; its features z align with those of AU vectors (Equation 36)."""
 
-    def __init__(self, dim: int, width: int = 384, features: int = 96) -> None:
+    def __init__(self, dim: int, width: int = 768, features: int = 96) -> None:
         super().__init__()
         self.trunk = nn.Sequential(
             nn.Linear(dim, width), nn.GELU(), nn.Dropout(0.2), nn.Linear(width, width), nn.GELU(), nn.Dropout(0.2)

@@ -33,8 +33,8 @@ _ENTRIES, _SINGLE, _COMPOSED = 7, 58, 21
 """Of a batch: entries of 7 sentences, single sentences, composed ones; 128 as in the paper."""
 _BATCH = 128
 _COMPOSED_AT_ONCE = 7000
-_ALONE_RATE, _HEADS_RATE, _ADAPTERS_RATE = 1e-3, 5e-4, 5e-4
-"""Learning rates. Adapters that start together with an untrained controller, or learn twice as fast, collapse:
+_ALONE_RATE, _HEADS_RATE, _ADAPTERS_RATE = 1e-3, 5e-4, 6e-4
+"""Learning rates. Adapters that start together with an untrained controller, or learn at 1e-3, collapse:
 all sentences come to mean the same."""
 _THRESHOLDS = np.linspace(0.3, 0.7, 17)
 
@@ -44,7 +44,7 @@ def train_text_to_au(
     encoder: str = "embedded",
     seed: int = 0,
     progress: Callable[[float, str], None] | None = None,
-    steps: int = 1000,
+    steps: int = 1200,
     epochs: int = 15,
 ) -> dict:
     """Train the controller and write it to `out`; returns a report with held-out figures.
@@ -77,7 +77,7 @@ def train_text_to_au(
 
 
 def _validates(entry: Entry) -> bool:
-    return hashlib.sha256(entry.text.encode()).digest()[0] < 26
+    return hashlib.sha256(entry.text.encode()).digest()[-1] < 26
 
 
 def _sentences(entries: list[Entry]) -> list[Sample]:
