@@ -236,7 +236,15 @@ def test_generating_again_after_a_late_change_keeps_the_frames_it_does_not_touch
 def test_what_the_words_mean_is_shown_on_the_strips(speaking, scene):
     strip = add_prompt(speaking, scene, "a broad smile", 150)[0]
     assert bpy.ops.emodifftalk.read_prompt(uid=strip.emodifftalk.uid) == {"FINISHED"}
-    assert strip.emodifftalk.aus.au12 > 0.2
+    assert strip.emodifftalk.aus.au12 > 0.2 and not strip.emodifftalk.answer
+
+
+def test_words_nobody_knows_are_answered_on_the_strip_and_in_the_take(speaking, scene):
+    strip = add_prompt(speaking, scene, "xqzt vrblk", 150)[0]
+    assert bpy.ops.emodifftalk.read_prompt(uid=strip.emodifftalk.uid) == {"FINISHED"}
+    assert strip.emodifftalk.answer.startswith("I do not know this one. The nearest feelings I know:")
+    assert bpy.ops.emodifftalk.generate() == {"FINISHED"}
+    assert "“xqzt vrblk”: I do not know this one" in settings(speaking).takes[0].note
 
 
 def test_killed_in_mid_work_blender_carries_on_and_the_next_generate_starts_it_again(speaking, scene, tmp_path):

@@ -14,7 +14,7 @@ from addon.performance import build_performance
 from addon.strips import prompt_strips
 from addon.timeline import active_prompt, add_prompt, add_voice
 from emodifftalk.core.errors import UserError
-from emodifftalk.core.performance import from_json, prompt_weights, to_json
+from emodifftalk.core.performance import Style, from_json, prompt_weights, to_json
 
 LONG = "someone who was just told that the letter was never sent, and who tries very hard not to show it. " * 6
 
@@ -171,6 +171,24 @@ def test_the_performance_survives_its_way_through_json(head, scene, tmp_path):
     typed(head, scene, (1, "calm"), (30, "happy"))
     performance = build_performance(head, scene).performance
     assert from_json(to_json(performance)) == performance
+
+
+def test_strength_and_the_style_of_the_panel_reach_the_performance_and_its_file(head, scene):
+    strip = typed(head, scene, (1, "furious"))[0]
+    kept = head.emodifftalk
+    strip.emodifftalk.strength, strip.blend_alpha = 1.5, 0.8
+    kept.voice_feeling, kept.lip_sync, kept.valence, kept.arousal = 0.6, 0.4, -0.5, 0.25
+    performance = build_performance(head, scene).performance
+    assert performance.prompts[0].intensity == ((0.0, pytest.approx(1.2)),)
+    style = performance.style
+    assert (style.voice_feeling, style.lip_sync) == (pytest.approx(0.6), pytest.approx(0.4))
+    assert performance.valence == ((0.0, -0.5),) and performance.arousal == ((0.0, 0.25),)
+    assert from_json(to_json(performance)) == performance
+
+
+def test_every_style_of_the_performance_has_a_control(head):
+    for name, value in vars(Style()).items():
+        assert getattr(head.emodifftalk, name) == pytest.approx(value) if name != "mode" else head.emodifftalk.mode
 
 
 def test_the_performance_spans_voice_and_prompts(head, scene, tmp_path):
