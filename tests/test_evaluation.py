@@ -20,6 +20,7 @@ from emodifftalk.core.errors import UserError
 from emodifftalk.core.facs import AU_INDEX, AU_NAMES
 from emodifftalk.core.template import load_template
 from emodifftalk.evaluate import __main__ as command
+from emodifftalk.evaluate import feelings
 from emodifftalk.evaluate.action_units import AUReader, au_errors
 from emodifftalk.evaluate.against import score_folder
 from emodifftalk.evaluate.held_out_set import SHIPPED, HeldOutSet, lip_landmarks, load_held_out
@@ -214,6 +215,25 @@ def test_a_subject_is_performed_drawn_and_scored_and_every_table_says_its_protoc
         suffix = "png" if kind == "curves" else "jpg"
         with Image.open(tmp_path / f"evaluation-{kind}-nora.{suffix}") as picture:
             assert picture.width > 300
+
+
+def test_prompts_raise_on_the_points_what_they_ask_for_and_lips_still_close(small, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(feelings, "PROMPTS", ("happy", "furious"))
+    arguments = ["--feelings", "--subject", "nora", "--held-out", str(small.folder), "--out", str(tmp_path)]
+    assert command.main(arguments) == 0
+    printed = capsys.readouterr().out
+    assert feelings.PROTOCOL in printed and "asked units rose" in printed
+    found = json.loads((tmp_path / "feelings.json").read_text(encoding="utf-8"))["nora"]
+    for prompt in ("happy", "furious"):
+        asked, rise = found[prompt]["asked"], found[prompt]["rise"]
+        assert any(value >= feelings.ROSE for value in asked.values())
+        for au in ("AU04", "AU06", "AU07", "AU12"):
+            assert (rise[au] >= feelings.ROSE) == (asked[au] >= feelings.ROSE), (prompt, au)
+    closed, plain = (sum(found[p]["closed"] for p in prompts) for prompts in (("happy", "furious"), ("", "")))
+    assert closed >= 0.95 * plain > 0
+    sheet, ring, strip = (Image.open(tmp_path / f"feelings-{name}.jpg") for name in ("sheet", "ring", "changing"))
+    assert sheet.width > 500 and ring.width == ring.height and strip.width > 2 * strip.height
+    assert all(np.asarray(picture).std() > 10 for picture in (sheet, ring, strip))
 
 
 def test_a_set_that_is_damaged_or_not_there_is_one_sentence(small, tmp_path):
