@@ -76,7 +76,7 @@ def _clip(name: str, utterance: Utterance, feeling: tuple[str, dict[str, float]]
     aus, articulations = targets(utterance, frames)
     clip = Clip(name, utterance.voice, utterance.text, *feeling, utterance.phonemes, path, aus, articulations)
     # The very edit that a performance applies to the codes it hears, applied to the true ones.
-    edited, _ = edited_track(aus, clip.performance)
+    edited, *_ = edited_track(aus, clip.performance)
     edited[:, AU_INDEX[MUTED]] = 0
     return Clip(name, utterance.voice, utterance.text, *feeling, utterance.phonemes, path, edited, articulations)
 

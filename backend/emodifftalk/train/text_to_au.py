@@ -219,8 +219,8 @@ def evaluate(model: TextToAU, entries: list[Entry]) -> dict:
     means over units and over all activations) and the mean absolute error of intensities."""
     samples = _sentences(entries)
     wanted, presence, _ = targets(samples)
-    texts = [sample.text for sample in samples]
-    found, aus = model.activations(texts).astype(bool), model.intensities(texts)
+    read = [model.read(sample.text) for sample in samples]
+    found, aus = np.array([one.active for one in read], bool), np.array([one.aus for one in read])
     hits, called, real = (part.sum(axis=0) for part in (found & presence, found, presence))
     precision, recall = hits / np.maximum(called, 1), hits / np.maximum(real, 1)
     f1 = 2 * hits / np.maximum(called + real, 1)
