@@ -45,7 +45,7 @@ FRESH: dict[str, tuple[str, ...]] = {
         "the door handle turns slowly, though she is alone",
         "wolves all around the tent",
         "he dangles from the ledge",
-        "in a blind panic",
+        "blind with panic, she runs for the exit",
         "the masked man raises the axe",
         "scared stiff of heights",
     ),

@@ -13,7 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 
 _LONGEST = 40  # words that are read at once; MiniLM's meaning of more of them is a blur
-_MOST = 32  # pieces of one prompt
+_MOST = 128  # pieces of one prompt
 _EDGES = re.compile(r"(?<=[.!?;…。！？])\s+|\n+")
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
 
