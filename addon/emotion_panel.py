@@ -85,10 +85,12 @@ def _draw_prompt(layout: UILayout, strip: Strip, width: int) -> None:
     row.prop(kept, "ease_out")
     if not strip.mute:
         draw_problem(column, "Mute this strip: an audible one makes Blender render the sequencer instead.", width)
-    _draw_meaning(column, strip, width)
+    if kept.answer and not kept.by_hand and kept.read_text == prompt_words(strip).strip():
+        draw_problem(column, kept.answer, width)
+    _draw_meaning(column, strip)
 
 
-def _draw_meaning(layout: UILayout, strip: Strip, width: int) -> None:
+def _draw_meaning(layout: UILayout, strip: Strip) -> None:
     kept = strip.emodifftalk
     header, body = layout.panel("emodifftalk_meaning", default_closed=True)
     header.label(text="On the Face")
@@ -108,9 +110,7 @@ def _draw_meaning(layout: UILayout, strip: Strip, width: int) -> None:
     shown = sorted((au for au in AU_NAMES if values[au] >= _SHOWN_AU), key=values.get, reverse=True)
     for au in shown:
         column.progress(text=AU_LABELS[au], factor=values[au])
-    if kept.answer:
-        draw_problem(column, kept.answer, width)
-    elif not shown:
+    if not shown and not kept.answer:
         column.label(text="These words leave the face as it is", icon="INFO")
 
 
