@@ -97,13 +97,28 @@ def test_the_same_seed_gives_the_same_take_and_another_seed_another(made):
     assert any(not np.array_equal(load_take(other).frame(i).offsets, first.frame(i).offsets) for i in (0, 60, 150))
 
 
+def test_moods_of_the_curves_and_of_the_voice_reach_the_face_and_unknown_words_are_named(made):
+    common = ("drive", "--subject", made["subject"], "--audio", VOICE)
+    plain, glad, heard = (made["folder"] / f"{name}.safetensors" for name in ("plain", "glad", "heard"))
+    done = emodifftalk(*common, "--out", plain, "--prompt", "xqzt vrblk")
+    assert "“xqzt vrblk”: I do not know this one. The nearest feelings I know:" in done.stdout
+    assert emodifftalk(*common, "--out", glad, "--valence", 0.74, "--arousal", 0.31).returncode == 0
+    assert emodifftalk(*common, "--out", heard, "--voice-feeling", 1).returncode == 0
+    rise = (load_take(glad).aus - load_take(plain).aus).mean(axis=0)
+    assert rise[AU_INDEX["AU12"]] > 0.4 and rise[AU_INDEX["AU15"]] < 0.05
+    moved = np.abs(load_take(heard).aus - load_take(plain).aus).max(axis=1)
+    assert 0.02 < moved.max() and np.abs(np.diff(moved)).max() < 0.1
+    done = emodifftalk(*common, "--out", glad, "--arousal", 3)
+    assert done.returncode == 1 and "arousal goes from -1 to 1" in done.stderr
+
+
 def test_text_to_au_prints_all_action_units_as_json():
     done = emodifftalk("text-to-au", "a worried person trying to smile", "--json")
     data = json.loads(done.stdout)
     assert data["prompt"] == "a worried person trying to smile"
     assert tuple(data["aus"]) == AU_NAMES
     assert all(0 <= value <= 1 for value in data["aus"].values())
-    assert max(data["aus"].values()) > 0.2
+    assert max(data["aus"].values()) > 0.2 and data["known"] and len(data["nearest"]) == 3
 
 
 def test_speech_to_au_prints_every_frame_as_json():
