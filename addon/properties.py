@@ -138,7 +138,7 @@ class HeadSettings(PropertyGroup):
     )
     beta: FloatProperty(
         name="Beta",
-        description="Offset on action units the prompt calls for",
+        description="How much action units are weakened that the prompt does not call for",
         default=0.5,
         min=0.0,
         max=4.0,

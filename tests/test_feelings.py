@@ -28,7 +28,7 @@ from emodifftalk.train.text_to_au import evaluate
 def read():
     """Words → {AU: intensity} with the shipped model."""
     model = load_text_to_au("embedded")
-    return lambda words: dict(zip(AU_NAMES, model.intensities([words])[0].tolist(), strict=True))
+    return lambda words: dict(zip(AU_NAMES, model.read(words).aus.tolist(), strict=True))
 
 
 # ---- words ------------------------------------------------------------------------------------------------------

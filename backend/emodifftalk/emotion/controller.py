@@ -87,14 +87,6 @@ class TextToAU:
         self._names = [name for name in PROTOTYPES if name != "neutral"]
         self._places = encoder.encode(self._names)
 
-    def intensities(self, texts: list[str]) -> np.ndarray:
-        """What texts mean on a face, (P, 17) float32 in 0..1; nothing at all for empty ones."""
-        return np.array([self.read(text).aus for text in texts], np.float32).reshape(-1, len(AU_NAMES))
-
-    def activations(self, texts: list[str]) -> np.ndarray:
-        """The binary vectors y of Equation 7, (P, 17) uint8."""
-        return np.array([self.read(text).active for text in texts], np.uint8).reshape(-1, len(AU_NAMES))
-
     def read(self, text: str) -> Meaning:
         """What words mean, in any language, spelling and length.
 
