@@ -33,11 +33,14 @@ def _modules() -> list[ModuleType]:
 def register() -> None:
     """Add everything to Blender. What was registered is taken back when one part fails."""
     from .core_path import ensure_core
+    from .start_up import loaded_later
 
     ensure_core()
     done: list[ModuleType] = []
     try:
-        for module in _modules():
+        with loaded_later("numpy"):
+            modules = _modules()
+        for module in modules:
             module.register()
             done.append(module)
     except BaseException:
