@@ -10,6 +10,7 @@ from types import ModuleType
 _MODULES = (
     "properties",
     "capture_settings",
+    "composite_settings",
     "preferences",
     "import_subject",
     "timeline",
@@ -18,10 +19,13 @@ _MODULES = (
     "confidence",
     "export_ply",
     "render_engine",
+    "heads_scene",
+    "composite",
     "viewport",
     "capture_subject",
     "train_subject",
     "panels",
+    "composite_panel",
     "capture_panel",
 )
 
