@@ -16,6 +16,7 @@ _MODULES = (
     "generate",
     "playback",
     "confidence",
+    "show_au_curves",
     "export_ply",
     "render_engine",
     "viewport",
