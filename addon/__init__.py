@@ -17,6 +17,7 @@ _MODULES = (
     "generate",
     "playback",
     "confidence",
+    "show_au_curves",
     "export_ply",
     "render_engine",
     "heads_scene",

@@ -84,25 +84,55 @@ def _channels(block: bpy.types.ID) -> bpy.types.ActionChannelbag | None:
     return action_get_channelbag_for_slot(data.action, data.action_slot)
 
 
+def nla_fcurves(block: bpy.types.ID) -> Iterator[FCurve]:
+    """The F-curves of the block's NLA strips that are heard at all."""
+    from bpy_extras.anim_utils import action_get_channelbag_for_slot
+
+    data = block.animation_data
+    if data is None or not (data.use_nla or data.use_tweak_mode):
+        return
+    for track in data.nla_tracks:
+        for strip in () if track.mute else track.strips:
+            if strip.action is not None and not strip.mute:
+                bag = action_get_channelbag_for_slot(strip.action, strip.action_slot)
+                yield from () if bag is None else bag.fcurves
+
+
 _LINEAR = 1  # of a key's interpolation
 
 
 def write_fcurve(block: bpy.types.ID, path: str, group: str, keys: Sequence[tuple[float, float]]) -> None:
     """Let an F-curve of its own, locked, lead a property through keys (frame, value), straight from key to key; without
     keys there is none. Other curves of the block stay as they are."""
-    for curve in [curve for curve in fcurves(block) if curve.data_path == path]:
-        _channels(block).fcurves.remove(curve)
+    remove_fcurve(block, path)
     if not keys:
         return
-    data = block.animation_data or block.animation_data_create()
-    if data.action is None:
-        data.action = bpy.data.actions.new(f"{block.name}Action")
-    curve = data.action.fcurve_ensure_for_datablock(block, path, group_name=group)
+    curve = ensure_fcurve(block, path, group)
     curve.keyframe_points.add(len(keys))
     curve.keyframe_points.foreach_set("co", [number for key in keys for number in key])
     curve.keyframe_points.foreach_set("interpolation", [_LINEAR] * len(keys))
     curve.update()
     curve.lock = True
+
+
+def remove_fcurve(block: bpy.types.ID, path: str) -> None:
+    """Take the F-curve of a property away, if there is one. Other curves of the block stay as they are."""
+    for curve in [curve for curve in fcurves(block) if curve.data_path == path]:
+        _channels(block).fcurves.remove(curve)
+
+
+def ensure_fcurve(block: bpy.types.ID, path: str, group: str) -> FCurve:
+    """The F-curve of a property in the block's action; an empty one in a group when there is none."""
+    data = block.animation_data or block.animation_data_create()
+    if data.action is None:
+        data.action = bpy.data.actions.new(f"{block.name}Action")
+    if bpy.app.version >= (5, 0, 0):
+        return data.action.fcurve_ensure_for_datablock(block, path, group_name=group)
+    curve = data.action.fcurve_ensure_for_datablock(block, path)
+    if curve.group is None:
+        groups = _channels(block).groups
+        curve.group = groups.get(group) or groups.new(group)
+    return curve
 
 
 def can_animate(block: bpy.types.ID) -> bool:
