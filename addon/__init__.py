@@ -12,7 +12,9 @@ _MODULES = (
     "capture_settings",
     "preferences",
     "import_subject",
+    "reading",
     "timeline",
+    "tending",
     "generate",
     "playback",
     "confidence",
@@ -22,6 +24,7 @@ _MODULES = (
     "viewport",
     "capture_subject",
     "train_subject",
+    "preset_panel",
     "panels",
     "capture_panel",
 )

@@ -11,7 +11,7 @@ from bpy_extras.io_utils import ImportHelper
 
 from emodifftalk.core.errors import UserError
 
-from . import compat, connection, generate
+from . import compat, connection, reading
 from .heads import active_head, no_head_reason, settings
 from .strips import (
     ensure_uid,
@@ -139,12 +139,10 @@ class EMODIFFTALK_OT_add_prompt(_ForHead, Operator):
     text: StringProperty(name="Feeling", description="A feeling in plain words", options={"SKIP_SAVE"})
 
     def execute(self, context: Context) -> set[str]:
-        """Add it, and have it read when the backend is running."""
+        """Add it; its words are read when there is a backend for it."""
         head, window = active_head(context), context.window_manager.emodifftalk
         try:
             strip, shortened = add_prompt(head, listening_scene(head, context), self.text or window.new_prompt)
-            if connection.client.state in ("ready", "busy"):
-                generate.read_prompt(strip)
         except UserError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
@@ -254,7 +252,7 @@ class EMODIFFTALK_OT_read_prompt(_ForPrompt, Operator):
         if strip is None:
             return {"CANCELLED"}
         try:
-            number = generate.read_prompt(strip)
+            number = reading.read_prompt(strip)
         except UserError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
