@@ -25,7 +25,9 @@ _MODULES = (
     "capture_subject",
     "train_subject",
     "preset_panel",
+    "markers",
     "panels",
+    "au_curves_panel",
     "capture_panel",
 )
 

@@ -34,6 +34,7 @@ class EMODIFFTALK_PT_emotion(OfHead, Panel):
         row.prop(context.window_manager.emodifftalk, "new_prompt", text="", placeholder="Type a feeling")
         row.operator("emodifftalk.add_prompt", text="", icon="ADD")
         row.menu("EMODIFFTALK_MT_labels", text="", icon="DOWNARROW_HLT")
+        row.menu("EMODIFFTALK_MT_markers", text="", icon="MARKER")
         scene, prompts = strip_scene(head, context.scene), prompt_strips(head, context.scene)
         chosen = active_prompt(head, context.scene)
         if prompts:
@@ -119,7 +120,8 @@ def _draw_meaning(layout: UILayout, strip: Strip, width: int) -> None:
 
 def _is_meant(kept: bpy.types.PropertyGroup, name: str) -> bool:
     """Whether an action unit is worth a line: the words mean it, or a hand has moved it."""
-    return getattr(kept.read_aus, name) >= _SHOWN_AU or getattr(kept.aus, name) >= (0.001 if kept.by_hand else _SHOWN_AU)
+    least = 0.001 if kept.by_hand else _SHOWN_AU
+    return getattr(kept.read_aus, name) >= _SHOWN_AU or getattr(kept.aus, name) >= least
 
 
 def _draw_unread(layout: UILayout, strip: Strip, width: int) -> None:

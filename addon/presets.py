@@ -1,4 +1,4 @@
-"""Presets: feelings kept for other shots, words and action units, one small JSON file each in the extension's folder."""
+"""Presets: feelings kept for other shots, words and action units, a small JSON file each in our own folder."""
 
 from __future__ import annotations
 
@@ -118,7 +118,8 @@ def _path(stem: str) -> Path:
 
 
 def _file_of(name: str) -> Path | None:
-    return next((_path(stem) for stem, preset in listed()[0].items() if preset.name.casefold() == name.casefold()), None)
+    same = (stem for stem, preset in listed()[0].items() if preset.name.casefold() == name.casefold())
+    return next(map(_path, same), None)
 
 
 def _free_path(name: str) -> Path:

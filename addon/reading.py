@@ -16,7 +16,6 @@ from emodifftalk.core.facs import AU_NAMES
 from . import compat, connection
 from .backend_client import DEAD
 from .connection import Listener
-from .names import au_property
 from .prompt_colours import colour
 from .strips import au_values, ensure_uid, is_prompt, owner_of, prompt_words, write_aus
 
@@ -47,7 +46,7 @@ def read_prompt(strip: Strip) -> int | None:
     """Ask the backend what a prompt's words mean, and show it on the prompt; returns the request's number, None when it
     is known already. Raises UserError when the backend cannot be started.
     """
-    words, kept = prompt_words(strip).strip(), strip.emodifftalk
+    words = prompt_words(strip).strip()
     if not words or is_read(strip) or is_being_read(strip):
         return None
     uid, scene_name = ensure_uid(strip), strip.id_data.name
@@ -97,11 +96,6 @@ def hand_changed(kept: PropertyGroup) -> None:
 def forget() -> None:
     """Nobody waits for an answer any more."""
     _asked.clear()
-
-
-def mean_the_same(kept: PropertyGroup) -> bool:
-    """Whether the bars are where the words put them."""
-    return all(abs(getattr(kept.aus, n) - getattr(kept.read_aus, n)) < 1e-6 for n in map(au_property, AU_NAMES))
 
 
 @bpy.app.handlers.persistent

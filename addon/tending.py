@@ -1,7 +1,7 @@
 """What prompts need after the animator has moved, split, duplicated or retyped them with Blender's own tools.
 
-Pieces of a split and copies carry their original's id and get one of their own; words typed on the strip itself are read;
-colours follow.
+Pieces of a split and copies carry their original's id and get one of their own; words typed on the strip itself are
+read; colours follow.
 """
 
 from __future__ import annotations

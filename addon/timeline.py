@@ -27,12 +27,15 @@ _SECONDS = 3.0
 _LAST_CHANNEL = 128
 
 
-def add_prompt(head: Object, scene: Scene, words: str, frame: int | None = None) -> tuple[Strip, Strip | None]:
+def add_prompt(
+    head: Object, scene: Scene, words: str, frame: int | None = None, until: float | None = None
+) -> tuple[Strip, Strip | None]:
     """Put an emotion prompt for a head at the playhead (or at `frame`); returns it and the prompt it cut short, if any.
 
-    It lasts until the next prompt, else until the end of the voice, else three seconds. A prompt that is already there
-    is shortened and crossfades into the new one. The strip is muted: an unmuted one would make Blender render the
-    sequencer instead of the scene. Raises UserError without words or where another prompt begins.
+    It lasts until the next prompt, else until frame `until`, else until the end of the voice, else three seconds. A
+    prompt that is already there is shortened and crossfades into the new one. The strip is muted: an unmuted one would
+    make Blender render the sequencer instead of the scene. Raises UserError without words or where another prompt
+    begins.
     """
     words = words.strip()
     if not words:
@@ -43,7 +46,7 @@ def add_prompt(head: Object, scene: Scene, words: str, frame: int | None = None)
         raise UserError("A prompt begins at this frame already: change its words or move the playhead.")
     covering = [strip for strip in mine if compat.left_handle(strip) < frame < compat.right_handle(strip)]
     ends = [compat.left_handle(strip) for strip in mine if compat.left_handle(strip) > frame]
-    ends += [compat.right_handle(strip) for strip in covering]
+    ends += [compat.right_handle(strip) for strip in covering] if until is None else [until]
     if not ends:
         ends = [compat.right_handle(strip) for strip in voice_strips(head, scene)[-1:]]
     end = round(min((e for e in ends if e > frame), default=frame + _SECONDS * rate))
