@@ -26,6 +26,7 @@ _MODULES = (
     "train_subject",
     "preset_panel",
     "markers",
+    "affect_pad",
     "panels",
     "au_curves_panel",
     "capture_panel",

@@ -111,9 +111,14 @@ class EMODIFFTALK_PT_fine(OfHead, Panel):
         """Sliders that take keyframes."""
         layout, kept = self.layout, settings(active_head(context))
         layout.use_property_split = True
-        column = layout.column(align=True)
+        row = layout.row(align=True)
+        column = row.column(align=True)
         column.prop(kept, "valence", slider=True)
         column.prop(kept, "arousal", slider=True)
+        pad = row.column(align=True)
+        pad.scale_y = 2.0
+        shown = context.window_manager.emodifftalk_pad.shown
+        pad.operator("emodifftalk.affect_pad", text="", icon="PIVOT_CURSOR", depress=shown)
         column = layout.column(align=True)
         column.active = steers = playback.steers(active_head(context))
         column.prop(kept, "gaze_yaw", slider=True)
