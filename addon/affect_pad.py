@@ -1,4 +1,4 @@
-"""The pad of valence and arousal in the 3D viewport: a gizmo, so that it stays there while she scrubs, plays and works."""
+"""The pad of valence and arousal in the 3D viewport: a gizmo, so that it stays while she scrubs, plays and works."""
 
 from __future__ import annotations
 
@@ -25,7 +25,10 @@ class PadSettings(PropertyGroup):
     """What the pad remembers while Blender runs."""
 
     shown: BoolProperty(
-        name="Pad", description="Show the pad in the 3D viewports", options={"SKIP_SAVE"}, update=lambda self, _: redraw()
+        name="Pad",
+        description="Show the pad in the 3D viewports",
+        options={"SKIP_SAVE"},
+        update=lambda self, _: redraw(),
     )
 
 

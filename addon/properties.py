@@ -18,7 +18,6 @@ from emodifftalk.core.performance import LOUDEST, STRONGEST
 
 from .names import au_property
 
-_GAZE = tuple(float(angle) for angle in LIMIT)
 _FILE = {"subtype": "FILE_PATH", "options": {"PATH_SUPPORTS_BLEND_RELATIVE"}}
 
 
@@ -252,16 +251,16 @@ class HeadSettings(PropertyGroup):
     gaze_yaw: FloatProperty(
         name="Gaze Left",
         description="How far the eyes look to the head's left; negative to its right. Seen at once, no take needed",
-        min=-_GAZE[0],
-        max=_GAZE[0],
+        min=-LIMIT[0],
+        max=LIMIT[0],
         subtype="ANGLE",
         update=_redraw,
     )
     gaze_pitch: FloatProperty(
         name="Gaze Up",
         description="How far the eyes look up; negative down. The lids follow",
-        min=-_GAZE[1],
-        max=_GAZE[1],
+        min=-LIMIT[1],
+        max=LIMIT[1],
         subtype="ANGLE",
         update=_redraw,
     )

@@ -10,6 +10,7 @@ from bpy.types import Context, Object, PropertyGroup, Scene, Strip
 from emodifftalk.core.facs import AU_NAMES
 
 from . import compat
+from .composite_settings import shot_of
 from .frames import Clock
 from .heads import is_head, settings
 from .names import au_property
@@ -24,7 +25,7 @@ _writing = False
 def strip_scene(head: Object | None, scene: Scene) -> Scene:
     """The scene whose sequencer a head listens to."""
     chosen = settings(head).sequencer_scene if head is not None else None
-    return chosen or scene
+    return chosen or shot_of(scene)
 
 
 def scene_clock(scene: Scene, zero: float = 0.0) -> Clock:

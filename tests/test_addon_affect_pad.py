@@ -15,7 +15,8 @@ from addon.heads import settings
 
 def pad(square):
     """The gizmo as Blender would hold it, without a window."""
-    methods = {name: getattr(affect_pad.EMODIFFTALK_GT_affect_pad, name) for name in ("invoke", "modal", "exit", "_follow")}
+    gizmo = affect_pad.EMODIFFTALK_GT_affect_pad
+    methods = {name: getattr(gizmo, name) for name in ("invoke", "modal", "exit", "_follow")}
     return type("Pad", (), {**methods, "square": square, "before": None})()
 
 

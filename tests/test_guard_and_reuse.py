@@ -8,6 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
+pytest.importorskip("torch")
+
 import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
