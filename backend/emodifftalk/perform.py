@@ -165,7 +165,8 @@ def perform(
         "version": __version__,
     }
     made = Frames(subject, motion, guard, coefficients, aus, beyond, changed)
-    confidence, recomputed = write_frames(out, made, (voice_aus, emotional, asked), features, metadata, earlier, run.inside)
+    tracks = voice_aus, emotional, asked
+    confidence, recomputed = write_frames(out, made, tracks, features, metadata, earlier, run.inside)
     run.inside(1.0, "Done")
     run.close()
     return Report(Path(out), frames, run.stages, models, recomputed, earlier.note, confidence, unread)
