@@ -10,18 +10,23 @@ from types import ModuleType
 _MODULES = (
     "properties",
     "capture_settings",
+    "composite_settings",
     "preferences",
     "import_subject",
     "timeline",
     "generate",
     "playback",
     "confidence",
+    "show_au_curves",
     "export_ply",
     "render_engine",
+    "heads_scene",
+    "composite",
     "viewport",
     "capture_subject",
     "train_subject",
     "panels",
+    "composite_panel",
     "capture_panel",
 )
 
