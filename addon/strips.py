@@ -7,6 +7,7 @@ import uuid
 from bpy.types import Context, Object, PropertyGroup, Scene, Strip
 
 from . import compat
+from .composite_settings import shot_of
 from .frames import Clock
 from .heads import is_head, settings
 
@@ -19,7 +20,7 @@ _TEXT_BYTES = 500
 def strip_scene(head: Object | None, scene: Scene) -> Scene:
     """The scene whose sequencer a head listens to."""
     chosen = settings(head).sequencer_scene if head is not None else None
-    return chosen or scene
+    return chosen or shot_of(scene)
 
 
 def scene_clock(scene: Scene, zero: float = 0.0) -> Clock:

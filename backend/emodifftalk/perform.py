@@ -111,7 +111,8 @@ def perform(
     heard = hear(performance, ready, settings.front_end, earlier, run.inside)
 
     run.begin("emotion", "Reading the prompts")
-    asked, text_encoder, unread = asked_track(heard, performance, settings.text_encoder)
+    emotional, text_encoder, unread = felt_track(heard, performance, settings.text_encoder)
+    asked = redrawn(emotional, performance)
     aus, beyond = ready.guard.codes(asked)
 
     run.begin("motion", "Moving the face")
@@ -138,26 +139,34 @@ def perform(
         "models": json.dumps(models),
         "version": __version__,
     }
-    made = Frames(ready, motion, coefficients, aus, beyond, changed)
-    confidence, recomputed = write_frames(out, made, heard.aus, asked, heard.features, metadata, earlier, run.inside)
+    made, tracks = Frames(ready, motion, coefficients, aus, beyond, changed), (heard.aus, emotional, asked)
+    confidence, recomputed = write_frames(out, made, tracks, heard.features, metadata, earlier, run.inside)
     run.inside(1.0, "Done")
     run.close()
     return Report(Path(out), len(aus), run.stages, models, recomputed, earlier.note, confidence, unread)
 
 
-def asked_track(
+def felt_track(
     heard: Heard, performance: Performance, text_encoder: str = "auto"
 ) -> tuple[np.ndarray, str, tuple[str, ...]]:
-    """What is asked of the face, before the guard: `edited_track` of a voice that was heard, with its own feeling."""
+    """`emotional_track` of a voice that was heard, with as much of its own feeling as is asked for."""
     share = performance.style.voice_feeling
-    return edited_track(heard.aus, performance, text_encoder, share * heard.feeling if share else None)
+    return emotional_track(heard.aus, performance, text_encoder, share * heard.feeling if share else None)
 
 
 def edited_track(
     aus: np.ndarray, performance: Performance, text_encoder: str = "auto", felt: np.ndarray | None = None
 ) -> tuple[np.ndarray, str, tuple[str, ...]]:
-    """The AU track (T, 17) after prompts, valence/arousal and AU offset curves, the name of the text encoder used, and
-    a sentence for each prompt whose words it does not know.
+    """The AU track (T, 17) after everything a Performance asks for; otherwise like `emotional_track`."""
+    edited, name, unread = emotional_track(aus, performance, text_encoder, felt)
+    return redrawn(edited, performance), name, unread
+
+
+def emotional_track(
+    aus: np.ndarray, performance: Performance, text_encoder: str = "auto", felt: np.ndarray | None = None
+) -> tuple[np.ndarray, str, tuple[str, ...]]:
+    """The AU track (T, 17) after prompts, valence and arousal, the name of the text encoder used, and a sentence for
+    each prompt whose words it does not know.
 
     felt: valence and arousal (T, 2) of the voice, added to the curves. Raises UserError when a prompt needs a text
     encoder that is not there.
@@ -167,7 +176,7 @@ def edited_track(
     valence, arousal = sample_curve(performance.valence, times), sample_curve(performance.arousal, times)
     if felt is not None:
         valence, arousal = (valence + felt[:, 0]).clip(-1, 1), (arousal + felt[:, 1]).clip(-1, 1)
-    aus = edit.apply_emotion(
+    edited = edit.apply_emotion(
         aus,
         vectors,
         prompt_weights(performance, times),
@@ -178,10 +187,19 @@ def edited_track(
         lip_sync=style.lip_sync,
         mood=affect_offsets(valence, arousal),
     )
+    return edited, name, unread
+
+
+def redrawn(aus: np.ndarray, performance: Performance) -> np.ndarray:
+    """The AU track (T, 17) float32, 0..1, after what was drawn by hand: curves that replace a unit, gains, offsets."""
+    times, drawn = frame_times(len(aus)), aus.copy()
     for i, au in enumerate(AU_NAMES):
+        if performance.au_curves.get(au):
+            drawn[:, i] = sample_curve(performance.au_curves[au], times).clip(0, 1)
+        drawn[:, i] *= performance.au_gains.get(au, 1.0)
         if au in performance.au_offsets:
-            aus[:, i] += sample_curve(performance.au_offsets[au], times)
-    return aus.clip(0, 1).astype(np.float32), name, unread
+            drawn[:, i] += sample_curve(performance.au_offsets[au], times)
+    return drawn.clip(0, 1).astype(np.float32)
 
 
 def _prompt_vectors(performance: Performance, text_encoder: str) -> tuple[np.ndarray, str, tuple[str, ...]]:

@@ -21,7 +21,7 @@ from .core.take import TakeFrame, between, moment, unpacked
 from .hearing import hear
 from .motion.guard import confidence
 from .motion.retarget import motion_for
-from .perform import Progress, Settings, asked_track
+from .perform import Progress, Settings, felt_track, redrawn
 from .ready_subject import ready_subject
 from .reuse import Earlier
 
@@ -63,8 +63,8 @@ def preview(
     began, settings = time.perf_counter(), settings or Settings()
     ready = ready_subject(subject_path)
     heard = hear(performance, ready, settings.front_end, Earlier(previous), inside)
-    asked, _, unread = asked_track(heard, performance, settings.text_encoder)
-    codes, beyond = ready.guard.codes(asked)
+    felt, _, unread = felt_track(heard, performance, settings.text_encoder)
+    codes, beyond = ready.guard.codes(redrawn(felt, performance))
     low, part = moment(seconds, len(codes))
     wanted = slice(low, low + (2 if part else 1))
     motion, neutral = motion_for(ready.subject, settings.motion), ready.subject.template.neutral

@@ -50,8 +50,9 @@ class TakeFrame:
 
 
 class Take:
-    """An opened take. `aus`, `aus_voice`: (T, 17) after and before emotion; frames are read when asked for.
+    """An opened take. `aus`, `aus_voice`: (T, 17) after everything and before emotion; frames are read when asked for.
 
+    aus_emotion: (T, 17) what voice and feelings gave, before anything drawn by hand; None in takes of earlier versions.
     confidence: (T,) 0..1, 1 where the face stays inside what its training saw (see `motion.guard`); takes of earlier
     versions do not say, count as 1, and are not `judged`. compact: whether it is a compact one.
     metadata: seed, subject_hash, inputs_hash, models and whatever made it, as strings.
@@ -65,6 +66,9 @@ class Take:
         if self.frames == 0 or json.loads(file.metadata.get("au_names", "[]")) != list(AU_NAMES):
             raise UserError(f"{file.path.name} has no frames or lists other action units than this version knows.")
         self.aus_voice = expect(file, "aus_voice", (self.frames, len(AU_NAMES)))
+        self.aus_emotion = None
+        if "aus_emotion" in file.shapes:
+            self.aus_emotion = expect(file, "aus_emotion", (self.frames, len(AU_NAMES)))
         self.confidence, self.judged = np.ones(self.frames, np.float32), "confidence" in file.shapes
         if self.judged:
             self.confidence = expect(file, "confidence", (self.frames,)).astype(np.float32).clip(0, 1)
@@ -162,13 +166,14 @@ def take_writer(
 ) -> tensors.TensorWriter:
     """A take to be written piece by piece: `frames` of `points` template points and `faces` facial Gaussians.
 
-    The tensors: aus, aus_voice (T, 17), confidence (T,) as in `Take`; offsets (T, V, 3) float16 metres; rotations
+    The tensors: aus, aus_voice, aus_emotion (T, 17), confidence (T,) as in `Take`; offsets (T, V, 3) float16 metres; rotations
     (T, Nf, 4) int8 and opacities (T, Nf) uint8, packed, and where it is `tinted` tints (T, Nf, 3) int8. For making it
     again: asked (T, 17), the AUs before the guard, and features (T, features) float16 of the voice.
     """
     layout = {
         "aus": ("f4", (frames, len(AU_NAMES))),
         "aus_voice": ("f4", (frames, len(AU_NAMES))),
+        "aus_emotion": ("f4", (frames, len(AU_NAMES))),
         "asked": ("f4", (frames, len(AU_NAMES))),
         "features": ("f2", (frames, features)),
         "confidence": ("f4", (frames,)),
