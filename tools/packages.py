@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import platform
+import sys
 import zipfile
 from pathlib import Path
 
@@ -35,11 +37,18 @@ def build_packages() -> list[Path]:
     build_core_wheel()
     contents = package_contents()
     paths = []
-    for platform in PLATFORMS:
-        path = ROOT / "dist" / f"emodifftalk-{VERSION}-{platform}.zip"
-        write_zip(path, contents | {"blender_manifest.toml": manifest(platform)})
+    for name in PLATFORMS:
+        path = ROOT / "dist" / f"emodifftalk-{VERSION}-{name}.zip"
+        write_zip(path, contents | {"blender_manifest.toml": manifest(name)})
         paths.append(path)
     return paths
+
+
+def this_platform() -> str:
+    """The name of this machine's platform, whether we have a package for it or not."""
+    system = {"linux": "linux", "win32": "windows", "darwin": "macos"}.get(sys.platform, sys.platform)
+    machine = platform.machine().lower()
+    return f"{system}-{'arm64' if machine in ('arm64', 'aarch64') else 'x64'}"
 
 
 def package_contents() -> dict[str, bytes]:
@@ -59,11 +68,11 @@ def package_contents() -> dict[str, bytes]:
     return files
 
 
-def manifest(platform: str) -> bytes:
+def manifest(name: str) -> bytes:
     """The extension's manifest, for one platform."""
     text = (ROOT / "blender_manifest.toml").read_text(encoding="utf-8")
     before, after = text.split("\nwheels = ")
-    return f'{before}\nplatforms = ["{platform}"]\n\nwheels = {after}'.encode()
+    return f'{before}\nplatforms = ["{name}"]\n\nwheels = {after}'.encode()
 
 
 def build_core_wheel() -> Path:
