@@ -1,6 +1,6 @@
 """The action units of the take that plays as ordinary F-curves, few keys each, to be looked at and drawn over.
 
-Curves nobody has edited follow: another take, or a moved voice, writes them anew. Edited ones are the animator's and stay.
+Curves nobody has edited follow: another take, or a moved voice, writes them anew. Edited ones are hers and stay.
 """
 
 from __future__ import annotations
