@@ -63,7 +63,8 @@ def _drawn() -> Iterator[str]:
     for name in dir(bpy.types):
         draw = getattr(getattr(bpy.types, name), "draw", None)
         for function in getattr(draw, "_draw_funcs", ()):
-            yield f"{name}: {function.__module__}.{function.__qualname__}"
+            if function.__qualname__ != f"{name}.draw":  # Blender's own, listed from the first addition on
+                yield f"{name}: {function.__module__}.{function.__qualname__}"
 
 
 def _engines() -> Iterator[str]:

@@ -205,9 +205,10 @@ def points(head: bpy.types.Object) -> np.ndarray:
     return means @ matrix[:3, :3].T + matrix[:3, 3]
 
 
-def box(pixels: np.ndarray) -> list[float]:
-    """Left, right, bottom, top of most of the points (N, 2)."""
-    (left, bottom), (right, top) = np.quantile(pixels, (0.0005, 0.9995), axis=0)
+def box(pixels: np.ndarray, width: float, height: float) -> list[float]:
+    """Left, right, bottom, top of nearly all of the points (N, 2) that lie within a picture."""
+    seen = pixels[((pixels >= 0) & (pixels <= (width, height))).all(axis=1)]
+    (left, bottom), (right, top) = np.quantile(seen, (0.0005, 0.9995), axis=0)
     return [float(left), float(right), float(bottom), float(top)]
 
 
@@ -216,9 +217,11 @@ def view_box(head: bpy.types.Object) -> dict[str, list[float]]:
     region = in_view()["region"]
     data = in_view()["area"].spaces.active.region_3d
     pixels = np.array([location_3d_to_region_2d(region, data, point) for point in points(head)])
-    corner = np.array([region.x, region.y])
-    edges = [region.x, region.x + region.width, region.y, region.y + region.height]
-    return {"head": box(pixels + corner), "region": edges}
+    left, right, bottom, top = box(pixels, region.width, region.height)
+    return {
+        "head": [left + region.x, right + region.x, bottom + region.y, top + region.y],
+        "region": [region.x, region.x + region.width, region.y, region.y + region.height],
+    }
 
 
 def camera_box(head: bpy.types.Object) -> list[float]:
@@ -226,7 +229,7 @@ def camera_box(head: bpy.types.Object) -> list[float]:
     from mathutils import Vector
 
     scene = bpy.context.scene
-    return box(np.array([world_to_camera_view(scene, scene.camera, Vector(p))[:2] for p in points(head)]))
+    return box(np.array([world_to_camera_view(scene, scene.camera, Vector(p))[:2] for p in points(head)]), 1.0, 1.0)
 
 
 def mouth_opening(head: bpy.types.Object) -> float:
