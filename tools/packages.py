@@ -25,7 +25,7 @@ OF_THE_CHECKOUT = (
 
 IN_BLENDER = ("core/*.py", "shots/*.py")
 """What Blender's Python gets of the backend: NumPy at most."""
-SAMPLES = ("*.blend", "*.wav", "*.flac", "*.ogg", "subjects/*.safetensors", "takes/*.safetensors")
+VOICES = {".wav", ".flac", ".ogg"}
 _PACKED_ALREADY = {".whl", ".blend", ".flac", ".ogg"}
 
 
@@ -61,11 +61,21 @@ def package_contents() -> dict[str, bytes]:
     left_out = {"__pycache__", *OF_THE_CHECKOUT}
     paths += sorted(p for p in (ROOT / "addon").rglob("*") if p.is_file() and not left_out & set(p.parts))
     paths += [ROOT / "wheels" / CORE_WHEEL]
-    paths += [path for pattern in SAMPLES for path in sorted((ROOT / "sample_scenes").glob(pattern))]
+    paths += sample_files()
     paths += sorted((ROOT / "backend").glob("requirements*.txt"))
     files = {p.relative_to(ROOT).as_posix(): p.read_bytes() for p in paths}
     files[f"backend/{BACKEND_WHEEL}"] = build_backend_wheel().read_bytes()
     return files
+
+
+def sample_files() -> list[Path]:
+    """The sample scenes and what they need: voices, subjects, and the takes that are named after a scene."""
+    folder = ROOT / "sample_scenes"
+    scenes = sorted(folder.glob("*.blend"))
+    found = [path for path in sorted(folder.rglob("*")) if path.suffix in VOICES and "held_out" not in path.parts]
+    found += sorted(folder.glob("subjects/*.safetensors"))
+    takes = {take for scene in scenes for take in folder.glob(f"takes/{scene.stem}*.safetensors")}
+    return [*scenes, *found, *sorted(takes)]
 
 
 def manifest(name: str) -> bytes:
