@@ -36,7 +36,8 @@ def session(tmp_path_factory) -> Path:
         pytest.skip(f"there is no package for {packages.this_platform()}")
     folder = tmp_path_factory.mktemp("window")
     (folder / "profile").mkdir()
-    environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "EMODIFFTALK_PYTHON")}
+    hidden = ("PYTHONPATH", "EMODIFFTALK_PYTHON")
+    environment = {name: value for name, value in os.environ.items() if name not in hidden}
     environment |= {"BLENDER_USER_RESOURCES": str(folder / "profile")}
     path = next(p for p in packages.build_packages() if packages.this_platform() in p.name)
     for command in (["validate", str(path)], ["install-file", "-r", "user_default", str(path)]):
