@@ -17,6 +17,7 @@ _MODULES = (
     "playback",
     "confidence",
     "export_ply",
+    "render_settings",
     "render_engine",
     "viewport",
     "capture_subject",
