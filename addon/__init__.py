@@ -20,10 +20,12 @@ _MODULES = (
     "render_settings",
     "render_engine",
     "viewport",
+    "click_select",
     "capture_subject",
     "train_subject",
     "panels",
     "capture_panel",
+    "render_panels",
 )
 
 

@@ -85,8 +85,10 @@ class EmoDiffTalkRenderEngine(RenderEngine):
         view = camera_view(camera, depsgraph)
         heads = list(rendered_heads(depsgraph, problems))
 
+        choice = scene.emodifftalk_render.rasterizer
+
         def rasterize(gaussians: Gaussians, view: View) -> tuple[np.ndarray, np.ndarray]:
-            return rasterizers.draw(gaussians, view, self._announce, self.test_break)
+            return rasterizers.draw(gaussians, view, self._announce, self.test_break, choice)
 
         picture.add(draw_heads(heads, view, rasterize, wants_heads_apart(depsgraph.view_layer)), heads)
 
@@ -110,14 +112,31 @@ class EmoDiffTalkRenderEngine(RenderEngine):
         """Nothing is kept for the rendered viewport: its heads are drawn as in every other shading mode."""
 
     def view_draw(self, context: Context, depsgraph: Depsgraph) -> None:
-        """The background of the rendered viewport; `viewport` draws the heads over it."""
+        """The rendered viewport in scene-linear light: the view transform comes after us, as in the final frame.
+
+        Under a transform that leaves heads as they are, `viewport` draws them over Blender's overlays as in every
+        other shading; under any other one they are drawn here.
+        """
         import gpu
 
-        # Scene-linear: the view transform comes after us.
-        gpu.state.active_framebuffer_get().clear(color=(*world_colour(depsgraph.scene), 1.0))
+        from .viewport_screens import draw_light
+
+        scene = depsgraph.scene
+        light = None if scene.render.film_transparent else world_colour(scene)
+        gpu.state.active_framebuffer_get().clear(color=(0.0, 0.0, 0.0, 0.0) if light is None else (*light, 1.0))
+        if context.window_manager.emodifftalk.show_gaussians and not shows_true_colours(scene):
+            draw_light(context, light)
 
 
 _announced: set[str] = set()
+
+
+def shows_true_colours(scene: Scene) -> bool:
+    """Whether the scene's colour management shows a head as it was captured."""
+    view = scene.view_settings
+    bent = view.use_curve_mapping or getattr(view, "use_white_balance", False)
+    plain = view.look in ("None", "") and view.exposure == 0 and view.gamma == 1 and not bent
+    return plain and view.view_transform in TRUE_TRANSFORMS
 
 
 def world_colour(scene: Scene) -> np.ndarray:
