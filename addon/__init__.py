@@ -10,20 +10,31 @@ from types import ModuleType
 _MODULES = (
     "properties",
     "capture_settings",
+    "composite_settings",
     "preferences",
     "import_subject",
+    "reading",
     "timeline",
+    "tending",
     "generate",
     "playback",
     "confidence",
+    "show_au_curves",
     "export_ply",
     "render_settings",
     "render_engine",
+    "heads_scene",
+    "composite",
     "viewport",
     "click_select",
     "capture_subject",
     "train_subject",
+    "preset_panel",
+    "markers",
+    "affect_pad",
     "panels",
+    "au_curves_panel",
+    "composite_panel",
     "capture_panel",
     "render_panels",
 )
@@ -36,11 +47,14 @@ def _modules() -> list[ModuleType]:
 def register() -> None:
     """Add everything to Blender. What was registered is taken back when one part fails."""
     from .core_path import ensure_core
+    from .start_up import loaded_later
 
     ensure_core()
     done: list[ModuleType] = []
     try:
-        for module in _modules():
+        with loaded_later("numpy"):
+            modules = _modules()
+        for module in modules:
             module.register()
             done.append(module)
     except BaseException:

@@ -1,4 +1,4 @@
-"""The passes of our engine: Combined and Mask always, Depth and the object's index as the view layer asks for them.
+"""The passes of our engine: Combined and Mask always, depths and the object's index as the view layer asks for them.
 
 Mask is the alpha of all heads, whatever is behind them. With “Mask per Head” every head has one of its own beside it,
 named after its object, with soft edges and without what other heads hide.
@@ -16,6 +16,10 @@ from .heads import heads
 from .rendered_heads import SOLID
 
 COMBINED, DEPTH, MASK = "Combined", "Depth", "Mask"
+SOFT_DEPTH = "Soft Depth"
+"""The pass that has a depth wherever anything of a head is seen, single hairs too; Depth begins at half covered."""
+FAINT = 1 / 255
+"""Alpha from which on anything is seen."""
 FAR = 1e10
 """Depth where nothing is, as Cycles writes it."""
 _LONGEST = 63
@@ -32,6 +36,7 @@ def wanted_passes(scene: Scene, layer: ViewLayer) -> Iterator[tuple[str, int, st
     yield COMBINED, 4, "RGBA", "COLOR"
     if layer.use_pass_z:
         yield DEPTH, 1, "Z", "VALUE"
+        yield SOFT_DEPTH, 1, "Z", "VALUE"
     if layer.use_pass_object_index:
         yield compat.OBJECT_INDEX_PASS, 1, "X", "VALUE"
     yield MASK, 1, "X", "VALUE"

@@ -6,8 +6,27 @@ import numpy as np
 
 from . import compat
 from .colour_space import display_colour, linear_colour
-from .render_passes import COMBINED, DEPTH, FAR, MASK, flat, index_pass, mask_of
+from .render_passes import COMBINED, DEPTH, FAINT, FAR, MASK, SOFT_DEPTH, flat, index_pass, mask_of
 from .rendered_heads import SOLID, HeadPicture, RenderedHead
+
+
+class _Depths:
+    """The mean depth of a pixel over the moments at which its alpha is more than `least`."""
+
+    def __init__(self, least: float) -> None:
+        self._least = least
+        self._sum: np.ndarray | float = 0.0
+        self._count: np.ndarray | int = 0
+
+    def add(self, alpha: np.ndarray, depth: np.ndarray) -> None:
+        """Another moment, (H, W) each."""
+        there = alpha > self._least
+        self._sum = self._sum + np.where(there, depth, 0)
+        self._count = self._count + there
+
+    def mean(self) -> np.ndarray:
+        """(H, W) metres, FAR where nothing ever was."""
+        return np.where(self._count > 0, self._sum / np.maximum(self._count, 1), FAR)
 
 
 class RenderedPicture:
@@ -19,7 +38,8 @@ class RenderedPicture:
         self._count = 0
         self._indices: dict[str, int] = {}
         self._coverage: dict[str, np.ndarray] = {}
-        self._combined = self._alpha = self._depth = self._solid = np.zeros(0)
+        self._combined = self._alpha = np.zeros(0)
+        self._depths = {DEPTH: _Depths(SOLID), SOFT_DEPTH: _Depths(FAINT)}
 
     @property
     def anyone(self) -> bool:
@@ -34,16 +54,14 @@ class RenderedPicture:
     def add(self, moment: HeadPicture, heads: list[RenderedHead]) -> None:
         """The picture of another moment with its heads."""
         alpha = moment.rgba[..., 3]
-        solid = alpha > SOLID
         if self._count == 0:
             self._combined, self._alpha = np.zeros((*alpha.shape, 4)), np.zeros(alpha.shape)
-            self._depth, self._solid = np.zeros(alpha.shape), np.zeros(alpha.shape)
         self._count += 1
         # Light adds up as light: a bright streak stays bright.
         self._combined += to_scene_linear(moment.rgba, self._background)
         self._alpha += alpha
-        self._depth += np.where(solid, moment.depth, 0)
-        self._solid += solid
+        for depths in self._depths.values():
+            depths.add(alpha, moment.depth)
         self._indices.update({head.name: head.index for head in heads})
         for name, part in moment.coverage.items():
             self._coverage[name] = self._coverage.get(name, 0) + part
@@ -57,8 +75,8 @@ class RenderedPicture:
             return flat(self._combined / count)
         if name == MASK:
             return flat(alpha)
-        if name == DEPTH:
-            return flat(np.where(self._solid > 0, self._depth / np.maximum(self._solid, 1), FAR))
+        if name in self._depths:
+            return flat(self._depths[name].mean())
         if name == compat.OBJECT_INDEX_PASS:
             return flat(index_pass(alpha, coverage, self._indices))
         parts = [part for who, part in coverage.items() if mask_of(who) == name]
