@@ -21,10 +21,12 @@ _MODULES = (
     "confidence",
     "show_au_curves",
     "export_ply",
+    "render_settings",
     "render_engine",
     "heads_scene",
     "composite",
     "viewport",
+    "click_select",
     "capture_subject",
     "train_subject",
     "preset_panel",
@@ -34,6 +36,7 @@ _MODULES = (
     "au_curves_panel",
     "composite_panel",
     "capture_panel",
+    "render_panels",
 )
 
 
