@@ -219,9 +219,9 @@ def explain_bpy(error: str) -> str:
 
 
 def build_wheel() -> Path:
-    """The NumPy-only core as a pure wheel for Blender's Python, the same bytes for the same sources."""
+    """The NumPy-only core and the shot queue as a pure wheel for Blender's Python; same sources, same bytes."""
     package = ROOT / "backend" / "emodifftalk"
-    sources = sorted(package.glob("core/*.py"))
+    sources = sorted([*package.glob("core/*.py"), *package.glob("shots/*.py")])
     files = {f"emodifftalk/{p.relative_to(package).as_posix()}": p.read_bytes() for p in sources}
     files["emodifftalk/__init__.py"] = (package / "__init__.py").read_bytes()
     info = f"emodifftalk_core-{VERSION}.dist-info"

@@ -71,7 +71,8 @@ def test_the_package_holds_the_add_on_and_its_wheel_and_nothing_else(run_py, mon
     written: dict[str, dict[str, bytes]] = {}
     run_py.build_wheel()
     wheel = written[run_py.WHEEL]
-    assert all(name.startswith(("emodifftalk/core/", "emodifftalk/__init__", "emodifftalk_core-")) for name in wheel)
+    rooms = ("emodifftalk/core/", "emodifftalk/shots/", "emodifftalk/__init__", "emodifftalk_core-")
+    assert all(name.startswith(rooms) for name in wheel)
     assert not any(b"import torch" in data for data in wheel.values())
 
 
