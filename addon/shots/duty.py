@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from emodifftalk.core.errors import UserError
+from emodifftalk.core.take import STRETCHED
 from emodifftalk.shots.journal import append
 
 from .movie import make_movie
@@ -44,7 +45,7 @@ def _frame(shot: OpenShot, message: dict) -> dict:
     render_picture(shot.scene, frame, Path(message["path"]))
     seconds, confidence = round(time.monotonic() - began, 3), shot.confidence()
     append(journal, {"event": "frame", "frame": frame, "seconds": seconds, "confidence": confidence})
-    return {"confidence": confidence}
+    return {"stretched": confidence is not None and confidence < STRETCHED}
 
 
 def _sentence(error: Exception) -> str:

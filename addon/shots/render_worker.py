@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import importlib.util
 import json
 import os
 import queue
@@ -28,7 +27,7 @@ def main() -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     words = sys.argv[sys.argv.index("--") + 1 :] if "--" in sys.argv else sys.argv[1:]
     parser = argparse.ArgumentParser(prog="render_worker", description=__doc__)
-    parser.add_argument("--core", required=True, help="folder that has the package emodifftalk, if Blender has none")
+    parser.add_argument("--core", required=True, help="folder of the package emodifftalk, for a Blender that has none")
     parser.add_argument("--lock", required=True, help="file to hold locked while this lives")
     options = parser.parse_args(words)
     told: queue.Queue[dict] = queue.Queue()
@@ -69,11 +68,8 @@ def _add_on(core: str) -> str:
     import bpy
 
     if not hasattr(bpy.types.Object, "emodifftalk"):
-        root = str(_ROOT)
-        here = str(Path(__file__).resolve().parent)
-        sys.path[:] = [root, *(path for path in sys.path if path not in (root, here))]
-        if importlib.util.find_spec("emodifftalk") is None:
-            sys.path.append(core)
+        ours, here = [str(_ROOT), core], str(Path(__file__).resolve().parent)
+        sys.path[:] = [*ours, *(path for path in sys.path if path not in (*ours, here))]
         importlib.import_module("addon").register()
     settings = bpy.types.PropertyGroup.bl_rna_get_subclass_py("HeadSettings")
     return settings.__module__.rpartition(".")[0]

@@ -35,14 +35,12 @@ _ORPHANS = 60.0
 
 @dataclass(frozen=True)
 class Settings:
-    """How to render. script: the add-on's that a Blender runs. changed: see `planning`. low: confidence under which a
-    frame is counted as stretched."""
+    """How to render. script: the add-on's that a Blender runs. changed: see `planning`."""
 
     blender: Blender
     script: Path
     jobs: int = 1
     changed: str = REFUSE
-    low: float = 0.75
 
 
 class Runner:
@@ -110,9 +108,8 @@ class Runner:
 
     def _plan(self) -> None:
         planner = Planner(self._snapshots, self._settings.changed)
-        for shot in self._list.shots:
-            self.works.append(planner.plan(shot))
-            self._tell()
+        self.works = [planner.plan(shot) for shot in self._list.shots]
+        self._news = True
 
     def _over(self) -> bool:
         if self._stopping:
@@ -193,7 +190,7 @@ class Runner:
             work.missed(doing, event["text"], bool(event.get("hopeless")))
             self._journal(work, event="missed", what=doing, reason=event["text"])
         elif event["event"] == "did":
-            work.did(doing, event["seconds"], event.get("confidence"), self._settings.low)
+            work.did(doing, event["seconds"], bool(event.get("stretched")))
             if doing == OPEN and work.frames is None:
                 self._learn(work, event["frames"])
 

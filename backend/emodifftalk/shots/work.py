@@ -87,15 +87,15 @@ class ShotWork:
         self.state = RENDERING
         return what
 
-    def did(self, what: int | str, seconds: float, confidence: float | None = None, low: float = 0.0) -> None:
-        """A Blender has opened the file, rendered a frame or made the movie."""
+    def did(self, what: int | str, seconds: float, stretched: bool = False) -> None:
+        """A Blender has opened the file, rendered a frame (of low confidence when `stretched`) or made the movie."""
         self.busy.discard(what)
         if what == MOVIE:
             self.movie_seconds = seconds
         elif what != OPEN:
             self.finished.add(what)
             self.rendered[what] = seconds
-            if confidence is not None and confidence < low:
+            if stretched:
                 self.low.append(what)
         self._settle()
 
