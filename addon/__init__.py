@@ -10,6 +10,7 @@ from types import ModuleType
 _MODULES = (
     "properties",
     "capture_settings",
+    "shot_settings",
     "preferences",
     "import_subject",
     "timeline",
@@ -21,7 +22,11 @@ _MODULES = (
     "viewport",
     "capture_subject",
     "train_subject",
+    "shot_edit",
+    "shot_process",
+    "shot_queue",
     "panels",
+    "shot_panel",
     "capture_panel",
 )
 

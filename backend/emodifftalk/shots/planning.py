@@ -64,6 +64,6 @@ def _what_changed(shot: Shot, before: dict, now: dict) -> str:
     names = {"blend": shot.blend.name, "takes": "its takes"}
     changed = [names.get(key, f"its {key}") for key in now if before.get(key) != now[key]]
     return (
-        f"{', '.join(changed) or 'It'} changed since frames of this shot were rendered: have them rendered again "
-        "(--changed render) or kept (--changed keep)."
+        f"{', '.join(changed) or 'It'} changed since frames of this shot were rendered: have them rendered again or "
+        "kept (“Changed Shots” in the panel, --changed on the command line)."
     )
