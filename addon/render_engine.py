@@ -19,6 +19,9 @@ from .heads import is_head
 ENGINE = "EMODIFFTALK"
 FAR = 1e10
 """Depth where nothing is, as Cycles writes it."""
+SOFT_DEPTH = "Soft Depth"
+"""The pass that has a depth wherever anything of a head is seen, single hairs too; Depth begins at half covered."""
+_FAINT = 1 / 255
 TRUE_TRANSFORMS = ("Standard", "Raw")
 """View transforms under which a head looks as it was captured."""
 
@@ -39,6 +42,7 @@ class EmoDiffTalkRenderEngine(RenderEngine):
         self.register_pass(scene, renderlayer, "Combined", 4, "RGBA", "COLOR")
         if getattr(renderlayer, "use_pass_z", False):
             self.register_pass(scene, renderlayer, "Depth", 1, "Z", "VALUE")
+            self.register_pass(scene, renderlayer, SOFT_DEPTH, 1, "Z", "VALUE")
 
     def render(self, depsgraph: Depsgraph) -> None:
         """One frame. Whatever goes wrong is one sentence in Blender's report; the frame is then empty."""
@@ -67,12 +71,13 @@ class EmoDiffTalkRenderEngine(RenderEngine):
         else:
             rgba, depth = np.zeros((view.height, view.width, 4), np.float32), np.zeros((view.height, view.width))
         combined = to_scene_linear(rgba, None if scene.render.film_transparent else world_colour(scene))
-        self._hand_over(view, combined, np.where(rgba[..., 3] > 0.5, depth, FAR))
+        solid, faint = (np.where(rgba[..., 3] > least, depth, FAR) for least in (0.5, _FAINT))
+        self._hand_over(view, {"Combined": combined, "Depth": solid, SOFT_DEPTH: faint})
 
-    def _hand_over(self, view: View, combined: np.ndarray, depth: np.ndarray) -> None:
+    def _hand_over(self, view: View, pictures: dict[str, np.ndarray]) -> None:
         result = self.begin_result(0, 0, view.width, view.height)
         for passes in (layer.passes for layer in result.layers):
-            for name, values in (("Combined", combined), ("Depth", depth)):
+            for name, values in pictures.items():
                 found = passes.get(name)
                 if found is not None:
                     flat = np.ascontiguousarray(values[::-1], np.float32).ravel()  # Blender counts rows from below

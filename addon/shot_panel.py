@@ -7,8 +7,8 @@ from pathlib import Path
 import bpy
 from bpy.types import Context, Panel, PropertyGroup, UILayout, UIList
 
+from emodifftalk.shots.queue_folder import PAUSED, PAUSING
 from emodifftalk.shots.report import remarks, summary
-from emodifftalk.shots.runner import PAUSED, PAUSING
 from emodifftalk.shots.time_left import in_words
 from emodifftalk.shots.work import CANCELLED, DONE, FAILED, RENDERING
 

@@ -134,7 +134,8 @@ def perform(
     felt = None
     if performance.style.voice_feeling:
         felt = performance.style.voice_feeling * load_voice_affect().estimate(wave, frames)
-    asked, text_encoder, unread = edited_track(voice_aus, performance, settings.text_encoder, felt)
+    emotional, text_encoder, unread = emotional_track(voice_aus, performance, settings.text_encoder, felt)
+    asked = redrawn(emotional, performance)
     guard = Guard(subject)
     aus, beyond = guard.codes(asked)
 
@@ -164,7 +165,8 @@ def perform(
         "version": __version__,
     }
     made = Frames(subject, motion, guard, coefficients, aus, beyond, changed)
-    confidence, recomputed = write_frames(out, made, voice_aus, asked, features, metadata, earlier, run.inside)
+    tracks = voice_aus, emotional, asked
+    confidence, recomputed = write_frames(out, made, tracks, features, metadata, earlier, run.inside)
     run.inside(1.0, "Done")
     run.close()
     return Report(Path(out), frames, run.stages, models, recomputed, earlier.note, confidence, unread)
@@ -173,8 +175,16 @@ def perform(
 def edited_track(
     aus: np.ndarray, performance: Performance, text_encoder: str = "auto", felt: np.ndarray | None = None
 ) -> tuple[np.ndarray, str, tuple[str, ...]]:
-    """The AU track (T, 17) after prompts, valence/arousal and AU offset curves, the name of the text encoder used, and
-    a sentence for each prompt whose words it does not know.
+    """The AU track (T, 17) after everything a Performance asks for; otherwise like `emotional_track`."""
+    edited, name, unread = emotional_track(aus, performance, text_encoder, felt)
+    return redrawn(edited, performance), name, unread
+
+
+def emotional_track(
+    aus: np.ndarray, performance: Performance, text_encoder: str = "auto", felt: np.ndarray | None = None
+) -> tuple[np.ndarray, str, tuple[str, ...]]:
+    """The AU track (T, 17) after prompts, valence and arousal, the name of the text encoder used, and a sentence for
+    each prompt whose words it does not know.
 
     felt: valence and arousal (T, 2) of the voice, added to the curves. Raises UserError when a prompt needs a text
     encoder that is not there.
@@ -184,7 +194,7 @@ def edited_track(
     valence, arousal = sample_curve(performance.valence, times), sample_curve(performance.arousal, times)
     if felt is not None:
         valence, arousal = (valence + felt[:, 0]).clip(-1, 1), (arousal + felt[:, 1]).clip(-1, 1)
-    aus = edit.apply_emotion(
+    edited = edit.apply_emotion(
         aus,
         vectors,
         prompt_weights(performance, times),
@@ -195,10 +205,19 @@ def edited_track(
         lip_sync=style.lip_sync,
         mood=affect_offsets(valence, arousal),
     )
+    return edited, name, unread
+
+
+def redrawn(aus: np.ndarray, performance: Performance) -> np.ndarray:
+    """The AU track (T, 17) float32, 0..1, after what was drawn by hand: curves that replace a unit, gains, offsets."""
+    times, drawn = frame_times(len(aus)), aus.copy()
     for i, au in enumerate(AU_NAMES):
+        if performance.au_curves.get(au):
+            drawn[:, i] = sample_curve(performance.au_curves[au], times).clip(0, 1)
+        drawn[:, i] *= performance.au_gains.get(au, 1.0)
         if au in performance.au_offsets:
-            aus[:, i] += sample_curve(performance.au_offsets[au], times)
-    return aus.clip(0, 1).astype(np.float32), name, unread
+            drawn[:, i] += sample_curve(performance.au_offsets[au], times)
+    return drawn.clip(0, 1).astype(np.float32)
 
 
 def _prompt_vectors(performance: Performance, text_encoder: str) -> tuple[np.ndarray, str, tuple[str, ...]]:

@@ -40,8 +40,7 @@ class Frames:
 def write_frames(
     out: str | os.PathLike,
     made: Frames,
-    voice_aus: np.ndarray,
-    asked: np.ndarray,
+    tracks: tuple[np.ndarray, np.ndarray, np.ndarray],
     features: np.ndarray,
     metadata: dict[str, str],
     earlier: Earlier,
@@ -49,6 +48,7 @@ def write_frames(
 ) -> tuple[np.ndarray, int]:
     """Write the take to `out`; returns its confidence (T,) and how many frames were made anew.
 
+    tracks: AUs (T, 17) of the voice, after the emotion, and after what was drawn by hand, before the guard.
     Raises UserError when it cannot be written, and whatever `progress` raises; nothing is written then.
     """
     subject, frames = made.subject, len(made.aus)
@@ -84,8 +84,8 @@ def write_frames(
                     done += 1
                     progress(done / total, "Turning and shading the Gaussians")
         writer.write("aus", made.aus)
-        writer.write("aus_voice", voice_aus.astype(np.float32))
-        writer.write("asked", asked)
+        for name, track in zip(("aus_voice", "aus_emotion", "asked"), tracks, strict=True):
+            writer.write(name, track.astype(np.float32))
         writer.write("features", features.astype(np.float16))
         writer.write("confidence", sure)
     return sure, int(anew.sum())

@@ -10,6 +10,9 @@ from ..core.errors import UserError
 from .file_lock import FileLock, is_held
 
 PAUSE, RESUME, CANCEL = "pause", "resume", "cancel"
+"""What other processes may ask."""
+PAUSING, PAUSED = "pausing", "paused"
+"""States of a queue, beside those of its shots: the last frames are being finished, and nothing is done."""
 
 
 class QueueFolder:

@@ -18,14 +18,13 @@ from pathlib import Path
 from ..core.blender_process import Blender
 from ..core.errors import UserError
 from .planning import REFUSE, Planner
-from .queue_folder import CANCEL, PAUSE, RESUME, QueueFolder
+from .queue_folder import CANCEL, PAUSE, PAUSED, PAUSING, RESUME, QueueFolder
 from .render_blender import RenderBlender
 from .shot_list import ShotList
 from .snapshot import Snapshots
 from .time_left import seconds_left
 from .work import CANCELLED, DONE, FAILED, OPEN, RENDERING, ShotWork, shot_status
 
-PAUSING, PAUSED = "pausing", "paused"
 _LOOK = 0.1  # seconds between two looks at what was asked
 _TELL, _TELL_STILL = 0.3, 3.0
 """Seconds between two statuses, when something happens and when nothing does."""

@@ -11,7 +11,6 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 
 from ..core.errors import UserError
@@ -191,6 +190,8 @@ def _must_differ(shots: tuple[Shot, ...]) -> None:
 
 
 def _only_known(data: dict, known: tuple[str, ...], where: str) -> None:
+    from difflib import get_close_matches
+
     for key in data:
         if key not in known:
             near = get_close_matches(key, known, 1)
