@@ -29,7 +29,7 @@ VENV = ROOT / ".venv"
 SCRIPTS = VENV / ("Scripts" if os.name == "nt" else "bin")
 PYTHON = SCRIPTS / ("python.exe" if os.name == "nt" else "python")
 STAMP = VENV / "emodifftalk-setup.txt"
-REQUIREMENTS = (ROOT / "backend" / "requirements.txt", ROOT / "backend" / "requirements-nodeps.txt")
+REQUIREMENTS = (ROOT / "tests" / "requirements.txt", ROOT / "backend" / "requirements-nodeps.txt")
 WANTED_PYTHON = (3, 11)
 NEEDED_GIB = 8
 VERSION = "0.1.0"
@@ -115,7 +115,8 @@ def set_up() -> None:
 def fingerprint() -> str:
     """Changes whenever the environment would have to be made anew."""
     digest = hashlib.sha256(f"{WANTED_PYTHON} {ROOT}".encode())
-    for path in (*REQUIREMENTS, ROOT / "backend" / "pyproject.toml"):
+    backend = ROOT / "backend"
+    for path in (*REQUIREMENTS, backend / "requirements.txt", backend / "pyproject.toml"):
         digest.update(path.read_bytes())
     return digest.hexdigest()
 
