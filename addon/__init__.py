@@ -11,6 +11,7 @@ _MODULES = (
     "properties",
     "capture_settings",
     "preferences",
+    "backend_installer",
     "import_subject",
     "timeline",
     "generate",

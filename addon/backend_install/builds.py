@@ -14,15 +14,15 @@ from emodifftalk.core.errors import UserError
 from .machine import Machine
 
 _FILE = Path(__file__).with_name("builds.toml")
-_HEADROOM = 1.1
+_HEADROOM = 1.15
 
 
 @dataclass(frozen=True)
 class Build:
     """One build for one kind of computer. choice: `cuda` or `cpu`. index: beside PyPI, empty when there is none.
 
-    local: how torch's version ends there. download, disk: bytes; of the download, torch. measured: whether they were, or
-    are estimates.
+    local: how torch's version ends there. download, disk: bytes; torch: bytes of its wheel. measured: whether all of
+    them were, or are estimates.
     """
 
     system: str
@@ -37,8 +37,8 @@ class Build:
 
     @property
     def room(self) -> int:
-        """Bytes that must be free: pip keeps what it downloads, once in its cache and once to unpack, until the end."""
-        return int((self.disk + 2 * self.download) * _HEADROOM)
+        """Bytes that must be free: what is downloaded is kept until the installation is finished."""
+        return int((self.disk + self.download) * _HEADROOM)
 
     @property
     def named(self) -> str:

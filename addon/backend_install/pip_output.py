@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
 
 _UNITS = {"bytes": 1, "kB": 1e3, "MB": 1e6, "GB": 1e9}
 _FETCHED = re.compile(r"\s*(Downloading|Using cached) (\S+?)(?:#\S*)? \(([\d.]+) (bytes|kB|MB|GB)\)")
 _PROGRESS = re.compile(r"\s*Progress (\d+) of (\d+)")
-_COLLECTING = re.compile(r"\s*Collecting (\S+)")
+_LOCAL = re.compile(r"\s*Processing (\S+\.whl)")
+_COLLECTING = re.compile(r"\s*Collecting ([\w.-]+)")
 _INSTALLING = re.compile(r"\s*Installing collected packages: (.+)")
 _DOWNLOAD_SHARE = 0.75
 """Of the time that pip takes, about so much goes into downloading."""
@@ -43,7 +45,9 @@ class PipProgress:
             self.text = f"Unpacking {len(self._installing)} packages"
             self._advance(_DOWNLOAD_SHARE)
         elif match := _COLLECTING.match(line):
-            self.text = f"Looking up {match[1].partition('=')[0].partition(';')[0]}"
+            self.text = f"Looking up {match[1]}"
+        elif match := _LOCAL.match(line):
+            self._file("Using", os.path.basename(match[1]), _bytes_of(match[1]))
         return False
 
     def installed(self, names: set[str]) -> None:
@@ -83,7 +87,9 @@ class PipProgress:
         self._fetched += done - self._partial
         self._partial = done
         total, rate = self._sizes[self._current], self._fetched / max(now - self._began, 0.1)
-        self.text = f"Downloading {self._current}, {done / 1e6:.0f} of {total / 1e6:.0f} MB"
+        self.text = f"Downloading {self._current}"
+        if total > 1e6:
+            self.text += f", {done / 1e6:.0f} of {total / 1e6:.0f} MB"
         left = self._expected - self._done - done
         if now - self._began > 5 and rate > 1 and left > 0:
             self.text += f", {rate / 1e6:.1f} MB/s, {_duration(left / rate)} left"
@@ -105,6 +111,13 @@ class PipProgress:
 def _plain(name: str) -> str:
     """A package's name the way folders of installed packages spell it."""
     return re.sub(r"[-_.]+", "_", name.strip()).lower()
+
+
+def _bytes_of(path: str) -> float:
+    try:
+        return float(os.path.getsize(path))
+    except OSError:
+        return 0.0
 
 
 def _duration(seconds: float) -> str:
