@@ -13,6 +13,7 @@ _MODULES = (
     "shot_settings",
     "composite_settings",
     "preferences",
+    "backend_installer",
     "import_subject",
     "reading",
     "timeline",
