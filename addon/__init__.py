@@ -16,6 +16,9 @@ _MODULES = (
     "timeline",
     "generate",
     "playback",
+    "live_settings",
+    "live_takes",
+    "live",
     "confidence",
     "show_au_curves",
     "export_ply",
@@ -26,6 +29,8 @@ _MODULES = (
     "capture_subject",
     "train_subject",
     "panels",
+    "live_panel",
+    "sound_sync",
     "composite_panel",
     "capture_panel",
 )
