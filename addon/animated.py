@@ -1,7 +1,7 @@
 """How a property moves over time, whatever moves it: an F-curve of the action, the NLA, a driver.
 
-A plain F-curve is read as it is. The NLA and drivers only exist evaluated: for them a scene of our own steps through the
-frames, and is gone again before anything is drawn. The playhead stays, and no frame-change handler hears of it.
+A plain F-curve is read as it is. The NLA and drivers only exist evaluated: for them a scene of our own steps through
+the frames, and is gone again before anything is drawn. The playhead stays, and no frame-change handler hears of it.
 """
 
 from __future__ import annotations

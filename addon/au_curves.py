@@ -1,7 +1,7 @@
-"""Action units drawn over by hand: which F-curves replace what voice and feelings give, which units are muted or scaled.
+"""Action units drawn over by hand: curves that replace what voice and feelings give, units that are muted or scaled.
 
-Curves that are only shown (`show_au_curves`) change nothing. One counts as drawn over as soon as it differs from what was
-written to show it.
+Curves that are only shown (`show_au_curves`) change nothing. One counts as drawn over as soon as it differs from what
+was written to show it.
 """
 
 from __future__ import annotations

@@ -11,6 +11,10 @@ _HANDLES = bpy.app.version >= (5, 2, 0)
 """5.2 renamed a strip's times (`frame_start` became `content_start` …) and warns about the old names."""
 
 
+OBJECT_INDEX_PASS = "Object Index" if bpy.app.version >= (5, 0, 0) else "IndexOB"
+"""What Cycles and the compositor call the pass of the objects' indices."""
+
+
 def sequencer_scene(context: bpy.types.Context) -> Scene:
     """The scene whose strips the person sees: from 5.0 a workspace may edit another scene than the one in view."""
     workspace = getattr(context, "workspace", None)
@@ -139,6 +143,30 @@ def can_animate(block: bpy.types.ID) -> bool:
     """Whether F-curves of the block may be written: neither it nor its action belongs to another file."""
     data = block.animation_data
     return block.library is None and (data is None or data.action is None or data.action.library is None)
+
+
+def choose_format(picture: bpy.types.ImageFormatSettings, style: str) -> None:
+    """Let pictures (or, for FFMPEG, a video) be written in a format: 5.0 chooses between kinds of files first."""
+    if hasattr(picture, "media_type"):
+        kinds = {"FFMPEG": "VIDEO", "OPEN_EXR_MULTILAYER": "MULTI_LAYER_IMAGE"}
+        picture.media_type = kinds.get(style, "IMAGE")
+    picture.file_format = style
+
+
+def literal_path(path: str) -> str:
+    """A path to render to, taken as it is: 5.0 reads braces in it as a template."""
+    return path.replace("{", "{{").replace("}", "}}") if bpy.app.version >= (5, 0, 0) else path
+
+
+def show_animation_of(editor: SequenceEditor, name: str, channel: int, start: int, pictures: Sequence[str]) -> Strip:
+    """An image strip of picture files, all of one folder, each one frame long and at its own size."""
+    import os
+
+    strip = editor.strips.new_image(name, pictures[0], channel, start, fit_method="ORIGINAL")
+    for picture in pictures[1:]:
+        strip.elements.append(os.path.basename(picture))
+    set_right_handle(strip, start + len(pictures))
+    return strip
 
 
 _GROUPED = bpy.app.version >= (5, 0, 0)

@@ -38,12 +38,20 @@ AuOffsets = type(
         "__annotations__": _au_properties(-1.0, "Added to what voice and emotion do"),
     },
 )
+
+
+def _nudged(self: PropertyGroup, context: Context) -> None:
+    from .strips import nudged
+
+    nudged(self)
+
+
 AuIntensities = type(
     "EMODIFFTALK_PG_au_intensities",
     (PropertyGroup,),
     {
         "__doc__": "The action units a prompt means, 0 to 1.",
-        "__annotations__": _au_properties(0.0, "What these words do to the face"),
+        "__annotations__": _au_properties(0.0, "What these words do to the face", update=_nudged, options=set()),
     },
 )
 AuCurves = type(
@@ -94,7 +102,6 @@ def _redraw(self: PropertyGroup, context: Context) -> None:
 
 def _take_changed(self: PropertyGroup, context: Context) -> None:
     from .confidence import show_again
-
     from .show_au_curves import follow
 
     _redraw(self, context)
@@ -272,9 +279,22 @@ class HeadSettings(PropertyGroup):
 
 
 def _words_changed(self: "StripSettings", context: Context) -> None:
-    from .strips import show_words
+    from .prompt_colours import colour
+    from .reading import read_soon
+    from .strips import owner_of, show_words
 
     show_words(self)
+    strip = owner_of(self)
+    if strip is not None and self.is_prompt:
+        colour(strip)
+        if not self.by_hand:
+            read_soon(strip)
+
+
+def _hand_changed(self: "StripSettings", context: Context) -> None:
+    from .reading import hand_changed
+
+    hand_changed(self)
 
 
 class StripSettings(PropertyGroup):
@@ -294,7 +314,10 @@ class StripSettings(PropertyGroup):
         name="Ease Out", description="Seconds in which it fades", default=0.3, min=0.0, soft_max=2.0, options=set()
     )
     by_hand: BoolProperty(
-        name="Set by Hand", description="Use the values below instead of what the words mean", options=set()
+        name="Set by Hand",
+        description="Use the values below instead of what the words mean. They begin with that; off brings it back",
+        update=_hand_changed,
+        options=set(),
     )
     strength: FloatProperty(
         name="Strength",
@@ -307,7 +330,9 @@ class StripSettings(PropertyGroup):
     )
     read_text: StringProperty(options={"HIDDEN"})
     answer: StringProperty(options={"HIDDEN"})
+    coloured: StringProperty(options={"HIDDEN"})
     aus: PointerProperty(type=AuIntensities)
+    read_aus: PointerProperty(type=AuIntensities)
 
 
 class WindowSettings(PropertyGroup):
@@ -317,6 +342,7 @@ class WindowSettings(PropertyGroup):
         name="Feeling", description="A feeling in plain words, like “relieved but still shaking”", options={"SKIP_SAVE"}
     )
     active_prompt: StringProperty(options={"SKIP_SAVE"})
+    all_units: BoolProperty(name="All Units", description="Show the action units too that the words leave at rest")
     show_gaussians: BoolProperty(
         name="Show Gaussians", description="Draw heads in the 3D viewports", default=True, update=_redraw
     )

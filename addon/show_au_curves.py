@@ -1,6 +1,6 @@
 """The action units of the take that plays as ordinary F-curves, few keys each, to be looked at and drawn over.
 
-Curves nobody has edited follow: another take, or a moved voice, writes them anew. Edited ones are the animator's and stay.
+Curves nobody has edited follow: another take, or a moved voice, writes them anew. Edited ones are hers and stay.
 """
 
 from __future__ import annotations
@@ -50,6 +50,7 @@ def show(head: Object, scene: Scene, which: tuple[str, ...] = AU_NAMES) -> None:
         compat.remove_fcurve(head, path_of(au))
         curve = compat.ensure_fcurve(head, path_of(au), GROUP)
         fit(curve, frames, track[:, AU_NAMES.index(au)])
+        curve.select = False
         digests[path_of(au)] = digest(curve)
     remember(head, digests)
     _written_for[head.session_uid] = _now(head, clock)
@@ -116,6 +117,8 @@ def _write_keys(curve: FCurve, frames: np.ndarray, values: np.ndarray) -> None:
         ("handle_right_type", _AUTO_CLAMPED),
     ):
         points.foreach_set(name, [value] * len(frames))
+    for name in ("select_control_point", "select_left_handle", "select_right_handle"):
+        points.foreach_set(name, [False] * len(frames))
     curve.update()
 
 

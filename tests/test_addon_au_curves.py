@@ -1,4 +1,4 @@
-"""A take's action units as F-curves: shown, muted, scaled, drawn over; and everything else that animates is heard too."""
+"""A take's action units as F-curves: shown, muted, scaled, drawn over; and all else that animates is heard too."""
 
 from __future__ import annotations
 
@@ -122,7 +122,8 @@ def test_removing_takes_ours_and_nothing_else(playing, scene):
         playing.keyframe_insert("location", index=0, frame=frame)
     bpy.ops.emodifftalk.show_au_curves()
     lift(curves(playing)[path_of("AU12")], 47, 0.97)
-    mine = {path: [tuple(k.co) for k in curves(playing)[path].keyframe_points] for path in ("emodifftalk.valence", "location")}
+    paths = "emodifftalk.valence", "location"
+    mine = {path: [tuple(k.co) for k in curves(playing)[path].keyframe_points] for path in paths}
     bpy.ops.emodifftalk.remove_au_curves()
     left = curves(playing)
     assert not any("au_curves" in path for path in left) and kept.au_curves.au12 == 0

@@ -123,15 +123,17 @@ def test_no_picture_and_no_file_ever_shows_a_preview(shot, scene, tmp_path, monk
         image = bpy.data.images.load(scene.render.filepath)
         return np.array(image.pixels).tobytes()
 
-    before, file = picture("before"), export_frames(shot, scene, tmp_path / "a", range(HERE, HERE + 1), "f_")[0].read_bytes()
+    def file(name: str) -> bytes:
+        return export_frames(shot, scene, tmp_path / name, range(HERE, HERE + 1), "f_")[0].read_bytes()
+
+    seen, written = picture("before"), file("before")
     scene.frame_set(HERE)
     reword(shot, scene, "furious")
     preview(shot, scene)
     graph = bpy.context.evaluated_depsgraph_get()
     assert playback.current_gaussians(shot.evaluated_get(graph), graph) is playback.current_gaussians(shot, scene)
-    assert picture("during") == before
-    assert export_frames(shot, scene, tmp_path / "b", range(HERE, HERE + 1), "f_")[0].read_bytes() == file
-    reword(shot, scene, "delighted")
+    assert picture("during") == seen
+    assert file("during") == written
 
 
 def test_only_the_last_of_many_quick_edits_is_shown_and_never_more_than_one_is_asked_for(shot, scene, monkeypatch):

@@ -166,9 +166,9 @@ def take_writer(
 ) -> tensors.TensorWriter:
     """A take to be written piece by piece: `frames` of `points` template points and `faces` facial Gaussians.
 
-    The tensors: aus, aus_voice, aus_emotion (T, 17), confidence (T,) as in `Take`; offsets (T, V, 3) float16 metres; rotations
-    (T, Nf, 4) int8 and opacities (T, Nf) uint8, packed, and where it is `tinted` tints (T, Nf, 3) int8. For making it
-    again: asked (T, 17), the AUs before the guard, and features (T, features) float16 of the voice.
+    The tensors: aus, aus_voice, aus_emotion (T, 17), confidence (T,) as in `Take`; offsets (T, V, 3) float16 metres;
+    rotations (T, Nf, 4) int8 and opacities (T, Nf) uint8, packed, and where it is `tinted` tints (T, Nf, 3) int8. For
+    making it again: asked (T, 17), the AUs before the guard, and features (T, features) float16 of the voice.
     """
     layout = {
         "aus": ("f4", (frames, len(AU_NAMES))),
