@@ -11,6 +11,10 @@ _HANDLES = bpy.app.version >= (5, 2, 0)
 """5.2 renamed a strip's times (`frame_start` became `content_start` …) and warns about the old names."""
 
 
+OBJECT_INDEX_PASS = "Object Index" if bpy.app.version >= (5, 0, 0) else "IndexOB"
+"""What Cycles and the compositor call the pass of the objects' indices."""
+
+
 def sequencer_scene(context: bpy.types.Context) -> Scene:
     """The scene whose strips the person sees: from 5.0 a workspace may edit another scene than the one in view."""
     workspace = getattr(context, "workspace", None)
@@ -84,20 +88,30 @@ def _channels(block: bpy.types.ID) -> bpy.types.ActionChannelbag | None:
     return action_get_channelbag_for_slot(data.action, data.action_slot)
 
 
+def nla_fcurves(block: bpy.types.ID) -> Iterator[FCurve]:
+    """The F-curves of the block's NLA strips that are heard at all."""
+    from bpy_extras.anim_utils import action_get_channelbag_for_slot
+
+    data = block.animation_data
+    if data is None or not (data.use_nla or data.use_tweak_mode):
+        return
+    for track in data.nla_tracks:
+        for strip in () if track.mute else track.strips:
+            if strip.action is not None and not strip.mute:
+                bag = action_get_channelbag_for_slot(strip.action, strip.action_slot)
+                yield from () if bag is None else bag.fcurves
+
+
 _LINEAR = 1  # of a key's interpolation
 
 
 def write_fcurve(block: bpy.types.ID, path: str, group: str, keys: Sequence[tuple[float, float]]) -> None:
     """Let an F-curve of its own, locked, lead a property through keys (frame, value), straight from key to key; without
     keys there is none. Other curves of the block stay as they are."""
-    for curve in [curve for curve in fcurves(block) if curve.data_path == path]:
-        _channels(block).fcurves.remove(curve)
+    remove_fcurve(block, path)
     if not keys:
         return
-    data = block.animation_data or block.animation_data_create()
-    if data.action is None:
-        data.action = bpy.data.actions.new(f"{block.name}Action")
-    curve = data.action.fcurve_ensure_for_datablock(block, path, group_name=group)
+    curve = ensure_fcurve(block, path, group)
     curve.keyframe_points.add(len(keys))
     curve.keyframe_points.foreach_set("co", [number for key in keys for number in key])
     curve.keyframe_points.foreach_set("interpolation", [_LINEAR] * len(keys))
@@ -105,10 +119,54 @@ def write_fcurve(block: bpy.types.ID, path: str, group: str, keys: Sequence[tupl
     curve.lock = True
 
 
+def remove_fcurve(block: bpy.types.ID, path: str) -> None:
+    """Take the F-curve of a property away, if there is one. Other curves of the block stay as they are."""
+    for curve in [curve for curve in fcurves(block) if curve.data_path == path]:
+        _channels(block).fcurves.remove(curve)
+
+
+def ensure_fcurve(block: bpy.types.ID, path: str, group: str) -> FCurve:
+    """The F-curve of a property in the block's action; an empty one in a group when there is none."""
+    data = block.animation_data or block.animation_data_create()
+    if data.action is None:
+        data.action = bpy.data.actions.new(f"{block.name}Action")
+    if bpy.app.version >= (5, 0, 0):
+        return data.action.fcurve_ensure_for_datablock(block, path, group_name=group)
+    curve = data.action.fcurve_ensure_for_datablock(block, path)
+    if curve.group is None:
+        groups = _channels(block).groups
+        curve.group = groups.get(group) or groups.new(group)
+    return curve
+
+
 def can_animate(block: bpy.types.ID) -> bool:
     """Whether F-curves of the block may be written: neither it nor its action belongs to another file."""
     data = block.animation_data
     return block.library is None and (data is None or data.action is None or data.action.library is None)
+
+
+def choose_format(picture: bpy.types.ImageFormatSettings, style: str) -> None:
+    """Let pictures (or, for FFMPEG, a video) be written in a format: 5.0 chooses between kinds of files first."""
+    if hasattr(picture, "media_type"):
+        kinds = {"FFMPEG": "VIDEO", "OPEN_EXR_MULTILAYER": "MULTI_LAYER_IMAGE"}
+        picture.media_type = kinds.get(style, "IMAGE")
+    picture.file_format = style
+
+
+def literal_path(path: str) -> str:
+    """A path to render to, taken as it is: 5.0 reads braces in it as a template."""
+    return path.replace("{", "{{").replace("}", "}}") if bpy.app.version >= (5, 0, 0) else path
+
+
+def show_animation_of(editor: SequenceEditor, name: str, channel: int, start: int, pictures: Sequence[str]) -> Strip:
+    """An image strip of picture files, all of one folder, each one frame long and at its own size."""
+    import os
+
+    strip = editor.strips.new_image(name, pictures[0], channel, start, fit_method="ORIGINAL")
+    for picture in pictures[1:]:
+        strip.elements.append(os.path.basename(picture))
+    set_right_handle(strip, start + len(pictures))
+    return strip
 
 
 _GROUPED = bpy.app.version >= (5, 0, 0)

@@ -99,6 +99,8 @@ def open_shot() -> bpy.types.Object:
     head = next(heads(scene))
     kept = settings(head)
     kept.subject_path = bpy.path.abspath(kept.subject_path)
+    for take in kept.takes:
+        take.path = bpy.path.abspath(take.path)
     for sound in bpy.data.sounds:
         sound.filepath = bpy.path.abspath(sound.filepath)
     bpy.ops.wm.save_as_mainfile(filepath=str(OUT / "hello.blend"))

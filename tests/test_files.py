@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 from tiny_subject import save_tiny_subject, save_tiny_take, tiny_subject
 
 from emodifftalk.core import tensors
+from emodifftalk.core.compact_take import LOST, compact_take
 from emodifftalk.core.errors import UserError
 from emodifftalk.core.facs import AU_INDEX
+from emodifftalk.core.gaussians import normalize
 from emodifftalk.core.performance import (
     STRONGEST,
     Performance,
@@ -40,6 +42,7 @@ def folder(tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("files")
     save_tiny_subject(path / "subject.safetensors")
     save_tiny_take(path / "take.safetensors", tiny_subject())
+    compact_take(path / "take.safetensors", path / "compact.safetensors")
     return path
 
 
@@ -112,10 +115,51 @@ def test_a_take_of_another_subject_is_not_played(folder):
         load_take(folder / "take.safetensors").frame(0).gaussians(other)
 
 
+def test_a_compact_take_plays_like_the_whole_one(tmp_path):
+    """Every array within what is promised, at frames and between them, tints and confidence too; and it is smaller."""
+    rng, t = np.random.default_rng(4), np.linspace(0, 6, 150)
+    curves = np.stack([np.sin(t), np.cos(2.3 * t), np.sin(0.7 * t + 1)], axis=1)
+
+    def moving(*shape: int, size: float) -> np.ndarray:
+        return np.tensordot(curves, rng.normal(0, size, (3, *shape)), axes=1)
+
+    quats = normalize(rng.normal(size=(400, 4)) + moving(400, 4, size=0.05)) * rng.choice([-1, 1], (150, 400, 1))
+    aus = np.clip(moving(17, size=0.3), 0, 1)
+    whole, small = tmp_path / "whole.safetensors", tmp_path / "small.safetensors"
+    alphas = np.clip(0.5 + moving(400, size=0.1), 0, 1)
+    save_take(whole, aus, aus, moving(60, 3, size=0.004), quats, alphas, {"seed": "7"},
+              confidence=np.linspace(0, 1, 150), tints=moving(400, 3, size=0.05))  # fmt: skip
+    done = compact_take(whole, small)
+    before, after = load_take(whole), load_take(small)
+    assert done.faithful and done.after < done.before / 4 and after.compact and not before.compact
+    assert after.metadata["seed"] == "7" and np.array_equal(after.aus, before.aus)
+    assert np.array_equal(after.confidence, before.confidence)
+    for second in (0.0, 1.0, 1.013, 5.7, 99.0):
+        one, other = before.at(second), after.at(second)
+        assert np.abs(one.offsets - other.offsets).max() < 10 * LOST["offsets"]
+        angle = 2 * np.degrees(np.arccos(np.clip(np.abs((one.rotations * other.rotations).sum(axis=1)), 0, 1)))
+        assert angle.max() < 4.0
+        assert np.abs(one.opacities - other.opacities).max() < 0.03
+        assert np.abs(one.tints - other.tints).max() < 0.03
+    with pytest.raises(UserError, match="compact already"):
+        compact_take(small, tmp_path / "again.safetensors")
+
+
+def test_a_take_that_rests_can_be_compact_too(tmp_path):
+    """One frame, and frames that are all the same: there is nothing to find components in."""
+    for frames in (1, 5):
+        still, rest = np.zeros((frames, 17)), np.tile(np.array([1.0, 0, 0, 0]), (frames, 6, 1))
+        offsets, alphas = np.zeros((frames, 9, 3)), np.ones((frames, 6))
+        save_take(tmp_path / "t.safetensors", still, still, offsets, rest, alphas, {})
+        compact_take(tmp_path / "t.safetensors", tmp_path / "c.safetensors")
+        found = load_take(tmp_path / "c.safetensors").at(0.1)
+        assert not found.offsets.any() and np.allclose(found.rotations, (1, 0, 0, 0)) and (found.opacities == 1).all()
+
+
 # ---- damage -----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", ["subject", "take"])
+@pytest.mark.parametrize("kind", ["subject", "take", "compact"])
 @settings(max_examples=150, **QUIET)
 @given(data=st.data())
 def test_a_damaged_file_is_refused_in_a_sentence_or_read_whole(folder, kind, data):
@@ -143,8 +187,9 @@ def test_a_damaged_file_is_refused_in_a_sentence_or_read_whole(folder, kind, dat
             assert np.isfinite(subject.gaussians.means).all() and np.isfinite(subject.template.neutral).all()
         else:
             take = load_take(path)
-            for frame in (0, take.frames - 1):
-                assert np.isfinite(take.frame(frame).offsets).all()
+            for second in (0.0, 0.5 / 25, take.duration):
+                found = take.at(second)
+                assert all(np.isfinite(array).all() for array in (found.offsets, found.rotations, found.opacities))
     except UserError as error:
         assert "\n" not in str(error) and len(str(error)) > 20
 
@@ -173,7 +218,8 @@ def test_a_subject_that_makes_no_sense_says_what_is_wrong(folder, tmp_path, chan
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        ({"metadata": {"schema": "2"}}, "reads 1"),
+        ({"metadata": {"schema": "3"}}, "reads 1 and 2"),
+        ({"metadata": {"schema": "2"}}, "no “offsets.mean”"),
         ({"aus": np.full((50, 17), np.nan, np.float32)}, "not finite"),
         ({"offsets": np.zeros((3, 156, 3), np.float16)}, "does not fit its 50 frames"),
         ({"offsets": np.zeros((50, 156, 3), np.float32)}, "does not fit"),
@@ -258,6 +304,8 @@ def test_a_performance_survives_its_file(tmp_path, prompts, seed):
         voice=(VoiceStrip(tmp_path / "voices" / "a.wav", start=1.5, offset=0.25, duration=3.0),),
         prompts=prompts,
         au_offsets={"AU12": ((0.0, 0.1), (1.0, 0.4))},
+        au_curves={"AU04": ((0.0, 0.2), (1.5, 0.9))},
+        au_gains={"AU09": 0.0, "AU25": 1.5},
         valence=((0.0, -0.5),),
         arousal=((0.0, 0.5), (2.0, -1.0)),
         seed=seed,
@@ -272,6 +320,13 @@ def test_a_performance_of_the_first_version_is_read_as_it_was(tmp_path):
     data = to_json(Performance(prompts=(Prompt("calm", id="a"),))) | {"schema": 1}
     del data["style"]["voice_feeling"]
     assert from_json(data).style == Style() and from_json(data).prompts[0].text == "calm"
+
+
+def test_a_performance_of_the_second_version_has_nothing_drawn_over(tmp_path):
+    data = to_json(Performance(au_offsets={"AU12": ((0.0, 0.1),)})) | {"schema": 2}
+    del data["au_curves"], data["au_gains"]
+    found = from_json(data)
+    assert (found.au_curves, found.au_gains) == ({}, {}) and found.au_offsets["AU12"] == ((0.0, 0.1),)
 
 
 def test_the_example_of_the_manual_is_a_performance():
@@ -307,6 +362,8 @@ def test_a_link_out_of_the_folder_is_not_followed(tmp_path):
         ({"prompts": [{"text": "a", "start": float("nan")}]}, "prompts"),
         ({"prompts": [{"text": "a", "aus": {"AU99": 1}}]}, "prompts"),
         ({"au_offsets": {"AU03": []}}, "AU03"),
+        ({"au_curves": {"AU12": [[0.0]]}}, "au_curves"),
+        ({"au_gains": {"AU12": 3.0}}, "au_gains"),
         ({"style": {"mode": "magic"}}, "style"),
         ({"style": {"voice_feeling": 1.5}}, "style"),
         ({"duration": -1}, "curves"),

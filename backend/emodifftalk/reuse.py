@@ -77,6 +77,9 @@ class Earlier:
             return
         try:
             take = load_take(path)
+            if take.compact:
+                self._forget("it is a compact one, which does not keep what it was made from")
+                return
             self._asked = expect(take.file, "asked", (take.frames, len(AU_NAMES)))
             self._features = expect(take.file, "features", (take.frames, FEATURES))
             self._heard_by = str(json.loads(take.metadata["models"])["front_end"])

@@ -1,4 +1,4 @@
-"""`text-to-au`, `speech-to-au` and `inspect`: look at what the models read from words and voices, and into takes."""
+"""`text-to-au`, `speech-to-au`, `inspect` and `compact`: what the models read from words and voices, and into takes."""
 
 from __future__ import annotations
 
@@ -46,6 +46,17 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
         "--json", action="store_true", help='print {"frames", "confidence": {"mean", "least", "stretches"}, ...}'
     )
     take.set_defaults(run=_inspect)
+
+    small = commands.add_parser(
+        "compact",
+        help="make a take a tenth of its size, for sending and keeping",
+        description="Writes the same take as a few components and their weights: it plays, renders and exports like "
+        "the whole one. What a whole take keeps for being made again in part is left out.",
+        epilog="example: emodifftalk compact take.safetensors --out small.safetensors",
+    )
+    small.add_argument("take", help="the take (.safetensors)")
+    small.add_argument("--out", required=True, help="the compact take to write; may be the same file")
+    small.set_defaults(run=_compact)
 
 
 def _text_to_au(options: argparse.Namespace) -> None:
@@ -107,6 +118,20 @@ def _inspect(options: argparse.Namespace) -> None:
     for start, end in spans:
         here = values[start:end].min()
         print(f"    frames {start} to {end - 1}, {start / FPS:.2f} to {end / FPS:.2f} s: least {here:.3f}")
+
+
+def _compact(options: argparse.Namespace) -> None:
+    from ..core.compact_take import compact_take
+
+    done = compact_take(options.take, options.out)
+    ratio = done.before / done.after
+    print(f"{options.out}: {done.after / 1e6:.1f} MB instead of {done.before / 1e6:.1f} MB, {ratio:.1f} times smaller")
+    units = {"offsets": "mm", "rotations": "of a unit quaternion", "opacities": "of full", "tints": "of full"}
+    errors = {name: error * (1000 if name == "offsets" else 1) for name, error in done.lost.items()}
+    said = ", ".join(f"{name} {error:.4f} {units[name]}" for name, error in errors.items())
+    print(f"  root mean square error: {said}")
+    if not done.faithful:
+        print("  this take moves in more ways than a compact one holds: keep the whole one as well")
 
 
 def _sparkline(curve: np.ndarray, width: int = 50) -> str:

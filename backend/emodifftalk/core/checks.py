@@ -8,16 +8,17 @@ from .errors import UserError
 from .tensors import TensorFile
 
 
-def expect_format(file: TensorFile, kind: str, schema: int) -> None:
-    """Raise UserError unless the file says it is `emodifftalk.<kind>` of a schema we can read."""
+def expect_format(file: TensorFile, kind: str, *schemas: int) -> None:
+    """Raise UserError unless the file says it is `emodifftalk.<kind>` of one of the schemas we can read."""
     found = file.metadata.get("format")
     if found != f"emodifftalk.{kind}":
         said = f"it says “{found}”" if found else "it does not say what it is"
         raise UserError(f"{file.path.name} is not an EmoDiffTalk {kind} ({said}).")
     version = file.metadata.get("schema", "")
-    if version != str(schema):
+    if version not in map(str, schemas):
+        known = " and ".join(map(str, schemas))
         raise UserError(
-            f"{file.path.name} has {kind} schema “{version}”, this version of EmoDiffTalk reads {schema}: "
+            f"{file.path.name} has {kind} schema “{version}”, this version of EmoDiffTalk reads {known}: "
             "update EmoDiffTalk or make the file again."
         )
 

@@ -2,7 +2,7 @@
 
 Per frame the file holds the facial point motion (half-precision metres), the rotation of every facial Gaussian (a unit
 quaternion in signed bytes), its opacity (a byte) and, of subjects whose skin changes colour, that change (signed
-bytes), so that NumPy alone can play it.
+bytes), so that NumPy alone can play it. Schema 2 holds the same in compact form (see `compact_take`).
 """
 
 from __future__ import annotations
@@ -18,14 +18,13 @@ from . import tensors
 from .checks import expect, expect_format
 from .errors import UserError
 from .facs import AU_NAMES, FPS
+from .frame_store import TINT_STEPS, CompactFrames, WholeFrames
 from .gaussians import Gaussians, normalize
 from .subject import Subject, pose
 
-SCHEMA = 1
+SCHEMA, COMPACT_SCHEMA = 1, 2
 STRETCHED = 0.95
 """A frame of less confidence stretches visibly beyond what the subject was trained on."""
-TINT_STEPS = 254
-"""Steps of a stored change of colour: a byte holds -0.5..0.5."""
 
 
 @dataclass(frozen=True)
@@ -51,35 +50,30 @@ class TakeFrame:
 
 
 class Take:
-    """An opened take. `aus`, `aus_voice`: (T, 17) after and before emotion; frames are read when asked for.
+    """An opened take. `aus`, `aus_voice`: (T, 17) after everything and before emotion; frames are read when asked for.
 
+    aus_emotion: (T, 17) what voice and feelings gave, before anything drawn by hand; None in takes of earlier versions.
     confidence: (T,) 0..1, 1 where the face stays inside what its training saw (see `motion.guard`); takes of earlier
-    versions do not say, count as 1, and are not `judged`.
+    versions do not say, count as 1, and are not `judged`. compact: whether it is a compact one.
     metadata: seed, subject_hash, inputs_hash, models and whatever made it, as strings.
     """
 
     def __init__(self, path: str | os.PathLike) -> None:
         file = tensors.TensorFile(path)
-        expect_format(file, "take", SCHEMA)
+        expect_format(file, "take", SCHEMA, COMPACT_SCHEMA)
         self.aus = expect(file, "aus", (None, len(AU_NAMES)))
         self.frames = len(self.aus)
         if self.frames == 0 or json.loads(file.metadata.get("au_names", "[]")) != list(AU_NAMES):
             raise UserError(f"{file.path.name} has no frames or lists other action units than this version knows.")
         self.aus_voice = expect(file, "aus_voice", (self.frames, len(AU_NAMES)))
+        self.aus_emotion = None
+        if "aus_emotion" in file.shapes:
+            self.aus_emotion = expect(file, "aus_emotion", (self.frames, len(AU_NAMES)))
         self.confidence, self.judged = np.ones(self.frames, np.float32), "confidence" in file.shapes
         if self.judged:
             self.confidence = expect(file, "confidence", (self.frames,)).astype(np.float32).clip(0, 1)
-        for name, trailing, dtype in (("offsets", 3, "f2"), ("rotations", 4, "i1"), ("opacities", None, "u1")):
-            shape = file.shapes.get(name, ())
-            width = len(shape) == (2 if trailing is None else 3) and (trailing is None or shape[-1] == trailing)
-            if not width or shape[0] != self.frames or file.dtypes[name] != np.dtype(dtype):
-                raise UserError(f"{file.path.name} is damaged: “{name}” does not fit its {self.frames} frames.")
-        if file.shapes["rotations"][1] != file.shapes["opacities"][1]:
-            raise UserError(f"{file.path.name} is damaged: rotations and opacities differ in number.")
-        if "tints" in file.shapes:
-            same = file.shapes["tints"] == (*file.shapes["opacities"], 3) and file.dtypes["tints"] == np.dtype("i1")
-            if not same:
-                raise UserError(f"{file.path.name} is damaged: “tints” does not fit its {self.frames} frames.")
+        self.compact = file.metadata["schema"] == str(COMPACT_SCHEMA)
+        self._frames = (CompactFrames if self.compact else WholeFrames)(file, self.frames)
         self._file = file
         self.metadata = file.metadata
         self.fps = FPS
@@ -102,33 +96,55 @@ class Take:
     def frame(self, index: int) -> TakeFrame:
         """Frame `index`, clamped to the take. Raises UserError when the file has been damaged or removed."""
         i = min(max(int(index), 0), self.frames - 1)
-        offsets = self._file.read_rows("offsets", i, i + 1)[0].astype(np.float32)
-        if not np.isfinite(offsets).all():
-            raise UserError(f"{self.path.name} is damaged: frame {i} contains numbers that are not finite.")
-        rotations = normalize(self._file.read_rows("rotations", i, i + 1)[0].astype(np.float32))
-        opacities = self._file.read_rows("opacities", i, i + 1)[0].astype(np.float32) / 255
-        tints = None
-        if "tints" in self._file.shapes:
-            tints = self._file.read_rows("tints", i, i + 1)[0].astype(np.float32) / TINT_STEPS
-        return TakeFrame(offsets, rotations.astype(np.float32), opacities, self.aus[i], tints)
+        return self._read(i, self.aus[i])
+
+    def _read(self, i: float, aus: np.ndarray) -> TakeFrame:
+        found = self._frames
+        return TakeFrame(found.offsets(i), found.rotations(i), found.opacities(i), aus, found.tints(i))
 
     def at(self, seconds: float) -> TakeFrame:
         """The take at a time in seconds, interpolated between its frames and held before and after."""
-        position = min(max(seconds * FPS, 0.0), self.frames - 1.0)
-        low = int(position)
-        part = np.float32(position - low)
-        first = self.frame(low)
-        if part < 1e-4:
-            return first
-        second = self.frame(low + 1)
-        same_side = np.sign((first.rotations * second.rotations).sum(axis=1, keepdims=True))
-        return TakeFrame(
-            offsets=first.offsets + part * (second.offsets - first.offsets),
-            rotations=normalize((1 - part) * first.rotations + part * same_side * second.rotations),
-            opacities=first.opacities + part * (second.opacities - first.opacities),
-            aus=first.aus + part * (second.aus - first.aus),
-            tints=None if first.tints is None else first.tints + part * (second.tints - first.tints),
-        )
+        low, part = moment(seconds, self.frames)
+        if not part:
+            return self.frame(low)
+        if self.compact:
+            return self._read(low + part, self.aus[low] + part * (self.aus[low + 1] - self.aus[low]))
+        first, second = self.frame(low), self.frame(low + 1)
+        return between(first, second, part)
+
+
+def between(first: TakeFrame, second: TakeFrame, part: float) -> TakeFrame:
+    """The frame at `part`, 0..1, of the way from one to the next."""
+    part = np.float32(part)
+    same_side = np.sign((first.rotations * second.rotations).sum(axis=1, keepdims=True))
+    return TakeFrame(
+        offsets=first.offsets + part * (second.offsets - first.offsets),
+        rotations=normalize((1 - part) * first.rotations + part * same_side * second.rotations),
+        opacities=first.opacities + part * (second.opacities - first.opacities),
+        aus=first.aus + part * (second.aus - first.aus),
+        tints=None if first.tints is None else first.tints + part * (second.tints - first.tints),
+    )
+
+
+def unpacked(kept: dict[str, np.ndarray], aus: np.ndarray) -> TakeFrame:
+    """The frame that is read back when a take keeps offsets (V, 3) float16, rotations (Nf, 4) int8, opacities (Nf,)
+    uint8 and maybe tints (Nf, 3) int8 of it, and its codes (17,)."""
+    values = {name: rows.astype(np.float32) for name, rows in kept.items()}
+    return TakeFrame(
+        offsets=values["offsets"],
+        rotations=normalize(values["rotations"]).astype(np.float32),
+        opacities=values["opacities"] / 255,
+        aus=np.asarray(aus, np.float32),
+        tints=values["tints"] / TINT_STEPS if "tints" in values else None,
+    )
+
+
+def moment(seconds: float, frames: int) -> tuple[int, float]:
+    """Where a time in seconds lies in a take of so many frames: the frame before it and how far (0..1) to the next one,
+    held at both ends."""
+    position = min(max(seconds * FPS, 0.0), frames - 1.0)
+    low = int(position)
+    return low, position - low if position - low >= 1e-4 else 0.0
 
 
 def load_take(path: str | os.PathLike) -> Take:
@@ -150,13 +166,14 @@ def take_writer(
 ) -> tensors.TensorWriter:
     """A take to be written piece by piece: `frames` of `points` template points and `faces` facial Gaussians.
 
-    The tensors: aus, aus_voice (T, 17), confidence (T,) as in `Take`; offsets (T, V, 3) float16 metres; rotations
-    (T, Nf, 4) int8 and opacities (T, Nf) uint8, packed, and where it is `tinted` tints (T, Nf, 3) int8. For making it
-    again: asked (T, 17), the AUs before the guard, and features (T, features) float16 of the voice.
+    The tensors: aus, aus_voice, aus_emotion (T, 17), confidence (T,) as in `Take`; offsets (T, V, 3) float16 metres;
+    rotations (T, Nf, 4) int8 and opacities (T, Nf) uint8, packed, and where it is `tinted` tints (T, Nf, 3) int8. For
+    making it again: asked (T, 17), the AUs before the guard, and features (T, features) float16 of the voice.
     """
     layout = {
         "aus": ("f4", (frames, len(AU_NAMES))),
         "aus_voice": ("f4", (frames, len(AU_NAMES))),
+        "aus_emotion": ("f4", (frames, len(AU_NAMES))),
         "asked": ("f4", (frames, len(AU_NAMES))),
         "features": ("f2", (frames, features)),
         "confidence": ("f4", (frames,)),

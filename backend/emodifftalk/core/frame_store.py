@@ -1,0 +1,113 @@
+"""How the frames of a take lie in its file: whole, one after the other, or compact, as weights of a few components."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .checks import expect
+from .errors import UserError
+from .gaussians import normalize
+from .tensors import TensorFile
+
+TINT_STEPS = 254
+"""Steps of a stored change of colour: a byte holds -0.5..0.5."""
+_LARGEST_METRES = 10.0
+"""No point of a face moves that far; it bounds what a damaged file can ask for."""
+
+
+class WholeFrames:
+    """Each frame as it was made: offsets (T, V, 3) float16 metres, rotations (T, Nf, 4) int8, opacities (T, Nf) uint8
+    and maybe tints (T, Nf, 3) int8. Frames are read when asked for. Raises UserError when they do not fit together."""
+
+    def __init__(self, file: TensorFile, frames: int) -> None:
+        for name, trailing, dtype in (("offsets", 3, "f2"), ("rotations", 4, "i1"), ("opacities", None, "u1")):
+            shape = file.shapes.get(name, ())
+            width = len(shape) == (2 if trailing is None else 3) and (trailing is None or shape[-1] == trailing)
+            if not width or shape[0] != frames or file.dtypes[name] != np.dtype(dtype):
+                raise UserError(f"{file.path.name} is damaged: “{name}” does not fit its {frames} frames.")
+        if file.shapes["rotations"][1] != file.shapes["opacities"][1]:
+            raise UserError(f"{file.path.name} is damaged: rotations and opacities differ in number.")
+        self.tinted = "tints" in file.shapes
+        if self.tinted:
+            same = file.shapes["tints"] == (*file.shapes["opacities"], 3) and file.dtypes["tints"] == np.dtype("i1")
+            if not same:
+                raise UserError(f"{file.path.name} is damaged: “tints” does not fit its {frames} frames.")
+        self._file = file
+
+    def offsets(self, i: int) -> np.ndarray:
+        """(V, 3) float32 metres. Raises UserError when the file has been damaged or removed."""
+        offsets = self._row("offsets", i)
+        if not np.isfinite(offsets).all():
+            raise UserError(f"{self._file.path.name} is damaged: frame {i} contains numbers that are not finite.")
+        return offsets
+
+    def rotations(self, i: int) -> np.ndarray:
+        """(Nf, 4) float32 unit quaternions, wxyz."""
+        return normalize(self._row("rotations", i)).astype(np.float32)
+
+    def opacities(self, i: int) -> np.ndarray:
+        """(Nf,) float32, 0..1."""
+        return self._row("opacities", i) / 255
+
+    def tints(self, i: int) -> np.ndarray | None:
+        """(Nf, 3) float32, -0.5..0.5, or None."""
+        return self._row("tints", i) / TINT_STEPS if self.tinted else None
+
+    def _row(self, name: str, i: int) -> np.ndarray:
+        return self._file.read_rows(name, i, i + 1)[0].astype(np.float32)
+
+
+class CompactFrames:
+    """Frames as a mean plus a few components weighed anew in each frame (see `compact_take`); read whole, it is small.
+
+    Of each of offsets, rotations, opacities and maybe tints: `X.mean` (rows, width) float, `X.components`
+    (K, rows, width) int8 or int16, `X.scales` (K,) float32 for a step of them, `X.weights` (T, K) float32.
+    A frame number may lie between two: what is mixed are the weights. Raises UserError when they do not fit together.
+    """
+
+    def __init__(self, file: TensorFile, frames: int) -> None:
+        self.tinted = "tints.weights" in file.shapes
+        names = ("offsets", "rotations", "opacities") + (("tints",) if self.tinted else ())
+        self._parts = {name: _read_part(file, name, frames) for name in names}
+        faces = {len(self._parts[name][0]) for name in names[1:]}
+        widths = tuple(self._parts[name][0].shape[1] for name in names)
+        if len(faces) > 1 or widths != (3, 4, 1, 3)[: len(names)]:
+            raise UserError(f"{file.path.name} is damaged: its parts differ in number.")
+
+    def offsets(self, i: float) -> np.ndarray:
+        """(V, 3) float32 metres."""
+        return self._frame("offsets", i).clip(-_LARGEST_METRES, _LARGEST_METRES)
+
+    def rotations(self, i: float) -> np.ndarray:
+        """(Nf, 4) float32 unit quaternions, wxyz."""
+        return normalize(self._frame("rotations", i)).astype(np.float32)
+
+    def opacities(self, i: float) -> np.ndarray:
+        """(Nf,) float32, 0..1."""
+        return self._frame("opacities", i)[:, 0].clip(0, 1)
+
+    def tints(self, i: float) -> np.ndarray | None:
+        """(Nf, 3) float32, -0.5..0.5, or None."""
+        return self._frame("tints", i).clip(-0.5, 0.5) if self.tinted else None
+
+    def _frame(self, name: str, i: float) -> np.ndarray:
+        mean, components, weights = self._parts[name]
+        low = int(i)
+        mixed = weights[low]
+        if i > low:
+            mixed = mixed + np.float32(i - low) * (weights[low + 1] - mixed)
+        return mean + (mixed @ components).reshape(mean.shape)
+
+
+def _read_part(file: TensorFile, name: str, frames: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Mean (rows, width), components (K, rows * width) and weights (T, K) of one of the arrays, float32."""
+    mean = expect(file, f"{name}.mean", (None, None)).astype(np.float32)
+    components = expect(file, f"{name}.components", (None, *mean.shape))
+    scales = expect(file, f"{name}.scales", (len(components),)).astype(np.float32)
+    weights = expect(file, f"{name}.weights", (frames, len(components))).astype(np.float32)
+    with np.errstate(over="ignore"):
+        reach = np.abs(mean).max(initial=0.0) + 2**15 * float(np.abs(weights * scales).sum(axis=1).max(initial=0.0))
+    if components.dtype not in (np.int8, np.int16) or not reach < 1e9:
+        raise UserError(f"{file.path.name} is damaged: “{name}” cannot be what a face does.")
+    # The steps go into the weights: the components stay what they are, and are made float once.
+    return mean, components.reshape(len(components), mean.size).astype(np.float32), weights * scales

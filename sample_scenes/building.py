@@ -1,0 +1,115 @@
+"""What the makers of the sample scenes share: the picture's settings, a portrait lens, windows, takes that ship."""
+
+from __future__ import annotations
+
+import math
+import os
+import sys
+from pathlib import Path
+
+import bpy
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
+
+import addon  # noqa: E402
+from addon.generate import job_of  # noqa: E402
+from addon.heads import absolute, settings  # noqa: E402
+from addon.playback import active_take  # noqa: E402
+from emodifftalk.core.compact_take import compact_take  # noqa: E402
+from emodifftalk.core.subject import Subject  # noqa: E402
+from emodifftalk.export.framing import portrait_span  # noqa: E402
+
+FPS = 25
+BACKDROP = (0.045, 0.05, 0.058)  # scene-linear
+
+
+def begin(name: str) -> tuple[bpy.types.Scene, Path]:
+    """An empty scene, saved as `name`.blend so that paths are written relative to it; returns it and its path."""
+    os.environ.setdefault("EMODIFFTALK_PYTHON", sys.executable)
+    addon.register()
+    bpy.ops.wm.read_factory_settings()
+    for thing in list(bpy.context.scene.objects):
+        bpy.data.objects.remove(thing)
+    path = HERE / f"{name}.blend"
+    bpy.ops.wm.save_as_mainfile(filepath=str(path))
+    return bpy.context.scene, path
+
+
+def set_up_picture(scene: bpy.types.Scene, width: int = 640, height: int = 640) -> None:
+    """Size, rate, engine and colours of the shot."""
+    render = scene.render
+    render.engine = "EMODIFFTALK"
+    render.resolution_x, render.resolution_y = width, height
+    render.fps, render.fps_base = FPS, 1.0
+    scene.view_settings.view_transform = "Standard"
+    world = scene.world or bpy.data.worlds.new("World")
+    scene.world = world
+    world.color = BACKDROP
+    if world.node_tree is not None and "Background" in world.node_tree.nodes:
+        world.node_tree.nodes["Background"].inputs["Color"].default_value = (*BACKDROP, 1.0)
+
+
+def add_camera(scene: bpy.types.Scene, name: str = "Portrait", lens: float = 85.0) -> bpy.types.Object:
+    """A camera that looks along +y from the origin, the scene's own; `lens` in millimetres."""
+    data = bpy.data.cameras.new(name)
+    camera = bpy.data.objects.new(name, data)
+    scene.collection.objects.link(camera)
+    scene.camera = camera
+    data.lens, data.sensor_width, data.clip_start = lens, 36.0, 0.01
+    camera.rotation_euler = (math.pi / 2, 0.0, 0.0)
+    return camera
+
+
+def frame_portrait(camera: bpy.types.Object, subject: Subject) -> None:
+    """Put the camera in front of the face, framed from hair to collar."""
+    low, high = portrait_span(subject)
+    distance = (high - low) / 2 / (18.0 / camera.data.lens)
+    camera.location = (0.0, float(subject.template.neutral[:, 1].max()) - distance, (high + low) / 2)
+
+
+def make_relative() -> None:
+    """Let the voices be found beside the scene, wherever both are copied."""
+    for sound in bpy.data.sounds:
+        sound.filepath = bpy.path.relpath(bpy.path.abspath(sound.filepath))
+
+
+def ship_take(head: bpy.types.Object, name: str) -> None:
+    """Generate a head's take with the backend and keep it, compact, at `takes/NAME.safetensors`."""
+    bpy.context.view_layer.objects.active = head
+    bpy.ops.emodifftalk.generate()
+    entry = active_take(head)
+    made, shipped = absolute(entry.path, head), HERE / "takes" / f"{name}.safetensors"
+    done = compact_take(made, shipped)
+    made.unlink()
+    entry.name, entry.path = name, bpy.path.relpath(str(shipped))
+    entry.note = "shipped with the scene, compact"
+    frames = job_of(head).result["frames"]
+    print(f"{shipped.name}: {done.after / 1e6:.1f} MB of {done.before / 1e6:.1f} MB, {frames} frames")
+    settings(head).active_take = len(settings(head).takes) - 1
+
+
+def arrange_windows() -> None:
+    """The side bar open, the camera's view, and the sequencer where the timeline was."""
+    for workspace in bpy.data.workspaces:
+        if hasattr(workspace, "sequencer_scene"):  # 5.0: a workspace edits the strips of the scene it names
+            workspace.sequencer_scene = bpy.context.scene
+    for screen in bpy.data.screens:
+        for area in screen.areas:
+            if area.type == "VIEW_3D":
+                area.spaces.active.show_region_ui = True
+                area.spaces.active.region_3d.view_perspective = "CAMERA"
+                area.spaces.active.overlay.show_floor = False
+            elif area.type == "DOPESHEET_EDITOR" and screen.name == "Layout":
+                area.type = "SEQUENCE_EDITOR"
+
+
+def finish(head: bpy.types.Object, path: Path) -> None:
+    """Select the head, arrange the windows, save."""
+    bpy.context.view_layer.objects.active = head
+    head.select_set(True)
+    make_relative()
+    arrange_windows()
+    bpy.ops.wm.save_as_mainfile(filepath=str(path), compress=True)
+    path.with_name(f"{path.name}1").unlink(missing_ok=True)
+    print(f"{path.name}: {path.stat().st_size / 1000:.0f} kB")
