@@ -10,16 +10,15 @@ import bpy
 from bpy.types import Context, Object, Operator
 
 from emodifftalk.core.errors import UserError
-from emodifftalk.core.facs import AU_NAMES
 from emodifftalk.core.performance import to_json
 
-from . import compat, connection, playback
+from . import connection, playback
 from .backend_client import STARTING
 from .connection import Listener
 from .heads import absolute, active_head, by_session_uid, is_head, new_take_path, no_head_reason, portable, settings
-from .names import au_property
 from .performance import Request, build_performance
-from .strips import is_prompt, prompt_strips, prompt_words
+from .reading import read_prompt
+from .strips import prompt_strips
 
 
 @dataclass
@@ -154,30 +153,8 @@ def _push_undo() -> None:
 
 def _read_prompts(head: Object, context: Context) -> None:
     for strip in prompt_strips(head, context.scene):
-        read_prompt(strip)
-
-
-def read_prompt(strip: bpy.types.Strip) -> int | None:
-    """Ask the backend what a prompt's words mean, and show it on the prompt; returns the request's number, None when it
-    is known already. Raises UserError when the backend cannot be started.
-    """
-    words, kept = prompt_words(strip).strip(), strip.emodifftalk
-    if not words or kept.by_hand or kept.read_text == words:
-        return None
-    uid, scene_name = kept.uid, strip.id_data.name
-
-    def show(result: dict) -> None:
-        scene = bpy.data.scenes.get(scene_name)
-        for found in compat.all_strips(scene):
-            if is_prompt(found) and found.emodifftalk.uid == uid and not found.emodifftalk.by_hand:
-                for au in AU_NAMES:
-                    setattr(found.emodifftalk.aus, au_property(au), float(result.get("aus", {}).get(au, 0.0)))
-                found.emodifftalk.answer = str(result.get("answer", ""))
-                found.emodifftalk.read_text = words
-        connection.redraw_panels()
-
-    # A failure here is no news: the generation that follows fails with the same sentence and shows it.
-    return connection.request("text_to_au", {"text": words}, Listener(done=show, failed=lambda sentence: None))
+        if not strip.emodifftalk.by_hand:
+            read_prompt(strip)
 
 
 class EMODIFFTALK_OT_generate(Operator):

@@ -15,7 +15,7 @@ from .frames import clock_text
 from .generate import Job, job_of, job_text
 from .heads import active_head, settings
 from .names import au_property
-from .panel_parts import InTab, OfHead, draw_problem, draw_sentence, letters
+from .panel_parts import AU_GROUPS, InTab, OfHead, draw_problem, draw_sentence, letters
 from .render_engine import ENGINE, TRUE_TRANSFORMS
 from .strips import scene_clock, sound_strips, strip_scene, voice_strips
 
@@ -25,13 +25,6 @@ _STATES = {
     STARTING: ("Starting", "SORTTIME"),
     DEAD: ("Stopped by a problem", "ERROR"),
 }
-_AU_GROUPS = (
-    ("Brows", ("AU01", "AU02", "AU04")),
-    ("Eyes", ("AU05", "AU06", "AU07", "AU45")),
-    ("Nose and Upper Lip", ("AU09", "AU10")),
-    ("Mouth", ("AU12", "AU14", "AU15", "AU23", "AU24", "AU25", "AU26")),
-    ("Chin", ("AU17",)),
-)
 
 
 class EMODIFFTALK_PT_subject(InTab, Panel):
@@ -118,16 +111,21 @@ class EMODIFFTALK_PT_fine(OfHead, Panel):
         """Sliders that take keyframes."""
         layout, kept = self.layout, settings(active_head(context))
         layout.use_property_split = True
-        column = layout.column(align=True)
+        row = layout.row(align=True)
+        column = row.column(align=True)
         column.prop(kept, "valence", slider=True)
         column.prop(kept, "arousal", slider=True)
+        pad = row.column(align=True)
+        pad.scale_y = 2.0
+        shown = context.window_manager.emodifftalk_pad.shown
+        pad.operator("emodifftalk.affect_pad", text="", icon="PIVOT_CURSOR", depress=shown)
         column = layout.column(align=True)
         column.active = steers = playback.steers(active_head(context))
         column.prop(kept, "gaze_yaw", slider=True)
         column.prop(kept, "gaze_pitch", slider=True)
         if not steers:
             column.label(text="This subject's eyes cannot be steered", icon="INFO")
-        for title, aus in _AU_GROUPS:
+        for title, aus in AU_GROUPS:
             column = layout.column(align=True, heading=title)
             column.label(text=title)
             for au in aus:
