@@ -43,7 +43,7 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     curves = commands.add_parser(
         "curves",
         help="write what a take's face does, for rigs of other tools",
-        description="Writes action units, ARKit's 52 shapes (as Live Link Face or JSON) or the animation of blend shapes "
+        description="Writes action units, ARKit's 52 shapes (Live Link Face or JSON) or the animation of blend shapes "
         "in USD, so that the same performance drives any rigged character.",
         epilog="example: emodifftalk curves take.safetensors --subject nora.safetensors --format arkit-csv --out nora",
     )
