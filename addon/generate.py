@@ -20,6 +20,7 @@ from .heads import absolute, active_head, by_session_uid, is_head, new_take_path
 from .names import au_property
 from .performance import Request, build_performance
 from .strips import is_prompt, prompt_strips, prompt_words
+from .voice_time import to_text
 
 
 @dataclass
@@ -126,6 +127,7 @@ def add_take(head: Object, path: Path, request: Request, note: str = "") -> None
     entry.frames, entry.seed, entry.note = take.frames, request.performance.seed, note
     anchor = request.anchor
     entry.anchor_uid, entry.anchor_offset, entry.zero_frame = anchor.uid, anchor.offset, anchor.zero_frame
+    entry.spoken = to_text(request.spoken)
     entry.path = portable(path)
     kept.active_take = len(kept.takes) - 1
 

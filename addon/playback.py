@@ -15,7 +15,10 @@ from emodifftalk.core.errors import UserError
 
 from .frames import Clock
 from .heads import absolute, heads, settings
+from .mouth import resting
 from .strips import scene_clock, strip_scene
+from .voice_pieces import playing
+from .voice_time import Moment, VoiceMap, from_text
 
 if TYPE_CHECKING:
     from emodifftalk.core.gaussians import Gaussians
@@ -77,6 +80,10 @@ _posed: OrderedDict[tuple, tuple[Gaussians, Subject, Take]] = OrderedDict()
 """With what they were made from: the keys name objects by `id`, which must not pass to others meanwhile."""
 
 
+_maps: dict[int, tuple[tuple, VoiceMap]] = {}
+"""The last map of every head (by session uid), with what it was made from."""
+
+
 def subject_of(head: Object) -> Subject:
     """The head's Subject, read once. Raises UserError."""
     return _subjects(str(absolute(settings(head).subject_path, head)))
@@ -102,18 +109,42 @@ def take_of(head: Object) -> Take | None:
     return _takes(str(absolute(entry.path, head))) if entry is not None else None
 
 
-def take_seconds(head: Object, scene: Scene, frame: float | None = None) -> float:
-    """Seconds into the head's active take at a frame (by default the scene's current one)."""
-    return take_clock(head, scene).seconds(scene.frame_current_final if frame is None else frame)
+def take_moment(head: Object, scene: Scene, frame: float | None = None) -> Moment:
+    """Where the head's active take has to be at a frame (by default the scene's current one), so that it says what its
+    voice strips play there."""
+    frame = scene.frame_current_final if frame is None else frame
+    heard = voice_map(head, scene)
+    if heard is not None:
+        return heard.at(scene_clock(scene).seconds(frame))
+    return Moment(take_clock(head, scene).seconds(frame))
 
 
-def take_clock(head: Object, scene: Scene) -> Clock:
-    """The timeline with second 0 where the head's active take begins."""
+def voice_map(head: Object, scene: Scene) -> VoiceMap | None:
+    """From the timeline's seconds to those of the active take, through the voice strips as they are now; None for a
+    take without a voice, of an earlier version, or of which nothing is on the timeline any more."""
+    entry = active_take(head)
+    if entry is None or not entry.spoken:
+        return None
+    key = (entry.spoken, entry.zero_frame, scene.render.fps, scene.render.fps_base, playing(head, scene))
+    kept = _maps.get(head.session_uid)
+    if kept is None or kept[0] != key:
+        began = scene_clock(scene).seconds(entry.zero_frame)
+        kept = key, VoiceMap(from_text(entry.spoken), key[-1], began)
+        _maps[head.session_uid] = kept
+    return kept[1] if kept[1] else None
+
+
+def take_clock(head: Object, scene: Scene) -> Clock | None:
+    """The timeline with second 0 where the head's active take begins; None when it does not run through as it was made,
+    because its voice has been edited since."""
     from .performance import Anchor, zero_frame
 
     entry = active_take(head)
     if entry is None:
         return scene_clock(scene)
+    heard = voice_map(head, scene)
+    if heard is not None:
+        return None if heard.shift is None else scene_clock(scene, scene_clock(scene).frame(-heard.shift))
     anchor = Anchor(entry.anchor_uid, entry.anchor_offset, entry.zero_frame)
     return scene_clock(scene, zero_frame(anchor, strip_scene(head, scene)))
 
@@ -133,15 +164,15 @@ def current_gaussians(
     head = head.original
     scene = getattr(depsgraph_or_scene, "scene", depsgraph_or_scene)
     subject, take = subject_of(head), take_of(head)
-    seconds = 0.0
+    where = Moment(0.0)
     if take is not None:
         # The evaluated scene knows the frame being rendered; the original one holds the strips.
         frame = scene.frame_current_final
-        seconds = take_seconds(head, scene.original, frame) if frame_seconds is None else frame_seconds
-        seconds = min(max(seconds, 0.0), take.duration)
-    key = (id(subject), id(take), round(seconds, 6), gaze)
+        where = take_moment(head, scene.original, frame) if frame_seconds is None else Moment(frame_seconds)
+    seconds = min(max(where.seconds, 0.0), take.duration) if take is not None else 0.0
+    key = (id(subject), id(take), round(seconds, 6), round(where.rest, 4), gaze)
     if key not in _posed:
-        moment = take.at(seconds) if take is not None else None
+        moment = resting(subject, take.at(seconds), where.rest) if take is not None else None
         _posed[key] = gazing(subject, moment, np.array(gaze)), subject, take
         while len(_posed) > 8:
             _posed.popitem(last=False)
@@ -160,7 +191,10 @@ def _gaze(head: Object, depsgraph_or_scene: Depsgraph | Scene) -> tuple[float, f
 def current_frame(head: Object, scene: Scene) -> TakeFrame | None:
     """The take's frame (point offsets, AUs …) at the scene's current frame, None without a take. Raises UserError."""
     take = take_of(head)
-    return None if take is None else take.at(take_seconds(head, scene))
+    if take is None:
+        return None
+    where = take_moment(head, scene)
+    return resting(subject_of(head), take.at(where.seconds), where.rest)
 
 
 def refresh(scene: Scene) -> None:
@@ -202,6 +236,7 @@ def forget() -> None:
     _subjects.clear()
     _takes.clear()
     _posed.clear()
+    _maps.clear()
     problems.clear()
 
 

@@ -13,10 +13,10 @@ import numpy as np
 from .appearance.decoder import AppearanceDecoder
 from .core.subject import Subject
 from .core.take import pack_opacities, pack_rotations, pack_tints, runs, take_writer
+from .core.windows import touched
 from .motion.generate import MotionModel, one_thread
 from .motion.guard import Guard, confidence
 from .motion.seal import LipSeal
-from .motion.windows import touched
 from .reuse import Earlier
 
 _WORKERS = min(8, os.cpu_count() or 1)

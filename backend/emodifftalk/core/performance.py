@@ -14,8 +14,10 @@ import numpy as np
 from .errors import UserError
 from .facs import AU_INDEX, AU_NAMES, FPS
 
-SCHEMA = 2
-"""Version 2 has intensities up to STRONGEST and `voice_feeling`; version 1 is read as well."""
+SCHEMA = 3
+"""Version 3 has the speed of voices, version 2 intensities up to STRONGEST and `voice_feeling`; all are read."""
+SPEEDS = (0.01, 100.0)
+"""Slowest and fastest a recording is played."""
 STRONGEST = 2.0
 """Intensity to which a prompt can be exaggerated."""
 MODES = ("additive", "paper")
@@ -28,7 +30,8 @@ Curve = tuple[tuple[float, float], ...]
 class VoiceStrip:
     """A recording on the time axis. start: seconds of the Performance at which its first used sample is heard.
 
-    offset: seconds cut off the beginning of the file. duration: seconds used, None for the rest. gain: linear.
+    offset: seconds cut off the beginning of the file. duration: seconds for which it is heard, None for the rest of the
+    file. gain: linear. speed: seconds of the file that pass in one second.
     """
 
     path: Path
@@ -36,6 +39,7 @@ class VoiceStrip:
     offset: float = 0.0
     duration: float | None = None
     gain: float = 1.0
+    speed: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -247,6 +251,7 @@ def _voice(item: dict, folder: str | os.PathLike | None) -> VoiceStrip:
         offset=_number(item.get("offset", 0.0), low=0.0),
         duration=None if duration is None else _number(duration, low=0.0),
         gain=_number(item.get("gain", 1.0), low=0.0),
+        speed=_number(item.get("speed", 1.0), *SPEEDS),
     )
 
 
