@@ -147,7 +147,9 @@ def write_fcurve(block: bpy.types.ID, path: str, group: str, keys: Sequence[tupl
     data = block.animation_data or block.animation_data_create()
     if data.action is None:
         data.action = bpy.data.actions.new(f"{block.name}Action")
-    curve = data.action.fcurve_ensure_for_datablock(block, path, group_name=group)
+    curve = data.action.fcurve_ensure_for_datablock(block, path)
+    groups = _channels(block).groups  # 4.5 does not put the curve into a group itself
+    curve.group = groups.get(group) or groups.new(group)
     curve.keyframe_points.add(len(keys))
     curve.keyframe_points.foreach_set("co", [number for key in keys for number in key])
     curve.keyframe_points.foreach_set("interpolation", [_LINEAR] * len(keys))
