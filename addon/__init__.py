@@ -16,6 +16,7 @@ _MODULES = (
     "generate",
     "playback",
     "confidence",
+    "staleness",
     "export_ply",
     "render_engine",
     "viewport",

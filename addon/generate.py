@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import bpy
-from bpy.types import Context, Object, Operator
+from bpy.types import Context, Object, Operator, PropertyGroup
 
 from emodifftalk.core.errors import UserError
 from emodifftalk.core.facs import AU_NAMES
 from emodifftalk.core.performance import to_json
 
-from . import compat, connection, playback
+from . import compat, connection, pace, playback, staleness
 from .backend_client import STARTING
 from .connection import Listener
 from .heads import absolute, active_head, by_session_uid, is_head, new_take_path, no_head_reason, portable, settings
@@ -103,7 +103,9 @@ def _finished(job: Job, result: dict) -> None:
     head = by_session_uid(job.head_uid)
     if head is not None and is_head(head):  # it may have been deleted meanwhile
         try:
-            add_take(head, job.path, job.request, _note(result, time.monotonic() - job.started))
+            seconds = time.monotonic() - job.started
+            entry = add_take(head, job.path, job.request, _note(result, seconds))
+            pace.write(entry, pace.learn(result, seconds))
         except UserError as error:
             job.problem = str(error)
         if not bpy.app.background:
@@ -117,8 +119,9 @@ def _failed(job: Job, sentence: str) -> None:
     connection.redraw_panels()
 
 
-def add_take(head: Object, path: Path, request: Request, note: str = "") -> None:
-    """List a take on its head, make it the one that plays, and show it. Raises UserError when it cannot be read."""
+def add_take(head: Object, path: Path, request: Request, note: str = "") -> PropertyGroup:
+    """List a take on its head, make it the one that plays, and show it; returns its entry. Raises UserError when it
+    cannot be read."""
     from emodifftalk.core.take import load_take
 
     take, kept = load_take(path), settings(head)
@@ -127,9 +130,10 @@ def add_take(head: Object, path: Path, request: Request, note: str = "") -> None
     entry.frames, entry.seed, entry.note = take.frames, request.performance.seed, note
     anchor = request.anchor
     entry.anchor_uid, entry.anchor_offset, entry.zero_frame = anchor.uid, anchor.offset, anchor.zero_frame
-    entry.spoken = to_text(request.spoken)
+    entry.spoken, entry.made_from = to_text(request.spoken), staleness.made_from(request)
     entry.path = portable(path)
     kept.active_take = len(kept.takes) - 1
+    return entry
 
 
 def _note(result: dict, seconds: float) -> str:
