@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 
@@ -128,7 +129,7 @@ def _voice_changes(before: dict, after: dict, shift: float) -> list[Range]:
     past = [{**piece, "start": piece["start"] + shift} for piece in before["voice"]]
     edges = sorted({edge for piece in (*past, *after["voice"]) for edge in _heard(piece)})
     changed = []
-    for start, end in zip(edges, edges[1:], strict=False):
+    for start, end in pairwise(edges):
         middle = (start + end) / 2
         if end - start > _NEAR and not _sound_alike(_sounding(past, middle), _sounding(after["voice"], middle)):
             changed.append((start, end))

@@ -79,7 +79,7 @@ class HeadTake(PropertyGroup):
     spoken: StringProperty(name="Spoken", description="Which part of which recording the take speaks when, as JSON")
     made_from: StringProperty(name="Made From", description="What the timeline asked for, compressed")
     pace: FloatVectorProperty(
-        name="Pace", description="Seconds it took: for a frame's voice, for a frame's motion and looks, and beside", size=3
+        name="Pace", description="Seconds it took: for a frame's voice, a frame's motion and looks, and beside", size=3
     )
 
 

@@ -1,4 +1,4 @@
-"""What the strips of a head's voice play now: which part of which recording, when, how fast, and whether one hears it."""
+"""What the strips of a head's voice play now: which part of which recording, when, how fast, and muted or not."""
 
 from __future__ import annotations
 
