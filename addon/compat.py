@@ -72,9 +72,13 @@ def is_retimed(strip: Strip) -> bool:
     return keys is not None and len(keys) > 1
 
 
+# Python is shown at which frames a strip has retiming keys, but not how far its content has come there. These are the
+# beginnings of Blender's own structures: of a key its frame in the strip, flags, and the share of the content played;
+# of a strip (after its place in the list) its name with two letters before, and behind it flags, type, the length of
+# its content in frames, and its start. What is read is compared with what Python is shown.
 _KEY = "=di4xf" if bpy.app.version < (5, 0, 0) else "=dif"
-"""A retiming key as Blender holds it, frame, flags and how far the content has come: Python is shown the frame only."""
-_CURVED = 1  # of a key's flag: a transition begins here
+_STRIP = f"={32 if bpy.app.version < (5, 2, 0) else 16}x2x62siiif"
+_CURVED = 1  # of a key's flags: a transition begins here
 
 
 def retiming_keys(strip: Strip) -> list[RetimingKey]:
@@ -82,27 +86,26 @@ def retiming_keys(strip: Strip) -> list[RetimingKey]:
 
     Raises UserError when this Blender keeps it in another way than the ones we know.
     """
-    import ctypes
-    import struct
-
     shown = [key.timeline_frame for key in strip.retiming_keys]
-    size = struct.calcsize(_KEY)
-    held = [struct.unpack(_KEY, ctypes.string_at(key.as_pointer(), size)) for key in strip.retiming_keys]
+    held = [_held(key, _KEY) for key in strip.retiming_keys]
+    name, _, _, length, start = _held(strip, _STRIP)
     offset, shares = shown[0] - held[0][0], [share for _, _, share in held]
     known = all(abs(index + offset - frame) <= 1 for (index, _, _), frame in zip(held, shown, strict=True))
+    known &= name.split(b"\0")[0] == strip.name.encode() and start == content_start(strip) and length > 1
     if not known or shares != sorted(shares) or not (abs(shares[0]) < 1e-4 and abs(shares[-1] - 1) < 1e-4):
         raise UserError(
             f"The speed of “{strip.name}” cannot be read in this version of Blender: reset its retiming or render it "
             "to a new file."
         )
-    length = _content_length(strip)
+    length -= bpy.app.version < (5, 0, 0)  # 4.5 counts from the first frame to the last
     return [RetimingKey(index + offset, share * length, bool(flag & _CURVED)) for index, flag, share in held]
 
 
-def _content_length(strip: Strip) -> int:
-    if _HANDLES:
-        return strip.content_duration
-    return strip.frame_duration - (bpy.app.version < (5, 0, 0))  # 4.5 counts from the first frame to the last
+def _held(thing: bpy.types.bpy_struct, layout: str) -> tuple:
+    import ctypes
+    import struct
+
+    return struct.unpack(layout, ctypes.string_at(thing.as_pointer(), struct.calcsize(layout)))
 
 
 def is_silenced(strip: Strip) -> bool:

@@ -1,4 +1,4 @@
-"""Letting a head speak strips that are on the timeline already: dropped from the file browser, cut or recorded there."""
+"""Letting a head speak strips that are on the timeline already: dropped in from the file browser, or cut there."""
 
 from __future__ import annotations
 

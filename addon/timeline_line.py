@@ -30,6 +30,8 @@ _HEIGHT, _GAP, _MOST = 4, 2, 4
 """Pixels at a resolution scale of 1, and how many heads have a line."""
 _RULER = 23
 """Height of the ruler, in the same pixels."""
+_CACHE = 7
+"""Room for what the sequencer shows of its own cache."""
 _EDITORS = ("SpaceSequenceEditor", "SpaceDopeSheetEditor", "SpaceGraphEditor")
 _MENUS = ("SEQUENCER_MT_view", "TIME_MT_view", "DOPESHEET_MT_view", "GRAPH_MT_view")
 _handles: list[tuple[type, object]] = []
@@ -59,18 +61,19 @@ def bars(scene: Scene, context: Context) -> Iterator[tuple[int, float, float, st
 
 
 def rectangles(
-    parts: Iterator[tuple[int, float, float, str]], region: Region, scale: float
+    parts: Iterator[tuple[int, float, float, str]], region: Region, scale: float, below: float = 0.0
 ) -> dict[str, list[tuple[float, float, float, float]]]:
-    """Left, bottom, right and top, pixels of the region, of what is to be seen of each kind."""
+    """Left, bottom, right and top, pixels of the region, of what is to be seen of each kind; below: how far under the
+    ruler the line lies, in pixels at a resolution scale of 1."""
     found: dict[str, list[tuple[float, float, float, float]]] = {kind: [] for kind in COLOURS}
-    top = region.height - _RULER * scale
+    top = region.height - (_RULER + below) * scale
     for row, start, end, kind in parts:
         left, right = (region.view2d.view_to_region(frame, 0, clip=False)[0] for frame in (start, end))
         left, right = max(left, 0), min(max(right, left + scale), region.width)
         if right > left:
             line = top - row * (_HEIGHT + _GAP) * scale
-            above, below = (line - part * _HEIGHT * scale for part in _SHAPES[kind])
-            found[kind].append((left, below, right, above))
+            upper, lower = (line - part * _HEIGHT * scale for part in _SHAPES[kind])
+            found[kind].append((left, lower, right, upper))
     return found
 
 
@@ -82,7 +85,9 @@ def _draw() -> None:
     if context.area.type == "SEQUENCE_EDITOR" and context.space_data.view_type == "PREVIEW":
         return
     try:
-        found = rectangles(bars(context.scene, context), context.region, context.preferences.system.ui_scale)
+        below = _CACHE if context.area.type == "SEQUENCE_EDITOR" else 0.0
+        scale = context.preferences.system.ui_scale
+        found = rectangles(bars(context.scene, context), context.region, scale, below)
         for kind, boxes in found.items():
             if boxes:
                 _fill(boxes, COLOURS[kind])

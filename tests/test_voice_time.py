@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -20,8 +21,8 @@ QUIET = dict(deadline=None, suppress_health_check=list(HealthCheck))
 
 
 class Strip:
-    """A sound strip in whole frames, as Blender keeps it: content begins at `start`, is seen from `left` to `right`, and
-    runs at `speed` from `start` on."""
+    """A sound strip in whole frames, as Blender keeps it: content begins at `start` and runs at `speed`, and is heard
+    from `left` to `right`."""
 
     def __init__(self, start: int, left: int, right: int, speed: Fraction = Fraction(1)) -> None:
         self.start, self.left, self.right, self.speed = start, left, right, speed
@@ -46,12 +47,12 @@ class Strip:
         return Stretch("voice", clock.seconds(pace.first), pace.content * second, duration, pace.speed)
 
 
-def takes_and_edits(draw, frames: int) -> tuple[list[Strip], list[Strip]]:
+def take_and_edits(draw, frames: int) -> tuple[list[Strip], list[Strip]]:
     """A voice of `frames` in pieces when the take was made, and what became of the pieces."""
     cuts = sorted({0, frames, *draw(st.lists(st.integers(1, frames - 1), max_size=4))})
     begin = draw(st.integers(-500, 500))
     before, after, at = [], [], begin + draw(st.integers(-3000, 3000))
-    for left, right in zip(cuts, cuts[1:], strict=False):
+    for left, right in pairwise(cuts):
         before.append(Strip(begin, begin + left, begin + right))
         speed = draw(st.sampled_from([Fraction(1), Fraction(1), Fraction(1, 2), Fraction(3, 2), Fraction(7, 5)]))
         first = left + draw(st.integers(0, (right - left) // 3))
@@ -69,7 +70,7 @@ def takes_and_edits(draw, frames: int) -> tuple[list[Strip], list[Strip]]:
 @given(data=st.data())
 def test_for_ten_minutes_every_frame_shows_what_is_heard(fps, base, data):
     clock = Clock(fps, base)
-    before, after = takes_and_edits(data.draw, math.floor(TEN_MINUTES * clock.rate))
+    before, after = take_and_edits(data.draw, math.floor(TEN_MINUTES * clock.rate))
     zero = clock.seconds(before[0].left)
     take = [Stretch("voice", s.start - zero, s.offset, s.duration) for s in (strip.stretch(clock) for strip in before)]
     heard = VoiceMap(take, [strip.stretch(clock) for strip in after], zero)
@@ -116,7 +117,7 @@ def test_a_longer_silence_waits_in_its_middle_and_nothing_is_torn():
 def test_words_pulled_apart_close_the_mouth_between_them_and_trimmed_words_are_not_spoken():
     take = [Stretch("a", 0, 0, 4)]
     apart = VoiceMap(take, [Stretch("a", 0, 0, 2), Stretch("a", 3, 2, 2)])
-    assert apart.at(2.5) .rest == 1 and apart.at(1.9).rest == apart.at(3.1).rest == 0
+    assert apart.at(2.5).rest == 1 and apart.at(1.9).rest == apart.at(3.1).rest == 0
     trimmed = VoiceMap(take, [Stretch("a", 1, 1, 1)])
     assert trimmed.at(2.5).seconds == pytest.approx(2.0) and trimmed.at(2.5).rest == 1
     assert trimmed.at(0.5).seconds == pytest.approx(1.0) and trimmed.at(0.5).rest == 1
@@ -153,7 +154,7 @@ def test_a_changing_speed_runs_from_the_old_to_the_new_without_a_jump():
     assert found[0].speed == pytest.approx(1) and found[-1].speed == pytest.approx(2)
     speeds = [pace.speed for pace in found]
     assert speeds == sorted(speeds) and len(speeds) > 6
-    for a, b in zip(found, found[1:], strict=False):
+    for a, b in pairwise(found):
         assert a.last == b.first and a.content + (a.last - a.first) * a.speed == pytest.approx(b.content)
     halfway = next(p for p in found if p.first <= 50 < p.last)
     # Speed grows steadily from 1 to 2: after 10 of 20 frames 10 + 10² / 40 = 12.5 frames have been played.
