@@ -100,6 +100,14 @@ def merged(ranges: Iterable[Range]) -> list[Range]:
     return found
 
 
+def without(ranges: Iterable[Range], holes: Iterable[Range]) -> list[Range]:
+    """What of the ranges lies outside the holes (in order, without overlaps)."""
+    left = list(ranges)
+    for start, end in holes:
+        left = [part for a, b in left for part in ((a, min(b, start)), (max(a, end), b)) if part[1] > part[0]]
+    return left
+
+
 def _common(ranges: Iterable[Range], inside: Iterable[Range]) -> list[Range]:
     inside = list(inside)
     pieces = ((max(a, c), min(b, d)) for a, b in ranges for c, d in inside)

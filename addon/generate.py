@@ -27,8 +27,8 @@ from .voice_time import to_text
 class Job:
     """One take in the making, or how the last one ended.
 
-    fraction: 0..1. problem: one sentence when it failed. result: the backend's report when it is done (seconds per
-    stage, names of the models).
+    fraction: 0..1. heard_of: when the backend began with it. problem: one sentence when it failed. result: the
+    backend's report when it is done (seconds per stage, names of the models).
     """
 
     head_uid: int
@@ -40,6 +40,7 @@ class Job:
     problem: str = ""
     running: bool = True
     started: float = field(default_factory=time.monotonic)
+    heard_of: float = 0.0
     reported: str = ""
     result: dict = field(default_factory=dict)
 
@@ -87,6 +88,7 @@ def job_text(job: Job) -> str:
 
 def _progressed(job: Job, fraction: float, text: str) -> None:
     job.fraction, job.text = fraction, text or job.text
+    job.heard_of = job.heard_of or time.monotonic()
     if bpy.app.background:
         line = f"{job.text} {int(fraction * 10) * 10} %"
         if line != job.reported:
@@ -103,9 +105,10 @@ def _finished(job: Job, result: dict) -> None:
     head = by_session_uid(job.head_uid)
     if head is not None and is_head(head):  # it may have been deleted meanwhile
         try:
-            seconds = time.monotonic() - job.started
-            entry = add_take(head, job.path, job.request, _note(result, seconds))
-            pace.write(entry, pace.learn(result, seconds))
+            now = time.monotonic()
+            entry = add_take(head, job.path, job.request, _note(result, now - job.started))
+            # Without the start of the backend: the next take does not wait for it.
+            pace.write(entry, pace.learn(result, now - (job.heard_of or job.started)))
         except UserError as error:
             job.problem = str(error)
         if not bpy.app.background:

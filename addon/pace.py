@@ -31,7 +31,7 @@ _known: Pace | None = None
 
 
 def learn(result: dict, seconds: float) -> Pace | None:
-    """Learn from the backend's report of a take that was `seconds` in the making; None when it does not say enough."""
+    """Learn from the backend's report of a take that it was busy with for `seconds`; None when it says too little."""
     stages, frames, made = result.get("stages", {}), result.get("frames", 0), result.get("recomputed", 0)
     if not stages or not frames:
         return None
@@ -41,7 +41,7 @@ def learn(result: dict, seconds: float) -> Pace | None:
     listening = work["speech"] / frames if whole or before is None else before.listening
     moving = (work["motion"] + work["appearance"]) / made if made else (before.moving if before else 0.0)
     beside = max(seconds - sum(work.values()), 0.0)
-    # A first take also waits for the backend to start and to read its models: the next one does not.
+    # A first take also waits for models to be read: the next one does not.
     pace = Pace(listening, moving, beside if before is None else min(beside, before.beside))
     _keep(pace)
     return pace

@@ -20,7 +20,7 @@ from emodifftalk.core.errors import UserError
 from emodifftalk.core.performance import to_json
 
 from . import pace, playback
-from .changes import Changes, compare
+from .changes import Changes, compare, without
 from .frames import clock_text
 from .heads import absolute, by_session_uid, is_head, settings
 from .performance import Request, build_performance
@@ -31,6 +31,8 @@ _PAUSE = 0.5
 """Seconds between two looks."""
 _AGAIN = 2.0
 """Seconds after which an answer is looked at again even if Blender has told of no change."""
+_RESTRAINT = 8
+"""After a look that took long, this many times as long nobody looks: Blender stays hers."""
 _NAMED = 4
 """Changes named in a sentence."""
 
@@ -93,8 +95,9 @@ def check(head: Object, scene: Scene) -> Status:
         unknown = "This take does not say what it was made from: it is of an earlier version."
         return Status("", "", unknown, _played(head, scene))
     changes = compare(before, after, ["subject"] if other_subject else [])
-    parts = [(0.0, changes.duration, BAKED)]
-    parts += [(*part, MISSING) for part in changes.missing] + [(*part, STALE) for part in changes.stale]
+    baked = without([(0.0, changes.duration)], (*changes.missing, *changes.stale))
+    kinds = ((baked, BAKED), (changes.missing, MISSING), (changes.stale, STALE))
+    parts = [(*part, kind) for ranges, kind in kinds for part in ranges]
     shown = tuple((clock.frame(start), clock.frame(end), kind) for start, end, kind in parts) + _stretched(head, scene)
     if not changes.seconds and not changes.found:
         return Status(BAKED, "Up to date", "", shown)
@@ -163,7 +166,8 @@ def _other_subject(head: Object, made_with: str) -> bool:
 _answers: dict[int, Status] = {}
 _asking: dict[int, str] = {}
 """Heads (by session uid) somebody wants to know about, and their scenes' names."""
-_looked = 0.0
+_looked = _cost = 0.0
+"""When the last look was over, and how long it took."""
 _changed = True
 
 
@@ -175,14 +179,16 @@ def status(head: Object, scene: Scene) -> Status:
     if uid not in _answers or _changed or time.monotonic() - _looked > _AGAIN:
         _asking[uid] = scene.name
         if not bpy.app.timers.is_registered(_look):
-            bpy.app.timers.register(_look, first_interval=max(0.01, _PAUSE - (time.monotonic() - _looked)))
+            pause = max(_PAUSE, _RESTRAINT * _cost) - (time.monotonic() - _looked)
+            bpy.app.timers.register(_look, first_interval=max(pause, 0.01))
     return _answers.get(uid, Status())
 
 
 def _look() -> float | None:
-    global _looked, _changed
+    global _looked, _cost, _changed
     if _playing():
         return _PAUSE
+    began = time.monotonic()
     wanted, _changed = dict(_asking), False
     _asking.clear()
     news = False
@@ -195,6 +201,7 @@ def _look() -> float | None:
         news |= answer != _answers.get(uid)
         _answers[uid] = answer
     _looked = time.monotonic()
+    _cost = _looked - began
     if news:
         _redraw()
     return None

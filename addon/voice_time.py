@@ -23,6 +23,8 @@ EASE = 0.15
 _SHORT = 0.15
 """Seconds of silence in which a mouth does not close of itself."""
 _SAME = 1e-4
+_ROUNDED = 1e-7
+"""Seconds by which a frame at which something begins may seem to lie before it."""
 
 
 @dataclass(frozen=True)
@@ -101,14 +103,14 @@ class VoiceMap:
 
         Only with a map that is true.
         """
-        since, take, pace = self._lines[max(bisect_right(self._starts, seconds) - 1, 0)]
+        since, take, pace = self._lines[max(bisect_right(self._starts, seconds + _ROUNDED) - 1, 0)]
         return Moment(take + (seconds - since) * pace, self._rest(seconds))
 
     def many(self, seconds: np.ndarray) -> np.ndarray:
         """Seconds (N,) of the take at seconds (N,) of the timeline."""
         import numpy as np
 
-        lines = np.array(self._lines)[np.maximum(np.searchsorted(self._starts, seconds, "right") - 1, 0)]
+        lines = np.array(self._lines)[np.maximum(np.searchsorted(self._starts, seconds + _ROUNDED, "right") - 1, 0)]
         return lines[:, 1] + (seconds - lines[:, 0]) * lines[:, 2]
 
     def reach(self, duration: float) -> tuple[float, float]:
