@@ -19,6 +19,7 @@ Range = tuple[float, float]
 _NEAR = 1.5e-3
 """Seconds that do not count."""
 _KNOWN = ("format", "schema", "voice", "prompts", "style", "seed", "duration")
+_WORDS = (("au_offsets", "offset"), ("au_curves", "curve"), ("au_gains", "gain"))
 _HEARING = ("seed", "liveliness")
 """Settings that change what is made of the voice, and not only of the feelings."""
 
@@ -205,8 +206,10 @@ def _curve_changes(before: dict, after: dict, shift: float, length: float) -> It
         old, new = (data.get(name) or {} for data in (before, after))
         pairs = {f"{key} {name}": (old.get(key), new.get(key)) for key in {**old, **new}} if _named(old, new) else {}
         for called, (past, present) in (pairs or {name: (old, new)}).items():
-            called = called.replace(" au_offsets", " curve").replace("_", " ")
-            if not (_is_curve(past) and _is_curve(present)):
+            for field_name, word in _WORDS:
+                called = called.replace(field_name, word)
+            drawn = name == "au_curves"  # a curve that is not there is not one at 0
+            if (drawn and (past is None) != (present is None)) or not (_is_curve(past) and _is_curve(present)):
                 if past != present:
                     yield Change(called)
                 continue

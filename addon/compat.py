@@ -15,6 +15,10 @@ _HANDLES = bpy.app.version >= (5, 2, 0)
 """5.2 renamed a strip's times (`frame_start` became `content_start` …) and warns about the old names."""
 
 
+OBJECT_INDEX_PASS = "Object Index" if bpy.app.version >= (5, 0, 0) else "IndexOB"
+"""What Cycles and the compositor call the pass of the objects' indices."""
+
+
 def sequencer_scene(context: bpy.types.Context) -> Scene:
     """The scene whose strips the person sees: from 5.0 a workspace may edit another scene than the one in view."""
     workspace = getattr(context, "workspace", None)
@@ -137,22 +141,30 @@ def _channels(block: bpy.types.ID) -> bpy.types.ActionChannelbag | None:
     return action_get_channelbag_for_slot(data.action, data.action_slot)
 
 
+def nla_fcurves(block: bpy.types.ID) -> Iterator[FCurve]:
+    """The F-curves of the block's NLA strips that are heard at all."""
+    from bpy_extras.anim_utils import action_get_channelbag_for_slot
+
+    data = block.animation_data
+    if data is None or not (data.use_nla or data.use_tweak_mode):
+        return
+    for track in data.nla_tracks:
+        for strip in () if track.mute else track.strips:
+            if strip.action is not None and not strip.mute:
+                bag = action_get_channelbag_for_slot(strip.action, strip.action_slot)
+                yield from () if bag is None else bag.fcurves
+
+
 _LINEAR = 1  # of a key's interpolation
 
 
 def write_fcurve(block: bpy.types.ID, path: str, group: str, keys: Sequence[tuple[float, float]]) -> None:
     """Let an F-curve of its own, locked, lead a property through keys (frame, value), straight from key to key; without
     keys there is none. Other curves of the block stay as they are."""
-    for curve in [curve for curve in fcurves(block) if curve.data_path == path]:
-        _channels(block).fcurves.remove(curve)
+    remove_fcurve(block, path)
     if not keys:
         return
-    data = block.animation_data or block.animation_data_create()
-    if data.action is None:
-        data.action = bpy.data.actions.new(f"{block.name}Action")
-    curve = data.action.fcurve_ensure_for_datablock(block, path)
-    groups = _channels(block).groups  # 4.5 does not put the curve into a group itself
-    curve.group = groups.get(group) or groups.new(group)
+    curve = ensure_fcurve(block, path, group)
     curve.keyframe_points.add(len(keys))
     curve.keyframe_points.foreach_set("co", [number for key in keys for number in key])
     curve.keyframe_points.foreach_set("interpolation", [_LINEAR] * len(keys))
@@ -160,7 +172,153 @@ def write_fcurve(block: bpy.types.ID, path: str, group: str, keys: Sequence[tupl
     curve.lock = True
 
 
+def remove_fcurve(block: bpy.types.ID, path: str) -> None:
+    """Take the F-curve of a property away, if there is one. Other curves of the block stay as they are."""
+    for curve in [curve for curve in fcurves(block) if curve.data_path == path]:
+        _channels(block).fcurves.remove(curve)
+
+
+def ensure_fcurve(block: bpy.types.ID, path: str, group: str) -> FCurve:
+    """The F-curve of a property in the block's action; an empty one in a group when there is none."""
+    data = block.animation_data or block.animation_data_create()
+    if data.action is None:
+        data.action = bpy.data.actions.new(f"{block.name}Action")
+    if bpy.app.version >= (5, 0, 0):
+        return data.action.fcurve_ensure_for_datablock(block, path, group_name=group)
+    curve = data.action.fcurve_ensure_for_datablock(block, path)
+    if curve.group is None:
+        groups = _channels(block).groups
+        curve.group = groups.get(group) or groups.new(group)
+    return curve
+
+
 def can_animate(block: bpy.types.ID) -> bool:
     """Whether F-curves of the block may be written: neither it nor its action belongs to another file."""
     data = block.animation_data
     return block.library is None and (data is None or data.action is None or data.action.library is None)
+
+
+def choose_format(picture: bpy.types.ImageFormatSettings, style: str) -> None:
+    """Let pictures (or, for FFMPEG, a video) be written in a format: 5.0 chooses between kinds of files first."""
+    if hasattr(picture, "media_type"):
+        kinds = {"FFMPEG": "VIDEO", "OPEN_EXR_MULTILAYER": "MULTI_LAYER_IMAGE"}
+        picture.media_type = kinds.get(style, "IMAGE")
+    picture.file_format = style
+
+
+def literal_path(path: str) -> str:
+    """A path to render to, taken as it is: 5.0 reads braces in it as a template."""
+    return path.replace("{", "{{").replace("}", "}}") if bpy.app.version >= (5, 0, 0) else path
+
+
+def show_animation_of(editor: SequenceEditor, name: str, channel: int, start: int, pictures: Sequence[str]) -> Strip:
+    """An image strip of picture files, all of one folder, each one frame long and at its own size."""
+    import os
+
+    strip = editor.strips.new_image(name, pictures[0], channel, start, fit_method="ORIGINAL")
+    for picture in pictures[1:]:
+        strip.elements.append(os.path.basename(picture))
+    set_right_handle(strip, start + len(pictures))
+    return strip
+
+
+_GROUPED = bpy.app.version >= (5, 0, 0)
+"""5.0 made the compositor a node group with a Group Output, and turned many node properties into menu inputs."""
+
+
+def compositor(scene: Scene) -> bpy.types.NodeTree | None:
+    """The node tree that a scene's renders pass through, None when they are not composited."""
+    if _GROUPED:
+        return scene.compositing_node_group
+    return scene.node_tree if scene.use_nodes else None
+
+
+def new_compositor(scene: Scene) -> bpy.types.NodeTree:
+    """Give a scene that has none a compositor that hands its picture through; returns the tree."""
+    if not _GROUPED:
+        scene.use_nodes = True
+        tree = scene.node_tree
+        if tree.nodes:  # Blender fills a new one itself, and one that was only switched off is the person's own
+            return tree
+        output = tree.nodes.new("CompositorNodeComposite")
+    else:
+        tree = scene.compositing_node_group = bpy.data.node_groups.new("Compositing", "CompositorNodeTree")
+        tree.interface.new_socket("Image", in_out="OUTPUT", socket_type="NodeSocketColor")
+        output = tree.nodes.new("NodeGroupOutput")
+    layers = tree.nodes.new("CompositorNodeRLayers")
+    layers.scene = scene
+    layers.location, output.location = (-300, 200), (300, 200)
+    tree.links.new(layers.outputs["Image"], output.inputs[0])
+    return tree
+
+
+def drop_compositor(scene: Scene) -> None:
+    """Take away what `new_compositor` gave."""
+    if not _GROUPED:
+        scene.use_nodes = False
+        return
+    tree, scene.compositing_node_group = scene.compositing_node_group, None
+    if tree is not None and tree.users == 0:
+        bpy.data.node_groups.remove(tree)
+
+
+def has_switched_off_compositor(scene: Scene) -> bool:
+    """Whether the scene has compositor nodes that are not in use (4.5 only: later ones are always in use)."""
+    return not _GROUPED and not scene.use_nodes and scene.node_tree is not None and len(scene.node_tree.nodes) > 0
+
+
+def alpha_over(tree: bpy.types.NodeTree) -> tuple[bpy.types.Node, bpy.types.NodeSocket, bpy.types.NodeSocket]:
+    """A node that lays a premultiplied picture over another: the node, its background and its foreground socket."""
+    node = tree.nodes.new("CompositorNodeAlphaOver")
+    return (node, node.inputs[0], node.inputs[1]) if _GROUPED else (node, node.inputs[1], node.inputs[2])
+
+
+def math_node(tree: bpy.types.NodeTree, operation: str) -> bpy.types.Node:
+    """A Math node of the compositor."""
+    node = tree.nodes.new("ShaderNodeMath" if _GROUPED else "CompositorNodeMath")
+    node.operation = operation
+    return node
+
+
+def multiply_colours(tree: bpy.types.NodeTree) -> tuple[bpy.types.Node, tuple, bpy.types.NodeSocket]:
+    """A node that multiplies two colours: the node, its two inputs, its output."""
+    if not _GROUPED:
+        node = tree.nodes.new("CompositorNodeMixRGB")
+        node.blend_type = "MULTIPLY"
+        return node, tuple(node.inputs[1:3]), node.outputs[0]
+    node = tree.nodes.new("ShaderNodeMix")
+    node.data_type, node.blend_type = "RGBA", "MULTIPLY"
+    node.inputs["Factor"].default_value = 1.0
+    found = [socket for socket in node.inputs if socket.type == "RGBA"]
+    return node, tuple(found), next(socket for socket in node.outputs if socket.type == "RGBA")
+
+
+def set_alpha(tree: bpy.types.NodeTree, replace: bool) -> bpy.types.Node:
+    """A Set Alpha node that replaces the alpha, or multiplies the whole picture by one."""
+    node = tree.nodes.new("CompositorNodeSetAlpha")
+    if _GROUPED:
+        node.inputs["Type"].default_value = "Replace Alpha" if replace else "Apply Mask"
+    else:
+        node.mode = "REPLACE_ALPHA" if replace else "APPLY"
+    return node
+
+
+def to_straight_alpha(tree: bpy.types.NodeTree) -> bpy.types.Node:
+    """A node that divides colours by their alpha."""
+    node = tree.nodes.new("CompositorNodePremulKey")
+    if _GROUPED:
+        node.inputs["Type"].default_value = "To Straight"
+    else:
+        node.mapping = "PREMUL_TO_STRAIGHT"
+    return node
+
+
+def gaussian_blur(tree: bpy.types.NodeTree, radius: float) -> bpy.types.Node:
+    """A Blur node, Gaussian, of a radius in pixels (three standard deviations)."""
+    node = tree.nodes.new("CompositorNodeBlur")
+    if _GROUPED:
+        node.inputs["Type"].default_value = "Gaussian"
+    else:
+        node.filter_type = "GAUSS"
+    node.inputs["Size"].default_value[:2] = radius, radius
+    return node

@@ -18,7 +18,6 @@ from emodifftalk.core.facs import FPS
 from . import compat, playback
 from .frames import Clock
 from .heads import active_head, heads, no_head_reason, settings
-from .strips import scene_clock
 
 PATH = "emodifftalk.confidence"
 GROUP = "EmoDiffTalk Confidence"
@@ -53,22 +52,8 @@ def places(head: Object, scene: Scene) -> list[int]:
     clock = playback.take_clock(head, scene)
     if clock is not None:
         return sorted({round(clock.frame(start / FPS)) for start, _ in stretches(values)})
-    frames, shown = by_frame(values, head, scene)
+    frames, shown = playback.by_frame(values, head, scene)
     return [int(frames[start]) for start, _ in stretches(shown)]
-
-
-def by_frame(values: np.ndarray, head: Object, scene: Scene) -> tuple[np.ndarray, np.ndarray]:
-    """Frames (N,) of the timeline, and the confidence (N,) of what plays in each, of the take's confidences (T,)."""
-    heard, clock = playback.voice_map(head, scene), scene_clock(scene)
-    if heard is None:
-        start = playback.take_clock(head, scene)
-        frames = np.arange(np.ceil(start.frame(0)), np.floor(start.frame((len(values) - 1) / FPS)) + 1)
-        seconds = (frames - start.zero) / clock.rate
-    else:
-        first, last = heard.reach(len(values) / FPS)
-        frames = np.arange(np.ceil(clock.frame(first)), np.floor(clock.frame(last)) + 1)
-        seconds = heard.many(frames / clock.rate)
-    return frames, values[np.rint(seconds * FPS).astype(int).clip(0, len(values) - 1)]
 
 
 def keys(values: np.ndarray, clock: Clock) -> list[tuple[float, float]]:
@@ -101,7 +86,7 @@ def show(head: Object, scene: Scene) -> None:
 def _curve(values: np.ndarray, clock: Clock | None, head: Object, scene: Scene) -> list[tuple[float, float]]:
     if clock is not None:
         return keys(values, clock)
-    frames, shown = by_frame(values, head, scene)
+    frames, shown = playback.by_frame(values, head, scene)
     return _bends([(float(frame), round(float(value), 4)) for frame, value in zip(frames, shown, strict=True)])
 
 

@@ -8,11 +8,14 @@ from bpy.types import Context, Menu, Panel, Strip, UILayout
 from emodifftalk.core.facs import AU_LABELS, AU_NAMES
 from emodifftalk.core.labels import INTENSITIES, LABELS
 
-from . import compat
+from . import compat, connection, prompt_colours
+from .backend_client import STARTING
+from .backend_panel import draw_remedy
 from .frames import clock_text
 from .heads import active_head
 from .names import au_property
 from .panel_parts import OfHead, draw_problem, draw_sentence, letters
+from .reading import is_being_read, is_read
 from .strips import is_prompt, prompt_strips, prompt_words, scene_clock, strip_scene
 from .timeline import active_prompt
 
@@ -32,6 +35,7 @@ class EMODIFFTALK_PT_emotion(OfHead, Panel):
         row.prop(context.window_manager.emodifftalk, "new_prompt", text="", placeholder="Type a feeling")
         row.operator("emodifftalk.add_prompt", text="", icon="ADD")
         row.menu("EMODIFFTALK_MT_labels", text="", icon="DOWNARROW_HLT")
+        row.menu("EMODIFFTALK_MT_markers", text="", icon="MARKER")
         scene, prompts = strip_scene(head, context.scene), prompt_strips(head, context.scene)
         chosen = active_prompt(head, context.scene)
         if prompts:
@@ -56,6 +60,7 @@ def _draw_prompt_row(layout: UILayout, strip: Strip, scene: bpy.types.Scene, cho
     right = split.row(align=True)
     right.alignment = "RIGHT"
     right.label(text=clock_text(start))
+    row.label(text="", icon=prompt_colours.icon(strip))
     row.operator("emodifftalk.remove_prompt", text="", icon="X", emboss=False).uid = uid
 
 
@@ -76,42 +81,62 @@ class EMODIFFTALK_MT_labels(Menu):
 
 def _draw_prompt(layout: UILayout, strip: Strip, width: int) -> None:
     kept = strip.emodifftalk
+    row = layout.row(align=True)
+    row.prop(kept, "text", text="")
+    row.popover("EMODIFFTALK_PT_presets", text="", icon="PRESET")
     column = layout.column()
-    column.prop(kept, "text", text="")
-    column.prop(strip, "blend_alpha", text="Intensity", slider=True)
+    row = column.row(align=True)
+    row.prop(strip, "blend_alpha", text="Intensity", slider=True)
+    row.prop_decorator(strip, "blend_alpha")
     column.prop(kept, "strength", slider=True)
     row = column.row(align=True)
     row.prop(kept, "ease_in")
     row.prop(kept, "ease_out")
     if not strip.mute:
         draw_problem(column, "Mute this strip: an audible one makes Blender render the sequencer instead.", width)
-    if kept.answer and not kept.by_hand and kept.read_text == prompt_words(strip).strip():
+    if kept.answer and not kept.by_hand and is_read(strip):
         draw_problem(column, kept.answer, width)
-    _draw_meaning(column, strip)
+    _draw_meaning(column, strip, width)
 
 
-def _draw_meaning(layout: UILayout, strip: Strip) -> None:
+def _draw_meaning(layout: UILayout, strip: Strip, width: int) -> None:
     kept = strip.emodifftalk
-    header, body = layout.panel("emodifftalk_meaning", default_closed=True)
+    header, body = layout.panel("emodifftalk_meaning", default_closed=False)
     header.label(text="On the Face")
     header.prop(kept, "by_hand", text="By Hand", toggle=True)
     if body is None:
         return
-    if kept.by_hand:
-        column = body.column(align=True)
-        for au in AU_NAMES:
-            column.prop(kept.aus, au_property(au), text=AU_LABELS[au], slider=True)
+    if not kept.by_hand and not is_read(strip):
+        _draw_unread(body, strip, width)
         return
-    if kept.read_text != prompt_words(strip).strip():
-        body.operator("emodifftalk.read_prompt", text="Read These Words", icon="VIEWZOOM").uid = kept.uid
-        return
+    window = bpy.context.window_manager.emodifftalk
     column = body.column(align=True)
-    values = {au: getattr(kept.aus, au_property(au)) for au in AU_NAMES}
-    shown = sorted((au for au in AU_NAMES if values[au] >= _SHOWN_AU), key=values.get, reverse=True)
+    shown = [au for au in AU_NAMES if window.all_units or _is_meant(kept, au_property(au))]
     for au in shown:
-        column.progress(text=AU_LABELS[au], factor=values[au])
+        column.prop(kept.aus, au_property(au), text=AU_LABELS[au], slider=True)
     if not shown and not kept.answer:
         column.label(text="These words leave the face as it is", icon="INFO")
+    body.prop(window, "all_units")
+
+
+def _is_meant(kept: bpy.types.PropertyGroup, name: str) -> bool:
+    """Whether an action unit is worth a line: the words mean it, or a hand has moved it."""
+    least = 0.001 if kept.by_hand else _SHOWN_AU
+    return getattr(kept.read_aus, name) >= _SHOWN_AU or getattr(kept.aus, name) >= least
+
+
+def _draw_unread(layout: UILayout, strip: Strip, width: int) -> None:
+    """Why there are no bars yet."""
+    if not prompt_words(strip).strip():
+        layout.label(text="Type a feeling above", icon="INFO")
+    elif connection.unavailable_reason():
+        draw_sentence(layout, "Nothing can read these words yet. By Hand works without the backend.", "INFO", width)
+        draw_remedy(layout, width)
+    elif is_being_read(strip):
+        starting = connection.client.state == STARTING
+        layout.label(text="Starting the backend…" if starting else "Reading…", icon="SORTTIME")
+    else:
+        layout.operator("emodifftalk.read_prompt", text="Read These Words", icon="VIEWZOOM").uid = strip.emodifftalk.uid
 
 
 class EMODIFFTALK_PT_prompt(Panel):

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, astuple, dataclass
+from typing import TYPE_CHECKING
 
 from bpy.types import PropertyGroup
 
-from .changes import Changes
 from .heads import user_folder
+
+if TYPE_CHECKING:
+    from .changes import Changes
 
 _FILE = "pace.json"
 

@@ -8,6 +8,15 @@ from bpy.types import Context, UILayout
 
 from .heads import active_head
 
+AU_GROUPS = (
+    ("Brows", ("AU01", "AU02", "AU04")),
+    ("Eyes", ("AU05", "AU06", "AU07", "AU45")),
+    ("Nose and Upper Lip", ("AU09", "AU10")),
+    ("Mouth", ("AU12", "AU14", "AU15", "AU23", "AU24", "AU25", "AU26")),
+    ("Chin", ("AU17",)),
+)
+"""The action units as they lie on the face, from top to bottom."""
+
 
 def draw_sentence(layout: UILayout, text: str, icon: str = "NONE", width: int = 38) -> None:
     """A sentence over as many lines as it needs, `width` letters each."""

@@ -9,14 +9,14 @@ from emodifftalk.core.facs import AU_LABELS
 
 from . import compat, confidence, connection, playback, viewport
 from .backend_client import BUSY, DEAD, READY, STARTING
+from .backend_panel import draw_remedy
 from .emotion_panel import EMODIFFTALK_MT_labels, EMODIFFTALK_PT_emotion, EMODIFFTALK_PT_prompt
 from .frames import clock_text
 from .generate import Job, job_of, job_text
 from .heads import active_head, settings
 from .names import au_property
-from .panel_parts import InTab, OfHead, draw_problem, draw_sentence, letters
+from .panel_parts import AU_GROUPS, InTab, OfHead, draw_problem, draw_sentence, letters
 from .pick_voice import draw_offer
-from .preference_values import PACKAGE
 from .render_engine import ENGINE, TRUE_TRANSFORMS
 from .strips import scene_clock, sound_strips, strip_scene, voice_strips
 from .take_status import EMODIFFTALK_PT_take_status, draw_status
@@ -27,13 +27,6 @@ _STATES = {
     STARTING: ("Starting", "SORTTIME"),
     DEAD: ("Stopped by a problem", "ERROR"),
 }
-_AU_GROUPS = (
-    ("Brows", ("AU01", "AU02", "AU04")),
-    ("Eyes", ("AU05", "AU06", "AU07", "AU45")),
-    ("Nose and Upper Lip", ("AU09", "AU10")),
-    ("Mouth", ("AU12", "AU14", "AU15", "AU23", "AU24", "AU25", "AU26")),
-    ("Chin", ("AU17",)),
-)
 
 
 class EMODIFFTALK_PT_subject(InTab, Panel):
@@ -121,16 +114,21 @@ class EMODIFFTALK_PT_fine(OfHead, Panel):
         """Sliders that take keyframes."""
         layout, kept = self.layout, settings(active_head(context))
         layout.use_property_split = True
-        column = layout.column(align=True)
+        row = layout.row(align=True)
+        column = row.column(align=True)
         column.prop(kept, "valence", slider=True)
         column.prop(kept, "arousal", slider=True)
+        pad = row.column(align=True)
+        pad.scale_y = 2.0
+        shown = context.window_manager.emodifftalk_pad.shown
+        pad.operator("emodifftalk.affect_pad", text="", icon="PIVOT_CURSOR", depress=shown)
         column = layout.column(align=True)
         column.active = steers = playback.steers(active_head(context))
         column.prop(kept, "gaze_yaw", slider=True)
         column.prop(kept, "gaze_pitch", slider=True)
         if not steers:
             column.label(text="This subject's eyes cannot be steered", icon="INFO")
-        for title, aus in _AU_GROUPS:
+        for title, aus in AU_GROUPS:
             column = layout.column(align=True, heading=title)
             column.label(text=title)
             for au in aus:
@@ -160,7 +158,7 @@ class EMODIFFTALK_PT_generate(OfHead, Panel):
         """Generate or progress, what went wrong, the takes there are."""
         layout, head = self.layout, active_head(context)
         job, width = job_of(head), letters(context)
-        if job is not None and job.running:
+        if job is not None and job.running and not job.live:
             _draw_job(layout, job)
         else:
             row = layout.row()
@@ -223,11 +221,7 @@ def _draw_job(layout: UILayout, job: Job) -> None:
 
 
 def _draw_obstacle(layout: UILayout, job: Job | None, width: int) -> None:
-    reason = connection.unavailable_reason()
-    if reason:
-        draw_sentence(layout, reason, icon="INFO", width=width - 4)
-        layout.operator("preferences.addon_show", text="Preferences…", icon="PREFERENCES").module = PACKAGE
-    elif job is not None and job.problem:
+    if not draw_remedy(layout, width) and job is not None and job.problem:
         draw_problem(layout, job.problem, width)
 
 
@@ -244,8 +238,10 @@ class EMODIFFTALK_PT_backend(InTab, Panel):
             self.layout.label(text=name, icon=icon)
 
     def draw(self, context: Context) -> None:
-        """State, what it found on this machine, its last words."""
-        draw_backend(self.layout, letters(context))
+        """State, what it found on this machine, its last words; or how to get it."""
+        width = letters(context)
+        if not draw_remedy(self.layout, width):
+            draw_backend(self.layout, width)
 
 
 def draw_backend(layout: UILayout, width: int) -> None:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import bpy
-from bpy.types import FCurve, Object, Scene, Strip
+from bpy.types import Object, Scene, Strip
 
 from emodifftalk.core.errors import UserError
 from emodifftalk.core.facs import AU_NAMES
 from emodifftalk.core.performance import Curve, Performance, Prompt, Style, VoiceStrip
 
-from . import compat
-from .frames import Clock, SoundSpan, sampled_curve
+from . import au_curves, compat
+from .animated import Evaluate, evaluators
+from .frames import CURVE_FPS, Clock, SoundSpan, sampled_curve
 from .heads import settings, user_folder
 from .names import au_property
 from .strips import give_own_uids, prompt_strips, prompt_words, scene_clock, strip_scene, strips_of, voice_strips
@@ -59,29 +62,45 @@ def build_performance(head: Object, scene: Scene, looking: bool = False) -> Requ
         raise UserError(f"There is nothing to perform: {remedy}, or add an emotion prompt.")
     clock = scene_clock(scene, min(compat.left_handle(strip) for strip in used))
     duration = clock.seconds(max(compat.right_handle(strip) for strip in used))
-    animated = _curves_by_path(head)
-
-    def curve(path: str, value: float, rest: float = 0.0) -> Curve:
-        fcurve = animated.get(path)
-        if fcurve is not None:
-            return sampled_curve(fcurve.evaluate, clock, 0.0, duration)
-        return ((0.0, value),) if value != rest else ()
-
-    kept = settings(head)
+    kept, acting = settings(head), _acting(head, scene, clock, duration)
     spoken = [(strip, span) for strip in voices for span in _spans(strip, clock)]
-    offsets = {au: curve(f"emodifftalk.aus.{au_property(au)}", getattr(kept.aus, au_property(au))) for au in AU_NAMES}
     performance = Performance(
         voice=tuple(_voice(strip, span, looking) for strip, span in spoken),
-        prompts=tuple(_prompt(strip, clock, _curves_by_path(scene)) for strip in prompts),
-        au_offsets={au: keys for au, keys in offsets.items() if keys},
-        valence=curve("emodifftalk.valence", kept.valence),
-        arousal=curve("emodifftalk.arousal", kept.arousal),
+        prompts=_prompts(prompts, scene, clock, duration),
+        **acting,
+        au_gains=au_curves.gains(head),
         seed=kept.seed,
         duration=duration,
         style=Style(**{name: getattr(kept, name) for name in Style.__dataclass_fields__}),
     )
     stretches = (Stretch(recording(s), span.start, span.offset, span.duration, span.speed) for s, span in spoken)
     return Request(performance, _anchor(voices, clock), tuple(stretches))
+
+
+def _frames(clock: Clock, duration: float) -> list[float]:
+    """The frames at which curves of so many seconds are sampled."""
+    return [clock.frame(i / CURVE_FPS) for i in range(math.ceil(duration * CURVE_FPS - 1e-6) + 1)]
+
+
+def _acting(head: Object, scene: Scene, clock: Clock, duration: float) -> dict[str, Any]:
+    """The Performance's curves that lie on the head itself."""
+    offsets = {au: f"emodifftalk.aus.{au_property(au)}" for au in AU_NAMES}
+    drawn = {au: au_curves.path_of(au) for au in au_curves.drawn_over(head)}
+    paths = ["emodifftalk.valence", "emodifftalk.arousal", *offsets.values(), *drawn.values()]
+    animated = evaluators(head, scene, paths, _frames(clock, duration))
+
+    def curve(path: str) -> Curve:
+        if path in animated:
+            return sampled_curve(animated[path], clock, 0.0, duration)
+        value = head.path_resolve(path)
+        return ((0.0, value),) if value else ()
+
+    return {
+        "valence": curve("emodifftalk.valence"),
+        "arousal": curve("emodifftalk.arousal"),
+        "au_offsets": {au: keys for au, path in offsets.items() if (keys := curve(path))},
+        "au_curves": {au: curve(path) for au, path in drawn.items() if path in animated},
+    }
 
 
 def _anchor(voices: list[Strip], clock: Clock) -> Anchor:
@@ -126,14 +145,19 @@ def _recording(strip: Strip, looking: bool) -> Path:
     return unpacked
 
 
-def _prompt(strip: Strip, clock: Clock, animated: dict[str, FCurve]) -> Prompt:
+def _prompts(strips: list[Strip], scene: Scene, clock: Clock, duration: float) -> tuple[Prompt, ...]:
+    paths = [f"{strip.path_from_id()}.blend_alpha" for strip in strips]
+    animated = evaluators(scene, scene, paths, _frames(clock, duration))
+    return tuple(_prompt(strip, clock, animated.get(path)) for strip, path in zip(strips, paths, strict=True))
+
+
+def _prompt(strip: Strip, clock: Clock, opacity: Evaluate | None) -> Prompt:
     kept = strip.emodifftalk
     words = prompt_words(strip).strip()
     if not words and not kept.by_hand:
         frame = compat.left_handle(strip)
         raise UserError(f"The prompt at frame {frame:.0f} has no words: type a feeling or delete it.")
     start, end = clock.seconds(compat.left_handle(strip)), clock.seconds(compat.right_handle(strip))
-    fcurve = animated.get(f"{strip.path_from_id()}.blend_alpha")
     strength = kept.strength
     constant = ((0.0, strength * strip.blend_alpha),)
     return Prompt(
@@ -143,14 +167,8 @@ def _prompt(strip: Strip, clock: Clock, animated: dict[str, FCurve]) -> Prompt:
         ease_in=kept.ease_in,
         ease_out=kept.ease_out,
         intensity=constant
-        if fcurve is None
-        else tuple((t, strength * v) for t, v in sampled_curve(fcurve.evaluate, clock, start, end)),
+        if opacity is None
+        else tuple((t, strength * v) for t, v in sampled_curve(opacity, clock, start, end)),
         aus={au: getattr(kept.aus, au_property(au)) for au in AU_NAMES} if kept.by_hand else None,
         id=kept.uid,
     )
-
-
-def _curves_by_path(block: bpy.types.ID) -> dict[str, FCurve]:
-    return {curve.data_path: curve for curve in compat.fcurves(block) if not curve.mute}
-
-

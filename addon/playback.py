@@ -12,6 +12,7 @@ import numpy as np
 from bpy.types import Depsgraph, Object, PropertyGroup, Scene
 
 from emodifftalk.core.errors import UserError
+from emodifftalk.core.facs import FPS
 
 from .frames import Clock
 from .heads import absolute, heads, settings
@@ -74,9 +75,12 @@ def _read_take(path: str) -> Take:
     return load_take(path)
 
 
+previews: dict[int, dict[float, TakeFrame]] = {}
+"""Frames of takes that are still to be made, by head (session uid) and frame of the timeline: shown in viewports
+instead of the take, never rendered or exported. `live` keeps them."""
 _subjects = _Files(_read_subject, keep=4)
 _takes = _Files(_read_take, keep=8)
-_posed: OrderedDict[tuple, tuple[Gaussians, Subject, Take]] = OrderedDict()
+_posed: OrderedDict[tuple, tuple[Gaussians, Subject, Take | TakeFrame | None]] = OrderedDict()
 """With what they were made from: the keys name objects by `id`, which must not pass to others meanwhile."""
 
 
@@ -119,6 +123,25 @@ def take_moment(head: Object, scene: Scene, frame: float | None = None) -> Momen
     return Moment(take_clock(head, scene).seconds(frame))
 
 
+def take_seconds(head: Object, scene: Scene, frame: float | None = None) -> float:
+    """Seconds into the head's active take at a frame (by default the scene's current one)."""
+    return take_moment(head, scene, frame).seconds
+
+
+def by_frame(track: np.ndarray, head: Object, scene: Scene) -> tuple[np.ndarray, np.ndarray]:
+    """Frames (N,) of the timeline at which the active take moves, and what plays in each (N, …) of something that the
+    take has 25 times a second (T, …)."""
+    heard, clock = voice_map(head, scene), scene_clock(scene)
+    if heard is None:
+        start = take_clock(head, scene)
+        first, last = clock.seconds(start.zero), clock.seconds(start.frame((len(track) - 1) / FPS))
+    else:
+        first, last = heard.reach(len(track) / FPS)
+    frames = np.arange(np.ceil(clock.frame(first) - 1e-6), np.floor(clock.frame(last) + 1e-6) + 1)
+    seconds = frames / clock.rate - first if heard is None else heard.many(frames / clock.rate)
+    return frames, track[np.rint(seconds * FPS).astype(int).clip(0, len(track) - 1)]
+
+
 def voice_map(head: Object, scene: Scene) -> VoiceMap | None:
     """From the timeline's seconds to those of the active take, through the voice strips as they are now; None for a
     take without a voice, of an earlier version, or of which nothing is on the timeline any more."""
@@ -149,13 +172,19 @@ def take_clock(head: Object, scene: Scene) -> Clock | None:
     return scene_clock(scene, zero_frame(anchor, strip_scene(head, scene)))
 
 
+def preview_of(head: Object, scene: Scene) -> TakeFrame | None:
+    """What is shown of a head at the scene's frame instead of its take, while that is out of date."""
+    return previews.get(head.session_uid, {}).get(round(scene.frame_current_final, 3))
+
+
 def current_gaussians(
-    head: Object, depsgraph_or_scene: Depsgraph | Scene, frame_seconds: float | None = None
+    head: Object, depsgraph_or_scene: Depsgraph | Scene, chosen: Moment | None = None
 ) -> Gaussians:
-    """The head's Gaussians now, in OBJECT space (metres): its take at the scene's frame, or `frame_seconds` into it,
+    """The head's Gaussians now, in OBJECT space (metres): its take at the scene's frame, or at a `chosen` moment,
     looking where its gaze is keyed to.
 
-    A head without a take shows its canonical Gaussians. The last few answers are kept: the same frame twice is free.
+    A preview is preferred where there is one, but for a render's depsgraph and a `chosen` moment. A head without a
+    take shows its canonical Gaussians. The last few answers are kept: the same frame twice is free.
     Raises UserError when the subject or the take cannot be read, or do not belong together.
     """
     from emodifftalk.core.gaze import gazing
@@ -164,16 +193,20 @@ def current_gaussians(
     head = head.original
     scene = getattr(depsgraph_or_scene, "scene", depsgraph_or_scene)
     subject, take = subject_of(head), take_of(head)
-    where = Moment(0.0)
-    if take is not None:
+    moment, where = None, Moment(0.0)
+    if chosen is None and getattr(depsgraph_or_scene, "mode", "VIEWPORT") == "VIEWPORT":
+        moment = preview_of(head, scene)
+    if moment is None and take is not None:
         # The evaluated scene knows the frame being rendered; the original one holds the strips.
         frame = scene.frame_current_final
-        where = take_moment(head, scene.original, frame) if frame_seconds is None else Moment(frame_seconds)
+        where = take_moment(head, scene.original, frame) if chosen is None else chosen
     seconds = min(max(where.seconds, 0.0), take.duration) if take is not None else 0.0
-    key = (id(subject), id(take), round(seconds, 6), round(where.rest, 4), gaze)
+    source = take if moment is None else moment
+    key = (id(subject), id(source), round(seconds, 6), round(where.rest, 4), gaze)
     if key not in _posed:
-        moment = resting(subject, take.at(seconds), where.rest) if take is not None else None
-        _posed[key] = gazing(subject, moment, np.array(gaze)), subject, take
+        if moment is None and take is not None:
+            moment = resting(subject, take.at(seconds), where.rest)
+        _posed[key] = gazing(subject, moment, np.array(gaze)), subject, source
         while len(_posed) > 8:
             _posed.popitem(last=False)
     _posed.move_to_end(key)
@@ -213,7 +246,7 @@ def _move_sketch(head: Object, scene: Scene) -> None:
     if bpy.app.is_job_running("RENDER") or head.library is not None or head.data.library is not None:
         return
     points = subject_of(head).template.neutral
-    frame = current_frame(head, scene)
+    frame = preview_of(head, scene) or current_frame(head, scene)
     if frame is not None:
         if len(frame.offsets) != len(points):
             raise UserError(f"The take of {head.name} was made with another subject: generate it again.")
@@ -237,6 +270,7 @@ def forget() -> None:
     _takes.clear()
     _posed.clear()
     _maps.clear()
+    previews.clear()
     problems.clear()
 
 

@@ -15,19 +15,17 @@ from bpy.types import Context, Object, PropertyGroup, Scene, Strip, WindowManage
 
 from emodifftalk.core.facs import AU_LABELS
 from emodifftalk.core.gaze import LIMIT
-from emodifftalk.core.performance import STRONGEST
+from emodifftalk.core.performance import LOUDEST, STRONGEST
 
 from .names import au_property
 
-_GAZE = tuple(float(angle) for angle in LIMIT)
 _FILE = {"subtype": "FILE_PATH", "options": {"PATH_SUPPORTS_BLEND_RELATIVE"}}
 
 
-def _au_properties(low: float, what: str) -> dict:
+def _au_properties(low: float, what: str, **more: object) -> dict:
+    limits = {"min": low, "max": 1.0, "precision": 2, **more}
     return {
-        au_property(au): FloatProperty(
-            name=f"{au} {label}", description=f"{what}: {label.lower()}", min=low, max=1.0, precision=2
-        )
+        au_property(au): FloatProperty(name=f"{au} {label}", description=f"{what}: {label.lower()}", **limits)
         for au, label in AU_LABELS.items()
     }
 
@@ -41,12 +39,58 @@ AuOffsets = type(
         "__annotations__": _au_properties(-1.0, "Added to what voice and emotion do"),
     },
 )
+
+
+def _nudged(self: PropertyGroup, context: Context) -> None:
+    from .strips import nudged
+
+    nudged(self)
+
+
 AuIntensities = type(
     "EMODIFFTALK_PG_au_intensities",
     (PropertyGroup,),
     {
         "__doc__": "The action units a prompt means, 0 to 1.",
-        "__annotations__": _au_properties(0.0, "What these words do to the face"),
+        "__annotations__": _au_properties(0.0, "What these words do to the face", update=_nudged, options=set()),
+    },
+)
+AuCurves = type(
+    "EMODIFFTALK_PG_au_curves",
+    (PropertyGroup,),
+    {
+        "__doc__": "Action units as F-curves: shown from a take, and drawn over.",
+        "__annotations__": _au_properties(0.0, "Drawn over what voice and feelings give, once its curve is edited"),
+    },
+)
+AuGains = type(
+    "EMODIFFTALK_PG_au_gains",
+    (PropertyGroup,),
+    {
+        "__doc__": "How much of each action unit is used, 0 to 2.",
+        "__annotations__": _au_properties(
+            0.0,
+            "Multiplies what voice, feelings or the curve give, from the next take on",
+            max=LOUDEST,
+            default=1.0,
+            options=set(),
+        ),
+    },
+)
+AuMutes = type(
+    "EMODIFFTALK_PG_au_mutes",
+    (PropertyGroup,),
+    {
+        "__doc__": "Action units held at rest.",
+        "__annotations__": {
+            au_property(au): BoolProperty(
+                name=f"Mute {au} {label}",
+                description="Hold this unit at 0, from the next take on. Muting its F-curve in the Graph Editor is "
+                "another thing: that turns the curve off, and the unit is as generated",
+                options=set(),
+            )
+            for au, label in AU_LABELS.items()
+        },
     },
 )
 
@@ -59,9 +103,11 @@ def _redraw(self: PropertyGroup, context: Context) -> None:
 
 def _take_changed(self: PropertyGroup, context: Context) -> None:
     from .confidence import show_again
+    from .show_au_curves import follow
 
     _redraw(self, context)
     show_again(self.id_data, context.scene)
+    follow(self.id_data, context.scene)
 
 
 class HeadTake(PropertyGroup):
@@ -71,6 +117,7 @@ class HeadTake(PropertyGroup):
     frames: IntProperty(name="Frames", description="Frames of the take, 25 per second")
     seed: IntProperty(name="Seed", description="The seed it was made with")
     note: StringProperty(name="Note", description="How and how fast it was made")
+    live: BoolProperty(name="Live", description="Made by Live, which replaces it after the next edit")
     anchor_uid: StringProperty(name="Voice", description="The voice strip this take moves with")
     anchor_offset: FloatProperty(
         name="Offset", description="Seconds from the start of the voice strip's content to the start of the take"
@@ -204,19 +251,23 @@ class HeadSettings(PropertyGroup):
         name="Arousal", description="From sleepy (-1) to excited (1)", min=-1.0, max=1.0, subtype="FACTOR"
     )
     aus: PointerProperty(type=AuOffsets)
+    au_curves: PointerProperty(type=AuCurves)
+    au_gains: PointerProperty(type=AuGains)
+    au_mutes: PointerProperty(type=AuMutes)
+    au_shown: StringProperty(options={"HIDDEN"})
     gaze_yaw: FloatProperty(
         name="Gaze Left",
         description="How far the eyes look to the head's left; negative to its right. Seen at once, no take needed",
-        min=-_GAZE[0],
-        max=_GAZE[0],
+        min=-LIMIT[0],
+        max=LIMIT[0],
         subtype="ANGLE",
         update=_redraw,
     )
     gaze_pitch: FloatProperty(
         name="Gaze Up",
         description="How far the eyes look up; negative down. The lids follow",
-        min=-_GAZE[1],
-        max=_GAZE[1],
+        min=-LIMIT[1],
+        max=LIMIT[1],
         subtype="ANGLE",
         update=_redraw,
     )
@@ -234,9 +285,22 @@ class HeadSettings(PropertyGroup):
 
 
 def _words_changed(self: "StripSettings", context: Context) -> None:
-    from .strips import show_words
+    from .prompt_colours import colour
+    from .reading import read_soon
+    from .strips import owner_of, show_words
 
     show_words(self)
+    strip = owner_of(self)
+    if strip is not None and self.is_prompt:
+        colour(strip)
+        if not self.by_hand:
+            read_soon(strip)
+
+
+def _hand_changed(self: "StripSettings", context: Context) -> None:
+    from .reading import hand_changed
+
+    hand_changed(self)
 
 
 class StripSettings(PropertyGroup):
@@ -256,7 +320,10 @@ class StripSettings(PropertyGroup):
         name="Ease Out", description="Seconds in which it fades", default=0.3, min=0.0, soft_max=2.0, options=set()
     )
     by_hand: BoolProperty(
-        name="Set by Hand", description="Use the values below instead of what the words mean", options=set()
+        name="Set by Hand",
+        description="Use the values below instead of what the words mean. They begin with that; off brings it back",
+        update=_hand_changed,
+        options=set(),
     )
     strength: FloatProperty(
         name="Strength",
@@ -269,7 +336,9 @@ class StripSettings(PropertyGroup):
     )
     read_text: StringProperty(options={"HIDDEN"})
     answer: StringProperty(options={"HIDDEN"})
+    coloured: StringProperty(options={"HIDDEN"})
     aus: PointerProperty(type=AuIntensities)
+    read_aus: PointerProperty(type=AuIntensities)
 
 
 class WindowSettings(PropertyGroup):
@@ -279,12 +348,13 @@ class WindowSettings(PropertyGroup):
         name="Feeling", description="A feeling in plain words, like “relieved but still shaking”", options={"SKIP_SAVE"}
     )
     active_prompt: StringProperty(options={"SKIP_SAVE"})
+    all_units: BoolProperty(name="All Units", description="Show the action units too that the words leave at rest")
     show_gaussians: BoolProperty(
         name="Show Gaussians", description="Draw heads in the 3D viewports", default=True, update=_redraw
     )
 
 
-_CLASSES = (AuOffsets, AuIntensities, HeadTake, HeadSettings, StripSettings, WindowSettings)
+_CLASSES = (AuOffsets, AuIntensities, AuCurves, AuGains, AuMutes, HeadTake, HeadSettings, StripSettings, WindowSettings)
 _OWNERS = ((Object, HeadSettings), (Strip, StripSettings), (WindowManager, WindowSettings))
 
 

@@ -12,6 +12,7 @@ import time
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import bpy
 from bpy.types import Depsgraph, Object, Scene
@@ -19,12 +20,14 @@ from bpy.types import Depsgraph, Object, Scene
 from emodifftalk.core.errors import UserError
 from emodifftalk.core.performance import to_json
 
-from . import pace, playback
-from .changes import Changes, compare, without
+from . import animated, pace, playback
 from .frames import clock_text
 from .heads import absolute, by_session_uid, is_head, settings
 from .performance import Request, build_performance
 from .strips import scene_clock
+
+if TYPE_CHECKING:
+    from .changes import Changes
 
 BAKED, STALE, MISSING, STRETCHED = "baked", "stale", "missing", "stretched"
 _PAUSE = 0.5
@@ -74,6 +77,8 @@ def _unpacked(text: str) -> dict | None:
 
 def check(head: Object, scene: Scene) -> Status:
     """Look now."""
+    from .changes import compare, without
+
     entry = playback.active_take(head)
     try:
         request = build_performance(head, scene, looking=True)
@@ -128,12 +133,12 @@ def _named(what: str, start: float | None, shift: float) -> str:
 def _stretched(head: Object, scene: Scene) -> tuple[tuple[float, float, str], ...]:
     from emodifftalk.core.take import stretches
 
-    from .confidence import by_frame, confidence_of
+    from .confidence import confidence_of
 
     values = confidence_of(head)
     if values is None or not len(values):
         return ()
-    frames, shown = by_frame(values, head, scene)
+    frames, shown = playback.by_frame(values, head, scene)
     return tuple((float(frames[a]), float(frames[b - 1]) + 1, STRETCHED) for a, b in stretches(shown))
 
 
@@ -222,7 +227,7 @@ def _redraw() -> None:
 @bpy.app.handlers.persistent
 def _on_change(scene: Scene | None = None, depsgraph: Depsgraph | None = None) -> None:
     global _changed
-    _changed = True
+    _changed = _changed or not animated.stepping
 
 
 @bpy.app.handlers.persistent

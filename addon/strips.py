@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 
 from bpy.types import Context, Object, PropertyGroup, Scene, Strip
 
+from emodifftalk.core.facs import AU_NAMES
+
 from . import compat
+from .composite_settings import shot_of
 from .frames import Clock
 from .heads import is_head, settings
+from .names import au_property
 
 _NAME = 40
 """Letters of a prompt in its strip's name; Blender keeps about 60 bytes."""
 _TEXT_BYTES = 500
 """Bytes of a prompt written on the strip; 4.5 keeps 511."""
+_writing = False
 
 
 def strip_scene(head: Object | None, scene: Scene) -> Scene:
     """The scene whose sequencer a head listens to."""
     chosen = settings(head).sequencer_scene if head is not None else None
-    return chosen or scene
+    return chosen or shot_of(scene)
 
 
 def scene_clock(scene: Scene, zero: float = 0.0) -> Clock:
@@ -91,7 +97,7 @@ def write_words(strip: Strip, words: str) -> None:
 
 def show_words(kept: PropertyGroup, strip: Strip | None = None) -> None:
     """Bring a prompt strip's visible words and name in line with its text."""
-    strip = strip or _owner(kept)
+    strip = strip or owner_of(kept)
     if strip is None or not kept.is_prompt:
         return
     words = kept.text.strip()
@@ -100,12 +106,36 @@ def show_words(kept: PropertyGroup, strip: Strip | None = None) -> None:
     strip.name = words if len(words) <= _NAME else words[: _NAME - 1].rstrip() + "…"
 
 
-def _owner(kept: PropertyGroup) -> Strip | None:
-    # A property group knows its data-block, here the scene, not the strip that holds it.
-    for strip in compat.all_strips(kept.id_data):
-        if strip.emodifftalk == kept:
-            return strip
-    return None
+def owner_of(kept: PropertyGroup) -> Strip | None:
+    """The strip that has these settings: a property group knows its data-block, here the scene, but not its strip."""
+    return next((strip for strip in compat.all_strips(kept.id_data) if strip.emodifftalk == kept), None)
+
+
+def au_values(group: PropertyGroup) -> dict[str, float]:
+    """The action units a prompt holds, by name."""
+    return {au: getattr(group, au_property(au)) for au in AU_NAMES}
+
+
+def write_aus(group: PropertyGroup, values: Mapping[str, float]) -> None:
+    """Set the action units a prompt holds, those left out to 0, without its being taken for a hand's work."""
+    global _writing
+    _writing = True
+    try:
+        for au in AU_NAMES:
+            setattr(group, au_property(au), values.get(au, 0.0))
+    finally:
+        _writing = False
+
+
+def nudged(group: PropertyGroup) -> None:
+    """An action unit was moved: a prompt whose bar it was is set by hand from now on."""
+    if _writing:
+        return
+    for strip in compat.all_strips(group.id_data):
+        if strip.emodifftalk.aus == group and not strip.emodifftalk.by_hand:
+            values = au_values(group)
+            strip.emodifftalk.by_hand = True
+            write_aus(group, values)
 
 
 def give_own_uids(prompts: list[Strip]) -> None:

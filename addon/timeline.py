@@ -11,7 +11,7 @@ from bpy_extras.io_utils import ImportHelper
 
 from emodifftalk.core.errors import UserError
 
-from . import compat, connection, generate
+from . import compat, connection, reading
 from .heads import active_head, no_head_reason, settings
 from .strips import (
     ensure_uid,
@@ -27,12 +27,15 @@ _SECONDS = 3.0
 _LAST_CHANNEL = 128
 
 
-def add_prompt(head: Object, scene: Scene, words: str, frame: int | None = None) -> tuple[Strip, Strip | None]:
+def add_prompt(
+    head: Object, scene: Scene, words: str, frame: int | None = None, until: float | None = None
+) -> tuple[Strip, Strip | None]:
     """Put an emotion prompt for a head at the playhead (or at `frame`); returns it and the prompt it cut short, if any.
 
-    It lasts until the next prompt, else until the end of the voice, else three seconds. A prompt that is already there
-    is shortened and crossfades into the new one. The strip is muted: an unmuted one would make Blender render the
-    sequencer instead of the scene. Raises UserError without words or where another prompt begins.
+    It lasts until the next prompt, else until frame `until`, else until the end of the voice, else three seconds. A
+    prompt that is already there is shortened and crossfades into the new one. The strip is muted: an unmuted one would
+    make Blender render the sequencer instead of the scene. Raises UserError without words or where another prompt
+    begins.
     """
     words = words.strip()
     if not words:
@@ -43,7 +46,7 @@ def add_prompt(head: Object, scene: Scene, words: str, frame: int | None = None)
         raise UserError("A prompt begins at this frame already: change its words or move the playhead.")
     covering = [strip for strip in mine if compat.left_handle(strip) < frame < compat.right_handle(strip)]
     ends = [compat.left_handle(strip) for strip in mine if compat.left_handle(strip) > frame]
-    ends += [compat.right_handle(strip) for strip in covering]
+    ends += [compat.right_handle(strip) for strip in covering] if until is None else [until]
     if not ends:
         ends = [compat.right_handle(strip) for strip in voice_strips(head, scene)[-1:]]
     end = round(min((e for e in ends if e > frame), default=frame + _SECONDS * rate))
@@ -139,12 +142,10 @@ class EMODIFFTALK_OT_add_prompt(_ForHead, Operator):
     text: StringProperty(name="Feeling", description="A feeling in plain words", options={"SKIP_SAVE"})
 
     def execute(self, context: Context) -> set[str]:
-        """Add it, and have it read when the backend is running."""
+        """Add it; its words are read when there is a backend for it."""
         head, window = active_head(context), context.window_manager.emodifftalk
         try:
             strip, shortened = add_prompt(head, listening_scene(head, context), self.text or window.new_prompt)
-            if connection.client.state in ("ready", "busy"):
-                generate.read_prompt(strip)
         except UserError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
@@ -254,7 +255,7 @@ class EMODIFFTALK_OT_read_prompt(_ForPrompt, Operator):
         if strip is None:
             return {"CANCELLED"}
         try:
-            number = generate.read_prompt(strip)
+            number = reading.read_prompt(strip)
         except UserError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}

@@ -84,7 +84,8 @@ def ship_take(head: bpy.types.Object, name: str) -> None:
     made.unlink()
     entry.name, entry.path = name, bpy.path.relpath(str(shipped))
     entry.note = "shipped with the scene, compact"
-    print(f"{shipped.name}: {done.after / 1e6:.1f} MB of {done.before / 1e6:.1f} MB, {job_of(head).result['frames']} frames")
+    frames = job_of(head).result["frames"]
+    print(f"{shipped.name}: {done.after / 1e6:.1f} MB of {done.before / 1e6:.1f} MB, {frames} frames")
     settings(head).active_take = len(settings(head).takes) - 1
 
 

@@ -1,7 +1,7 @@
 """Builds `two_talking.blend`: two heads in conversation, four lines, six feelings, eyes that meet and part.
 
-From the repository root, with the environment of run.py: `python sample_scenes/make_two_talking.py`. The lines lie beside
-the scene in `lines/`; nobody was recorded for them (see README.md).
+From the repository root, with the environment of run.py: `python sample_scenes/make_two_talking.py`. The lines lie
+beside the scene in `lines/`; nobody was recorded for them (see README.md).
 """
 
 from __future__ import annotations
@@ -24,7 +24,12 @@ CAST = {
     "nora": ((-0.15, 0.0), 38.0, 1),
     "kofi": ((0.15, 0.03), -38.0, 3),
 }
-LINES = (("nora", "line_1.wav", 0.6), ("kofi", "line_2.wav", 2.4), ("nora", "line_3.wav", 4.7), ("kofi", "line_4.wav", 7.2))
+LINES = (
+    ("nora", "line_1.wav", 0.6),
+    ("kofi", "line_2.wav", 2.4),
+    ("nora", "line_3.wav", 4.7),
+    ("kofi", "line_4.wav", 7.2),
+)
 FEELINGS = {
     "nora": ((0.0, "nervous, listening"), (4.3, "frightened"), (6.5, "terrified, holding her breath")),
     "kofi": ((0.0, "calm"), (2.1, "an amused, reassuring smile"), (5.6, "worried"), (6.8, "frightened and surprised")),

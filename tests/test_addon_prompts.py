@@ -120,9 +120,9 @@ def test_duplicated_prompts_are_prompts_of_their_own(head, scene):
 
 def test_values_set_by_hand_replace_the_words(head, scene):
     strip = typed(head, scene, (1, "smirk"))[0]
-    strip.emodifftalk.aus.au12 = 0.75
     assert build_performance(head, scene).performance.prompts[0].aus is None
-    strip.emodifftalk.by_hand = True
+    strip.emodifftalk.aus.au12 = 0.75
+    assert strip.emodifftalk.by_hand
     aus = build_performance(head, scene).performance.prompts[0].aus
     assert aus["AU12"] == pytest.approx(0.75) and sum(aus.values()) == pytest.approx(0.75)
 

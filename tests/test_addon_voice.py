@@ -270,7 +270,7 @@ EDITS = {
     "seed": (lambda head, scene: (settings(head), "seed", 5), "seed", 11),
     "style": (lambda head, scene: (settings(head), "lip_sync", 0.5), "lip sync", 11),
     "loudness": (lambda head, scene: (voice(scene), "volume", 0.5), "voice at 0.42 s", 11),
-    "slider": (lambda head, scene: (settings(head).aus, "au12", 0.5), "AU12 curve at 0.42 s", 11),
+    "slider": (lambda head, scene: (settings(head).aus, "au12", 0.5), "AU12 offset at 0.42 s", 11),
     "trimmed": (lambda head, scene: (voice(scene), "frame_offset_end", 24), "voice at 9.42 s", 227),
     "muted": (lambda head, scene: (voice(scene).split(frame=203, split_method="SOFT"), "mute", True), "at 8.42 s", 203),
 }

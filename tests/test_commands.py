@@ -151,9 +151,12 @@ def test_render_writes_pictures_with_alpha_and_a_video_with_its_voice(made):
 def test_export_writes_numbered_files_once(made):
     common = ("export", "--subject", made["subject"], "--take", made["take"], "--out", made["folder"] / "ply")
     assert emodifftalk(*common, "--end", 0.2).returncode == 0
-    assert sorted(p.name for p in (made["folder"] / "ply").iterdir()) == [f"frame{i:04d}.ply" for i in range(5)]
+    found = sorted(p.name for p in (made["folder"] / "ply").iterdir())
+    assert found == [*(f"shot.{i:04d}.ply" for i in range(1, 6)), "shot.json"]
     again = emodifftalk(*common, "--end", 0.2)
-    assert again.returncode == 1 and "exists already" in again.stderr
+    assert again.returncode == 0 and "5 were there already" in again.stdout
+    other = emodifftalk(*common, "--end", 0.4)
+    assert other.returncode == 1 and "exists already" in other.stderr
 
 
 @pytest.mark.parametrize(

@@ -304,6 +304,8 @@ def test_a_performance_survives_its_file(tmp_path, prompts, seed):
         voice=(VoiceStrip(tmp_path / "voices" / "a.wav", start=1.5, offset=0.25, duration=3.0),),
         prompts=prompts,
         au_offsets={"AU12": ((0.0, 0.1), (1.0, 0.4))},
+        au_curves={"AU04": ((0.0, 0.2), (1.5, 0.9))},
+        au_gains={"AU09": 0.0, "AU25": 1.5},
         valence=((0.0, -0.5),),
         arousal=((0.0, 0.5), (2.0, -1.0)),
         seed=seed,
@@ -318,6 +320,13 @@ def test_a_performance_of_the_first_version_is_read_as_it_was(tmp_path):
     data = to_json(Performance(prompts=(Prompt("calm", id="a"),))) | {"schema": 1}
     del data["style"]["voice_feeling"]
     assert from_json(data).style == Style() and from_json(data).prompts[0].text == "calm"
+
+
+def test_a_performance_of_the_second_version_has_nothing_drawn_over(tmp_path):
+    data = to_json(Performance(au_offsets={"AU12": ((0.0, 0.1),)})) | {"schema": 2}
+    del data["au_curves"], data["au_gains"]
+    found = from_json(data)
+    assert (found.au_curves, found.au_gains) == ({}, {}) and found.au_offsets["AU12"] == ((0.0, 0.1),)
 
 
 def test_the_example_of_the_manual_is_a_performance():
@@ -353,6 +362,8 @@ def test_a_link_out_of_the_folder_is_not_followed(tmp_path):
         ({"prompts": [{"text": "a", "start": float("nan")}]}, "prompts"),
         ({"prompts": [{"text": "a", "aus": {"AU99": 1}}]}, "prompts"),
         ({"au_offsets": {"AU03": []}}, "AU03"),
+        ({"au_curves": {"AU12": [[0.0]]}}, "au_curves"),
+        ({"au_gains": {"AU12": 3.0}}, "au_gains"),
         ({"style": {"mode": "magic"}}, "style"),
         ({"style": {"voice_feeling": 1.5}}, "style"),
         ({"duration": -1}, "curves"),

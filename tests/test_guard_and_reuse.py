@@ -8,13 +8,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
+pytest.importorskip("torch")
+
 import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_speech import HELLO
 from tiny_subject import save_tiny_subject, save_tiny_take, tiny_subject
 
-from emodifftalk import perform as pipeline
+from emodifftalk import hearing
 from emodifftalk.core import tensors
 from emodifftalk.core.errors import Cancelled
 from emodifftalk.core.facs import ARTICULATIONS, AU_INDEX, AU_NAMES
@@ -79,7 +82,8 @@ def test_changing_the_last_prompt_touches_only_its_windows_and_gives_the_same_by
     stage, first, monkeypatch
 ):
     scratch = played(stage, "scratch", shot(stage, last=1.0))
-    monkeypatch.setattr(pipeline, "listener", lambda *_: pytest.fail("the voice was listened to again"))
+    hearing.forget()
+    monkeypatch.setattr(hearing, "listener", lambda *_: pytest.fail("the voice was listened to again"))
     again = played(stage, "again", shot(stage, last=1.0), previous=first.take)
     assert again.take.read_bytes() == scratch.take.read_bytes()
     moved = differing(first.take, again.take)
@@ -93,6 +97,26 @@ def test_a_key_anywhere_gives_the_same_bytes_as_a_new_take(stage, first, at):
     scratch, again = played(stage, "scratch", nudge), played(stage, "again", nudge, previous=first.take)
     assert again.take.read_bytes() == scratch.take.read_bytes()
     assert 0 < differing(first.take, again.take).sum() <= again.recomputed < again.frames
+
+
+def test_drawn_over_muted_and_scaled_units_come_out_as_drawn_and_touch_only_their_windows(stage, first):
+    before = load_take(first.take)
+    times = np.arange(before.frames) / 25
+    drawn = tuple((float(t), float(v)) for t, v in zip(times, before.aus_emotion[:, SMILE], strict=True))
+    drawn = tuple((t, v if t < 12.5 else 0.3) for t, v in drawn)  # as shown, and raised at the end
+    asks = {"au_curves": {"AU12": drawn}, "au_gains": {"AU09": 0.0, "AU04": 1.5}, "au_offsets": {"AU12": ((0.0, 0.1),)}}
+    scratch = played(stage, "drawn", shot(stage, **asks))
+    take = load_take(scratch.take)
+    asked = tensors.load(scratch.take)[0]["asked"]
+    emotional = before.aus_emotion
+    assert np.array_equal(take.aus_emotion, emotional), "what voice and feelings give is not what was drawn"
+    assert asked[-20:, SMILE] == pytest.approx(0.4) and not asked[:, AU_INDEX["AU09"]].any()
+    assert asked[:, SMILE][times < 12.5] == pytest.approx((emotional[:, SMILE][times < 12.5] + 0.1).clip(0, 1))
+    assert asked[:, BROWS] == pytest.approx((1.5 * emotional[:, BROWS]).clip(0, 1))
+    end_only = shot(stage, au_curves={"AU12": drawn})
+    fresh, again = played(stage, "fresh", end_only), played(stage, "again", end_only, previous=first.take)
+    assert again.take.read_bytes() == fresh.take.read_bytes()
+    assert 0 < again.recomputed < 0.45 * again.frames
 
 
 def test_changes_upon_changes_still_give_the_same_bytes(stage, first):

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
+
+torch = pytest.importorskip("torch")
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_speech import HELLO, HELLO_BILABIALS

@@ -6,6 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+
+pytest.importorskip("torch")
+
 from test_motion import invented_corpus
 from test_speech import HELLO
 from tiny_subject import tiny_subject

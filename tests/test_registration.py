@@ -7,6 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
+pytest.importorskip("scipy")
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -1,33 +1,31 @@
-"""run.py, the way in: what is missing is said in one sentence, and packages are what Blender expects."""
+"""run.py, the way in: what is missing is said in one sentence, and every Blender has its line in the table."""
 
 from __future__ import annotations
 
-import ast
-import importlib.util
 import subprocess
 import sys
-import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from tools import blenders, environments
+from tools.environments import Environment, Missing
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
-@pytest.fixture(scope="module")
-def run_py():
-    """run.py as a module."""
-    spec = importlib.util.spec_from_file_location("run_py", ROOT / "run.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+@pytest.fixture
+def empty(tmp_path) -> Environment:
+    """An environment in a fresh folder, for this Python, with nothing to install."""
+    return Environment(tmp_path / "venv", sys.version_info[:2], (), (), needed_gib=0, quiet=True)
 
 
 def test_it_uses_only_the_standard_library():
     code = "import sys; before = set(sys.modules); import run; print(*{m.split('.')[0] for m in sys.modules})"
     command = [sys.executable, "-I", "-S", "-c", f"import sys; sys.path.insert(0, {str(ROOT)!r}); {code}"]
     loaded = set(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split())
-    assert loaded <= set(sys.stdlib_module_names) | {"run", "__main__"}
+    assert loaded <= set(sys.stdlib_module_names) | {"run", "tools", "__main__"}
 
 
 @pytest.mark.parametrize(
@@ -39,74 +37,77 @@ def test_it_uses_only_the_standard_library():
         ("ERROR: something else", "something else"),
     ],
 )
-def test_why_pip_failed_is_one_sentence(run_py, output, sentence):
-    found = run_py.explain_pip(output)
+def test_why_pip_failed_is_one_sentence(output, sentence):
+    found = environments.explain_pip(output, needed_gib=8)
     assert sentence in found and "\n" not in found
 
 
-def test_a_missing_system_library_names_its_package(run_py):
+def test_a_missing_system_library_names_its_package():
     error = "ImportError: libXrender.so.1: cannot open shared object file: No such file or directory"
-    assert run_py.explain_bpy(error).endswith("apt install libxrender1")
+    assert environments.explain_bpy(error).endswith("apt install libxrender1")
 
 
-def test_a_full_disk_is_noticed_before_anything_is_downloaded(run_py, monkeypatch, tmp_path):
-    monkeypatch.setattr(run_py, "PYTHON", tmp_path / "none")
-    monkeypatch.setattr(run_py, "STAMP", tmp_path / "stamp")
-    monkeypatch.setattr(run_py, "NEEDED_GIB", 10**9)
-    monkeypatch.setattr(run_py, "find_python", lambda: sys.executable)
-    with pytest.raises(run_py.Missing, match="make room first"):
-        run_py.set_up()
+def test_a_full_disk_is_noticed_before_anything_is_downloaded(empty):
+    with pytest.raises(Missing, match="make room first"):
+        replace(empty, needed_gib=10**9).set_up()
 
 
-def test_a_finished_environment_is_not_made_again(run_py, monkeypatch, tmp_path):
-    monkeypatch.setattr(run_py, "PYTHON", Path(sys.executable))
-    monkeypatch.setattr(run_py, "STAMP", tmp_path / "stamp")
-    (tmp_path / "stamp").write_text(run_py.fingerprint(), encoding="utf-8")
-    monkeypatch.setattr(run_py, "make_venv", lambda *_: pytest.fail("made again"))
-    run_py.set_up()
+def test_a_finished_environment_is_not_made_again_until_its_pins_change(empty, tmp_path, monkeypatch):
+    pins = tmp_path / "requirements.txt"
+    pins.write_text("nothing==1\n")
+    venv = replace(empty, pinned=(pins,))
+    made: list[str] = []
+    monkeypatch.setattr(Environment, "make", lambda self, interpreter: made.append(interpreter))
+    monkeypatch.setattr(Environment, "check_blender", lambda self: None)
+    venv.python.parent.mkdir(parents=True)
+    venv.python.touch()
+    venv.set_up()
+    venv.set_up()
+    assert made == [sys.executable]
+    pins.write_text("nothing==2\n")
+    venv.set_up()
+    assert len(made) == 2
 
 
-def test_the_package_holds_the_add_on_and_its_wheel_and_nothing_else(run_py, monkeypatch, tmp_path):
-    monkeypatch.setattr(run_py, "_write_zip", lambda path, files: written.__setitem__(path.name, files))
-    written: dict[str, dict[str, bytes]] = {}
-    run_py.build_wheel()
-    wheel = written[run_py.WHEEL]
-    assert all(name.startswith(("emodifftalk/core/", "emodifftalk/__init__", "emodifftalk_core-")) for name in wheel)
-    assert not any(b"import torch" in data for data in wheel.values())
+def test_a_python_that_is_nowhere_is_named():
+    with pytest.raises(Missing, match=r"Python 3\.99 is needed"):
+        environments.find_python((3, 99))
 
 
-def test_two_builds_of_the_same_sources_are_the_same_bytes(run_py, monkeypatch, tmp_path):
-    path = tmp_path / "a.zip"
-    run_py._write_zip(path, {"x.txt": b"1", "y/z.txt": b"2"})
-    first = path.read_bytes()
-    run_py._write_zip(path, {"x.txt": b"1", "y/z.txt": b"2"})
-    assert path.read_bytes() == first
-    assert zipfile.ZipFile(path).namelist() == ["x.txt", "y/z.txt"]
+REPORT = """<testsuites><testsuite name="pytest">
+<testcase classname="tests.test_a" name="one"/>
+<testcase classname="tests.test_a" name="two"><skipped message="no torch"/></testcase>
+<testcase classname="tests.test_a" name="three">{third}</testcase>
+{window}</testsuite></testsuites>"""
 
 
-def test_nothing_in_the_package_needs_what_is_left_out(run_py, monkeypatch):
-    written: dict[str, dict[str, bytes]] = {}
-    monkeypatch.setattr(run_py, "_write_zip", lambda path, files: written.__setitem__(path.name, files))
-    path = run_py.build_package()
-    files = written[path.name]
-    assert {"addon/capture/__main__.py", "addon/capture_subject.py"} <= set(files)
-    assert "addon/capture/cc0.py" not in files
-    for name, data in files.items():
-        if name.endswith(".py"):
-            for module in imported(name, ast.parse(data)):
-                inside = module.replace(".", "/")
-                assert f"{inside}.py" in files or f"{inside}/__init__.py" in files, f"{name} imports {module}"
+def report(path: Path, third: str = "", window: str = "") -> Path:
+    """A report like pytest's."""
+    path.write_text(REPORT.format(third=third, window=window))
+    return path
 
 
-def imported(name: str, tree: ast.AST) -> set[str]:
-    """Modules of the add-on that a file imports, as `addon.…`."""
-    package, found = name.removesuffix(".py").split("/")[:-1], set()
-    for node in ast.walk(tree):
-        if not isinstance(node, ast.ImportFrom):
-            continue
-        base = package[: len(package) - node.level + 1] if node.level else []
-        module = ".".join([*base, *([node.module] if node.module else [])])
-        if module == "addon" or module.startswith("addon."):
-            whole = {f"{module}.{alias.name}" for alias in node.names}
-            found |= {child if (ROOT / f"{child.replace('.', '/')}.py").exists() else module for child in whole}
-    return found
+def test_the_table_counts_what_passed_failed_and_was_skipped(tmp_path):
+    path = tmp_path / "report.xml"
+    assert blenders.counted(report(path), 0) == "2 passed, 1 skipped"
+    assert blenders.counted(report(path, "<failure/>"), 1) == "1 passed, 1 failed, 1 skipped"
+    assert blenders.counted(report(path), "killed after 600 s").endswith("ended with killed after 600 s")
+    assert "no report" in blenders.counted(tmp_path / "none.xml", 3)
+
+
+def test_a_window_test_that_was_left_out_says_why(tmp_path):
+    path, case = tmp_path / "report.xml", '<testcase classname="tests.window.test_w" name="w" time="80">{}</testcase>'
+    skipped = case.format('<skipped message="no complete Blender"/>')
+    assert blenders.window_outcome(report(path, window=skipped)).result == "left out: no complete Blender"
+    passed = case.format('<properties><property name="blender" value="5.2.2"/></properties>')
+    assert blenders.window_outcome(report(path, window=passed)).what == "Blender 5.2.2 with its window"
+    assert blenders.window_outcome(report(path, window=case.format("<error/>"))).failed
+
+
+def test_a_blender_without_its_python_is_a_line_and_no_failure(monkeypatch):
+    monkeypatch.setattr(blenders, "OTHERS", (blenders.Blender("5.2", (3, 99)),))
+    others = blenders.OtherBlenders()
+    others.run()
+    (outcome,) = others.outcomes
+    assert outcome.what == "Blender 5.2.3, Python 3.99"
+    assert outcome.result.startswith("left out: Python 3.99 is needed") and not outcome.failed

@@ -11,8 +11,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
+torch = pytest.importorskip("torch")
+
 import soundfile
-import torch
 from scipy.signal import resample_poly
 
 from emodifftalk.core.errors import Cancelled, UserError

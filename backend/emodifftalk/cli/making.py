@@ -1,4 +1,4 @@
-"""`drive`, `render` and `export`: from a voice to a take, from a take to pictures and Gaussian files."""
+"""`drive` and `render`: from a voice to a take, from a take to pictures."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .progress import ProgressLine
 
 
 def add_commands(commands: argparse._SubParsersAction) -> None:
-    """Add the three commands to the parser."""
+    """Add the two commands to the parser."""
     drive = commands.add_parser(
         "drive",
         help="perform: a subject, a voice and prompts become a take",
@@ -55,7 +55,7 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
         epilog="example: emodifftalk render --subject nora.safetensors --take take.safetensors --audio voice.wav "
         "--out talk.mp4",
     )
-    _subject_and_take(render)
+    add_subject_and_take(render)
     render.add_argument("--out", required=True, help="a video (.mp4) or a folder for PNG pictures")
     render.add_argument("--audio", help="voice to put on the video")
     render.add_argument("--size", type=int, default=512, help="pixels, square (default 512)")
@@ -64,24 +64,11 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     render.add_argument("--rasterizer", choices=("auto", "cpu", "gsplat"), default="auto")
     render.set_defaults(run=_render)
 
-    export = commands.add_parser(
-        "export",
-        help="write the Gaussians of every frame as .ply",
-        description="Writes one 3D Gaussian splatting .ply per frame (PREFIX0000.ply …), readable by SuperSplat, "
-        "Houdini, Unreal and Nuke plug-ins.",
-        epilog="example: emodifftalk export --subject nora.safetensors --take take.safetensors --out gaussians",
-    )
-    _subject_and_take(export)
-    export.add_argument("--out", required=True, help="folder to write to")
-    export.add_argument("--prefix", default="frame", help="file name before the number (default: frame)")
-    export.add_argument("--fps", type=float, default=25.0, help="frames per second to export (default 25)")
-    export.add_argument("--overwrite", action="store_true", help="replace files of an earlier export")
-    export.set_defaults(run=_export)
 
-
-def _subject_and_take(parser: argparse.ArgumentParser) -> None:
+def add_subject_and_take(parser: argparse.ArgumentParser, take_required: bool = True) -> None:
+    """Which take of which head, from when to when, and where its eyes look."""
     parser.add_argument("--subject", required=True, help="the trained head (.safetensors)")
-    parser.add_argument("--take", required=True, help="the take (.safetensors)")
+    parser.add_argument("--take", required=take_required, help="the take (.safetensors)")
     parser.add_argument("--start", type=float, default=0.0, help="first second")
     parser.add_argument("--end", type=float, help="last second (default: the whole take)")
     parser.add_argument(
@@ -158,7 +145,8 @@ def _prompt(text: str):
     return Prompt(text=words.strip(), start=start)
 
 
-def _gaze(texts: list[str]) -> tuple[tuple[float, float, float], ...]:
+def gaze_keys(texts: list[str]) -> tuple[tuple[float, float, float], ...]:
+    """Keyframes of a gaze, seconds and radians, from words like “1.5 20 -5”. Raises UserError for other words."""
     keys = []
     for text in texts:
         try:
@@ -185,7 +173,7 @@ def _render(options: argparse.Namespace) -> None:
         audio=options.audio,
         rasterizer=options.rasterizer,
         progress=line,
-        gaze=_gaze(options.gaze),
+        gaze=gaze_keys(options.gaze),
     )
     line.close()
     each = 1000 * done.seconds / max(done.frames, 1)
@@ -200,23 +188,3 @@ def _background(text: str) -> tuple[float, float, float] | None:
     except ValueError:
         raise UserError(f"The background “{text}” is not red,green,blue from 0 to 1, nor none.") from None
     return red, green, blue
-
-
-def _export(options: argparse.Namespace) -> None:
-    from ..export.ply_sequence import export_ply_sequence
-
-    line = ProgressLine()
-    paths = export_ply_sequence(
-        options.subject,
-        options.take,
-        options.out,
-        prefix=options.prefix,
-        fps=options.fps,
-        start=options.start,
-        end=options.end,
-        overwrite=options.overwrite,
-        progress=line,
-        gaze=_gaze(options.gaze),
-    )
-    line.close()
-    print(f"{len(paths)} files in {options.out}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -11,7 +12,7 @@ from .gaussians import Gaussians, matrix_to_quat, quat_multiply
 from .subject import OTF_GROUPS, Subject, pose
 from .take import TakeFrame
 
-LIMIT = np.radians((35.0, 25.0))
+LIMIT = (math.radians(35.0), math.radians(25.0))
 """The furthest an eye turns, radians: yaw, pitch."""
 _LIDS_UP, _LIDS_DOWN = ("AU05", 1.0), ("AU45", 0.7)
 """What the upper lid does when the eye looks up or down, per radian."""
@@ -32,7 +33,7 @@ def gaze_at(keys: GazeKeys, seconds: float) -> np.ndarray:
 def lids_follow(pitch: float) -> dict[str, float]:
     """Intensities of the action units by which the lids go along with eyes that look `pitch` radians upwards."""
     unit, gain = _LIDS_UP if pitch > 0 else _LIDS_DOWN
-    return {unit: round(gain * min(abs(pitch), float(LIMIT[1])), 3)} if pitch else {}
+    return {unit: round(gain * min(abs(pitch), LIMIT[1]), 3)} if pitch else {}
 
 
 def gazing(subject: Subject, frame: TakeFrame | None, gaze: np.ndarray) -> Gaussians:
@@ -61,7 +62,8 @@ def gaze_matrix(gaze: np.ndarray) -> np.ndarray:
 
     Object space: z up, the head looks along -y, its left is +x. Angles beyond `LIMIT` stop there.
     """
-    yaw, pitch = np.moveaxis(np.clip(np.asarray(gaze, float), -LIMIT, LIMIT), -1, 0)
+    limit = np.array(LIMIT)
+    yaw, pitch = np.moveaxis(np.clip(np.asarray(gaze, float), -limit, limit), -1, 0)
     zero, one = np.zeros_like(yaw), np.ones_like(yaw)
     turn = [[np.cos(yaw), -np.sin(yaw), zero], [np.sin(yaw), np.cos(yaw), zero], [zero, zero, one]]
     nod = [[one, zero, zero], [zero, np.cos(pitch), np.sin(pitch)], [zero, -np.sin(pitch), np.cos(pitch)]]

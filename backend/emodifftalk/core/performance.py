@@ -6,20 +6,27 @@ import json
 import math
 import os
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import Any, TypeVar
 
 import numpy as np
 
 from .errors import UserError
 from .facs import AU_INDEX, AU_NAMES, FPS
 
+T = TypeVar("T")
 SCHEMA = 3
-"""Version 3 has the speed of voices, version 2 intensities up to STRONGEST and `voice_feeling`; all are read."""
+"""Version 2 has intensities up to STRONGEST and `voice_feeling`, version 3 `au_curves`, `au_gains` and the speed of
+voices; older ones are read as well."""
 SPEEDS = (0.01, 100.0)
 """Slowest and fastest a recording is played."""
 STRONGEST = 2.0
 """Intensity to which a prompt can be exaggerated."""
+LOUDEST = 2.0
+"""Gain to which an action unit can be scaled."""
 MODES = ("additive", "paper")
 GAPS = ("neutral", "hold")
 Curve = tuple[tuple[float, float], ...]
@@ -81,7 +88,11 @@ class Style:
 @dataclass(frozen=True)
 class Performance:
     """voice, prompts, AU offset curves (AU name to curve, added at the end), valence and arousal curves (-1..1), seed,
-    style; duration in seconds, None: until the voice ends."""
+    style; duration in seconds, None: until the voice ends.
+
+    au_curves: AU name to curve (0..1), drawn over what voice and feelings give for that unit. au_gains: AU name to
+    0..LOUDEST, which multiplies the unit, drawn over or not. Both come before the offsets.
+    """
 
     voice: tuple[VoiceStrip, ...] = ()
     prompts: tuple[Prompt, ...] = ()
@@ -91,6 +102,8 @@ class Performance:
     seed: int = 0
     duration: float | None = None
     style: Style = field(default_factory=Style)
+    au_curves: dict[str, Curve] = field(default_factory=dict)
+    au_gains: dict[str, float] = field(default_factory=dict)
 
 
 def sample_curve(curve: Curve, times: np.ndarray, default: float = 0.0) -> np.ndarray:
@@ -151,7 +164,9 @@ def to_json(performance: Performance, folder: str | os.PathLike | None = None) -
     data = {"format": "emodifftalk.performance", "schema": SCHEMA}
     data["voice"] = [{**vars(strip), "path": _portable(strip.path, folder)} for strip in performance.voice]
     data["prompts"] = [{**vars(p), "intensity": _keys(p.intensity)} for p in performance.prompts]
-    data["au_offsets"] = {name: _keys(curve) for name, curve in performance.au_offsets.items()}
+    for field_name in ("au_offsets", "au_curves"):
+        data[field_name] = {name: _keys(curve) for name, curve in getattr(performance, field_name).items()}
+    data["au_gains"] = {name: float(gain) for name, gain in performance.au_gains.items()}
     data["valence"], data["arousal"] = _keys(performance.valence), _keys(performance.arousal)
     data["seed"], data["duration"] = performance.seed, performance.duration
     data["style"] = dict(vars(performance.style))
@@ -174,9 +189,11 @@ def from_json(data: object, folder: str | os.PathLike | None = None) -> Performa
         part = "prompts"
         prompts = tuple(_prompt(item) for item in data.get("prompts", []))
         part = "au_offsets"
-        offsets = {name: _curve(keys) for name, keys in data.get("au_offsets", {}).items()}
-        if unknown := set(offsets) - set(AU_NAMES):
-            raise ValueError(f"unknown action units {', '.join(sorted(unknown))}")
+        offsets = _by_unit(data.get("au_offsets", {}), _curve)
+        part = "au_curves"
+        drawn = _by_unit(data.get("au_curves", {}), _curve)
+        part = "au_gains"
+        gains = _by_unit(data.get("au_gains", {}), partial(_number, low=0.0, high=LOUDEST))
         part = "style"
         style = Style(**data.get("style", {}))
         if style.mode not in MODES or style.gap not in GAPS:
@@ -195,6 +212,8 @@ def from_json(data: object, folder: str | os.PathLike | None = None) -> Performa
             seed=int(data.get("seed", 0)),
             duration=None if duration is None else _number(duration, low=0.0),
             style=style,
+            au_curves=drawn,
+            au_gains=gains,
         )
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise UserError(f"The performance's {part} cannot be understood: {error}.") from error
@@ -272,6 +291,12 @@ def _prompt(item: dict) -> Prompt:
         aus=aus,
         id=str(item.get("id") or uuid.uuid4().hex),
     )
+
+
+def _by_unit(data: dict, read: Callable[[Any], T]) -> dict[str, T]:
+    if unknown := set(data) - set(AU_NAMES):
+        raise ValueError(f"unknown action units {', '.join(sorted(unknown))}")
+    return {name: read(value) for name, value in data.items()}
 
 
 def _curve(keys: list) -> Curve:

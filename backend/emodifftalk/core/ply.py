@@ -1,4 +1,4 @@
-"""Gaussians as the .ply file of 3D Gaussian splatting (INRIA's layout), in NumPy.
+"""Gaussians as the .ply file of 3D Gaussian splatting (INRIA's layout), written and read, in NumPy.
 
 x y z nx ny nz f_dc_0..2 opacity scale_0..2 rot_0..3, float32 little-endian; opacity as its logit, scales as natural
 logarithms, rotation wxyz, colour as the first spherical harmonic: rgb = 0.5 + 0.28209 f_dc. Our colours do not change
@@ -8,13 +8,14 @@ with the direction of view, so the higher harmonics (f_rest) are left out, which
 from __future__ import annotations
 
 import os
-import tempfile
 from pathlib import Path
 
 import numpy as np
 
 from .errors import UserError
 from .gaussians import Gaussians, normalize
+from .ply_header import read_elements, read_rows
+from .whole_file import whole_file
 
 SH_C0 = 0.28209479177387814
 """The constant spherical harmonic, 1 / (2 sqrt(pi))."""
@@ -54,17 +55,54 @@ def write_ply(path: str | os.PathLike, gaussians: Gaussians) -> None:
 
     Raises UserError when a number is not finite, OSError when the file cannot be written.
     """
-    path, table = Path(path), ply_table(gaussians)
+    table = ply_table(gaussians)
     lines = ["ply", "format binary_little_endian 1.0", f"element vertex {len(table)}"]
     lines += [f"property float {name}" for name in FIELDS]
     header = "\n".join([*lines, "end_header", ""]).encode("ascii")
-    handle, part = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(header)
-            stream.write(np.ascontiguousarray(table).tobytes())
-        os.chmod(part, 0o644)
-        os.replace(part, path)
-    except BaseException:
-        os.unlink(part)
-        raise
+    with whole_file(path) as stream:
+        stream.write(header)
+        stream.write(np.ascontiguousarray(table).tobytes())
+
+
+def read_ply(path: str | os.PathLike) -> Gaussians:
+    """The Gaussians of a .ply file, in its own axes. Colours that change with the direction of view (f_rest) are left
+    out. Raises UserError when it holds none or is damaged, OSError when it cannot be read."""
+    vertex = read_elements(path).get("vertex")
+    there = (vertex.dtype.names or ()) if vertex is not None else ()
+    missing = [name for name in FIELDS if name not in there and name not in ("nx", "ny", "nz")]
+    if missing:
+        raise UserError(f"{Path(path).name} holds no Gaussians: it has no {', '.join(missing[:4])}.")
+    rows = read_rows(path, vertex)
+
+    def columns(*names: str) -> np.ndarray:
+        return np.stack([rows[name].astype(np.float32) for name in names], axis=1)
+
+    return gaussians_of(
+        Path(path).name,
+        columns("x", "y", "z"),
+        columns("rot_0", "rot_1", "rot_2", "rot_3"),
+        columns("scale_0", "scale_1", "scale_2"),
+        columns("opacity")[:, 0],
+        0.5 + SH_C0 * columns("f_dc_0", "f_dc_1", "f_dc_2"),
+    )
+
+
+def gaussians_of(
+    name: str, means: np.ndarray, quats: np.ndarray, log_scales: np.ndarray, logits: np.ndarray, colors: np.ndarray
+) -> Gaussians:
+    """Gaussians from what such files hold: scales (N, 3) as natural logarithms, opacities (N,) as logits.
+
+    Colours are cut to 0..1. Raises UserError naming the file when a number is not finite or a rotation has no length.
+    """
+    length = np.linalg.norm(quats, axis=1)
+    if not all(np.isfinite(array).all() for array in (means, quats, colors)) or np.isnan(log_scales).any():
+        raise UserError(f"{name} is damaged: it contains numbers that are not finite.")
+    if np.isnan(logits).any() or (length < 1e-12).any():
+        raise UserError(f"{name} is damaged: a Gaussian has no opacity or no direction.")
+    return Gaussians(
+        means=np.ascontiguousarray(means, np.float32),
+        quats=(quats / length[:, None]).astype(np.float32),
+        scales=np.exp(np.clip(log_scales, -30, 20)).astype(np.float32),
+        opacities=(1 / (1 + np.exp(-np.clip(logits, -80, 80)))).astype(np.float32),
+        colors=np.clip(colors, 0, 1).astype(np.float32),
+    )

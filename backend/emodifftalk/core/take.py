@@ -50,8 +50,9 @@ class TakeFrame:
 
 
 class Take:
-    """An opened take. `aus`, `aus_voice`: (T, 17) after and before emotion; frames are read when asked for.
+    """An opened take. `aus`, `aus_voice`: (T, 17) after everything and before emotion; frames are read when asked for.
 
+    aus_emotion: (T, 17) what voice and feelings gave, before anything drawn by hand; None in takes of earlier versions.
     confidence: (T,) 0..1, 1 where the face stays inside what its training saw (see `motion.guard`); takes of earlier
     versions do not say, count as 1, and are not `judged`. compact: whether it is a compact one.
     metadata: seed, subject_hash, inputs_hash, models and whatever made it, as strings.
@@ -65,6 +66,9 @@ class Take:
         if self.frames == 0 or json.loads(file.metadata.get("au_names", "[]")) != list(AU_NAMES):
             raise UserError(f"{file.path.name} has no frames or lists other action units than this version knows.")
         self.aus_voice = expect(file, "aus_voice", (self.frames, len(AU_NAMES)))
+        self.aus_emotion = None
+        if "aus_emotion" in file.shapes:
+            self.aus_emotion = expect(file, "aus_emotion", (self.frames, len(AU_NAMES)))
         self.confidence, self.judged = np.ones(self.frames, np.float32), "confidence" in file.shapes
         if self.judged:
             self.confidence = expect(file, "confidence", (self.frames,)).astype(np.float32).clip(0, 1)
@@ -100,22 +104,47 @@ class Take:
 
     def at(self, seconds: float) -> TakeFrame:
         """The take at a time in seconds, interpolated between its frames and held before and after."""
-        position = min(max(seconds * FPS, 0.0), self.frames - 1.0)
-        low = int(position)
-        part = np.float32(position - low)
-        if part < 1e-4:
+        low, part = moment(seconds, self.frames)
+        if not part:
             return self.frame(low)
         if self.compact:
-            return self._read(position, self.aus[low] + part * (self.aus[low + 1] - self.aus[low]))
+            return self._read(low + part, self.aus[low] + part * (self.aus[low + 1] - self.aus[low]))
         first, second = self.frame(low), self.frame(low + 1)
-        same_side = np.sign((first.rotations * second.rotations).sum(axis=1, keepdims=True))
-        return TakeFrame(
-            offsets=first.offsets + part * (second.offsets - first.offsets),
-            rotations=normalize((1 - part) * first.rotations + part * same_side * second.rotations),
-            opacities=first.opacities + part * (second.opacities - first.opacities),
-            aus=first.aus + part * (second.aus - first.aus),
-            tints=None if first.tints is None else first.tints + part * (second.tints - first.tints),
-        )
+        return between(first, second, part)
+
+
+def between(first: TakeFrame, second: TakeFrame, part: float) -> TakeFrame:
+    """The frame at `part`, 0..1, of the way from one to the next."""
+    part = np.float32(part)
+    same_side = np.sign((first.rotations * second.rotations).sum(axis=1, keepdims=True))
+    return TakeFrame(
+        offsets=first.offsets + part * (second.offsets - first.offsets),
+        rotations=normalize((1 - part) * first.rotations + part * same_side * second.rotations),
+        opacities=first.opacities + part * (second.opacities - first.opacities),
+        aus=first.aus + part * (second.aus - first.aus),
+        tints=None if first.tints is None else first.tints + part * (second.tints - first.tints),
+    )
+
+
+def unpacked(kept: dict[str, np.ndarray], aus: np.ndarray) -> TakeFrame:
+    """The frame that is read back when a take keeps offsets (V, 3) float16, rotations (Nf, 4) int8, opacities (Nf,)
+    uint8 and maybe tints (Nf, 3) int8 of it, and its codes (17,)."""
+    values = {name: rows.astype(np.float32) for name, rows in kept.items()}
+    return TakeFrame(
+        offsets=values["offsets"],
+        rotations=normalize(values["rotations"]).astype(np.float32),
+        opacities=values["opacities"] / 255,
+        aus=np.asarray(aus, np.float32),
+        tints=values["tints"] / TINT_STEPS if "tints" in values else None,
+    )
+
+
+def moment(seconds: float, frames: int) -> tuple[int, float]:
+    """Where a time in seconds lies in a take of so many frames: the frame before it and how far (0..1) to the next one,
+    held at both ends."""
+    position = min(max(seconds * FPS, 0.0), frames - 1.0)
+    low = int(position)
+    return low, position - low if position - low >= 1e-4 else 0.0
 
 
 def load_take(path: str | os.PathLike) -> Take:
@@ -137,13 +166,14 @@ def take_writer(
 ) -> tensors.TensorWriter:
     """A take to be written piece by piece: `frames` of `points` template points and `faces` facial Gaussians.
 
-    The tensors: aus, aus_voice (T, 17), confidence (T,) as in `Take`; offsets (T, V, 3) float16 metres; rotations
-    (T, Nf, 4) int8 and opacities (T, Nf) uint8, packed, and where it is `tinted` tints (T, Nf, 3) int8. For making it
-    again: asked (T, 17), the AUs before the guard, and features (T, features) float16 of the voice.
+    The tensors: aus, aus_voice, aus_emotion (T, 17), confidence (T,) as in `Take`; offsets (T, V, 3) float16 metres;
+    rotations (T, Nf, 4) int8 and opacities (T, Nf) uint8, packed, and where it is `tinted` tints (T, Nf, 3) int8. For
+    making it again: asked (T, 17), the AUs before the guard, and features (T, features) float16 of the voice.
     """
     layout = {
         "aus": ("f4", (frames, len(AU_NAMES))),
         "aus_voice": ("f4", (frames, len(AU_NAMES))),
+        "aus_emotion": ("f4", (frames, len(AU_NAMES))),
         "asked": ("f4", (frames, len(AU_NAMES))),
         "features": ("f2", (frames, features)),
         "confidence": ("f4", (frames,)),

@@ -19,21 +19,22 @@ import numpy as np
 
 from .errors import UserError
 
-_DTYPES = {
-    "F64": np.dtype("<f8"),
-    "F32": np.dtype("<f4"),
-    "F16": np.dtype("<f2"),
-    "I64": np.dtype("<i8"),
-    "I32": np.dtype("<i4"),
-    "I16": np.dtype("<i2"),
-    "I8": np.dtype("i1"),
-    "U64": np.dtype("<u8"),
-    "U32": np.dtype("<u4"),
-    "U16": np.dtype("<u2"),
-    "U8": np.dtype("u1"),
-    "BOOL": np.dtype("?"),
+_KINDS = {
+    "F64": "<f8",
+    "F32": "<f4",
+    "F16": "<f2",
+    "I64": "<i8",
+    "I32": "<i4",
+    "I16": "<i2",
+    "I8": "|i1",
+    "U64": "<u8",
+    "U32": "<u4",
+    "U16": "<u2",
+    "U8": "|u1",
+    "BOOL": "|b1",
 }
-_NAMES = {dtype: name for name, dtype in _DTYPES.items()}
+"""What the format calls a kind of number, and how NumPy writes it (`dtype.str`)."""
+_NAMES = {kind: name for name, kind in _KINDS.items()}
 _MAX_HEADER = 16 << 20
 
 
@@ -131,7 +132,7 @@ class TensorWriter:
         for name, (kind, shape) in layout.items():
             dtype = _known(kind)
             size = math.prod(shape) * dtype.itemsize
-            header[name] = {"dtype": _NAMES[dtype], "shape": list(shape), "data_offsets": [offset, offset + size]}
+            header[name] = {"dtype": _NAMES[dtype.str], "shape": list(shape), "data_offsets": [offset, offset + size]}
             self._entries[name] = _Entry(dtype, tuple(shape), offset)
             offset += size
         text = json.dumps(header, separators=(",", ":")).encode()
@@ -194,7 +195,7 @@ class TensorWriter:
 
 def _known(kind: np.dtype | type | str) -> np.dtype:
     dtype = np.dtype(kind).newbyteorder("<")
-    if dtype not in _NAMES:
+    if dtype.str not in _NAMES:
         raise TypeError(f"safetensors has no {np.dtype(kind)}")
     return dtype
 
@@ -222,7 +223,7 @@ def _read_header(stream, size: int, name: str) -> tuple[dict[str, str], dict[str
 
 
 def _check_entry(value: dict, data: int, size: int) -> _Entry:
-    dtype = _DTYPES[value["dtype"]]
+    dtype = np.dtype(_KINDS[value["dtype"]])
     shape = tuple(value["shape"])
     begin, end = value["data_offsets"]
     if not all(type(n) is int and n >= 0 for n in (*shape, begin, end)):

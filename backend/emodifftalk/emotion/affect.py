@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..core.labels import AFFECT_PLACES
 from .prototypes import prototype
 
 S6_POINTS: tuple[tuple[float, float, str], ...] = (
@@ -27,26 +28,8 @@ S6_POINTS: tuple[tuple[float, float, str], ...] = (
     (0.35, -0.35, "contemptuous"),
 )
 """Valence, arousal and prototype of EmoTalkingGaussian's evaluation points."""
-# (valence, arousal), prototype, degree at the rim
-_PLACES: tuple[tuple[tuple[float, float], str, float], ...] = (
-    ((0.92, 0.36), "happy", 1.1),
-    ((0.72, 0.66), "delighted", 1.0),
-    ((0.36, 0.92), "surprised", 1.1),
-    ((-0.02, 1.05), "afraid", 1.1),
-    ((-0.40, 0.85), "angry", 1.1),
-    ((-0.62, 0.58), "angry", 1.0),
-    ((-0.95, 0.25), "disgusted", 1.0),
-    ((-0.90, -0.38), "sad", 1.1),
-    ((-0.64, -0.64), "sad", 1.0),
-    ((-0.38, -0.84), "sad", 0.8),
-    ((0.0, -1.0), "tired", 1.2),
-    ((0.40, -0.84), "contemptuous", 0.7),
-    ((0.66, -0.66), "contemptuous", 0.8),
-    ((0.92, -0.32), "contemptuous", 0.8),
-    ((1.0, 0.02), "content", 1.3),
-)
-_POINTS = np.array([place for place, _, _ in _PLACES])
-_FACES = np.stack([prototype(name, degree) for _, name, degree in _PLACES])
+_POINTS = np.array([place for place, _, _ in AFFECT_PLACES])
+_FACES = np.stack([prototype(name, degree) for _, name, degree in AFFECT_PLACES])
 _WIDTH = 0.2
 """How far a face reaches on the rim."""
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..core.facs import AU_INDEX, AU_NAMES
+from ..core.families import BASIC_FACES
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class Face:
 
 
 PROTOTYPES: dict[str, dict[str, float]] = {
-    "happy": {"AU06": 0.65, "AU12": 0.85},
+    "happy": BASIC_FACES["happy"],
     "delighted": {"AU06": 0.75, "AU12": 1.0, "AU25": 0.4},
     "laughing": {"AU06": 0.7, "AU12": 0.95, "AU25": 0.6, "AU26": 0.4},
     "amused": {"AU06": 0.4, "AU12": 0.6},
@@ -38,26 +39,26 @@ PROTOTYPES: dict[str, dict[str, float]] = {
     "polite smile": {"AU12": 0.5},
     "smug": {"AU12": 0.45, "AU14": 0.5},
     "menacing smile": {"AU04": 0.5, "AU07": 0.4, "AU12": 0.65},
-    "sad": {"AU01": 0.85, "AU04": 0.45, "AU15": 0.8, "AU17": 0.4},
+    "sad": BASIC_FACES["sad"],
     "heartbroken": {"AU01": 1.0, "AU04": 0.6, "AU15": 0.95, "AU17": 0.65},
     "crying": {"AU01": 0.9, "AU04": 0.55, "AU06": 0.4, "AU15": 0.85, "AU17": 0.6, "AU25": 0.4},
     "disappointed": {"AU01": 0.5, "AU04": 0.3, "AU15": 0.55, "AU17": 0.35},
     "embarrassed": {"AU01": 0.3, "AU12": 0.35, "AU24": 0.4},
     "pitying": {"AU01": 0.65, "AU04": 0.35},
     "pleading": {"AU01": 0.85, "AU04": 0.45, "AU25": 0.3},
-    "angry": {"AU04": 0.9, "AU05": 0.5, "AU07": 0.65, "AU23": 0.55},
+    "angry": BASIC_FACES["angry"],
     "furious": {"AU04": 1.0, "AU05": 0.6, "AU07": 0.7, "AU10": 0.5, "AU23": 0.5, "AU25": 0.45},
     "annoyed": {"AU04": 0.6, "AU07": 0.4, "AU24": 0.4},
     "determined": {"AU04": 0.5, "AU07": 0.35, "AU24": 0.45},
     "defiant": {"AU04": 0.55, "AU07": 0.4, "AU17": 0.5, "AU24": 0.4},
-    "disgusted": {"AU04": 0.3, "AU09": 0.9, "AU10": 0.6, "AU15": 0.4, "AU17": 0.45},
-    "contemptuous": {"AU12": 0.3, "AU14": 0.85},
+    "disgusted": BASIC_FACES["disgusted"],
+    "contemptuous": BASIC_FACES["contemptuous"],
     "sneering": {"AU10": 0.65, "AU14": 0.55},
-    "afraid": {"AU01": 0.85, "AU02": 0.6, "AU04": 0.55, "AU05": 0.85, "AU25": 0.45, "AU26": 0.3},
+    "afraid": BASIC_FACES["afraid"],
     "terrified": {"AU01": 1.0, "AU02": 0.7, "AU04": 0.65, "AU05": 1.0, "AU25": 0.6, "AU26": 0.5},
     "worried": {"AU01": 0.7, "AU04": 0.5, "AU15": 0.25},
     "nervous": {"AU01": 0.55, "AU02": 0.3, "AU04": 0.4, "AU05": 0.35, "AU24": 0.35},
-    "surprised": {"AU01": 0.85, "AU02": 0.9, "AU05": 0.75, "AU25": 0.5, "AU26": 0.5},
+    "surprised": BASIC_FACES["surprised"],
     "shocked": {"AU01": 0.95, "AU02": 0.95, "AU05": 0.95, "AU25": 0.6, "AU26": 0.65},
     "awed": {"AU01": 0.6, "AU02": 0.6, "AU05": 0.5, "AU25": 0.4, "AU26": 0.3},
     "curious": {"AU01": 0.45, "AU02": 0.5, "AU05": 0.3},

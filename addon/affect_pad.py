@@ -1,0 +1,217 @@
+"""The pad of valence and arousal in the 3D viewport: a gizmo, so that it stays while she scrubs, plays and works."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import bpy
+from bpy.props import BoolProperty, PointerProperty
+from bpy.types import Context, Event, Gizmo, GizmoGroup, Object, Operator, PropertyGroup, Scene, WindowManager
+
+from . import compat
+from .heads import active_head, no_head_reason, settings
+
+if TYPE_CHECKING:
+    from .affect_drawing import Square
+
+PATHS = ("emodifftalk.valence", "emodifftalk.arousal")
+GROUP = "EmoDiffTalk Mood"
+"""The group its keys lie in when the animator has not chosen one."""
+_MOST_STEPS = 240
+_FIELD, _CROSS = 0, 1
+
+
+def _shown_changed(self: PropertyGroup, context: Context) -> None:
+    redraw()
+
+
+class PadSettings(PropertyGroup):
+    """What the pad remembers while Blender runs."""
+
+    shown: BoolProperty(
+        name="Pad",
+        description="Show the pad in the 3D viewports",
+        options={"SKIP_SAVE"},
+        update=_shown_changed,
+    )
+
+
+def place(head: Object, valence: float, arousal: float) -> None:
+    """Set a head's mood."""
+    settings(head).valence, settings(head).arousal = valence, arousal
+
+
+def auto_key(head: Object, context: Context) -> bool:
+    """Key a head's mood at the playhead if Auto Keying is on; returns whether."""
+    if not context.scene.tool_settings.use_keyframe_insert_auto or not compat.can_animate(head):
+        return False
+    for path in PATHS:
+        head.keyframe_insert(path, frame=context.scene.frame_current_final, group=GROUP)
+    return True
+
+
+def keyed_path(head: Object, scene: Scene) -> tuple[list[tuple[float, float]], list[tuple[float, float]]]:
+    """The way of the mood's F-curves over the shot, and its keys, as (valence, arousal); empty without curves."""
+    curves = {curve.data_path: curve for curve in compat.fcurves(head) if not curve.mute}
+    found = [curves.get(path) for path in PATHS]
+    if not any(found):
+        return [], []
+    still = settings(head).valence, settings(head).arousal
+
+    def at(frame: float) -> tuple[float, float]:
+        return tuple(
+            value if curve is None else min(max(curve.evaluate(frame), -1.0), 1.0)
+            for curve, value in zip(found, still, strict=True)
+        )
+
+    first, last = scene.frame_start, scene.frame_end
+    step = max((last - first) / _MOST_STEPS, 1.0)
+    frames = [first + i * step for i in range(int((last - first) / step) + 1)]
+    keys = sorted({key.co.x for curve in found if curve is not None for key in curve.keyframe_points})
+    return [at(frame) for frame in frames], [at(frame) for frame in keys]
+
+
+class EMODIFFTALK_GT_affect_pad(Gizmo):
+    """Drag the point: right is pleasant, up is excited. Ctrl snaps to tenths, Esc or the right button takes it back"""
+
+    bl_idname = "EMODIFFTALK_GT_affect_pad"
+
+    __slots__ = ("before", "square")
+
+    def setup(self) -> None:
+        """Nothing has been dragged yet."""
+        self.square, self.before = None, None
+
+    def draw(self, context: Context) -> None:
+        """Draw the pad where the group has put it."""
+        from .affect_drawing import draw_pad
+
+        head = active_head(context)
+        if head is not None and self.square is not None:
+            kept = settings(head)
+            draw_pad(self.square, (kept.valence, kept.arousal), *keyed_path(head, context.scene), head.name)
+
+    def test_select(self, context: Context, location: tuple[float, float]) -> int:
+        """The part under the pointer."""
+        head = active_head(context)
+        if self.square is None or head is None:
+            return -1
+        if self.square.closes(*location):
+            return _CROSS
+        return _FIELD if head.library is None and self.square.holds(*location) else -1
+
+    def invoke(self, context: Context, event: Event) -> set[str]:
+        """Begin where she clicked."""
+        if self.square.closes(event.mouse_region_x, event.mouse_region_y):
+            context.window_manager.emodifftalk_pad.shown = False
+            return {"FINISHED"}
+        kept = settings(active_head(context))
+        self.before = kept.valence, kept.arousal
+        self._follow(context, event)
+        return {"RUNNING_MODAL"}
+
+    def modal(self, context: Context, event: Event, tweak: set[str]) -> set[str]:
+        """Follow the pointer."""
+        self._follow(context, event)
+        return {"RUNNING_MODAL"}
+
+    def _follow(self, context: Context, event: Event) -> None:
+        head = active_head(context)
+        if head is not None:
+            place(head, *self.square.affect(event.mouse_region_x, event.mouse_region_y, snap=event.ctrl))
+            redraw()
+
+    def exit(self, context: Context, cancel: bool) -> None:
+        """Leave it there, keyed if asked for, as one step to undo; or take it back."""
+        head = active_head(context)
+        if self.before is None or head is None:
+            return
+        if cancel:
+            place(head, *self.before)
+        elif self.before != (settings(head).valence, settings(head).arousal):
+            auto_key(head, context)
+            bpy.ops.ed.undo_push(message="Valence and Arousal")
+        self.before = None
+        redraw()
+
+
+class EMODIFFTALK_GGT_affect_pad(GizmoGroup):
+    """The pad of the active head"""
+
+    bl_idname = "EMODIFFTALK_GGT_affect_pad"
+    bl_label = "Valence and Arousal"
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "WINDOW"
+    bl_options = {"PERSISTENT", "SCALE"}
+
+    @classmethod
+    def poll(cls, context: Context) -> bool:
+        """While it is shown and there is a head."""
+        return context.window_manager.emodifftalk_pad.shown and active_head(context) is not None
+
+    def setup(self, context: Context) -> None:
+        """One pad."""
+        self.pad = self.gizmos.new(EMODIFFTALK_GT_affect_pad.bl_idname)
+        self.pad.use_draw_modal = True
+
+    def draw_prepare(self, context: Context) -> None:
+        """Keep it in its corner."""
+        self.pad.square = _corner(context)
+
+
+def _corner(context: Context) -> Square:
+    from .affect_drawing import corner_square
+
+    region = context.region
+    bars = [other for other in context.area.regions if other.type == "UI" and other.alignment == "RIGHT"]
+    covered = sum(bar.width for bar in bars if bar.width > 1) if context.preferences.system.use_region_overlap else 0
+    return corner_square(region.width, region.height, covered, context.preferences.system.ui_scale)
+
+
+def redraw() -> None:
+    """Draw the viewports again."""
+    for window in getattr(bpy.context.window_manager, "windows", ()):
+        for area in window.screen.areas:
+            if area.type == "VIEW_3D":
+                area.tag_redraw()
+
+
+class EMODIFFTALK_OT_affect_pad(Operator):
+    """Show or hide a pad in the 3D viewport on which valence (right is pleasant) and arousal (up is excited) are set by
+    dragging a point. With Auto Keying on, every drag is keyed"""
+
+    bl_idname = "emodifftalk.affect_pad"
+    bl_label = "Valence and Arousal Pad"
+
+    @classmethod
+    def poll(cls, context: Context) -> bool:
+        """With a head chosen."""
+        if active_head(context) is None:
+            cls.poll_message_set(no_head_reason(context))
+            return False
+        return True
+
+    def execute(self, context: Context) -> set[str]:
+        """Switch it."""
+        kept = context.window_manager.emodifftalk_pad
+        kept.shown = not kept.shown
+        if kept.shown and not getattr(context.space_data, "show_gizmo", True):
+            self.report({"INFO"}, "Turn on Gizmos in this viewport to see the pad")
+        return {"FINISHED"}
+
+
+_CLASSES = (PadSettings, EMODIFFTALK_GT_affect_pad, EMODIFFTALK_GGT_affect_pad, EMODIFFTALK_OT_affect_pad)
+
+
+def register() -> None:
+    """Add the pad, hidden."""
+    for cls in _CLASSES:
+        bpy.utils.register_class(cls)
+    WindowManager.emodifftalk_pad = PointerProperty(type=PadSettings)
+
+
+def unregister() -> None:
+    """Take it away; what was keyed stays."""
+    del WindowManager.emodifftalk_pad
+    for cls in reversed(_CLASSES):
+        bpy.utils.unregister_class(cls)

@@ -1,0 +1,72 @@
+"""The panel for heads in the renders of other engines."""
+
+from __future__ import annotations
+
+import bpy
+from bpy.types import Context, Panel
+
+from .composite import is_in
+from .composite_nodes import can_undo
+from .composite_settings import composite_settings
+from .heads import active_head
+from .panel_parts import InTab, draw_sentence, letters
+from .render_engine import ENGINE, TRUE_TRANSFORMS
+
+_ENGINES = {"BLENDER_EEVEE": "EEVEE", "BLENDER_EEVEE_NEXT": "EEVEE", "BLENDER_WORKBENCH": "Workbench"}
+
+
+class EMODIFFTALK_PT_composite(InTab, Panel):
+    """Heads in a shot that another engine renders."""
+
+    bl_label = "Heads in a Shot"
+    bl_parent_id = "EMODIFFTALK_PT_render"
+
+    @classmethod
+    def poll(cls, context: Context) -> bool:
+        """With a head, in a scene that another engine renders."""
+        return active_head(context) is not None and context.scene.render.engine != ENGINE
+
+    def draw(self, context: Context) -> None:
+        """Put them in, or what became of it."""
+        layout, scene, width = self.layout, context.scene, letters(context)
+        engine = _ENGINES.get(scene.render.engine, scene.render.engine.capitalize())
+        if not is_in(scene):
+            layout.operator("emodifftalk.put_heads_in", icon="NODE_COMPOSITING")
+            draw_sentence(layout, f"{engine} renders the scene, EmoDiffTalk the heads; depth joins them.", width=width)
+            return
+        row = layout.row(align=True)
+        row.label(text=f"Rendered into {engine}'s picture", icon="CHECKMARK")
+        row.operator("emodifftalk.put_heads_in", text="", icon="FILE_REFRESH")
+        row.operator("emodifftalk.take_heads_out", text="", icon="X")
+        _draw_colours(layout, scene, width)
+        _draw_light(layout, scene)
+        draw_sentence(layout, "Lamps and meshes cannot light or shade the heads: set exposure and tint.", width=width)
+
+
+def _draw_colours(layout, scene, width: int) -> None:
+    view, kept = scene.view_settings.view_transform, composite_settings(scene)
+    if view in TRUE_TRANSFORMS:
+        return
+    if can_undo(view):
+        layout.prop(kept, "keep_colours")
+        if not kept.keep_colours:
+            draw_sentence(layout, f"{view} changes the heads' colours.", "INFO", width)
+        elif scene.view_settings.look not in ("", "None"):
+            draw_sentence(layout, "The look changes the heads' colours: choose None to keep them.", "INFO", width)
+    else:
+        draw_sentence(layout, f"{view} changes the heads' colours and cannot be undone.", "INFO", width)
+
+
+def _draw_light(layout, scene) -> None:
+    from .compat import compositor
+    from .composite_nodes import our_nodes
+
+    group = next((node for node in our_nodes(compositor(scene)) if node.bl_idname == "CompositorNodeGroup"), None)
+    if group is None:
+        return
+    column = layout.column(align=True)
+    column.prop(group.inputs["Exposure"], "default_value", text="Exposure of Heads")
+    column.prop(group.inputs["Tint"], "default_value", text="Tint of Heads")
+
+
+register, unregister = bpy.utils.register_classes_factory((EMODIFFTALK_PT_composite,))

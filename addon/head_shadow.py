@@ -1,0 +1,108 @@
+"""Hulls that throw the shadows of heads: rough meshes that shadow rays meet and cameras do not.
+
+Gaussians carry the light they were captured in and meet no ray of another engine. A hull in the shape of the head
+parented to it darkens table and wall as the head would. Nothing in the scene can throw a shadow on the head itself.
+"""
+
+from __future__ import annotations
+
+import bpy
+import numpy as np
+from bpy.types import Mesh, Object, Scene
+
+from emodifftalk.core.gaussians import Gaussians
+
+from . import playback
+from .composite_settings import composite_settings
+from .heads import heads
+
+_MARK = "emodifftalk_shadow"
+_LAYERS, _SPOKES = 28, 28
+_SOLID = 0.3
+"""Least opacity of a Gaussian that counts."""
+_QUANTILE = 0.9
+"""Share of the points of a sector that lie within the hull: strands that stand out throw no shadow worth the while."""
+_UNSEEN = (
+    "visible_camera", "visible_diffuse", "visible_glossy", "visible_transmission", "visible_volume_scatter",
+)  # fmt: skip
+
+
+def add_shadows(shot: Scene) -> None:
+    """Give every head of a shot that has none a hull, in the collections the head is in. Raises UserError."""
+    for head in [head for head in heads(shot) if shadow_of(head) is None]:
+        mesh = hull_mesh(playback.subject_of(head).gaussians, f"{head.name} shadow")
+        hull = bpy.data.objects.new(f"{head.name} shadow", mesh)
+        hull[_MARK] = True
+        hull.parent = head
+        hull.display_type, hull.hide_select = "BOUNDS", True
+        hull.display_bounds_type = "CAPSULE"
+        for name in _UNSEEN:
+            setattr(hull, name, False)
+        for collection in _collections(head, shot):
+            collection.objects.link(hull)
+
+
+def remove_shadows(shot: Scene) -> None:
+    """Remove the hulls of a shot's heads."""
+    for head in heads(shot):
+        hull = shadow_of(head)
+        if hull is not None:
+            mesh = hull.data
+            bpy.data.objects.remove(hull)
+            bpy.data.meshes.remove(mesh)
+
+
+def shadow_of(head: Object) -> Object | None:
+    """The hull of a head, None when it has none."""
+    return next((child for child in head.children if child.get(_MARK)), None)
+
+
+def _collections(head: Object, shot: Scene) -> list[bpy.types.Collection]:
+    ours = composite_settings(shot).heads_scene
+    found = [c for c in head.users_collection if ours is None or c != ours.collection]
+    return found or [shot.collection]
+
+
+def hull_mesh(gaussians: Gaussians, name: str) -> Mesh:
+    """A closed mesh around Gaussians in object space: rings of one radius per direction, stacked along the z axis."""
+    mesh = bpy.data.meshes.new(name)
+    mesh.from_pydata(*hull_geometry(gaussians))
+    mesh.shade_smooth()
+    return mesh
+
+
+def hull_geometry(gaussians: Gaussians) -> tuple[list, list, list]:
+    """Points, edges (none) and faces of the hull, as `Mesh.from_pydata` takes them."""
+    points = gaussians.means[gaussians.opacities >= _SOLID]
+    low, high = points[:, 2].min(), points[:, 2].max()
+    heights = np.linspace(low, high, _LAYERS)
+    rings = [_ring(points, height, (high - low) / _LAYERS) for height in heights]
+    top, bottom = rings[-1].mean(axis=0), rings[0].mean(axis=0)
+    vertices = np.concatenate([*rings, [bottom, top]])
+    faces = []
+    for layer in range(_LAYERS - 1):
+        for spoke in range(_SPOKES):
+            a, b = layer * _SPOKES + spoke, layer * _SPOKES + (spoke + 1) % _SPOKES
+            faces.append((a, b, b + _SPOKES, a + _SPOKES))
+    last = (_LAYERS - 1) * _SPOKES
+    for spoke in range(_SPOKES):
+        after = (spoke + 1) % _SPOKES
+        faces.append((_LAYERS * _SPOKES, after, spoke))
+        faces.append((_LAYERS * _SPOKES + 1, last + spoke, last + after))
+    return vertices.tolist(), [], faces
+
+
+def _ring(points: np.ndarray, height: float, reach: float) -> np.ndarray:
+    """Points (spokes, 3) of the outline at a height, of the Gaussians within `reach` metres of it."""
+    near = points[np.abs(points[:, 2] - height) <= reach]
+    middle = (near[:, :2].min(axis=0) + near[:, :2].max(axis=0)) / 2
+    away = near[:, :2] - middle
+    sector = np.round(np.arctan2(away[:, 1], away[:, 0]) / (2 * np.pi) * _SPOKES).astype(int) % _SPOKES
+    radius = np.hypot(*away.T)
+    found = np.array([np.quantile(radius[sector == s], _QUANTILE) if (sector == s).any() else np.nan
+                      for s in range(_SPOKES)])  # fmt: skip
+    known = np.flatnonzero(~np.isnan(found))
+    found = np.interp(np.arange(_SPOKES), known, found[known], period=_SPOKES)
+    angle = np.arange(_SPOKES) / _SPOKES * 2 * np.pi
+    outline = middle + found[:, None] * np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    return np.column_stack([outline, np.full(_SPOKES, height)])

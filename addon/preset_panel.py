@@ -1,0 +1,196 @@
+"""The presets beside a prompt: a list to apply, rename and delete, and a button to keep the prompt that is shown."""
+
+from __future__ import annotations
+
+import bpy
+from bpy.props import StringProperty
+from bpy.types import Context, Event, Operator, Panel, Strip
+
+from emodifftalk.core.errors import UserError
+
+from . import presets
+from .heads import active_head, no_head_reason
+from .panel_parts import draw_problem
+from .presets import Preset
+from .prompt_colours import colour
+from .reading import is_read
+from .strips import au_values, prompt_words, write_aus, write_words
+from .timeline import active_prompt, add_prompt, listening_scene
+
+
+def preset_of(strip: Strip, name: str) -> Preset:
+    """A prompt as a preset."""
+    kept, words = strip.emodifftalk, prompt_words(strip).strip()
+    aus = au_values(kept.aus) if kept.by_hand or is_read(strip) else {}
+    return Preset(name, words, aus, kept.by_hand)
+
+
+def apply(preset: Preset, strip: Strip) -> None:
+    """Let a prompt mean what a preset means; its intensity, strength and ease stay."""
+    kept = strip.emodifftalk
+    write_words(strip, preset.words)
+    write_aus(kept.aus, preset.aus)
+    if not preset.by_hand and preset.aus:
+        write_aus(kept.read_aus, preset.aus)
+        kept.read_text, kept.answer = preset.words.strip(), ""
+    if kept.by_hand != preset.by_hand:
+        kept.by_hand = preset.by_hand
+        write_aus(kept.aus, preset.aus)  # switching filled them with what the words mean
+    colour(strip)
+
+
+class _ForHead:
+    @classmethod
+    def poll(cls, context: Context) -> bool:
+        """With a head chosen."""
+        if active_head(context) is None:
+            cls.poll_message_set(no_head_reason(context))
+            return False
+        return True
+
+
+class EMODIFFTALK_OT_save_preset(_ForHead, Operator):
+    """Keep this prompt, its words and what they do to the face, for other prompts and other files"""
+
+    bl_idname = "emodifftalk.save_preset"
+    bl_label = "Save as Preset"
+
+    name: StringProperty(name="Name", description="A preset of the same name is replaced", options={"SKIP_SAVE"})
+
+    @classmethod
+    def poll(cls, context: Context) -> bool:
+        """With a prompt chosen."""
+        if not super().poll(context):
+            return False
+        if active_prompt(active_head(context), context.scene) is None:
+            cls.poll_message_set("Select a prompt first")
+            return False
+        return True
+
+    def invoke(self, context: Context, event: Event) -> set[str]:
+        """Ask for a name; the words are a good one."""
+        self.name = prompt_words(active_prompt(active_head(context), context.scene)).strip()
+        return context.window_manager.invoke_props_dialog(self, confirm_text="Save")
+
+    def execute(self, context: Context) -> set[str]:
+        """Write it."""
+        try:
+            replaced = presets.save(preset_of(active_prompt(active_head(context), context.scene), self.name))
+        except UserError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        self.report({"INFO"}, f"Preset “{self.name}” {'replaced' if replaced else 'saved'}")
+        return {"FINISHED"}
+
+
+class EMODIFFTALK_OT_apply_preset(_ForHead, Operator):
+    """Give this feeling to the prompt that is shown, or put it on the timeline at the playhead where there is none"""
+
+    bl_idname = "emodifftalk.apply_preset"
+    bl_label = "Apply Preset"
+    bl_options = {"REGISTER", "UNDO"}
+
+    preset: StringProperty(options={"HIDDEN", "SKIP_SAVE"})
+
+    def execute(self, context: Context) -> set[str]:
+        """Apply it."""
+        head = active_head(context)
+        try:
+            preset = presets.get(self.preset)
+            strip = active_prompt(head, context.scene)
+            if strip is None:
+                strip, _ = add_prompt(head, listening_scene(head, context), preset.words or preset.name)
+        except UserError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        apply(preset, strip)
+        return {"FINISHED"}
+
+
+class EMODIFFTALK_OT_rename_preset(Operator):
+    """Give this preset another name"""
+
+    bl_idname = "emodifftalk.rename_preset"
+    bl_label = "Rename Preset"
+
+    preset: StringProperty(options={"HIDDEN", "SKIP_SAVE"})
+    name: StringProperty(name="Name", options={"SKIP_SAVE"})
+
+    def invoke(self, context: Context, event: Event) -> set[str]:
+        """Ask for the name."""
+        try:
+            self.name = presets.get(self.preset).name
+        except UserError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        return context.window_manager.invoke_props_dialog(self, confirm_text="Rename")
+
+    def execute(self, context: Context) -> set[str]:
+        """Rename it."""
+        try:
+            presets.rename(self.preset, self.name)
+        except UserError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        return {"FINISHED"}
+
+
+class EMODIFFTALK_OT_delete_preset(Operator):
+    """Delete this preset's file. Prompts it was applied to stay as they are"""
+
+    bl_idname = "emodifftalk.delete_preset"
+    bl_label = "Delete Preset"
+
+    preset: StringProperty(options={"HIDDEN", "SKIP_SAVE"})
+
+    def invoke(self, context: Context, event: Event) -> set[str]:
+        """Ask first: a file is not brought back by undo."""
+        return context.window_manager.invoke_confirm(
+            self, event, title="Delete Preset", message="This cannot be undone.", confirm_text="Delete"
+        )
+
+    def execute(self, context: Context) -> set[str]:
+        """Delete it."""
+        try:
+            presets.remove(self.preset)
+        except UserError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        return {"FINISHED"}
+
+
+class EMODIFFTALK_PT_presets(Panel):
+    """Feelings kept for later"""
+
+    bl_label = "Feelings Kept as Presets"
+    bl_space_type = "TOPBAR"
+    bl_region_type = "HEADER"
+    bl_ui_units_x = 13
+
+    def draw(self, context: Context) -> None:
+        """Every preset, with what can be done with it; files that are none; a button to add one."""
+        layout = self.layout
+        layout.label(text="Presets")
+        found, broken = presets.listed()
+        column = layout.column(align=True)
+        for stem, preset in found.items():
+            row = column.row(align=True)
+            row.operator("emodifftalk.apply_preset", text=preset.name).preset = stem
+            row.operator("emodifftalk.rename_preset", text="", icon="GREASEPENCIL").preset = stem
+            row.operator("emodifftalk.delete_preset", text="", icon="TRASH").preset = stem
+        if not found:
+            column.label(text="None yet")
+        for sentence in broken.values():
+            draw_problem(layout, sentence, 34)
+        layout.operator("emodifftalk.save_preset", icon="ADD")
+
+
+_CLASSES = (
+    EMODIFFTALK_OT_save_preset,
+    EMODIFFTALK_OT_apply_preset,
+    EMODIFFTALK_OT_rename_preset,
+    EMODIFFTALK_OT_delete_preset,
+    EMODIFFTALK_PT_presets,
+)
+
+register, unregister = bpy.utils.register_classes_factory(_CLASSES)

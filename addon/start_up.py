@@ -1,0 +1,38 @@
+"""Blender starts without waiting for what is only needed later: our modules get it when they first use it."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import ModuleType
+
+
+class _StandIn(ModuleType):
+    """A module that is loaded when something in it is asked for."""
+
+    def __getattr__(self, name: str) -> object:
+        if sys.modules.get(self.__name__) is self:
+            del sys.modules[self.__name__]
+        value = getattr(importlib.import_module(self.__name__), name)
+        setattr(self, name, value)  # the next time it is here
+        return value
+
+
+@contextmanager
+def loaded_later(name: str) -> Iterator[None]:
+    """Modules imported inside that say `import NAME` load it when they use it.
+
+    Outside everything is as it was: others who import it get the module itself, at once. Without effect where it is
+    loaded already. NumPy takes longer to load than the whole add-on, and a Blender without a head never needs it.
+    """
+    if name in sys.modules:
+        yield
+        return
+    stand_in = sys.modules[name] = _StandIn(name)
+    try:
+        yield
+    finally:
+        if sys.modules.get(name) is stand_in:
+            del sys.modules[name]

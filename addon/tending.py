@@ -1,0 +1,44 @@
+"""What prompts need after the animator has moved, split, duplicated or retyped them with Blender's own tools.
+
+Pieces of a split and copies carry their original's id and get one of their own; words typed on the strip itself are
+read; colours follow.
+"""
+
+from __future__ import annotations
+
+import bpy
+from bpy.types import Depsgraph, Scene
+
+from . import animated, compat
+from .prompt_colours import colour
+from .reading import is_read, read_soon
+from .strips import give_own_uids, is_prompt, prompt_words
+
+
+def tend(scene: Scene) -> None:
+    """See to all prompts of a scene; nothing is written where all is well."""
+    prompts = sorted((strip for strip in compat.all_strips(scene) if is_prompt(strip)), key=compat.left_handle)
+    give_own_uids(prompts)
+    for strip in prompts:
+        if strip.text != strip.emodifftalk.shown and not is_read(strip) and prompt_words(strip).strip():
+            read_soon(strip)
+        colour(strip)
+
+
+@bpy.app.handlers.persistent
+def _on_update(scene: Scene, depsgraph: Depsgraph) -> None:
+    if animated.stepping or scene.library is not None or bpy.app.is_job_running("RENDER"):
+        return
+    for update in depsgraph.updates:
+        if isinstance(update.id, Scene):
+            tend(update.id.original)
+
+
+def register() -> None:
+    """Watch the timeline."""
+    bpy.app.handlers.depsgraph_update_post.append(_on_update)
+
+
+def unregister() -> None:
+    """Look away."""
+    bpy.app.handlers.depsgraph_update_post.remove(_on_update)
