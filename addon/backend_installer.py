@@ -55,7 +55,7 @@ class _Button(Operator):
 
 
 class EMODIFFTALK_OT_install_backend(_Button):
-    """Install what makes takes into an environment of its own; its size is shown first, Blender's Python is left alone"""
+    """Install what makes takes into an environment of its own. Shows its size first; Blender's Python is left alone"""
 
     bl_idname = "emodifftalk.install_backend"
     bl_label = "Install Backend"

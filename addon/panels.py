@@ -155,7 +155,7 @@ class EMODIFFTALK_PT_generate(OfHead, Panel):
         """Generate or progress, what went wrong, the takes there are."""
         layout, head = self.layout, active_head(context)
         job, width = job_of(head), letters(context)
-        if job is not None and job.running:
+        if job is not None and job.running and not job.live:
             _draw_job(layout, job)
         else:
             row = layout.row()

@@ -76,7 +76,7 @@ def _draw_list(layout: UILayout, kept: PropertyGroup) -> None:
     column.operator("emodifftalk.remove_shot", text="", icon="REMOVE")
     column.separator()
     column.operator("emodifftalk.duplicate_shot", text="", icon="DUPLICATE")
-    column.operator("emodifftalk.add_marker_shots", text="", icon="MARKER_HLT")
+    column.operator("emodifftalk.add_marker_shots", text="", icon="VIEW_CAMERA")
     column.separator()
     column.operator("emodifftalk.move_shot", text="", icon="TRIA_UP").direction = "UP"
     column.operator("emodifftalk.move_shot", text="", icon="TRIA_DOWN").direction = "DOWN"
