@@ -61,12 +61,12 @@ def _modules() -> list[ModuleType]:
 def register() -> None:
     """Add everything to Blender. What was registered is taken back when one part fails."""
     from .core_path import ensure_core
-    from .start_up import loaded_later
+    from .start_up import loaded_later, without_collecting
 
     ensure_core()
     done: list[ModuleType] = []
     try:
-        with loaded_later("numpy"):
+        with loaded_later("numpy"), without_collecting():
             modules = _modules()
         for module in modules:
             module.register()
