@@ -48,6 +48,11 @@ class Journal:
         """The last line that says what the shot is rendered from: "fingerprint" and, once known, "frames"; or {}."""
         return next((entry for entry in reversed(list(self.entries())) if entry.get("event") == "begun"), {})
 
+    def has_movie(self, frames: range) -> bool:
+        """Whether the movie is there and was made of just these frames."""
+        made = [entry.get("frames") for entry in self.entries() if entry.get("event") == "movie"]
+        return self.shot.movie_path.is_file() and made[-1:] == [[frames[0], frames[-1]]]
+
     def finished(self, frames: Iterable[int]) -> set[int]:
         """Those of the frames whose files are there and whole."""
         return {frame for frame in frames if is_whole(self.shot.picture(frame))}
