@@ -42,6 +42,14 @@ class View:
         row = self.camera.viewmat[2].astype(np.float32)
         return points @ row[:3] + row[3]
 
+    def ray(self, pixel: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Where the ray through a place (2,) in pixels begins (3,), at the near plane, and its direction (3,)."""
+        K, turn = self.camera.K, self.camera.viewmat[:3, :3]
+        flat = (np.asarray(pixel, float) - K[:2, 2]) / np.diag(K)[:2]
+        local = np.array([*flat, self.near]) if self.orthographic else np.array([*flat, 1.0]) * self.near
+        direction = np.array([0.0, 0.0, 1.0]) if self.orthographic else local / np.linalg.norm(local)
+        return turn.T @ (local - self.camera.viewmat[:3, 3]), turn.T @ direction
+
     def cropped(self, left: int, top: int, width: int, height: int) -> View:
         """The part of the picture whose top left pixel is (left, top), top row first."""
         K = self.camera.K.copy()

@@ -11,6 +11,10 @@ _HANDLES = bpy.app.version >= (5, 2, 0)
 """5.2 renamed a strip's times (`frame_start` became `content_start` …) and warns about the old names."""
 
 
+OBJECT_INDEX_PASS = "Object Index" if bpy.app.version >= (5, 0, 0) else "IndexOB"
+"""What Cycles and the compositor call the pass of the objects' indices."""
+
+
 def sequencer_scene(context: bpy.types.Context) -> Scene:
     """The scene whose strips the person sees: from 5.0 a workspace may edit another scene than the one in view."""
     workspace = getattr(context, "workspace", None)

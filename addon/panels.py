@@ -9,13 +9,13 @@ from emodifftalk.core.facs import AU_LABELS
 
 from . import compat, confidence, connection, playback, viewport
 from .backend_client import BUSY, DEAD, READY, STARTING
+from .backend_panel import draw_remedy
 from .emotion_panel import EMODIFFTALK_MT_labels, EMODIFFTALK_PT_emotion, EMODIFFTALK_PT_prompt
 from .frames import clock_text
 from .generate import Job, job_of, job_text
 from .heads import active_head, settings
 from .names import au_property
 from .panel_parts import AU_GROUPS, InTab, OfHead, draw_problem, draw_sentence, letters
-from .preference_values import PACKAGE
 from .render_engine import ENGINE, TRUE_TRANSFORMS
 from .strips import scene_clock, sound_strips, strip_scene, voice_strips
 
@@ -155,7 +155,7 @@ class EMODIFFTALK_PT_generate(OfHead, Panel):
         """Generate or progress, what went wrong, the takes there are."""
         layout, head = self.layout, active_head(context)
         job, width = job_of(head), letters(context)
-        if job is not None and job.running:
+        if job is not None and job.running and not job.live:
             _draw_job(layout, job)
         else:
             row = layout.row()
@@ -217,11 +217,7 @@ def _draw_job(layout: UILayout, job: Job) -> None:
 
 
 def _draw_obstacle(layout: UILayout, job: Job | None, width: int) -> None:
-    reason = connection.unavailable_reason()
-    if reason:
-        draw_sentence(layout, reason, icon="INFO", width=width - 4)
-        layout.operator("preferences.addon_show", text="Preferences…", icon="PREFERENCES").module = PACKAGE
-    elif job is not None and job.problem:
+    if not draw_remedy(layout, width) and job is not None and job.problem:
         draw_problem(layout, job.problem, width)
 
 
@@ -238,8 +234,10 @@ class EMODIFFTALK_PT_backend(InTab, Panel):
             self.layout.label(text=name, icon=icon)
 
     def draw(self, context: Context) -> None:
-        """State, what it found on this machine, its last words."""
-        draw_backend(self.layout, letters(context))
+        """State, what it found on this machine, its last words; or how to get it."""
+        width = letters(context)
+        if not draw_remedy(self.layout, width):
+            draw_backend(self.layout, width)
 
 
 def draw_backend(layout: UILayout, width: int) -> None:

@@ -71,9 +71,12 @@ def _read_take(path: str) -> Take:
     return load_take(path)
 
 
+previews: dict[int, dict[float, TakeFrame]] = {}
+"""Frames of takes that are still to be made, by head (session uid) and frame of the timeline: shown in viewports
+instead of the take, never rendered or exported. `live` keeps them."""
 _subjects = _Files(_read_subject, keep=4)
 _takes = _Files(_read_take, keep=8)
-_posed: OrderedDict[tuple, tuple[Gaussians, Subject, Take]] = OrderedDict()
+_posed: OrderedDict[tuple, tuple[Gaussians, Subject, Take | TakeFrame | None]] = OrderedDict()
 """With what they were made from: the keys name objects by `id`, which must not pass to others meanwhile."""
 
 
@@ -118,13 +121,19 @@ def take_clock(head: Object, scene: Scene) -> Clock:
     return scene_clock(scene, zero_frame(anchor, strip_scene(head, scene)))
 
 
+def preview_of(head: Object, scene: Scene) -> TakeFrame | None:
+    """What is shown of a head at the scene's frame instead of its take, while that is out of date."""
+    return previews.get(head.session_uid, {}).get(round(scene.frame_current_final, 3))
+
+
 def current_gaussians(
     head: Object, depsgraph_or_scene: Depsgraph | Scene, frame_seconds: float | None = None
 ) -> Gaussians:
     """The head's Gaussians now, in OBJECT space (metres): its take at the scene's frame, or `frame_seconds` into it,
     looking where its gaze is keyed to.
 
-    A head without a take shows its canonical Gaussians. The last few answers are kept: the same frame twice is free.
+    A preview is preferred where there is one, but for a render's depsgraph and with `frame_seconds`. A head without a
+    take shows its canonical Gaussians. The last few answers are kept: the same frame twice is free.
     Raises UserError when the subject or the take cannot be read, or do not belong together.
     """
     from emodifftalk.core.gaze import gazing
@@ -133,16 +142,20 @@ def current_gaussians(
     head = head.original
     scene = getattr(depsgraph_or_scene, "scene", depsgraph_or_scene)
     subject, take = subject_of(head), take_of(head)
-    seconds = 0.0
-    if take is not None:
+    moment, seconds = None, 0.0
+    if frame_seconds is None and getattr(depsgraph_or_scene, "mode", "VIEWPORT") == "VIEWPORT":
+        moment = preview_of(head, scene)
+    if moment is None and take is not None:
         # The evaluated scene knows the frame being rendered; the original one holds the strips.
         frame = scene.frame_current_final
         seconds = take_seconds(head, scene.original, frame) if frame_seconds is None else frame_seconds
         seconds = min(max(seconds, 0.0), take.duration)
-    key = (id(subject), id(take), round(seconds, 6), gaze)
+    source = take if moment is None else moment
+    key = (id(subject), id(source), round(seconds, 6), gaze)
     if key not in _posed:
-        moment = take.at(seconds) if take is not None else None
-        _posed[key] = gazing(subject, moment, np.array(gaze)), subject, take
+        if moment is None and take is not None:
+            moment = take.at(seconds)
+        _posed[key] = gazing(subject, moment, np.array(gaze)), subject, source
         while len(_posed) > 8:
             _posed.popitem(last=False)
     _posed.move_to_end(key)
@@ -179,7 +192,7 @@ def _move_sketch(head: Object, scene: Scene) -> None:
     if bpy.app.is_job_running("RENDER") or head.library is not None or head.data.library is not None:
         return
     points = subject_of(head).template.neutral
-    frame = current_frame(head, scene)
+    frame = preview_of(head, scene) or current_frame(head, scene)
     if frame is not None:
         if len(frame.offsets) != len(points):
             raise UserError(f"The take of {head.name} was made with another subject: generate it again.")
@@ -202,6 +215,7 @@ def forget() -> None:
     _subjects.clear()
     _takes.clear()
     _posed.clear()
+    previews.clear()
     problems.clear()
 
 

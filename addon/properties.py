@@ -116,6 +116,7 @@ class HeadTake(PropertyGroup):
     frames: IntProperty(name="Frames", description="Frames of the take, 25 per second")
     seed: IntProperty(name="Seed", description="The seed it was made with")
     note: StringProperty(name="Note", description="How and how fast it was made")
+    live: BoolProperty(name="Live", description="Made by Live, which replaces it after the next edit")
     anchor_uid: StringProperty(name="Voice", description="The voice strip this take moves with")
     anchor_offset: FloatProperty(
         name="Offset", description="Seconds from the start of the voice strip's content to the start of the take"

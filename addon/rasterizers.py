@@ -1,4 +1,7 @@
-"""Who draws a final picture: the graphics card in a window, the backend without one, NumPy when there is neither."""
+"""Who draws a final picture: the graphics card in a window, the backend without one, NumPy when there is neither.
+
+Without a window the card is used only if it is asked for: on a machine without a driver asking can end Blender.
+"""
 
 from __future__ import annotations
 
@@ -20,45 +23,64 @@ _FAR_AWAY = 200.0
 
 
 def draw(
-    gaussians: Gaussians, view: View, announce: Callable[[str], None], given_up: Callable[[], bool] = lambda: False
+    gaussians: Gaussians,
+    view: View,
+    announce: Callable[[str], None],
+    given_up: Callable[[], bool] = lambda: False,
+    choice: str = "AUTO",
 ) -> tuple[np.ndarray, np.ndarray]:
     """A picture of Gaussians in world space.
 
-    announce: called with one sentence when a slower way than usual had to be taken. given_up: asked while waiting.
+    announce: called with one sentence when another way than usual had to be taken. given_up: asked while waiting.
+    choice: AUTO, CARD, BACKEND or NUMPY (see `render_settings`); what cannot be is replaced by the next best.
     Raises Cancelled once it says yes.
     Returns rgba (H, W, 4) float32, display-referred sRGB premultiplied by alpha, and the expected view depth (H, W)
     in metres, 0 where nothing is; row 0 at the top.
     """
-    if not bpy.app.background:
+    if choice == "CARD" or (choice == "AUTO" and not bpy.app.background):
         try:
             return _on_the_card(gaussians, view)
         except Exception as error:  # drivers fail in ways of their own, and a frame must not be lost to that
             announce(f"The graphics card could not draw this frame ({error}); the processor draws it instead.")
-    visible, camera, shift = _as_perspective(gaussians, view)
-    try:
-        rgba, depth = _in_the_backend(visible, camera, given_up)
-    except UserError as error:
-        if given_up():
-            raise Cancelled from error
-        announce(f"Drawing without the backend, which takes seconds per frame. {error}")
-        from . import splat_numpy
+    if choice != "NUMPY":
+        try:
+            return _in_the_backend(gaussians, view, given_up)
+        except UserError as error:
+            if given_up():
+                raise Cancelled from error
+            announce(f"Drawn inside Blender, which is slower, without the backend. {error}")
+    from . import splat_numpy
 
-        rgba, depth = splat_numpy.draw(visible, camera, given_up)
-    if given_up():  # the picture was quicker
-        raise Cancelled
-    return rgba, np.where(depth > 0, depth - shift, 0)
+    return splat_numpy.draw(gaussians, view, given_up)
 
 
 def _on_the_card(gaussians: Gaussians, view: View) -> tuple[np.ndarray, np.ndarray]:
+    if bpy.app.background:
+        _init_card()
     from . import splat_draw
 
     return splat_draw.draw_offscreen(gaussians, view)
 
 
-def _in_the_backend(
-    gaussians: Gaussians, camera: Camera, given_up: Callable[[], bool]
-) -> tuple[np.ndarray, np.ndarray]:
-    """Drawn by the backend process, waiting for it. Raises UserError when it is not there or cannot."""
+def _init_card() -> None:
+    """Ask for the graphics card without a window. Raises when Blender cannot (before 5.2) or finds none."""
+    import gpu
+
+    if not hasattr(gpu, "init"):
+        raise RuntimeError("without a window it takes Blender 5.2")
+    gpu.init()
+
+
+def _in_the_backend(gaussians: Gaussians, view: View, given_up: Callable[[], bool]) -> tuple[np.ndarray, np.ndarray]:
+    """Drawn by the backend process, waiting for it. Raises UserError when it is not there or cannot, and Cancelled."""
+    gaussians, camera, shift = _as_perspective(gaussians, view)
+    rgba, depth = _ask_backend(gaussians, camera, given_up)
+    if given_up():  # the picture was quicker
+        raise Cancelled
+    return rgba, np.where(depth > 0, depth - shift, 0)
+
+
+def _ask_backend(gaussians: Gaussians, camera: Camera, given_up: Callable[[], bool]) -> tuple[np.ndarray, np.ndarray]:
     found: dict = {}
     problems: list[str] = []
     listener = connection.Listener(

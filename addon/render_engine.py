@@ -1,4 +1,4 @@
-"""The EmoDiffTalk render engine: every head of the scene as Gaussians; Combined with alpha, and Depth."""
+"""The EmoDiffTalk render engine: every head of a view layer as Gaussians, in the passes of `render_passes`."""
 
 from __future__ import annotations
 
@@ -6,22 +6,19 @@ from collections.abc import Iterator
 
 import bpy
 import numpy as np
-from bpy.types import Context, Depsgraph, Operator, Panel, RenderEngine, Scene
+from bpy.types import Context, Depsgraph, Operator, Panel, RenderEngine, RenderResult, Scene
 
 from emodifftalk.core.errors import Cancelled, UserError
 from emodifftalk.core.gaussians import Gaussians
 
-from . import playback, rasterizers
+from . import rasterizers
 from .blender_camera import View, camera_view
-from .colour_space import display_colour, linear_colour
-from .heads import is_head
+from .motion_blur import moments
+from .render_passes import wanted_passes, wants_heads_apart
+from .rendered_heads import draw_heads, rendered_heads
+from .rendered_picture import RenderedPicture
 
 ENGINE = "EMODIFFTALK"
-FAR = 1e10
-"""Depth where nothing is, as Cycles writes it."""
-SOFT_DEPTH = "Soft Depth"
-"""The pass that has a depth wherever anything of a head is seen, single hairs too; Depth begins at half covered."""
-_FAINT = 1 / 255
 TRUE_TRANSFORMS = ("Standard", "Raw")
 """View transforms under which a head looks as it was captured."""
 
@@ -39,13 +36,11 @@ class EmoDiffTalkRenderEngine(RenderEngine):
 
     def update_render_passes(self, scene: Scene | None = None, renderlayer: object | None = None) -> None:
         """Tell the compositor which sockets there are."""
-        self.register_pass(scene, renderlayer, "Combined", 4, "RGBA", "COLOR")
-        if getattr(renderlayer, "use_pass_z", False):
-            self.register_pass(scene, renderlayer, "Depth", 1, "Z", "VALUE")
-            self.register_pass(scene, renderlayer, SOFT_DEPTH, 1, "Z", "VALUE")
+        for name, channels, letters, kind in wanted_passes(scene, renderlayer):
+            self.register_pass(scene, renderlayer, name, channels, letters, kind)
 
     def render(self, depsgraph: Depsgraph) -> None:
-        """One frame. Whatever goes wrong is one sentence in Blender's report; the frame is then empty."""
+        """One frame of one view layer. Whatever goes wrong is one sentence in Blender's report."""
         try:
             self._render(depsgraph)
         except Cancelled:  # nothing to hand over, and Blender knows why
@@ -55,33 +50,56 @@ class EmoDiffTalkRenderEngine(RenderEngine):
             self.report({"ERROR"}, str(error))
 
     def _render(self, depsgraph: Depsgraph) -> None:
+        """Raises Cancelled, and UserError once the frame is handed over with the heads that could be drawn."""
+        scene, problems = depsgraph.scene, []
+        frame, times = scene.frame_current_final, moments(scene, scene.emodifftalk_render.blur_samples)
+        background = None if scene.render.film_transparent else world_colour(scene)
+        picture = RenderedPicture(background)
+        try:
+            for number, time in enumerate(times):
+                if self.test_break():
+                    raise Cancelled
+                if len(times) > 1:
+                    self._go_to(time)
+                self.update_stats("EmoDiffTalk", f"Drawing {number + 1} of {len(times)}")
+                self._draw(depsgraph, picture, problems)
+                self.update_progress((number + 1) / len(times))
+        finally:
+            if len(times) > 1:
+                self._go_to(frame)
+        if not picture.anyone and not problems:
+            self._announce("There is no head to render in this view layer: import a subject, or let one be rendered.")
+        self._hand_over(picture, depsgraph)
+        if problems:
+            raise UserError(" ".join(dict.fromkeys(problems)))
+
+    def _go_to(self, time: float) -> None:
+        """Evaluate the scene at a time in frames, between two as well."""
+        whole = int(np.floor(time))
+        self.frame_set(whole, subframe=time - whole)
+
+    def _draw(self, depsgraph: Depsgraph, picture: RenderedPicture, problems: list[str]) -> None:
+        """Add the depsgraph's scene as it is now to `picture`."""
         scene = depsgraph.scene
         camera = scene.camera.evaluated_get(depsgraph) if scene.camera is not None else None
         view = camera_view(camera, depsgraph)
-        self.update_stats("EmoDiffTalk", "Posing the Gaussians")
-        parts = [gaussians for gaussians in posed_heads(depsgraph, self._announce) if len(gaussians)]
-        if not parts:
-            self._announce("There is no head to render in this scene: import a subject, or let one be rendered.")
-        if self.test_break():
-            return
-        self.update_stats("EmoDiffTalk", "Drawing")
-        if parts:
-            gaussians = parts[0] if len(parts) == 1 else Gaussians.concatenate(parts)
-            rgba, depth = rasterizers.draw(gaussians, view, self._announce, self.test_break)
-        else:
-            rgba, depth = np.zeros((view.height, view.width, 4), np.float32), np.zeros((view.height, view.width))
-        combined = to_scene_linear(rgba, None if scene.render.film_transparent else world_colour(scene))
-        solid, faint = (np.where(rgba[..., 3] > least, depth, FAR) for least in (0.5, _FAINT))
-        self._hand_over(view, {"Combined": combined, "Depth": solid, SOFT_DEPTH: faint})
+        heads = list(rendered_heads(depsgraph, problems))
 
-    def _hand_over(self, view: View, pictures: dict[str, np.ndarray]) -> None:
-        result = self.begin_result(0, 0, view.width, view.height)
+        choice = scene.emodifftalk_render.rasterizer
+
+        def rasterize(gaussians: Gaussians, view: View) -> tuple[np.ndarray, np.ndarray]:
+            return rasterizers.draw(gaussians, view, self._announce, self.test_break, choice)
+
+        picture.add(draw_heads(heads, view, rasterize, wants_heads_apart(depsgraph.view_layer)), heads)
+
+    def _hand_over(self, picture: RenderedPicture, depsgraph: Depsgraph) -> None:
+        height, width = picture.size
+        result: RenderResult = self.begin_result(0, 0, width, height, layer=depsgraph.view_layer.name)
         for passes in (layer.passes for layer in result.layers):
-            for name, values in pictures.items():
-                found = passes.get(name)
-                if found is not None:
-                    flat = np.ascontiguousarray(values[::-1], np.float32).ravel()  # Blender counts rows from below
-                    found.rect.foreach_set(flat)
+            for found in passes:
+                values = picture.values(found.name)
+                if values is not None:
+                    found.rect.foreach_set(values)
         self.end_result(result)
 
     def _announce(self, sentence: str) -> None:
@@ -94,30 +112,31 @@ class EmoDiffTalkRenderEngine(RenderEngine):
         """Nothing is kept for the rendered viewport: its heads are drawn as in every other shading mode."""
 
     def view_draw(self, context: Context, depsgraph: Depsgraph) -> None:
-        """The background of the rendered viewport; `viewport` draws the heads over it."""
+        """The rendered viewport in scene-linear light: the view transform comes after us, as in the final frame.
+
+        Under a transform that leaves heads as they are, `viewport` draws them over Blender's overlays as in every
+        other shading; under any other one they are drawn here.
+        """
         import gpu
 
-        # Scene-linear: the view transform comes after us.
-        gpu.state.active_framebuffer_get().clear(color=(*world_colour(depsgraph.scene), 1.0))
+        from .viewport_screens import draw_light
+
+        scene = depsgraph.scene
+        light = None if scene.render.film_transparent else world_colour(scene)
+        gpu.state.active_framebuffer_get().clear(color=(0.0, 0.0, 0.0, 0.0) if light is None else (*light, 1.0))
+        if context.window_manager.emodifftalk.show_gaussians and not shows_true_colours(scene):
+            draw_light(context, light)
 
 
 _announced: set[str] = set()
 
 
-def posed_heads(depsgraph: Depsgraph, announce) -> Iterator[Gaussians]:
-    """The Gaussians, in world space, of every head that is rendered. A head that cannot be read is announced."""
-    for instance in depsgraph.object_instances:
-        thing = instance.object
-        if not is_head(thing.original) or not instance.show_self:
-            continue
-        if depsgraph.mode == "RENDER" and thing.original.hide_render:
-            continue
-        try:
-            gaussians = playback.current_gaussians(thing, depsgraph)
-        except UserError as error:
-            announce(f"{thing.name} is not rendered. {error}")
-            continue
-        yield gaussians.transformed(np.array(instance.matrix_world))
+def shows_true_colours(scene: Scene) -> bool:
+    """Whether the scene's colour management shows a head as it was captured."""
+    view = scene.view_settings
+    bent = view.use_curve_mapping or getattr(view, "use_white_balance", False)
+    plain = view.look in ("None", "") and view.exposure == 0 and view.gamma == 1 and not bent
+    return plain and view.view_transform in TRUE_TRANSFORMS
 
 
 def world_colour(scene: Scene) -> np.ndarray:
@@ -131,21 +150,6 @@ def world_colour(scene: Scene) -> np.ndarray:
         strength = background.inputs["Strength"].default_value
         return strength * np.array(background.inputs["Color"].default_value)[:3]
     return np.array(world.color)
-
-
-def to_scene_linear(rgba: np.ndarray, background: np.ndarray | None) -> np.ndarray:
-    """What the compositor expects, (H, W, 4) scene-linear and premultiplied, of a drawn picture (H, W, 4).
-
-    rgba: display-referred sRGB premultiplied by alpha. background: scene-linear RGB (3,), or None for transparency.
-    Gaussians are learned blended as they are displayed, so the background is blended that way too, before the colours
-    are made linear.
-    """
-    colour, alpha = rgba[..., :3].astype(np.float64), rgba[..., 3:].astype(np.float64)
-    if background is not None:
-        solid = linear_colour(colour + (1 - alpha) * display_colour(background))
-        return np.concatenate([solid, np.ones_like(alpha)], axis=-1).astype(np.float32)
-    straight = np.divide(colour, alpha, out=np.zeros_like(colour), where=alpha > 1e-6)
-    return np.concatenate([linear_colour(straight) * alpha, alpha], axis=-1).astype(np.float32)
 
 
 class EMODIFFTALK_OT_use_engine(Operator):

@@ -29,7 +29,7 @@ _written_for: dict[int, tuple[str, Clock]] = {}
 def track_of(head: Object) -> np.ndarray | None:
     """(T, 17) what voice and feelings gave in the take that plays, 25 a second; None without one that can be read.
 
-    Takes of earlier versions only know the face as it came out, with gains and offsets.
+    Takes of earlier versions only know the face as it came out, with everything drawn over it.
     """
     try:
         take = playback.take_of(head)
@@ -50,6 +50,7 @@ def show(head: Object, scene: Scene, which: tuple[str, ...] = AU_NAMES) -> None:
         compat.remove_fcurve(head, path_of(au))
         curve = compat.ensure_fcurve(head, path_of(au), GROUP)
         fit(curve, frames, track[:, AU_NAMES.index(au)])
+        curve.select = False
         digests[path_of(au)] = digest(curve)
     remember(head, digests)
     _written_for[head.session_uid] = _now(head, clock)
@@ -77,7 +78,7 @@ def fit(curve: FCurve, frames: np.ndarray, values: np.ndarray, tolerance: float 
 
     It begins with the two ends; wherever the curve Blender draws is off, the worst place becomes a key.
     """
-    values = values.astype(np.float64)
+    values = np.where(np.abs(values) < tolerance / 4, 0.0, values.astype(np.float64))  # a rest is a rest
     keys = np.unique([0, len(values) - 1])
     off = np.zeros(len(values))
     unsure = np.arange(len(values))
@@ -116,6 +117,8 @@ def _write_keys(curve: FCurve, frames: np.ndarray, values: np.ndarray) -> None:
         ("handle_right_type", _AUTO_CLAMPED),
     ):
         points.foreach_set(name, [value] * len(frames))
+    for name in ("select_control_point", "select_left_handle", "select_right_handle"):
+        points.foreach_set(name, [False] * len(frames))
     curve.update()
 
 
@@ -158,7 +161,7 @@ class EMODIFFTALK_OT_show_au_curves(Operator):
         kept = drawn_over(head)
         show(head, context.scene, tuple(au for au in AU_NAMES if au not in kept))
         if playback.take_of(head).aus_emotion is None:
-            self.report({"WARNING"}, "This take is of an earlier version: its curves contain its AU offsets as well")
+            self.report({"WARNING"}, "This take is of an earlier version: its curves contain what was drawn over it")
         return {"FINISHED"}
 
 

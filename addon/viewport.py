@@ -1,69 +1,17 @@
 """Heads in every 3D viewport, drawn as Gaussians among the scene's meshes while the timeline plays and is scrubbed.
 
-A pixel of a head is hidden by what lies nearer than the head's expected depth there.
+A pixel of a head is hidden by what lies nearer than the head's expected depth there. Where meshes stand among a head's
+Gaussians (glasses, a collar, a hand), each Gaussian is hidden by what lies nearer than itself.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import bpy
-import numpy as np
 from bpy.types import Context, SpaceView3D
 
-from emodifftalk.core.errors import UserError
-from emodifftalk.core.gaussians import Gaussians
+from . import viewport_budget, viewport_neighbours
+from .render_engine import ENGINE, shows_true_colours
 
-from . import playback
-from .blender_camera import region_view
-from .heads import heads
-from .render_engine import ENGINE
-
-if TYPE_CHECKING:
-    from .splat_draw import SplatCloud, SplatTarget
-
-
-class _Screen:
-    """What a viewport keeps between two drawings, so that a turned view uploads nothing."""
-
-    def __init__(self) -> None:
-        self.cloud: SplatCloud | None = None
-        self.target: SplatTarget | None = None
-        self.parts: list[tuple[Gaussians, np.ndarray]] = []
-
-    def show(self, parts: list[tuple[Gaussians, np.ndarray]]) -> SplatCloud:
-        """The cloud holding Gaussians (object space) at their places."""
-        from .splat_draw import SplatCloud
-
-        if self.cloud is None:
-            self.cloud = SplatCloud()
-        if not _same(parts, self.parts):
-            placed = [gaussians.transformed(matrix) for gaussians, matrix in parts]
-            self.cloud.upload(placed[0] if len(placed) == 1 else Gaussians.concatenate(placed))
-            self.parts = parts
-        return self.cloud
-
-    def canvas(self, width: int, height: int) -> SplatTarget:
-        """Something of the region's size to draw into."""
-        from .splat_draw import SplatTarget
-
-        if self.target is None or (self.target.width, self.target.height) != (width, height):
-            self.target = SplatTarget(width, height, "RGBA16F")
-        return self.target
-
-
-def _same(new: list[tuple[Gaussians, np.ndarray]], old: list[tuple[Gaussians, np.ndarray]]) -> bool:
-    """Whether the very same Gaussians are to be drawn at the same places."""
-    return len(new) == len(old) and all(
-        a is b and np.array_equal(place, before) for (a, place), (b, before) in zip(new, old, strict=True)
-    )
-
-
-_screens: dict[int, _Screen] = {}
-_MOST_SCREENS = 6
-_LEAD = 0.03
-"""Metres by which a head wins against meshes. Its own sketch lies in the skin and must not show through, not even at
-the lips, where the expected depth is partly the mouth's inside."""
 _handle: object | None = None
 problem: str = ""
 """Why viewports show no Gaussians, one sentence."""
@@ -73,7 +21,7 @@ def draw() -> None:
     """Draw the heads of the region Blender is drawing."""
     global problem
     context = bpy.context
-    if problem or not context.window_manager.emodifftalk.show_gaussians:
+    if problem or not shows_gaussians(context):
         return
     try:
         _draw(context)
@@ -82,32 +30,21 @@ def draw() -> None:
         print(f"EmoDiffTalk: {problem}", flush=True)
 
 
+def shows_gaussians(context: Context) -> bool:
+    """Whether the context's viewport shows heads as Gaussians; in Wireframe shading it shows their sketches."""
+    return context.window_manager.emodifftalk.show_gaussians and context.space_data.shading.type != "WIREFRAME"
+
+
 def _draw(context: Context) -> None:
-    parts = list(_visible(context))
-    if not parts:
-        return
-    region = context.region
-    screen = _screens.setdefault(region.as_pointer(), _Screen())
-    while len(_screens) > _MOST_SCREENS:  # regions come and go
-        _screens.pop(next(iter(_screens)))
-    cloud = screen.show(parts)
-    target = screen.canvas(region.width, region.height)
-    view = region_view(region, context.region_data)
-    target.draw(cloud, view)
+    from .viewport_screens import contour_of, screen_of
+
     # Our engine renders heads only: in its shading no mesh is seen that could hide one.
     alone = context.space_data.shading.type == "RENDERED" and context.scene.render.engine == ENGINE
-    target.lay_over(view, hidden_by_nearer=not alone, lead=_LEAD)
-
-
-def _visible(context: Context):
-    """Gaussians in object space and matrix (4, 4) of every head this viewport shows."""
-    for head in heads(context.scene):
-        if not head.visible_get(viewport=context.space_data):  # the eye, collections, local view, type filter
-            continue
-        try:
-            yield playback.current_gaussians(head, context.scene), np.array(head.matrix_world)
-        except UserError as error:
-            playback.problems[head.session_uid] = str(error)
+    drawn_by_engine = alone and not shows_true_colours(context.scene)
+    contour = contour_of(context)
+    screen = screen_of(context)
+    if screen.draw(context, contour, among_meshes=not alone):
+        screen.lay_over(context, not alone, contour, shown=not drawn_by_engine)
 
 
 def register() -> None:
@@ -115,6 +52,7 @@ def register() -> None:
     global _handle, problem
     problem = ""
     if not bpy.app.background:
+        viewport_neighbours.register()
         _handle = SpaceView3D.draw_handler_add(draw, (), "WINDOW", "POST_VIEW")
 
 
@@ -122,6 +60,10 @@ def unregister() -> None:
     """Stop drawing."""
     global _handle
     if _handle is not None:
+        from . import viewport_screens
+
         SpaceView3D.draw_handler_remove(_handle, "WINDOW")
         _handle = None
-    _screens.clear()
+        viewport_screens.forget()
+    viewport_neighbours.unregister()
+    viewport_budget.forget()

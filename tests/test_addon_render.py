@@ -17,11 +17,13 @@ if find_spec("torch") is None:
 from bpy_extras.object_utils import world_to_camera_view
 from PIL import Image
 
-from addon import connection, playback, rasterizers, render_engine, splat_numpy
+from addon import compat, connection, playback, rasterizers, render_engine, splat_numpy
 from addon.blender_camera import camera_view
+from addon.colour_space import display_colour
 from addon.generate import add_take
 from addon.heads import settings
 from addon.performance import build_performance
+from addon.render_passes import FAR
 from addon.timeline import add_prompt
 from emodifftalk.core.errors import Cancelled
 from emodifftalk.splat.metrics import psnr
@@ -94,7 +96,7 @@ def test_in_front_of_the_world_it_is_blended_as_it_is_displayed(shot, head, tmp_
         background.nodes["Background"].inputs["Color"].default_value = (0.2, 0.1, 0.05, 1)
     found = picture(shot, tmp_path / "world.png")
     wanted = expected(shot, head)[0]
-    over = wanted[..., :3] + (1 - wanted[..., 3:]) * render_engine.display_colour(np.array([0.2, 0.1, 0.05]))
+    over = wanted[..., :3] + (1 - wanted[..., 3:]) * display_colour(np.array([0.2, 0.1, 0.05]))
     assert (found[..., 3] == 1).all()
     assert float(psnr(found[..., :3], over.astype(np.float32))) > 45
 
@@ -140,6 +142,10 @@ def test_border_and_percentage_cut_out_the_same_pixels(shot, head, tmp_path):
     part = picture(shot, tmp_path / "part.png")
     assert part.shape == (80, 80, 4)
     assert np.abs(part - whole[:80, 40:120]).max() < 0.02
+    shot.render.use_crop_to_border = False
+    padded = picture(shot, tmp_path / "padded.png")
+    assert padded.shape == whole.shape and padded[80:].max() < 0.01
+    assert np.abs(padded[:80, 40:120] - whole[:80, 40:120]).max() < 0.02
     shot.render.use_border = False
     shot.render.resolution_percentage = 50
     assert picture(shot, tmp_path / "half.png").shape == (80, 80, 4)
@@ -147,16 +153,16 @@ def test_border_and_percentage_cut_out_the_same_pixels(shot, head, tmp_path):
 
 def test_depth_is_the_distance_along_the_view_as_the_compositor_gets_it(shot, head, tmp_path):
     bpy.context.view_layer.use_pass_z = True
-    alpha, depth = picture(shot, tmp_path / "d.png")[..., 3], composited_depth(shot, tmp_path / "depth.exr")
+    alpha, depth = picture(shot, tmp_path / "d.png")[..., 3], composited(shot, "Depth", tmp_path / "depth.exr")
     wanted = expected(shot, head)[1]
     solid = alpha > 0.9
     assert np.abs(depth[solid] - wanted[solid]).max() < 1e-3
     assert 0.6 < wanted[solid].min() and wanted[solid].max() < 1.1
-    assert depth[alpha == 0] == pytest.approx(render_engine.FAR)
+    assert depth[alpha == 0] == pytest.approx(FAR)
 
 
-def composited_depth(scene, path: Path) -> np.ndarray:
-    """The Depth pass (H, W), sent through the compositor into a float EXR and read back; row 0 at the top."""
+def composited(scene, name: str, path: Path, layer: str = "") -> np.ndarray:
+    """A pass (H, W), sent through the compositor into a float EXR and read back; row 0 at the top."""
     if hasattr(scene, "compositing_node_group"):
         tree = scene.compositing_node_group = bpy.data.node_groups.new("Compositing", "CompositorNodeTree")
         tree.interface.new_socket("Image", in_out="OUTPUT", socket_type="NodeSocketColor")
@@ -168,7 +174,9 @@ def composited_depth(scene, path: Path) -> np.ndarray:
         output = tree.nodes.new("CompositorNodeComposite")
     layers = tree.nodes.new("CompositorNodeRLayers")
     layers.scene = scene
-    tree.links.new(layers.outputs["Depth"], output.inputs[0])
+    if layer:
+        layers.layer = layer
+    tree.links.new(layers.outputs[name], output.inputs[0])
     settings = scene.render.image_settings
     settings.file_format, settings.color_mode, settings.color_depth = "OPEN_EXR", "RGB", "32"
     scene.render.filepath = str(path)
@@ -179,14 +187,72 @@ def composited_depth(scene, path: Path) -> np.ndarray:
     return values.reshape(image.size[1], image.size[0], 4)[::-1, :, 0]
 
 
-def test_two_heads_hide_each_other_and_a_hidden_one_is_left_out(shot, head, subject_path, tmp_path):
+@pytest.fixture
+def second_head(shot, head, subject_path):
+    """Another head, larger, half hidden behind the first."""
     bpy.ops.emodifftalk.import_subject(filepath=str(subject_path))
     other = bpy.context.active_object
-    other.location = (0.06, 0.3, 0.03)
-    other.scale = (1.3, 1.3, 1.3)
+    other.name, other.location, other.scale = "Second", (0.06, 0.3, 0.03), (1.3, 1.3, 1.3)
     bpy.context.view_layer.update()
-    assert agreement(picture(shot, tmp_path / "two.png"), expected(shot, head, other)[0]) > 45
-    other.hide_render = True
+    return other
+
+
+def test_masks_and_indices_tell_the_heads_apart_as_the_compositor_gets_them(shot, head, second_head, tmp_path):
+    layer = bpy.context.view_layer
+    head.pass_index, second_head.pass_index = 3, 7
+    layer.use_pass_object_index = layer.emodifftalk_render.mask_per_head = True
+    rgba, depth = expected(shot, head, second_head)
+    index = composited(shot, compat.OBJECT_INDEX_PASS, tmp_path / "i.exr")
+    assert set(np.unique(index)) == {0, 3, 7}
+    assert composited(shot, "Mask", tmp_path / "m.exr") == pytest.approx(rgba[..., 3], abs=5e-3)
+    near, far = (composited(shot, f"Mask {h.name}", tmp_path / f"{h.name}.exr") for h in (head, second_head))
+    assert near + far == pytest.approx(rgba[..., 3], abs=5e-3)
+    assert near == pytest.approx(expected(shot, head)[0][..., 3], abs=5e-3)  # nothing is in front of it
+    assert (depth[near > 0.9] < 1.0).all() and (depth[far > 0.9] > 1.0).all()
+    assert (index[near > 0.9] == 3).all() and (index[far > 0.9] == 7).all()
+
+
+def test_every_view_layer_shows_its_own_heads_and_holdouts_leave_holes(shot, head, second_head, tmp_path):
+    apart = bpy.data.collections.new("Front")
+    shot.collection.children.link(apart)
+    apart.objects.link(head)
+    shot.collection.objects.unlink(head)
+    others = shot.view_layers.new("Others")
+    others.layer_collection.children["Front"].exclude = True
+    holes = shot.view_layers.new("Holes")
+    holes.layer_collection.children["Front"].holdout = True
+    first = shot.view_layers[0].name
+    both, back, front = (expected(shot, *h)[0][..., 3] for h in ((head, second_head), (second_head,), (head,)))
+    assert composited(shot, "Mask", tmp_path / "a.exr", first) == pytest.approx(both, abs=5e-3)
+    assert composited(shot, "Mask", tmp_path / "b.exr", "Others") == pytest.approx(back, abs=5e-3)
+    seen = composited(shot, "Mask", tmp_path / "c.exr", "Holes")
+    assert seen == pytest.approx((1 - front) * back, abs=0.02)
+    assert seen[front > 0.99].max() < 0.02 < seen.max()
+
+
+def test_motion_blur_is_the_mean_of_pictures_between_frames_and_restores_the_frame(shot, head, tmp_path):
+    render = shot.render
+    head.location.x = 0
+    head.keyframe_insert("location", index=0, frame=1)
+    head.location.x = 0.05
+    head.keyframe_insert("location", index=0, frame=3)
+    shot.frame_set(2)
+    sharp = composited(shot, "Mask", tmp_path / "sharp.exr")
+    render.use_motion_blur, render.motion_blur_shutter = True, 1.0
+    shot.emodifftalk_render.blur_samples = 4
+    blurred = composited(shot, "Mask", tmp_path / "blur.exr")
+    assert shot.frame_current_final == 2
+    parts = []
+    for time in (1.625, 1.875, 2.125, 2.375):
+        shot.frame_set(int(time), subframe=time % 1)
+        parts.append(expected(shot, head)[0][..., 3])
+    assert blurred == pytest.approx(np.mean(parts, axis=0), abs=5e-3)
+    assert np.abs(blurred - sharp).max() > 0.2
+
+
+def test_two_heads_hide_each_other_and_a_hidden_one_is_left_out(shot, head, second_head, tmp_path):
+    assert agreement(picture(shot, tmp_path / "two.png"), expected(shot, head, second_head)[0]) > 45
+    second_head.hide_render = True
     assert agreement(picture(shot, tmp_path / "one.png"), expected(shot, head)[0]) > 45
 
 
@@ -240,8 +306,8 @@ def test_what_cannot_be_rendered_is_a_sentence_and_blender_lives(shot, head, tmp
     settings(head).subject_path = str(tmp_path / "gone.safetensors")
     playback.forget()
     render_engine._announced.clear()
-    assert picture(shot, tmp_path / "gone.png")[..., 3].max() == 0
-    assert "gone.safetensors" in capfd.readouterr().out
+    with pytest.raises(RuntimeError, match=r"gone\.safetensors"):
+        picture(shot, tmp_path / "gone.png")
     bpy.data.objects.remove(head)
     render_engine._announced.clear()
     picture(shot, tmp_path / "nobody.png")

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from test_speech import HELLO
 from tiny_subject import save_tiny_subject, save_tiny_take, tiny_subject
 
-from emodifftalk import perform as pipeline
+from emodifftalk import hearing
 from emodifftalk.core import tensors
 from emodifftalk.core.errors import Cancelled
 from emodifftalk.core.facs import ARTICULATIONS, AU_INDEX, AU_NAMES
@@ -82,7 +82,8 @@ def test_changing_the_last_prompt_touches_only_its_windows_and_gives_the_same_by
     stage, first, monkeypatch
 ):
     scratch = played(stage, "scratch", shot(stage, last=1.0))
-    monkeypatch.setattr(pipeline, "listener", lambda *_: pytest.fail("the voice was listened to again"))
+    hearing.forget()
+    monkeypatch.setattr(hearing, "listener", lambda *_: pytest.fail("the voice was listened to again"))
     again = played(stage, "again", shot(stage, last=1.0), previous=first.take)
     assert again.take.read_bytes() == scratch.take.read_bytes()
     moved = differing(first.take, again.take)

@@ -34,7 +34,9 @@ sys.path[:0] = [sys.argv[1], sys.argv[1] + "/backend"]
 import addon
 addon.register()
 from addon.blender_camera import View
-from addon.splat_draw import SplatCloud, SplatTarget, draw_offscreen, read_floats
+from addon.gpu_parts import read_floats
+from addon.splat_cloud import SplatCloud
+from addon.splat_draw import SplatTarget, draw_offscreen
 from emodifftalk.core.camera import Camera
 from emodifftalk.core.gaussians import Gaussians
 

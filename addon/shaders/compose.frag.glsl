@@ -1,18 +1,65 @@
-/* Drawn Gaussians laid over the scene at their own depth, so that nearer meshes hide them.
- * clip: 1 when orthographic; near; far; metres by which the heads are moved towards the viewer. */
-void main()
+/* Drawn Gaussians laid over a viewport, with a contour around the heads that are selected.
+ *
+ * clip: 1 when orthographic; near; far; metres by which the heads are moved towards the viewer.
+ * line: the contour's width in texels of the picture, 0 for none; 1 when the heads themselves are shown; what is drawn
+ *       on: 0 a viewport's overlay, 1 the light of an opaque film before `ground`, 2 that of a transparent film;
+ *       1 when what meshes hide of the heads has been left out already, so that only the contour has a depth.
+ * selected_color, active_color, ground: colours as they are displayed. */
+
+vec3 light(vec3 shown)
 {
-  vec4 color = texture(picture, at);
-  if (color.a < 1.0 / 255.0) {
-    discard;
-  }
+  shown = max(shown, vec3(0.0));
+  return mix(shown / 12.92, pow((shown + 0.055) / 1.055, vec3(2.4)), step(vec3(0.04045), shown));
+}
+
+float window_depth(float depth)
+{
   float near = clip.y, far = clip.z;
-  float depth = max(texture(depths, at).r / color.a - clip.w, near);
+  depth = max(depth - clip.w, near);
   float ndc = clip.x > 0.5 ? (2.0 * depth - near - far) / (far - near) :
                              (far + near - 2.0 * far * near / depth) / (far - near);
-  gl_FragDepth = clamp(0.5 * ndc + 0.5, 0.0, 1.0);
-  /* A viewport's overlay encodes what it is given as sRGB and is then blended as it is displayed: undone here for the
+  return clamp(0.5 * ndc + 0.5, 0.0, 1.0);
+}
+
+/* The contour's colour and coverage at a pixel outside a selected head and beside it; `depth` becomes that head's. */
+vec4 contour(inout float depth)
+{
+  ivec2 size = textureSize(depths, 0);
+  vec2 here = at * vec2(size);
+  float inside = texelFetch(depths, min(ivec2(here), size - 1), 0).g;
+  vec4 best = vec4(0.0);
+  for (int i = 0; i < 8; i++) {
+    float angle = 0.785398 * float(i);
+    ivec2 texel = ivec2(here + line.x * vec2(cos(angle), sin(angle)));
+    vec4 mark = texelFetch(depths, clamp(texel, ivec2(0), size - 1), 0);
+    if (mark.g > best.g) {
+      best = mark;
+    }
+  }
+  float strength = smoothstep(0.25, 0.6, best.g) * (1.0 - smoothstep(0.25, 0.6, inside));
+  if (strength > 0.0) {
+    depth = best.r / max(best.a, 1e-6);
+  }
+  return vec4(best.b > 0.5 * best.g ? active_color.rgb : selected_color.rgb, 1.0) * strength;
+}
+
+void main()
+{
+  vec4 color = line.y > 0.5 ? texture(picture, at) : vec4(0.0);
+  float depth = texture(depths, at).r / max(color.a, 1e-6);
+  vec4 rim = line.x > 0.0 ? contour(depth) : vec4(0.0);
+  if (max(color.a, rim.a) < 1.0 / 255.0) {
+    discard;
+  }
+  gl_FragDepth = line.w > 0.5 && rim.a <= 0.0 ? 0.0 : window_depth(depth);
+  if (line.z > 0.5) {
+    /* Gaussians were learned blended as they are displayed, so the background is blended that way too. */
+    laid = line.z > 1.5 ? vec4(light(color.rgb / max(color.a, 1e-6)) * color.a, color.a) :
+                          vec4(light(color.rgb + (1.0 - color.a) * ground.rgb), 1.0);
+    return;
+  }
+  /* What a viewport's overlay is given it encodes as sRGB and blends as it is displayed: undone here for the
    * premultiplied colour, the blend is the one the Gaussians were learned with. */
-  vec3 shown = max(color.rgb, 0.0);
-  laid = vec4(mix(shown / 12.92, pow((shown + 0.055) / 1.055, vec3(2.4)), step(0.04045, shown)), color.a);
+  vec4 shown = color * (1.0 - rim.a) + rim;
+  laid = vec4(light(shown.rgb), shown.a);
 }

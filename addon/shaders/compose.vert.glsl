@@ -1,6 +1,6 @@
-/* A triangle that covers the whole region. */
+/* A triangle strip's worth of the region: rect is left, bottom, right, top in 0..1. */
 void main()
 {
-  at = 0.5 * corner + 0.5;
-  gl_Position = vec4(corner, 0.0, 1.0);
+  at = mix(rect.xy, rect.zw, corner);
+  gl_Position = vec4(2.0 * at - 1.0, 0.0, 1.0);
 }

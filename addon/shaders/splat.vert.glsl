@@ -24,7 +24,7 @@ void hide()
 {
   place = vec2(0.0);
   tint = vec4(0.0);
-  view_depth = 0.0;
+  about = vec2(0.0);
   gl_Position = vec4(2.0, 2.0, 2.0, 1.0);
 }
 
@@ -98,7 +98,8 @@ void main()
   vec2 at = pixel + step_out.x * along + step_out.y * vec2(-along.y, along.x);
 
   place = step_out / deviation;
-  tint = vec4(texelFetch(colors, cell(row), 0).rgb, opacity);
-  view_depth = p.z;
+  vec4 color = texelFetch(colors, cell(row), 0);
+  tint = vec4(color.rgb, opacity);
+  about = vec2(p.z, color.w);
   gl_Position = vec4(2.0 * at.x / size.x - 1.0, 1.0 - 2.0 * at.y / size.y, 0.0, 1.0);
 }

@@ -32,13 +32,12 @@ def text_to_au(params: dict, progress: Progress, cancelled: Callable[[], bool]) 
     known: whether the words speak of a face or a feeling, as far as the model can tell. answer: a sentence to show
     when they do not, else empty.
     """
-    from .emotion.controller import load_text_to_au
+    from .emotion.controller import load_text_to_au, read_words
 
-    text = _text(params, "text")
-    controller = load_text_to_au(params.get("encoder", "auto"))
-    meaning = controller.read(text)
+    text, encoder = _text(params, "text"), params.get("encoder", "auto")
+    meaning = read_words(text, encoder)
     aus = {name: round(float(v), 4) for name, v in zip(AU_NAMES, meaning.aus, strict=True)}
-    found = {"prompt": text, "aus": aus, "encoder": controller.name}
+    found = {"prompt": text, "aus": aus, "encoder": load_text_to_au(encoder).name}
     return {**found, "known": meaning.known, "nearest": list(meaning.nearest), "answer": meaning.answer}
 
 
@@ -64,6 +63,24 @@ def drive(params: dict, progress: Progress, cancelled: Callable[[], bool]) -> di
         "stretched": int((report.confidence < STRETCHED).sum()),
         "unread": list(report.unread),
     }
+
+
+def preview(params: dict, progress: Progress, cancelled: Callable[[], bool]) -> dict:
+    """{"subject", "performance", "seconds", "settings"?, "previous"?} → {"confidence", "unread", "milliseconds"} and
+    the arrays of a `core.take.TakeFrame`: see `preview.preview`."""
+    from .perform import Settings
+    from .preview import preview as make
+
+    settings = Settings(**params.get("settings", {}))
+    performance, previous = from_json(params.get("performance")), params.get("previous") or None
+    try:
+        seconds = float(params["seconds"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(f"The request for a preview makes no sense ({error}).") from error
+    found = make(_text(params, "subject"), performance, seconds, previous, settings, progress, cancelled)
+    arrays = {name: rows for name, rows in vars(found.frame).items() if rows is not None}
+    told = {"confidence": found.confidence, "unread": list(found.unread), "milliseconds": found.milliseconds}
+    return {**told, "arrays": arrays}
 
 
 def capture(params: dict, progress: Progress, cancelled: Callable[[], bool]) -> dict:
@@ -137,7 +154,10 @@ JOBS: dict[str, Job] = {
     "ping": ping,
     "text_to_au": text_to_au,
     "drive": drive,
+    "preview": preview,
     "capture": capture,
     "train_subject": train_subject,
     "rasterize": rasterize,
 }
+SOON = frozenset(("ping", "text_to_au", "preview"))
+"""Jobs of a moment, with a person watching: they are done in the midst of a longer one."""

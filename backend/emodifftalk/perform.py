@@ -7,7 +7,6 @@ voice → speech features and AU codes (3.2) → emotion edit (3.3, Equation 7) 
 from __future__ import annotations
 
 import json
-import math
 import os
 import time
 from collections.abc import Callable
@@ -18,21 +17,15 @@ import numpy as np
 
 from . import __version__
 from .core.errors import Cancelled
-from .core.facs import AU_NAMES, FPS
+from .core.facs import AU_NAMES
 from .core.performance import Performance, frame_times, prompt_weights, sample_curve
-from .core.subject import file_hash, load_subject
 from .emotion import edit
 from .emotion.affect import affect_offsets
-from .emotion.controller import load_text_to_au
-from .motion.guard import Guard
+from .emotion.controller import load_text_to_au, read_words
+from .hearing import Heard, hear
 from .motion.retarget import motion_for
-from .reuse import Earlier, inputs_hash, motion_hash, voice_hash
-from .speech.affect import load_voice_affect
-from .speech.blinks import add_blinks
-from .speech.frontends import choose, model_path
-from .speech.gestures import add_gestures
-from .speech.own_voice import listener
-from .speech.voice import assemble_voice
+from .ready_subject import ready_subject
+from .reuse import Earlier, inputs_hash, motion_hash
 from .take_frames import Frames, write_frames
 
 Progress = Callable[[float, str, str], None]
@@ -114,62 +107,51 @@ def perform(
     """
     run = _Run(progress, cancelled)
     run.begin("speech", "Listening to the voice")
-    subject, subject_hash = load_subject(subject_path), file_hash(subject_path)
-    wave, seconds = assemble_voice(performance)
-    frames = max(1, math.ceil(round(seconds * FPS, 6)))
-    earlier, front_end = Earlier(previous), choose(settings.front_end)
-    ears = (front_end, subject_hash if subject.speech else "", str(performance.style.liveliness))
-    voice_key = voice_hash(wave, frames, performance.seed, ears, model_path(front_end))
-    heard = earlier.voice(voice_key)
-    if heard is None:
-        speech = listener(subject, front_end)
-        track = speech.predict(wave, frames, progress=run.inside)
-        # In half precision, as the take keeps them, so that the motion can be made again from the take alone.
-        features = track.features.astype(np.float16).astype(np.float32)
-        lively = add_gestures(track.aus, wave, performance.seed, performance.style.liveliness)
-        heard = add_blinks(lively, wave, performance.seed), features, speech.name
-    voice_aus, features, heard_by = heard
+    ready, earlier = ready_subject(subject_path), Earlier(previous)
+    heard = hear(performance, ready, settings.front_end, earlier, run.inside)
 
     run.begin("emotion", "Reading the prompts")
-    felt = None
-    if performance.style.voice_feeling:
-        felt = performance.style.voice_feeling * load_voice_affect().estimate(wave, frames)
-    emotional, text_encoder, unread = emotional_track(voice_aus, performance, settings.text_encoder, felt)
+    emotional, text_encoder, unread = felt_track(heard, performance, settings.text_encoder)
     asked = redrawn(emotional, performance)
-    guard = Guard(subject)
-    aus, beyond = guard.codes(asked)
+    aus, beyond = ready.guard.codes(asked)
 
     run.begin("motion", "Moving the face")
-    motion = motion_for(subject, settings.motion)
-    motion_key = motion_hash(voice_key, subject_hash, motion, settings.steps, performance.seed)
+    motion, neutral = motion_for(ready.subject, settings.motion), ready.subject.template.neutral
+    motion_key = motion_hash(heard.key, ready.hash, motion, settings.steps, performance.seed)
     changed = earlier.changed(motion_key, asked)
-    neutral = subject.template.neutral
     coefficients = motion.coefficients(
-        neutral, aus, features, performance.seed, settings.steps, run.inside, run.cancelled, changed
+        neutral, aus, heard.features, performance.seed, settings.steps, run.inside, run.cancelled, changed
     )
 
     run.begin("appearance", "Turning and shading the Gaussians")
     models = {
-        "front_end": heard_by,
+        "front_end": heard.by,
         "text_encoder": text_encoder,
         "motion": f"{settings.motion}, {settings.steps} steps" if settings.motion == "diffusion" else settings.motion,
     }
     metadata = {
         "seed": str(performance.seed),
-        "subject": subject.name,
-        "subject_hash": subject_hash,
-        "inputs_hash": inputs_hash(subject_hash, performance, wave, models),
-        "voice_hash": voice_key,
+        "subject": ready.subject.name,
+        "subject_hash": ready.hash,
+        "inputs_hash": inputs_hash(ready.hash, performance, heard.wave, models),
+        "voice_hash": heard.key,
         "motion_hash": motion_key,
         "models": json.dumps(models),
         "version": __version__,
     }
-    made = Frames(subject, motion, guard, coefficients, aus, beyond, changed)
-    tracks = voice_aus, emotional, asked
-    confidence, recomputed = write_frames(out, made, tracks, features, metadata, earlier, run.inside)
+    made, tracks = Frames(ready, motion, coefficients, aus, beyond, changed), (heard.aus, emotional, asked)
+    confidence, recomputed = write_frames(out, made, tracks, heard.features, metadata, earlier, run.inside)
     run.inside(1.0, "Done")
     run.close()
-    return Report(Path(out), frames, run.stages, models, recomputed, earlier.note, confidence, unread)
+    return Report(Path(out), len(aus), run.stages, models, recomputed, earlier.note, confidence, unread)
+
+
+def felt_track(
+    heard: Heard, performance: Performance, text_encoder: str = "auto"
+) -> tuple[np.ndarray, str, tuple[str, ...]]:
+    """`emotional_track` of a voice that was heard, with as much of its own feeling as is asked for."""
+    share = performance.style.voice_feeling
+    return emotional_track(heard.aus, performance, text_encoder, share * heard.feeling if share else None)
 
 
 def edited_track(
@@ -225,10 +207,9 @@ def _prompt_vectors(performance: Performance, text_encoder: str) -> tuple[np.nda
     worded = [i for i, prompt in enumerate(performance.prompts) if prompt.aus is None and prompt.text.strip()]
     name, unread = "none: no prompt had words to read", []
     if worded:
-        controller = load_text_to_au(text_encoder)
-        name = controller.name
+        name = load_text_to_au(text_encoder).name
         for i in worded:  # one by one: in company the same words give other last bits, and every frame would be another
-            meaning = controller.read(performance.prompts[i].text)
+            meaning = read_words(performance.prompts[i].text, text_encoder)
             vectors[i] = meaning.aus
             if not meaning.known:
                 unread.append(f"“{performance.prompts[i].text.strip()}”: {meaning.answer}")

@@ -1,5 +1,7 @@
 """The backend process: requests on stdin, replies on stdout, one job at a time, cancellable. No port is opened.
 
+What a person waits for with her eyes on the face is done between two steps of a longer job, not after it.
+
 The real stdout is kept for messages alone; whatever a library prints goes to stderr, whose tail the add-on shows when
 the process dies.
 """
@@ -19,7 +21,10 @@ import numpy as np
 from . import __version__
 from .core.errors import Cancelled, UserError
 from .core.protocol import PROTOCOL, ProtocolError, read_message, write_message
-from .jobs import JOBS
+from .jobs import JOBS, SOON
+
+_LOOK_ASIDE: dict = {}
+"""Wakes the worker when something must not wait."""
 
 
 class Server:
@@ -29,6 +34,8 @@ class Server:
         self._source, self._sink = source, sink
         self._lock = threading.Lock()
         self._requests: queue.Queue[dict | None] = queue.Queue()
+        self._soon: queue.Queue[dict] = queue.Queue()
+        self._aside = False
         self._cancelled: set[int] = set()
 
     def run(self) -> None:
@@ -36,7 +43,9 @@ class Server:
         self._say({"event": "hello", "protocol": PROTOCOL, "version": __version__, **_abilities()})
         threading.Thread(target=self._listen, daemon=True).start()
         while (request := self._requests.get()) is not None:
-            self._work(request)
+            if request is not _LOOK_ASIDE:
+                self._work(request)
+            self._between()
 
     def _listen(self) -> None:
         while True:
@@ -48,11 +57,25 @@ class Server:
                 break
             if header.get("op") == "cancel":
                 self._cancelled.add(header.get("target"))
+            elif header.get("op") in SOON:
+                self._soon.put({**header, "arrays": arrays})
+                self._requests.put(_LOOK_ASIDE)
             else:
                 self._requests.put({**header, "arrays": arrays})
         self._requests.put(None)
         # A job in mid-work has nobody left to report to: the process ends with its pipe.
         self._cancelled = _Everything()
+
+    def _between(self) -> None:
+        """Do what must not wait, one after the other."""
+        if self._aside:
+            return
+        self._aside = True
+        try:
+            while not self._soon.empty():
+                self._work(self._soon.get())
+        finally:
+            self._aside = False
 
     def _work(self, request: dict) -> None:
         number = request.get("id")
@@ -80,6 +103,7 @@ class Server:
     def _progress(self, number: int | None) -> Callable[[float, str, str], None]:
         def progress(fraction: float, stage: str, text: str) -> None:
             self._say({"id": number, "event": "progress", "fraction": fraction, "stage": stage, "text": text})
+            self._between()
 
         return progress
 

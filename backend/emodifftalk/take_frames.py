@@ -10,13 +10,11 @@ from functools import partial
 
 import numpy as np
 
-from .appearance.decoder import AppearanceDecoder
-from .core.subject import Subject
-from .core.take import pack_opacities, pack_rotations, pack_tints, runs, take_writer
+from .core.take import runs, take_writer
 from .motion.generate import MotionModel, one_thread
-from .motion.guard import Guard, confidence
-from .motion.seal import LipSeal
+from .motion.guard import confidence
 from .motion.windows import touched
+from .ready_subject import ReadySubject
 from .reuse import Earlier
 
 _WORKERS = min(8, os.cpu_count() or 1)
@@ -26,11 +24,10 @@ _WORKERS = min(8, os.cpu_count() or 1)
 @dataclass(frozen=True)
 class Frames:
     """What the frames are made from: coefficients (T, K) of `motion`; aus (T, 17) and how far they were asked beyond
-    their range (T,), both from `guard`; changed (T,) bool where an earlier take had other codes."""
+    their range (T,), both from the guard; changed (T,) bool where an earlier take had other codes."""
 
-    subject: Subject
+    ready: ReadySubject
     motion: MotionModel
-    guard: Guard
     coefficients: np.ndarray
     aus: np.ndarray
     beyond: np.ndarray
@@ -51,27 +48,21 @@ def write_frames(
     tracks: AUs (T, 17) of the voice, after the emotion, and after what was drawn by hand, before the guard.
     Raises UserError when it cannot be written, and whatever `progress` raises; nothing is written then.
     """
-    subject, frames = made.subject, len(made.aus)
+    ready, subject, frames = made.ready, made.ready.subject, len(made.aus)
     anew, _ = touched(made.changed)
     sizes = frames, len(subject.template.neutral), subject.n_face, features.shape[1]
-    decoder = AppearanceDecoder.from_subject(subject)
     sure = np.ones(frames, np.float32)
-    look = partial(_look, decoder, earlier)
-    # The ablation that is not told the codes must not hear of them here either.
-    seal = None if made.motion.kind == "no_codes" else LipSeal(subject.template)
-    writing = take_writer(out, *sizes, metadata, decoder.tints)
+    look = partial(_look, ready, earlier)
+    writing = take_writer(out, *sizes, metadata, ready.decoder.tints)
     with writing as writer, one_thread(), ThreadPoolExecutor(_WORKERS) as pool:
         progress(0.0, "Copying what stays" if not anew.all() else "Turning and shading the Gaussians")
         earlier.copy(writer, ~anew)
         if (kept := earlier.confidence()) is not None:
             sure[~anew] = kept[~anew]
         done, total = 0, max(int(anew.sum()), 1)
-        decoder.decode(made.aus[0], np.zeros_like(subject.template.neutral))  # its first answer takes notes: not shared
         for start, moved in made.motion.blocks(made.coefficients, subject.template.neutral, anew):
             block = slice(start, start + len(moved))
-            if seal is not None:
-                moved = seal(moved, made.aus[block])
-            offsets, stray = _guarded(made, moved)
+            offsets, stray = ready.offsets(moved, made.aus[block], made.motion.told_codes)
             wanted = anew[block]
             sure[block][wanted] = confidence(made.beyond[block], stray)[wanted]
             for first, end in runs(wanted):
@@ -91,19 +82,8 @@ def write_frames(
     return sure, int(anew.sum())
 
 
-def _guarded(made: Frames, moved: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Offsets (n, V, 3) float16 inside the range, and the motion's term of the confidence (n,)."""
-    offsets, stray = made.guard.motion(moved)
-    return offsets.astype(np.float16), stray
-
-
 def _look(
-    decoder: AppearanceDecoder, earlier: Earlier, frame: int, aus: np.ndarray, offsets: np.ndarray
+    ready: ReadySubject, earlier: Earlier, frame: int, aus: np.ndarray, offsets: np.ndarray
 ) -> dict[str, np.ndarray]:
-    """What the take keeps of one frame's looks, packed, decoded from what it keeps of its motion."""
     known = earlier.looks(frame, aus, offsets)
-    if known is not None:
-        return known
-    found = decoder.decode(aus, offsets.astype(np.float32))
-    packed = {"rotations": pack_rotations(found.rotations), "opacities": pack_opacities(found.opacities)}
-    return packed if found.tints is None else {**packed, "tints": pack_tints(found.tints)}
+    return ready.look(aus, offsets) if known is None else known

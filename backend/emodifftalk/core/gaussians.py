@@ -25,28 +25,42 @@ class Gaussians:
         return len(self.means)
 
     def transformed(self, matrix: np.ndarray) -> Gaussians:
-        """The Gaussians moved by `matrix` (4, 4): any rotation, translation and uniform scale.
+        """The Gaussians moved by any affine `matrix` (4, 4). What it leaves as it was stays the very same array.
 
-        A non-uniform scale or shear is applied to the means exactly and to the ellipsoids through the closest
-        rotation and the mean scale.
+        Another scale along every axis, or a shear, turns each ellipsoid into another one, which takes longer.
         """
         matrix = np.asarray(matrix, np.float64)
         linear = matrix[:3, :3]
+        means = (self.means @ linear.T + matrix[:3, 3]).astype(np.float32)
         u, stretch, vt = np.linalg.svd(linear)
-        rotation = u @ np.diag([1.0, 1.0, np.sign(np.linalg.det(u @ vt))]) @ vt
-        turn = matrix_to_quat(rotation)
-        return replace(
-            self,
-            means=(self.means @ linear.T + matrix[:3, 3]).astype(np.float32),
-            quats=quat_multiply(np.broadcast_to(turn, self.quats.shape), self.quats).astype(np.float32),
-            scales=(self.scales * np.cbrt(np.prod(stretch))).astype(np.float32),
-        )
+        if stretch.max() - stretch.min() > 1e-4 * stretch.max():
+            quats, scales = _ellipsoids(linear @ (quat_to_matrix(normalize(self.quats)) * self.scales[:, None, :]))
+            return replace(self, means=means, quats=quats, scales=scales)
+        turn = matrix_to_quat(u @ vt * np.sign(np.linalg.det(u @ vt)))
+        if np.abs(turn - (1, 0, 0, 0)).max() < 1e-9:
+            quats = self.quats
+        else:
+            quats = quat_multiply(np.broadcast_to(turn, self.quats.shape), self.quats).astype(np.float32)
+        size = stretch.mean()
+        scales = self.scales if abs(size - 1) < 1e-6 else (self.scales * size).astype(np.float32)
+        return replace(self, means=means, quats=quats, scales=scales)
 
     @staticmethod
     def concatenate(parts: list[Gaussians]) -> Gaussians:
         """All Gaussians of several heads in one table."""
         fields = ("means", "quats", "scales", "opacities", "colors")
         return Gaussians(*(np.concatenate([getattr(part, name) for part in parts]) for name in fields))
+
+
+def _ellipsoids(halves: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Quaternions (N, 4) and scales (N, 3), float32, of ellipsoids whose covariances are `halves` (N, 3, 3) times their
+    transposes."""
+    good = np.isfinite(halves).all(axis=(1, 2))
+    halves = np.where(good[:, None, None], halves, np.eye(3))
+    squares, axes = np.linalg.eigh(halves @ halves.transpose(0, 2, 1))
+    axes[:, :, 0] *= np.sign(np.linalg.det(axes))[:, None]
+    scales = np.where(good[:, None], np.sqrt(np.maximum(squares, 0)), np.nan)
+    return matrix_to_quat(axes).astype(np.float32), scales.astype(np.float32)
 
 
 def normalize(vectors: np.ndarray) -> np.ndarray:

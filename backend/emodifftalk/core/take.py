@@ -104,22 +104,47 @@ class Take:
 
     def at(self, seconds: float) -> TakeFrame:
         """The take at a time in seconds, interpolated between its frames and held before and after."""
-        position = min(max(seconds * FPS, 0.0), self.frames - 1.0)
-        low = int(position)
-        part = np.float32(position - low)
-        if part < 1e-4:
+        low, part = moment(seconds, self.frames)
+        if not part:
             return self.frame(low)
         if self.compact:
-            return self._read(position, self.aus[low] + part * (self.aus[low + 1] - self.aus[low]))
+            return self._read(low + part, self.aus[low] + part * (self.aus[low + 1] - self.aus[low]))
         first, second = self.frame(low), self.frame(low + 1)
-        same_side = np.sign((first.rotations * second.rotations).sum(axis=1, keepdims=True))
-        return TakeFrame(
-            offsets=first.offsets + part * (second.offsets - first.offsets),
-            rotations=normalize((1 - part) * first.rotations + part * same_side * second.rotations),
-            opacities=first.opacities + part * (second.opacities - first.opacities),
-            aus=first.aus + part * (second.aus - first.aus),
-            tints=None if first.tints is None else first.tints + part * (second.tints - first.tints),
-        )
+        return between(first, second, part)
+
+
+def between(first: TakeFrame, second: TakeFrame, part: float) -> TakeFrame:
+    """The frame at `part`, 0..1, of the way from one to the next."""
+    part = np.float32(part)
+    same_side = np.sign((first.rotations * second.rotations).sum(axis=1, keepdims=True))
+    return TakeFrame(
+        offsets=first.offsets + part * (second.offsets - first.offsets),
+        rotations=normalize((1 - part) * first.rotations + part * same_side * second.rotations),
+        opacities=first.opacities + part * (second.opacities - first.opacities),
+        aus=first.aus + part * (second.aus - first.aus),
+        tints=None if first.tints is None else first.tints + part * (second.tints - first.tints),
+    )
+
+
+def unpacked(kept: dict[str, np.ndarray], aus: np.ndarray) -> TakeFrame:
+    """The frame that is read back when a take keeps offsets (V, 3) float16, rotations (Nf, 4) int8, opacities (Nf,)
+    uint8 and maybe tints (Nf, 3) int8 of it, and its codes (17,)."""
+    values = {name: rows.astype(np.float32) for name, rows in kept.items()}
+    return TakeFrame(
+        offsets=values["offsets"],
+        rotations=normalize(values["rotations"]).astype(np.float32),
+        opacities=values["opacities"] / 255,
+        aus=np.asarray(aus, np.float32),
+        tints=values["tints"] / TINT_STEPS if "tints" in values else None,
+    )
+
+
+def moment(seconds: float, frames: int) -> tuple[int, float]:
+    """Where a time in seconds lies in a take of so many frames: the frame before it and how far (0..1) to the next one,
+    held at both ends."""
+    position = min(max(seconds * FPS, 0.0), frames - 1.0)
+    low = int(position)
+    return low, position - low if position - low >= 1e-4 else 0.0
 
 
 def load_take(path: str | os.PathLike) -> Take:

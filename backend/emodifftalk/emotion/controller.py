@@ -173,3 +173,9 @@ def load_text_to_au(encoder: str = "auto") -> TextToAU:
             f"{name} --out {path.name}`, or use embedded."
         )
     return read_controller(path, load_text_encoder(name))
+
+
+@lru_cache(maxsize=512)
+def read_words(text: str, encoder: str = "auto") -> Meaning:
+    """What words mean to the controller of a text encoder, remembered. Raises UserError as `load_text_to_au`."""
+    return load_text_to_au(encoder).read(text)

@@ -1,0 +1,142 @@
+"""Properties → Render and View Layer: how heads are drawn, in the final frame and in viewports."""
+
+from __future__ import annotations
+
+import bpy
+from bpy.types import Context, Panel, UILayout
+
+from .heads import heads
+from .panel_parts import OfHead
+from .render_engine import ENGINE
+
+
+class _Tab:
+    bl_space_type = "PROPERTIES"
+    bl_region_type = "WINDOW"
+    bl_context = "render"
+
+    @classmethod
+    def poll(cls, context: Context) -> bool:
+        """Under our engine."""
+        return context.engine == ENGINE
+
+
+def _rows(panel: Panel) -> UILayout:
+    panel.layout.use_property_split = True
+    panel.layout.use_property_decorate = False
+    return panel.layout
+
+
+class RENDER_PT_emodifftalk_sampling(_Tab, Panel):
+    """Who draws final frames."""
+
+    bl_label = "Drawing"
+
+    def draw(self, context: Context) -> None:
+        """One choice."""
+        _rows(self).prop(context.scene.emodifftalk_render, "rasterizer")
+
+
+class RENDER_PT_emodifftalk_motion_blur(_Tab, Panel):
+    """Motion blur by pictures between frames."""
+
+    bl_label = "Motion Blur"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw_header(self, context: Context) -> None:
+        """Blender's own switch."""
+        self.layout.prop(context.scene.render, "use_motion_blur", text="")
+
+    def draw(self, context: Context) -> None:
+        """Blender's own shutter, our steps."""
+        rows, render = _rows(self), context.scene.render
+        rows.active = render.use_motion_blur
+        rows.prop(render, "motion_blur_position", text="Position")
+        rows.prop(render, "motion_blur_shutter")
+        rows.prop(context.scene.emodifftalk_render, "blur_samples")
+
+
+class RENDER_PT_emodifftalk_film(_Tab, Panel):
+    """What is behind the heads."""
+
+    bl_label = "Film"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: Context) -> None:
+        """Blender's own switch."""
+        _rows(self).prop(context.scene.render, "film_transparent", text="Transparent")
+
+
+def _draw_budget(rows: UILayout, context: Context) -> None:
+    budget = context.scene.emodifftalk_render
+    rows.prop(budget, "resolution")
+    rows.prop(budget, "share")
+    still = rows.row()
+    still.active = (budget.resolution, budget.share) != (100, 100)
+    still.prop(budget, "full_when_still")
+
+
+class RENDER_PT_emodifftalk_viewport(_Tab, Panel):
+    """How finely viewports draw heads, whatever the engine."""
+
+    bl_label = "Heads in Viewports"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    @classmethod
+    def poll(cls, context: Context) -> bool:
+        """Where there is a head."""
+        return context.engine == ENGINE or any(True for _ in heads(context.scene))
+
+    def draw(self, context: Context) -> None:
+        """The budget."""
+        _draw_budget(_rows(self), context)
+
+
+class EMODIFFTALK_PT_viewport(OfHead, Panel):
+    """The same at hand in the viewport."""
+
+    bl_label = "Viewport"
+    bl_idname = "EMODIFFTALK_PT_viewport"
+    bl_options = {"DEFAULT_CLOSED"}
+    bl_order = 90
+
+    def draw(self, context: Context) -> None:
+        """The budget."""
+        _draw_budget(_rows(self), context)
+
+
+class VIEWLAYER_PT_emodifftalk_passes(_Tab, Panel):
+    """The passes of our engine."""
+
+    bl_label = "Passes"
+    bl_context = "view_layer"
+
+    def draw(self, context: Context) -> None:
+        """Mask is always there."""
+        layer = context.view_layer
+        rows = _rows(self).column(heading="Include")
+        rows.prop(layer, "use_pass_z", text="Depth")
+        rows.prop(layer, "use_pass_object_index")
+        rows.prop(layer.emodifftalk_render, "mask_per_head")
+
+
+_PANELS = (
+    RENDER_PT_emodifftalk_sampling,
+    RENDER_PT_emodifftalk_motion_blur,
+    RENDER_PT_emodifftalk_film,
+    RENDER_PT_emodifftalk_viewport,
+    EMODIFFTALK_PT_viewport,
+    VIEWLAYER_PT_emodifftalk_passes,
+)
+
+
+def register() -> None:
+    """Add the panels."""
+    for panel in _PANELS:
+        bpy.utils.register_class(panel)
+
+
+def unregister() -> None:
+    """Take them away."""
+    for panel in reversed(_PANELS):
+        bpy.utils.unregister_class(panel)

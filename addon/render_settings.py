@@ -1,0 +1,101 @@
+"""How heads are drawn in this scene: by whom, with how many samples of motion blur, and how finely in viewports."""
+
+from __future__ import annotations
+
+import bpy
+from bpy.props import BoolProperty, EnumProperty, IntProperty, PointerProperty
+from bpy.types import Context, PropertyGroup, Scene, ViewLayer
+
+
+def _redraw(self: PropertyGroup, context: Context) -> None:
+    for window in getattr(bpy.context.window_manager, "windows", ()):
+        for area in window.screen.areas:
+            if area.type == "VIEW_3D":
+                area.tag_redraw()
+
+
+def _passes_changed(self: PropertyGroup, context: Context) -> None:
+    for layer in self.id_data.view_layers:
+        layer.update_render_passes()
+
+
+class SceneRenderSettings(PropertyGroup):
+    """Drawing heads in a scene."""
+
+    rasterizer: EnumProperty(
+        name="Drawn By",
+        description="Who draws the heads of final frames. All make the same picture",
+        items=(
+            ("AUTO", "Automatic", "The graphics card in a window; without one the backend, or else NumPy"),
+            ("CARD", "Graphics Card", "Blender's own drawing, also on software OpenGL"),
+            ("BACKEND", "Backend", "The backend's rasterizer; NumPy where it is not installed"),
+            ("NUMPY", "NumPy", "Inside Blender on the processor: works everywhere, slowest"),
+        ),
+        options=set(),
+    )
+    blur_samples: IntProperty(
+        name="Steps",
+        description="Pictures drawn between shutter opening and closing; few show as ghosts, each costs a picture's "
+        "time. Used when motion blur is on",
+        default=16,
+        min=2,
+        soft_max=64,
+        max=256,
+        options=set(),
+    )
+    share: IntProperty(
+        name="Gaussians",
+        description="Share of every head's Gaussians drawn in viewports, the most important first. Final frames have "
+        "all of them",
+        default=100,
+        min=10,
+        max=100,
+        subtype="PERCENTAGE",
+        options=set(),
+        update=_redraw,
+    )
+    resolution: IntProperty(
+        name="Resolution",
+        description="Pixels of heads in viewports: at 50% each covers two by two of the screen's",
+        default=100,
+        min=25,
+        max=100,
+        subtype="PERCENTAGE",
+        options=set(),
+        update=_redraw,
+    )
+    full_when_still: BoolProperty(
+        name="Full When Still",
+        description="Draw heads in viewports in full once nothing has moved for a moment",
+        default=True,
+        options=set(),
+        update=_redraw,
+    )
+
+
+class LayerSettings(PropertyGroup):
+    """Passes of a view layer that Blender does not know itself."""
+
+    mask_per_head: BoolProperty(
+        name="Mask per Head",
+        description="A mask with soft edges for every head, named after its object, beside the one of all heads",
+        options=set(),
+        update=_passes_changed,
+    )
+
+
+_OWNERS = ((Scene, SceneRenderSettings), (ViewLayer, LayerSettings))
+
+
+def register() -> None:
+    """Add the properties to scenes and view layers."""
+    for owner, cls in _OWNERS:
+        bpy.utils.register_class(cls)
+        owner.emodifftalk_render = PointerProperty(type=cls)
+
+
+def unregister() -> None:
+    """Take them away; what a .blend holds stays in it."""
+    for owner, cls in reversed(_OWNERS):
+        del owner.emodifftalk_render
+        bpy.utils.unregister_class(cls)

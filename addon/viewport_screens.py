@@ -1,0 +1,206 @@
+"""What every 3D viewport keeps of the heads it shows, so that a redraw without a change costs nothing."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from bpy.types import Context, Object
+
+from emodifftalk.core.errors import UserError
+from emodifftalk.core.gaussians import Gaussians
+from emodifftalk.core.subject import Subject
+
+from . import playback, viewport_budget, viewport_neighbours
+from .blender_camera import View, region_view
+from .colour_space import display_colour
+from .heads import heads
+from .splat_cloud import SplatCloud, read_scene_depth
+from .splat_draw import Contour, Film, SplatTarget
+
+_LEAD, _EXACT_LEAD = 0.03, 0.006
+"""Metres, on a head of natural size, by which it wins against meshes. Its own sketch lies in the skin and must not show
+through, not even at the lips, where the expected depth is partly the mouth's inside; Gaussian by Gaussian it takes
+less."""
+_MOST = 12
+_screens: OrderedDict[int, Screen] = OrderedDict()
+
+
+@dataclass(frozen=True, eq=False)
+class ShownHead:
+    """A head in a viewport: Gaussians in object space, its matrix (4, 4), 1 when it is selected, 2 when active."""
+
+    head: Object
+    subject: Subject
+    gaussians: Gaussians
+    matrix: np.ndarray
+    mark: int
+
+    @property
+    def size(self) -> float:
+        """How much larger than natural it is."""
+        return float(np.cbrt(abs(np.linalg.det(self.matrix[:3, :3]))))
+
+
+def shown_heads(context: Context, marked: bool = False) -> Iterator[ShownHead]:
+    """The heads the context's viewport shows. Why one cannot be read goes to `playback.problems`."""
+    active = context.view_layer.objects.active
+    for head in heads(context.scene):
+        if not head.visible_get(viewport=context.space_data):  # the eye, collections, local view, type filter
+            continue
+        try:
+            gaussians, subject = playback.current_gaussians(head, context.scene), playback.subject_of(head)
+        except UserError as error:
+            playback.problems[head.session_uid] = str(error)
+            continue
+        mark = int(marked and head.select_get()) * (2 if head == active else 1)
+        if len(gaussians):
+            yield ShownHead(head, subject, gaussians, np.array(head.matrix_world), mark)
+
+
+def contour_of(context: Context) -> Contour | None:
+    """The theme's line around selected objects; None where the viewport shows none."""
+    overlay = context.space_data.overlay
+    if not overlay.show_overlays or not overlay.show_outline_selected or context.mode != "OBJECT":
+        return None
+    preferences = context.preferences
+    theme = preferences.themes[0].view_3d
+    width = max(1.0, theme.outline_width * preferences.system.pixel_size) + 0.5
+    return Contour(tuple(theme.object_selected)[:3], tuple(theme.object_active)[:3], width)
+
+
+def screen_of(context: Context) -> Screen:
+    """The screen of the region that is being drawn. Regions come and go: the ones not seen for long are forgotten."""
+    key = context.region.as_pointer()
+    _screens[key] = _screens.pop(key, None) or Screen()
+    while len(_screens) > _MOST:
+        _screens.popitem(last=False)
+    return _screens[key]
+
+
+def draw_light(context: Context, background: np.ndarray | None) -> None:
+    """Draw the heads as a render engine's light before its background, scene-linear RGB (3,), or a transparent film."""
+    screen = screen_of(context)
+    if screen.draw(context, contour_of(context), among_meshes=False):
+        ground = None if background is None else tuple(float(value) for value in display_colour(background))
+        screen.lay_over(context, False, None, film=Film(ground))
+
+
+def forget() -> None:
+    """Let go of everything in the card's memory."""
+    _screens.clear()
+
+
+class Screen:
+    """The heads of one region: in the card's memory, and drawn."""
+
+    def __init__(self) -> None:
+        self._cloud = SplatCloud()
+        self._watch = viewport_budget.Watch()
+        self._target: SplatTarget | None = None
+        self._uploaded: tuple = ()
+        self._drawn: tuple = ()
+        self._box = np.zeros((2, 3))
+        self._lead = 0.0
+        self._exact = False
+
+    def draw(self, context: Context, contour: Contour | None, among_meshes: bool) -> bool:
+        """Draw the heads of the context's region, unless that has just been done; False when there are none.
+
+        among_meshes: whether the viewport's depths are those of meshes the heads may stand among.
+        """
+        shown = list(shown_heads(context, marked=contour is not None))
+        if not shown:
+            return False
+        view = region_view(context.region, context.region_data)
+        share, scale = self._quality(context, shown, view)
+        self._upload(shown, share)
+        self._exact = among_meshes and viewport_neighbours.any_near(context, *self._box)
+        size = tuple(max(1, round(scale * side)) for side in (view.width, view.height))
+        marked = any(one.mark for one in shown)
+        key = (self._uploaded, _of_view(view), size)
+        if self._target is None or self._target_kind() != (*size, marked):
+            self._target, self._drawn = SplatTarget(*size, "RGBA16F", marked), ()
+        if self._exact or key != self._drawn:
+            depth = read_scene_depth(view.width, view.height, _EXACT_LEAD * self._lead) if self._exact else None
+            smaller = View(view.camera.resized(*size), view.orthographic, view.near, view.far)
+            self._target.draw(self._cloud, smaller, hidden_by=depth)
+            self._drawn = key
+        return True
+
+    def lay_over(
+        self,
+        context: Context,
+        among_meshes: bool,
+        contour: Contour | None,
+        shown: bool = True,
+        film: Film | None = None,
+    ) -> None:
+        """Show what was drawn; see `SplatTarget.lay_over`."""
+        view = region_view(context.region, context.region_data)
+        lead = (_EXACT_LEAD if self._exact else _LEAD) * self._lead
+        rect = _rectangle_of(view, self._box, contour.width if contour else 0.0)
+        self._target.lay_over(view, among_meshes, lead, contour, shown, film, self._exact, rect)
+
+    def _target_kind(self) -> tuple:
+        return self._target.width, self._target.height, self._target.marked
+
+    def _quality(self, context: Context, shown: list[ShownHead], view: View) -> tuple[float, float]:
+        """Share of the Gaussians and of the region's pixels across to draw now, both 0..1."""
+        budget = context.scene.emodifftalk_render
+        moving = self._watch.moving(context, (_of_heads(shown), _of_view(view)))
+        if (budget.share, budget.resolution) == (100, 100):
+            return 1.0, 1.0
+        if budget.full_when_still:
+            if not moving:
+                return 1.0, 1.0
+            self._watch.look_again()
+        return budget.share / 100, budget.resolution / 100
+
+    def _upload(self, shown: list[ShownHead], share: float) -> None:
+        wanted = (_of_heads(shown), share)
+        if wanted == self._uploaded:
+            return
+        kept = [viewport_budget.reduced(one.gaussians, one.subject, share) for one in shown]
+        placed = [part.transformed(one.matrix) for part, one in zip(kept, shown, strict=True)]
+        whole = placed[0] if len(placed) == 1 else Gaussians.concatenate(placed)
+        marks = np.repeat([one.mark for one in shown], [len(part) for part in placed]).astype(np.float32)
+        self._cloud.upload(whole, marks if marks.any() else None)
+        reach = 3 * float(whole.scales.max())
+        self._box = np.stack([whole.means.min(axis=0) - reach, whole.means.max(axis=0) + reach])
+        self._lead = max(one.size for one in shown)
+        self._uploaded = wanted
+
+
+class _Same:
+    """Compares by identity and keeps what it compares alive."""
+
+    def __init__(self, thing: object) -> None:
+        self._thing = thing
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and other._thing is self._thing
+
+
+def _of_heads(shown: list[ShownHead]) -> tuple:
+    return tuple((_Same(one.gaussians), one.matrix.tobytes(), one.mark) for one in shown)
+
+
+def _of_view(view: View) -> tuple:
+    return view.camera.viewmat.tobytes(), view.camera.K.tobytes(), view.orthographic, view.near, view.far
+
+
+def _rectangle_of(view: View, box: np.ndarray, margin: float) -> tuple[float, float, float, float]:
+    """The part of a view, left, bottom, right, top in 0..1, that a world box (2, 3) and a margin of pixels can fill."""
+    corners = np.stack(np.meshgrid(*box.T, indexing="ij"), axis=-1).reshape(-1, 3)
+    local = corners @ view.camera.viewmat[:3, :3].T + view.camera.viewmat[:3, 3]
+    if not view.orthographic:
+        if local[:, 2].min() < max(view.near, 1e-3):
+            return 0.0, 0.0, 1.0, 1.0
+        local = local / local[:, 2:]
+    pixels = local[:, :2] * np.diag(view.camera.K)[:2] + view.camera.K[:2, 2]
+    low, high = pixels.min(axis=0) - margin - 2, pixels.max(axis=0) + margin + 2
+    (left, top), (right, bottom) = low / (view.width, view.height), high / (view.width, view.height)
+    return tuple(float(np.clip(side, 0, 1)) for side in (left, 1 - bottom, right, 1 - top))
