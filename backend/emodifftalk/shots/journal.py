@@ -57,6 +57,11 @@ class Journal:
         """Those of the frames whose files are there and whole."""
         return {frame for frame in frames if is_whole(self.shot.picture(frame))}
 
+    def seconds(self, frame: int) -> float:
+        """How long a frame took; 0 when nobody wrote it down."""
+        found = [e["seconds"] for e in self.entries() if e.get("event") == "frame" and e.get("frame") == frame]
+        return float(found[-1]) if found else 0.0
+
     def has_pictures(self) -> bool:
         """Whether any frame lies in the folder, of whatever range."""
         return any(True for _ in self._pictures())

@@ -108,6 +108,9 @@ class ShotWork:
         self.busy.discard(what)
         if self.over:
             return
+        if isinstance(what, int) and self.journal.finished([what]):
+            self.did(what, self.journal.seconds(what))  # it died between finishing the frame and saying so
+            return
         self.tries[what] += 1
         if self.tries[what] < _TRIES and not hopeless:
             if isinstance(what, int):
