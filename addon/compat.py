@@ -207,8 +207,8 @@ def choose_format(picture: bpy.types.ImageFormatSettings, style: str) -> None:
 
 
 def literal_path(path: str) -> str:
-    """A path to render to, taken as it is: 5.0 reads braces in it as a template."""
-    return path.replace("{", "{{").replace("}", "}}") if bpy.app.version >= (5, 0, 0) else path
+    """A path to render to, taken as it is: braces in it would be read as a template."""
+    return path.replace("{", "{{").replace("}", "}}")
 
 
 def show_animation_of(editor: SequenceEditor, name: str, channel: int, start: int, pictures: Sequence[str]) -> Strip:
