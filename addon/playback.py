@@ -13,6 +13,7 @@ from bpy.types import Depsgraph, Object, PropertyGroup, Scene
 
 from emodifftalk.core.errors import UserError
 
+from .anchors import Anchor, zero_frame
 from .frames import Clock
 from .heads import absolute, heads, settings
 from .strips import scene_clock, strip_scene
@@ -112,8 +113,6 @@ def take_seconds(head: Object, scene: Scene, frame: float | None = None) -> floa
 
 def take_clock(head: Object, scene: Scene) -> Clock:
     """The timeline with second 0 where the head's active take begins."""
-    from .performance import Anchor, zero_frame
-
     entry = active_take(head)
     if entry is None:
         return scene_clock(scene)
