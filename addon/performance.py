@@ -15,23 +15,14 @@ from emodifftalk.core.facs import AU_NAMES
 from emodifftalk.core.performance import Curve, Performance, Prompt, Style, VoiceStrip
 
 from . import au_curves, compat
+from .anchors import Anchor
 from .animated import Evaluate, evaluators
 from .frames import CURVE_FPS, Clock, SoundSpan, sampled_curve
 from .heads import settings, user_folder
 from .names import au_property
-from .strips import give_own_uids, prompt_strips, prompt_words, scene_clock, strip_scene, strips_of, voice_strips
+from .strips import give_own_uids, prompt_strips, prompt_words, scene_clock, strip_scene, voice_strips
 from .voice_pieces import heard_strips, recording, spans
 from .voice_time import Stretch
-
-
-@dataclass(frozen=True)
-class Anchor:
-    """Where the take's second 0 lies: `offset` seconds after the content start of the voice strip `uid`, so that the
-    face moves with the voice; without a voice at `zero_frame`."""
-
-    uid: str
-    offset: float
-    zero_frame: float
 
 
 @dataclass(frozen=True)
@@ -99,7 +90,11 @@ def _acting(head: Object, scene: Scene, clock: Clock, duration: float) -> dict[s
         "valence": curve("emodifftalk.valence"),
         "arousal": curve("emodifftalk.arousal"),
         "au_offsets": {au: keys for au, path in offsets.items() if (keys := curve(path))},
-        "au_curves": {au: curve(path) for au, path in drawn.items() if path in animated},
+        "au_curves": {
+            au: au_curves.sampled(head, scene, au, animated[path], clock, duration)
+            for au, path in drawn.items()
+            if path in animated
+        },
     }
 
 
@@ -108,14 +103,6 @@ def _anchor(voices: list[Strip], clock: Clock) -> Anchor:
         return Anchor("", 0.0, clock.zero)
     first = voices[0]
     return Anchor(first.emodifftalk.uid, -clock.seconds(compat.content_start(first)), clock.zero)
-
-
-def zero_frame(anchor: Anchor, scene: Scene) -> float:
-    """Frame of a take's second 0 as the timeline is now; `scene` holds the strips."""
-    found = strips_of(anchor.uid, scene)
-    if not found:
-        return anchor.zero_frame
-    return scene_clock(scene, compat.content_start(found[0])).frame(anchor.offset)
 
 
 def _spans(strip: Strip, clock: Clock) -> list[SoundSpan]:

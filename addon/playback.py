@@ -14,6 +14,7 @@ from bpy.types import Depsgraph, Object, PropertyGroup, Scene
 from emodifftalk.core.errors import UserError
 from emodifftalk.core.facs import FPS
 
+from .anchors import Anchor, zero_frame
 from .frames import Clock
 from .heads import absolute, heads, settings
 from .mouth import resting
@@ -160,8 +161,6 @@ def voice_map(head: Object, scene: Scene) -> VoiceMap | None:
 def take_clock(head: Object, scene: Scene) -> Clock | None:
     """The timeline with second 0 where the head's active take begins; None when it does not run through as it was made,
     because its voice has been edited since."""
-    from .performance import Anchor, zero_frame
-
     entry = active_take(head)
     if entry is None:
         return scene_clock(scene)

@@ -10,35 +10,18 @@ import numpy as np
 from bpy.props import EnumProperty
 from bpy.types import Context, Depsgraph, FCurve, Object, Operator, Scene
 
-from emodifftalk.core.errors import UserError
 from emodifftalk.core.facs import AU_LABELS, AU_NAMES, FPS
 
 from . import compat, playback
-from .au_curves import GROUP, digest, drawn_over, path_of, remember, shown
+from .au_curves import GROUP, TOLERANCE, digest, drawn_over, path_of, remember, shown, track_of
 from .frames import Clock
 from .heads import active_head, heads, no_head_reason, settings
 from .names import au_property
 from .voice_time import VoiceMap
 
-TOLERANCE = 0.01
-"""How far a shown curve may lie from the take's track."""
 _BEZIER, _AUTO_CLAMPED = 2, 4  # of a key's interpolation and handles
 _written_for: dict[int, tuple[str, Clock | VoiceMap]] = {}
 """Take and place for which the curves of a head (by session uid) were written."""
-
-
-def track_of(head: Object) -> np.ndarray | None:
-    """(T, 17) what voice and feelings gave in the take that plays, 25 a second; None without one that can be read.
-
-    Takes of earlier versions only know the face as it came out, with everything drawn over it.
-    """
-    try:
-        take = playback.take_of(head)
-    except UserError:
-        return None
-    if take is None:
-        return None
-    return take.aus if take.aus_emotion is None else take.aus_emotion
 
 
 def show(head: Object, scene: Scene, which: tuple[str, ...] = AU_NAMES) -> None:
