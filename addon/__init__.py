@@ -53,6 +53,10 @@ _MODULES = (
     "render_panels",
 )
 
+# Not loaded before they are used. NumPy alone takes longer than the whole add-on, and a Blender without a head never
+# needs it.
+_LATER = ("numpy", f"{__package__}.backend_install.install")
+
 
 def _modules() -> list[ModuleType]:
     return [importlib.import_module(f".{name}", __package__) for name in _MODULES]
@@ -66,7 +70,7 @@ def register() -> None:
     ensure_core()
     done: list[ModuleType] = []
     try:
-        with loaded_later("numpy"), without_collecting():
+        with loaded_later(*_LATER), without_collecting():
             modules = _modules()
         for module in modules:
             module.register()

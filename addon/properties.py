@@ -14,7 +14,7 @@ from bpy.props import (
 from bpy.types import Context, Object, PropertyGroup, Scene, Strip, WindowManager
 
 from emodifftalk.core.facs import AU_LABELS
-from emodifftalk.core.gaze import LIMIT
+from emodifftalk.core.limits import GAZE
 from emodifftalk.core.performance import LOUDEST, STRONGEST
 
 from .names import au_property
@@ -258,16 +258,16 @@ class HeadSettings(PropertyGroup):
     gaze_yaw: FloatProperty(
         name="Gaze Left",
         description="How far the eyes look to the head's left; negative to its right. Seen at once, no take needed",
-        min=-LIMIT[0],
-        max=LIMIT[0],
+        min=-GAZE[0],
+        max=GAZE[0],
         subtype="ANGLE",
         update=_redraw,
     )
     gaze_pitch: FloatProperty(
         name="Gaze Up",
         description="How far the eyes look up; negative down. The lids follow",
-        min=-LIMIT[1],
-        max=LIMIT[1],
+        min=-GAZE[1],
+        max=GAZE[1],
         subtype="ANGLE",
         update=_redraw,
     )

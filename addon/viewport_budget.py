@@ -5,13 +5,16 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import bpy
 import numpy as np
 from bpy.types import Context
 
 from emodifftalk.core.gaussians import Gaussians
-from emodifftalk.core.subject import Subject
+
+if TYPE_CHECKING:
+    from emodifftalk.core.subject import Subject
 
 _STILL = 0.25
 """Seconds without a change after which a viewport is drawn in full."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from bpy.types import Context, Object
 
 from emodifftalk.core.errors import UserError
 from emodifftalk.core.gaussians import Gaussians
-from emodifftalk.core.subject import Subject
 
 from . import playback, viewport_budget, viewport_neighbours
 from .blender_camera import View, region_view
@@ -19,6 +19,9 @@ from .colour_space import display_colour
 from .heads import heads
 from .splat_cloud import SplatCloud, read_scene_depth
 from .splat_draw import Contour, Film, SplatTarget
+
+if TYPE_CHECKING:
+    from emodifftalk.core.subject import Subject
 
 _LEAD, _EXACT_LEAD = 0.03, 0.006
 """Metres, on a head of natural size, by which it wins against meshes. Its own sketch lies in the skin and must not show
