@@ -17,9 +17,10 @@ from .au_curves import GROUP, TOLERANCE, digest, drawn_over, path_of, remember, 
 from .frames import Clock
 from .heads import active_head, heads, no_head_reason, settings
 from .names import au_property
+from .voice_time import VoiceMap
 
 _BEZIER, _AUTO_CLAMPED = 2, 4  # of a key's interpolation and handles
-_written_for: dict[int, tuple[str, Clock]] = {}
+_written_for: dict[int, tuple[str, Clock | VoiceMap]] = {}
 """Take and place for which the curves of a head (by session uid) were written."""
 
 
@@ -28,7 +29,11 @@ def show(head: Object, scene: Scene, which: tuple[str, ...] = AU_NAMES) -> None:
     track, clock = track_of(head), playback.take_clock(head, scene)
     if track is None or not compat.can_animate(head):
         return
-    frames, digests = np.array([clock.frame(i / FPS) for i in range(len(track))]), shown(head)
+    if clock is not None:
+        frames = np.array([clock.frame(i / FPS) for i in range(len(track))])
+    else:
+        frames, track = playback.by_frame(track, head, scene)
+    digests = shown(head)
     for au in which:
         compat.remove_fcurve(head, path_of(au))
         curve = compat.ensure_fcurve(head, path_of(au), GROUP)
@@ -36,7 +41,7 @@ def show(head: Object, scene: Scene, which: tuple[str, ...] = AU_NAMES) -> None:
         curve.select = False
         digests[path_of(au)] = digest(curve)
     remember(head, digests)
-    _written_for[head.session_uid] = _now(head, clock)
+    _written_for[head.session_uid] = _now(head, clock or playback.voice_map(head, scene))
 
 
 def follow(head: Object, scene: Scene) -> None:
@@ -105,7 +110,7 @@ def _write_keys(curve: FCurve, frames: np.ndarray, values: np.ndarray) -> None:
     curve.update()
 
 
-def _now(head: Object, clock: Clock) -> tuple[str, Clock]:
+def _now(head: Object, clock: Clock | VoiceMap) -> tuple[str, Clock | VoiceMap]:
     entry = playback.active_take(head)
     return ("" if entry is None else entry.path), clock
 
@@ -210,7 +215,7 @@ def _on_frame(scene: Scene, depsgraph: Depsgraph | None = None) -> None:
     for head in heads(scene):
         if not settings(head).au_shown:
             continue
-        now = _now(head, playback.take_clock(head, scene))
+        now = _now(head, playback.take_clock(head, scene) or playback.voice_map(head, scene))
         if _written_for.setdefault(head.session_uid, now) != now:
             _written_for[head.session_uid] = now
             follow(head, scene)
