@@ -24,7 +24,7 @@ from tools.environments import ROOT, Environment, Missing
 from tools.packages import build_packages
 
 BACKEND = ROOT / "backend"
-REQUIREMENTS = (BACKEND / "requirements.txt", BACKEND / "requirements-nodeps.txt")
+REQUIREMENTS = (ROOT / "tests" / "requirements.txt", BACKEND / "requirements-nodeps.txt")
 MAIN = Environment(
     folder=ROOT / ".venv",
     version=(3, 11),
@@ -33,7 +33,7 @@ MAIN = Environment(
         ("Installing the sentence encoder's weights", ("--no-deps", "-r", str(REQUIREMENTS[1]))),
         ("Installing the backend", ("--no-deps", "--no-build-isolation", "-e", str(BACKEND))),
     ),
-    pinned=(*REQUIREMENTS, BACKEND / "pyproject.toml"),
+    pinned=(*REQUIREMENTS, BACKEND / "requirements.txt", BACKEND / "pyproject.toml"),
     needed_gib=8,
 )
 MODULES = {

@@ -10,15 +10,23 @@ from types import ModuleType
 _MODULES = (
     "properties",
     "capture_settings",
+    "shot_settings",
     "composite_settings",
     "preferences",
+    "backend_installer",
     "import_subject",
     "reading",
     "timeline",
+    "pick_voice",
     "tending",
     "generate",
     "playback",
+    "live_settings",
+    "live_takes",
+    "live",
     "confidence",
+    "staleness",
+    "timeline_line",
     "show_au_curves",
     "export_ply",
     "render_settings",
@@ -29,12 +37,18 @@ _MODULES = (
     "click_select",
     "capture_subject",
     "train_subject",
+    "shot_edit",
+    "shot_process",
+    "shot_queue",
     "preset_panel",
     "markers",
     "affect_pad",
     "panels",
+    "live_panel",
+    "sound_sync",
     "au_curves_panel",
     "composite_panel",
+    "shot_panel",
     "capture_panel",
     "render_panels",
 )
@@ -47,12 +61,12 @@ def _modules() -> list[ModuleType]:
 def register() -> None:
     """Add everything to Blender. What was registered is taken back when one part fails."""
     from .core_path import ensure_core
-    from .start_up import loaded_later
+    from .start_up import loaded_later, without_collecting
 
     ensure_core()
     done: list[ModuleType] = []
     try:
-        with loaded_later("numpy"):
+        with loaded_later("numpy"), without_collecting():
             modules = _modules()
         for module in modules:
             module.register()

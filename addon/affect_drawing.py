@@ -113,7 +113,9 @@ def _draw_ring(square: Square, near: str | None) -> None:
         # Inside the circle, towards the middle, so that the sides of the square do not cut the words.
         place = square.pixel(0.93 * c, 0.93 * n)
         drop = -5 * s * (n > 0.8) + 5 * s * (n < -0.8)
-        _text(name, (place[0], place[1] + drop), 9.5 * s, _NEAR if name == near else _TEXT, (1 + c) / 2)
+        upon_axis = abs(c) < 0.1  # beside the axis then, not on it
+        words = place[0] - 4 * s * upon_axis, place[1] + drop
+        _text(name, words, 9.5 * s, _NEAR if name == near else _TEXT, 1.0 if upon_axis else (1 + c) / 2)
 
 
 def _draw_cross(square: Square) -> None:

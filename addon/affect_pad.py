@@ -21,6 +21,10 @@ _MOST_STEPS = 240
 _FIELD, _CROSS = 0, 1
 
 
+def _shown_changed(self: PropertyGroup, context: Context) -> None:
+    redraw()
+
+
 class PadSettings(PropertyGroup):
     """What the pad remembers while Blender runs."""
 
@@ -28,7 +32,7 @@ class PadSettings(PropertyGroup):
         name="Pad",
         description="Show the pad in the 3D viewports",
         options={"SKIP_SAVE"},
-        update=lambda self, _: redraw(),
+        update=_shown_changed,
     )
 
 

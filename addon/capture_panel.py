@@ -7,10 +7,10 @@ from bpy.types import Context, Panel, UILayout
 
 from emodifftalk.core.errors import UserError
 
-from . import connection, workshop
+from . import workshop
+from .backend_panel import draw_remedy
 from .capture_subject import capture_folder, capture_settings, missing_units, pictures_in, selected_face
 from .panel_parts import draw_problem, draw_sentence, letters
-from .preference_values import PACKAGE
 
 
 class EMODIFFTALK_PT_capture(Panel):
@@ -34,10 +34,7 @@ class EMODIFFTALK_PT_capture(Panel):
         row = layout.row()
         row.scale_y = 1.5
         row.operator("emodifftalk.capture_subject", icon="OUTLINER_OB_CAMERA")
-        reason = connection.unavailable_reason()
-        if reason:
-            draw_sentence(layout, reason, icon="INFO", width=width - 4)
-            layout.operator("preferences.addon_show", text="Preferences…", icon="PREFERENCES").module = PACKAGE
+        draw_remedy(layout, width)
         _draw_ending(layout, width)
         _draw_next(layout, context, width)
 

@@ -16,6 +16,7 @@ import bpy
 
 from emodifftalk.core.errors import UserError
 
+from . import backend_home
 from .backend_client import DEAD, STARTING, STOPPED, BackendClient
 from .core_path import ROOT
 from .preference_values import preferences
@@ -42,23 +43,33 @@ _listeners: dict[int, Listener] = {}
 
 
 def python_path() -> Path:
-    """The Python that has the backend: the preference, EMODIFFTALK_PYTHON, `.venv` beside the add-on, or, where Blender
-    is a Python module, the Python it runs in. Raises UserError saying how to set it."""
+    """The Python that has the backend: the preference, EMODIFFTALK_PYTHON, the one Install Backend made, `.venv` beside
+    the add-on, or, where Blender is a Python module, the Python it runs in. Raises UserError saying how to get one."""
     chosen = preferences().python_path or os.environ.get("EMODIFFTALK_PYTHON", "")
     if chosen:
         path = Path(bpy.path.abspath(chosen))
         if not path.is_file():
             raise UserError(f"The backend's Python {path} does not exist: correct it in the add-on's preferences.")
         return path
+    problem = backend_home.problem()
+    if not problem:
+        return backend_home.home().python
     path = ROOT / ".venv" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     if path.is_file():
         return path
     if not bpy.app.binary_path and find_spec("torch") is not None:
         return Path(sys.executable)
-    raise UserError(
-        "EmoDiffTalk needs its backend to generate: run “python3 run.py setup” in its source folder, then choose "
-        ".venv/bin/python there in the add-on's preferences."
-    )
+    raise UserError(problem)
+
+
+def python_is_chosen() -> bool:
+    """Whether a person said which Python has the backend, so that the installed one does not count."""
+    return bool(preferences().python_path or os.environ.get("EMODIFFTALK_PYTHON", ""))
+
+
+def sources() -> Path | None:
+    """The backend's sources in a checkout, to be run instead of an installed copy; None in an installed extension."""
+    return ROOT / "backend" if (ROOT / "backend" / "emodifftalk").is_dir() else None
 
 
 def unavailable_reason() -> str:
@@ -72,8 +83,7 @@ def unavailable_reason() -> str:
 
 def start() -> None:
     """Start the backend unless it runs. Raises UserError."""
-    sources = ROOT / "backend"
-    client.start(python_path(), sources if sources.is_dir() else None)
+    client.start(python_path(), sources())
     if not bpy.app.background and not bpy.app.timers.is_registered(_tick):
         bpy.app.timers.register(_tick, first_interval=_TICK, persistent=True)
 
@@ -158,10 +168,10 @@ def _tick() -> float | None:
 
 
 def redraw_panels() -> None:
-    """Draw the side bars again."""
+    """Draw the side bars and the preferences again."""
     for window in getattr(bpy.context.window_manager, "windows", ()):
         for area in window.screen.areas:
-            if area.type in ("VIEW_3D", "SEQUENCE_EDITOR"):
+            if area.type in ("VIEW_3D", "SEQUENCE_EDITOR", "PREFERENCES"):
                 area.tag_redraw()
 
 

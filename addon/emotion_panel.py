@@ -10,6 +10,7 @@ from emodifftalk.core.labels import INTENSITIES, LABELS
 
 from . import compat, connection, prompt_colours
 from .backend_client import STARTING
+from .backend_panel import draw_remedy
 from .frames import clock_text
 from .heads import active_head
 from .names import au_property
@@ -126,12 +127,11 @@ def _is_meant(kept: bpy.types.PropertyGroup, name: str) -> bool:
 
 def _draw_unread(layout: UILayout, strip: Strip, width: int) -> None:
     """Why there are no bars yet."""
-    reason = connection.unavailable_reason()
     if not prompt_words(strip).strip():
         layout.label(text="Type a feeling above", icon="INFO")
-    elif reason:
-        draw_sentence(layout, f"Nothing can read these words yet. {reason}", "INFO", width)
-        draw_sentence(layout, "By Hand works without it.", "BLANK1", width)
+    elif connection.unavailable_reason():
+        draw_sentence(layout, "Nothing can read these words yet. By Hand works without the backend.", "INFO", width)
+        draw_remedy(layout, width)
     elif is_being_read(strip):
         starting = connection.client.state == STARTING
         layout.label(text="Starting the backend…" if starting else "Reading…", icon="SORTTIME")

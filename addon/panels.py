@@ -9,15 +9,17 @@ from emodifftalk.core.facs import AU_LABELS
 
 from . import compat, confidence, connection, playback, viewport
 from .backend_client import BUSY, DEAD, READY, STARTING
+from .backend_panel import draw_remedy
 from .emotion_panel import EMODIFFTALK_MT_labels, EMODIFFTALK_PT_emotion, EMODIFFTALK_PT_prompt
 from .frames import clock_text
 from .generate import Job, job_of, job_text
 from .heads import active_head, settings
 from .names import au_property
 from .panel_parts import AU_GROUPS, InTab, OfHead, draw_problem, draw_sentence, letters
-from .preference_values import PACKAGE
+from .pick_voice import draw_offer
 from .render_engine import ENGINE, TRUE_TRANSFORMS
 from .strips import scene_clock, sound_strips, strip_scene, voice_strips
+from .take_status import EMODIFFTALK_PT_take_status, draw_status
 
 _STATES = {
     READY: ("Ready", "CHECKMARK"),
@@ -68,6 +70,7 @@ class EMODIFFTALK_PT_voice(OfHead, Panel):
             row.operator("emodifftalk.add_voice", text="", icon="FILE_NEW")
         else:
             row.operator("emodifftalk.add_voice", icon="SOUND", text="Add Voice…")
+        draw_offer(layout, head, scene)
         spoken = voice_strips(head, scene)
         if spoken:
             start, end = compat.left_handle(spoken[0]), max(compat.right_handle(strip) for strip in spoken)
@@ -155,13 +158,14 @@ class EMODIFFTALK_PT_generate(OfHead, Panel):
         """Generate or progress, what went wrong, the takes there are."""
         layout, head = self.layout, active_head(context)
         job, width = job_of(head), letters(context)
-        if job is not None and job.running:
+        if job is not None and job.running and not job.live:
             _draw_job(layout, job)
         else:
             row = layout.row()
             row.scale_y = 1.5
             row.operator("emodifftalk.generate", icon="RENDER_ANIMATION")
             _draw_obstacle(layout, job, width)
+            draw_status(layout, head, context)
         kept = settings(head)
         if not len(kept.takes):
             return
@@ -217,11 +221,7 @@ def _draw_job(layout: UILayout, job: Job) -> None:
 
 
 def _draw_obstacle(layout: UILayout, job: Job | None, width: int) -> None:
-    reason = connection.unavailable_reason()
-    if reason:
-        draw_sentence(layout, reason, icon="INFO", width=width - 4)
-        layout.operator("preferences.addon_show", text="Preferences…", icon="PREFERENCES").module = PACKAGE
-    elif job is not None and job.problem:
+    if not draw_remedy(layout, width) and job is not None and job.problem:
         draw_problem(layout, job.problem, width)
 
 
@@ -238,8 +238,10 @@ class EMODIFFTALK_PT_backend(InTab, Panel):
             self.layout.label(text=name, icon=icon)
 
     def draw(self, context: Context) -> None:
-        """State, what it found on this machine, its last words."""
-        draw_backend(self.layout, letters(context))
+        """State, what it found on this machine, its last words; or how to get it."""
+        width = letters(context)
+        if not draw_remedy(self.layout, width):
+            draw_backend(self.layout, width)
 
 
 def draw_backend(layout: UILayout, width: int) -> None:
@@ -275,6 +277,7 @@ _CLASSES: tuple[type, ...] = (
     EMODIFFTALK_PT_voice,
     EMODIFFTALK_PT_emotion,
     EMODIFFTALK_PT_generate,
+    EMODIFFTALK_PT_take_status,
     EMODIFFTALK_PT_render,
     EMODIFFTALK_PT_acting,
     EMODIFFTALK_PT_fine,

@@ -9,7 +9,10 @@ PACKAGE = __package__.rpartition(".")[0] or __package__
 """The package Blender knows the extension by (a checkout registers the add-on itself)."""
 
 
+_DEFAULTS = SimpleNamespace(python_path="", backend_folder="", wheelhouse="")
+
+
 def preferences() -> AddonPreferences | SimpleNamespace:
     """The preferences, or their defaults when the add-on runs without being installed."""
     addon = bpy.context.preferences.addons.get(PACKAGE)
-    return addon.preferences if addon is not None and addon.preferences else SimpleNamespace(python_path="")
+    return addon.preferences if addon is not None and addon.preferences else _DEFAULTS

@@ -1,13 +1,15 @@
-"""The add-on's preferences: where the backend's Python is."""
+"""The add-on's preferences: the backend, installed by a button or chosen by hand."""
 
 import bpy
 from bpy.props import StringProperty
 from bpy.types import AddonPreferences, Context
 
-from .connection import unavailable_reason
-from .panel_parts import draw_sentence
+from . import connection
+from .backend_panel import draw_remedy, draw_upkeep
 from .panels import draw_backend
 from .preference_values import PACKAGE
+
+_WIDTH = 90
 
 
 class EMODIFFTALK_AP_preferences(AddonPreferences):
@@ -15,22 +17,37 @@ class EMODIFFTALK_AP_preferences(AddonPreferences):
 
     bl_idname = PACKAGE
 
+    backend_folder: StringProperty(
+        name="Backend Folder",
+        description="Where Install Backend puts the backend (empty: the extension's own folder, which goes when the "
+        "extension is removed). A folder emodifftalk-backend is made in it",
+        subtype="DIR_PATH",
+    )
+    wheelhouse: StringProperty(
+        name="Folder of Wheels",
+        description="Install from these .whl files instead of the network, for computers that may not go online. "
+        "“pip download -r requirements.txt” on another computer fills such a folder",
+        subtype="DIR_PATH",
+    )
     python_path: StringProperty(
         name="Backend Python",
-        description="The Python that has the backend (empty: EMODIFFTALK_PYTHON, then .venv beside the add-on)",
+        description="Use this Python, which has the backend, instead of an installed one (empty: EMODIFFTALK_PYTHON, "
+        "then what Install Backend made, then .venv beside the add-on)",
         subtype="FILE_PATH",
     )
 
     def draw(self, context: Context) -> None:
-        """The path, what it leads to, and how to get one."""
+        """The backend's state and buttons, then the paths."""
         layout = self.layout
+        box = layout.box()
+        if not draw_remedy(box, _WIDTH):
+            draw_backend(box, _WIDTH)
+            if not connection.python_is_chosen():
+                draw_upkeep(box, _WIDTH)
         layout.use_property_split = True
-        layout.prop(self, "python_path")
-        reason = unavailable_reason()
-        if reason:
-            draw_sentence(layout, reason, icon="ERROR", width=90)
-        else:
-            draw_backend(layout, width=90)
+        layout.prop(self, "backend_folder", placeholder="The extension's own")
+        layout.prop(self, "wheelhouse", placeholder="None, fetch packages")
+        layout.prop(self, "python_path", placeholder="The installed backend's")
 
 
 def register() -> None:

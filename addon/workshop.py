@@ -14,7 +14,6 @@ from emodifftalk.core.errors import UserError
 
 from . import connection
 from .backend_client import STARTING, BackendClient
-from .core_path import ROOT
 
 _TICK = 0.2
 
@@ -61,8 +60,7 @@ def start(new: LongJob, params: dict) -> None:
     if busy():
         raise UserError(f"“{job.title}” is still at work: wait for it or cancel it.")
     client.forgive()  # a person pressed a button: earlier deaths are theirs to judge
-    sources = ROOT / "backend"
-    client.start(connection.python_path(), sources if sources.is_dir() else None)
+    client.start(connection.python_path(), connection.sources())
     new.number = client.request(new.op, params)
     job = new
     if not bpy.app.background and not bpy.app.timers.is_registered(_tick):

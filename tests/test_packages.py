@@ -53,7 +53,16 @@ def test_the_sample_scenes_come_along_and_what_only_a_checkout_needs_does_not(co
     assert wanted <= set(contents)
     for name in contents:
         assert not name.endswith((".jpg", ".png", ".pyc")) and "held_out/" not in name, name
-        assert not name.startswith("sample_scenes/make_"), name
+        assert not (name.startswith("sample_scenes/") and name.endswith(".py")), name
+
+
+def test_takes_that_somebody_made_in_a_sample_scene_stay_at_home(monkeypatch, tmp_path):
+    takes = tmp_path / "sample_scenes" / "takes"
+    takes.mkdir(parents=True)
+    for path in (takes.parent / "hello.blend", takes / "hello.safetensors", takes / "Nora_001.safetensors"):
+        path.touch()
+    monkeypatch.setattr(packages, "ROOT", tmp_path)
+    assert [path.name for path in packages.sample_files()] == ["hello.blend", "hello.safetensors"]
 
 
 def test_every_file_a_sample_scene_refers_to_is_in_the_package(contents, addon):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from types import FunctionType
 
 import bpy
@@ -22,6 +24,7 @@ def traces(package: str) -> dict[str, list[str]]:
         "render engines' panels": sorted(_engines()),
         "key maps": sorted(_keys()),
         "asset libraries": sorted(library.name for library in bpy.context.preferences.filepaths.asset_libraries),
+        "processes": sorted(_children()),
         "threads": sorted(thread.name for thread in threading.enumerate()),
     }
 
@@ -60,7 +63,8 @@ def _drawn() -> Iterator[str]:
     for name in dir(bpy.types):
         draw = getattr(getattr(bpy.types, name), "draw", None)
         for function in getattr(draw, "_draw_funcs", ()):
-            yield f"{name}: {function.__module__}.{function.__qualname__}"
+            if function.__qualname__ != f"{name}.draw":  # Blender's own, listed from the first addition on
+                yield f"{name}: {function.__module__}.{function.__qualname__}"
 
 
 def _engines() -> Iterator[str]:
@@ -73,3 +77,11 @@ def _keys() -> Iterator[str]:
     config = bpy.context.window_manager.keyconfigs.addon if bpy.context.window_manager else None
     for keymap in config.keymaps if config is not None else ():
         yield from (f"{keymap.name}: {item.idname} {item.type}" for item in keymap.keymap_items)
+
+
+def _children() -> Iterator[str]:
+    """Command lines of the processes we started, where the system lists them (Linux)."""
+    for listed in Path("/proc/self/task").glob("*/children"):
+        for number in listed.read_text().split():
+            with contextlib.suppress(OSError):
+                yield Path(f"/proc/{number}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import platform
+import sys
 import zipfile
 from pathlib import Path
 
@@ -23,7 +25,7 @@ OF_THE_CHECKOUT = (
 
 IN_BLENDER = ("core/*.py", "shots/*.py")
 """What Blender's Python gets of the backend: NumPy at most."""
-SAMPLES = ("*.blend", "*.wav", "*.flac", "*.ogg", "subjects/*.safetensors", "takes/*.safetensors")
+VOICES = {".wav", ".flac", ".ogg"}
 _PACKED_ALREADY = {".whl", ".blend", ".flac", ".ogg"}
 
 
@@ -35,11 +37,18 @@ def build_packages() -> list[Path]:
     build_core_wheel()
     contents = package_contents()
     paths = []
-    for platform in PLATFORMS:
-        path = ROOT / "dist" / f"emodifftalk-{VERSION}-{platform}.zip"
-        write_zip(path, contents | {"blender_manifest.toml": manifest(platform)})
+    for name in PLATFORMS:
+        path = ROOT / "dist" / f"emodifftalk-{VERSION}-{name}.zip"
+        write_zip(path, contents | {"blender_manifest.toml": manifest(name)})
         paths.append(path)
     return paths
+
+
+def this_platform() -> str:
+    """The name of this machine's platform, whether we have a package for it or not."""
+    system = {"linux": "linux", "win32": "windows", "darwin": "macos"}.get(sys.platform, sys.platform)
+    machine = platform.machine().lower()
+    return f"{system}-{'arm64' if machine in ('arm64', 'aarch64') else 'x64'}"
 
 
 def package_contents() -> dict[str, bytes]:
@@ -52,18 +61,28 @@ def package_contents() -> dict[str, bytes]:
     left_out = {"__pycache__", *OF_THE_CHECKOUT}
     paths += sorted(p for p in (ROOT / "addon").rglob("*") if p.is_file() and not left_out & set(p.parts))
     paths += [ROOT / "wheels" / CORE_WHEEL]
-    paths += [path for pattern in SAMPLES for path in sorted((ROOT / "sample_scenes").glob(pattern))]
+    paths += sample_files()
     paths += sorted((ROOT / "backend").glob("requirements*.txt"))
     files = {p.relative_to(ROOT).as_posix(): p.read_bytes() for p in paths}
     files[f"backend/{BACKEND_WHEEL}"] = build_backend_wheel().read_bytes()
     return files
 
 
-def manifest(platform: str) -> bytes:
+def sample_files() -> list[Path]:
+    """The sample scenes and what they need: voices, subjects, and the takes that are named after a scene."""
+    folder = ROOT / "sample_scenes"
+    scenes = sorted(folder.glob("*.blend"))
+    found = [path for path in sorted(folder.rglob("*")) if path.suffix in VOICES and "held_out" not in path.parts]
+    found += sorted(folder.glob("subjects/*.safetensors"))
+    takes = {take for scene in scenes for take in folder.glob(f"takes/{scene.stem}*.safetensors")}
+    return [*scenes, *found, *sorted(takes)]
+
+
+def manifest(name: str) -> bytes:
     """The extension's manifest, for one platform."""
     text = (ROOT / "blender_manifest.toml").read_text(encoding="utf-8")
     before, after = text.split("\nwheels = ")
-    return f'{before}\nplatforms = ["{platform}"]\n\nwheels = {after}'.encode()
+    return f'{before}\nplatforms = ["{name}"]\n\nwheels = {after}'.encode()
 
 
 def build_core_wheel() -> Path:

@@ -60,6 +60,8 @@ def ready_subject(path: str | os.PathLike) -> ReadySubject:
     """The subject at `path`, read again when the file has changed. Raises UserError when it cannot be read."""
     try:
         found = os.stat(path)
+    except FileNotFoundError as error:
+        raise UserError(f"The file {path} does not exist.") from error
     except OSError as error:
         raise UserError(f"The file {path} cannot be read: {error.strerror}.") from error
     return _ready(os.fspath(path), found.st_mtime_ns, found.st_size)

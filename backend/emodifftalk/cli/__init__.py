@@ -12,7 +12,7 @@ import sys
 
 from .. import __version__
 from ..core.errors import Cancelled, UserError
-from . import capturing, checking, exporting, inspecting, making, training
+from . import capturing, checking, exporting, inspecting, making, rendering, training
 
 # Read by OpenMP when torch loads: its idle threads would otherwise spin on the cores our own rasterizer works on.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -50,6 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     capturing.add_commands(commands)
     checking.add_commands(commands)
     training.add_commands(commands)
+    rendering.add_commands(commands)
     serve = commands.add_parser(
         "serve",
         help="be the backend process of the Blender add-on",

@@ -51,6 +51,8 @@ def compact_take(source: str | os.PathLike, target: str | os.PathLike) -> Compac
         raise UserError(f"{take.path.name} is compact already.")
     before = os.path.getsize(take.path)
     arrays = {"aus": take.aus, "aus_voice": take.aus_voice}
+    if take.aus_emotion is not None:
+        arrays["aus_emotion"] = take.aus_emotion
     if take.judged:
         arrays["confidence"] = take.confidence
     canonical = take.frame(0).rotations

@@ -12,6 +12,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from ..core import tensors
+from ..core.blender_process import BlenderDied, find_blender, find_script
 from ..core.camera import Camera
 from ..core.checks import expect_format
 from ..core.errors import UserError
@@ -22,7 +23,7 @@ from ..core.subject import OTF_GROUPS
 from .attachment import Attachment
 from .capture import Capture, CaptureCamera, CaptureFrame, save_capture
 from .capture_plan import CaptureSettings, plan_capture
-from .photographer import BlenderDied, command, find_blender, find_script, photograph
+from .photographer import SCRIPT, command, photograph
 from .registration import register_template
 
 Progress = Callable[[float, str], None]
@@ -60,7 +61,7 @@ def capture_character(
     blender: the program, empty to look for it. script: the add-on's, empty for the one beside this backend.
     Raises UserError for anything a person can mend, Cancelled; the pictures taken are kept either way.
     """
-    found, path = find_blender(blender), find_script(script)
+    found, path = find_blender(blender), find_script(*SCRIPT, chosen=script)
     out = Path(out)
     progress(0.0, "Planning")
     plan = plan_capture(out, settings, overwrite)

@@ -1,0 +1,1 @@
+"""Installing the backend into an environment of its own: planned, run, repaired, removed. No Blender in this folder."""

@@ -1,0 +1,117 @@
+"""Pythons an environment can be built on: Blender's own as a base (never installed into), or one of the system's."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from emodifftalk.core.errors import UserError
+
+_QUESTION = """
+import json, sys
+from importlib.util import find_spec
+has = {name: find_spec(name) is not None for name in ("venv", "ensurepip", "pip")}
+print(json.dumps({"version": list(sys.version_info[:2]), "wide": sys.maxsize > 2**32, **has}))
+"""
+
+
+@dataclass(frozen=True)
+class Base:
+    """An interpreter. own: whether it is Blender's. ensurepip, pip: whether it has them."""
+
+    path: Path
+    version: tuple[int, int]
+    venv: bool
+    ensurepip: bool
+    pip: bool
+    own: bool = False
+
+    @property
+    def named(self) -> str:
+        """In a person's words."""
+        number = ".".join(map(str, self.version))
+        return f"Blender's Python {number} as the base" if self.own else f"Python {number} at {self.path}"
+
+
+def find_base(own: str, oldest: tuple[int, int], newest: tuple[int, int]) -> Base:
+    """The best Python from `oldest` to `newest` to build on: Blender's own (`own`, its path), else one on the PATH.
+
+    Raises UserError when there is none.
+    """
+    without_pip = None
+    for path in _candidates(own, oldest, newest):
+        base = ask(path, own=path == own)
+        if base is None or not base.venv or not oldest <= base.version <= newest:
+            continue
+        if base.ensurepip or base.pip:
+            return base
+        without_pip = without_pip or base  # pip can be fetched, but a Python that has it saves that
+    if without_pip is not None:
+        return without_pip
+    lowest, highest = (".".join(map(str, version)) for version in (oldest, newest))
+    raise UserError(
+        f"No Python {lowest} to {highest} that can make an environment was found, neither Blender's nor the system's: "
+        f"install Python {highest} from python.org (on Debian or Ubuntu: python3-venv) and press the button again."
+    )
+
+
+def ask(path: str, own: bool = False) -> Base | None:
+    """What an interpreter says about itself; None when it does not run or is not a 64-bit one."""
+    try:
+        answer = subprocess.run(
+            [path, "-I", "-c", _QUESTION],
+            capture_output=True,
+            text=True,
+            timeout=20,
+            stdin=subprocess.DEVNULL,
+            env=clean_environment(),
+            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+        )
+        found = json.loads(answer.stdout)
+        if answer.returncode or not found["wide"]:
+            return None
+        version = (int(found["version"][0]), int(found["version"][1]))
+        return Base(Path(path), version, found["venv"], found["ensurepip"], found["pip"], own)
+    except (OSError, ValueError, KeyError, TypeError, subprocess.TimeoutExpired):
+        return None
+
+
+def clean_environment() -> dict[str, str]:
+    """This process's environment without what steers another Python or would send pip's packages elsewhere."""
+    foreign = {"PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP", "VIRTUAL_ENV", "__PYVENV_LAUNCHER__"}
+    elsewhere = {"PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_USER", "PIP_NO_DEPS", "PIP_CONSTRAINT", "PIP_REQUIREMENT"}
+    return {key: value for key, value in os.environ.items() if key not in foreign | elsewhere}
+
+
+def _candidates(own: str, oldest: tuple[int, int], newest: tuple[int, int]) -> Iterable[str]:
+    if own:
+        yield own
+    for minor in range(newest[1], oldest[1] - 1, -1):
+        found = shutil.which(f"python3.{minor}")
+        if found:
+            yield found
+    for name in ("python3", "python"):
+        found = shutil.which(name)
+        if found:
+            yield found
+    yield from _windows_launcher()
+
+
+def _windows_launcher() -> Iterable[str]:
+    """Pythons that the Windows launcher `py` knows of."""
+    launcher = shutil.which("py") if os.name == "nt" else None
+    if launcher:
+        try:
+            listed = subprocess.run(
+                [launcher, "-0p"], capture_output=True, text=True, timeout=20, creationflags=subprocess.CREATE_NO_WINDOW
+            ).stdout
+        except (OSError, subprocess.TimeoutExpired):
+            return
+        for line in listed.splitlines():
+            if line.strip().lower().endswith("python.exe"):
+                yield line.split(maxsplit=1)[-1].lstrip("* ").strip()

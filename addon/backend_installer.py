@@ -1,0 +1,214 @@
+"""Install Backend and what belongs to it: buttons that start, cancel, repair and remove an installation."""
+
+from __future__ import annotations
+
+import bpy
+from bpy.props import EnumProperty
+from bpy.types import Context, Event, Operator
+
+from emodifftalk.core.errors import UserError
+
+from . import backend_home, backend_work
+from .backend_install import install
+from .backend_install.home import ABSENT, OLD, read_record
+from .backend_panel import draw_survey
+
+
+def _end(operator: Operator) -> set[str]:
+    """What an operator returns that has begun work: at once in a window, after the work in background mode."""
+    if not bpy.app.background:
+        return {"FINISHED"}
+    said = ""
+    while backend_work.busy():
+        try:
+            backend_work.work.join(0.2)
+        except KeyboardInterrupt:
+            backend_work.work.cancel()
+        line = f"{backend_work.work.text.partition(',')[0]} {int(backend_work.work.fraction * 20) * 5} %"
+        if line != said:
+            said = line
+            print(f"EmoDiffTalk: {line}", flush=True)
+    if backend_work.work.problem:
+        operator.report({"ERROR"}, backend_work.work.problem)
+    elif backend_work.work.done:
+        operator.report({"INFO"}, backend_work.work.note)
+    return {"FINISHED"} if backend_work.work.done else {"CANCELLED"}
+
+
+class _Button(Operator):
+    """What the buttons share: they are greyed out with a reason."""
+
+    needs_network = False
+
+    @classmethod
+    def poll(cls, context: Context) -> bool:
+        """While nothing else is going on, and where it is needed with a way to the packages."""
+        reason = backend_work.why_not(cls.needs_network) or cls.own_reason()
+        if reason:
+            cls.poll_message_set(reason)
+        return not reason
+
+    @classmethod
+    def own_reason(cls) -> str:
+        """Why this one cannot be pressed."""
+        return "" if backend_home.state() != ABSENT else "No backend is installed"
+
+
+class EMODIFFTALK_OT_install_backend(_Button):
+    """Install what makes takes into an environment of its own. Shows its size first; Blender's Python is left alone"""
+
+    bl_idname = "emodifftalk.install_backend"
+    bl_label = "Install Backend"
+    bl_options = {"REGISTER"}
+    needs_network = True
+
+    choice: EnumProperty(
+        name="For",
+        description="What the backend works on",
+        items=(
+            ("AUTO", "What Suits", "The one that suits this computer"),
+            ("CUDA", "NVIDIA Card", "Works on an NVIDIA card, and on the processor where there is none; large"),
+            ("CPU", "Processor", "Works on the processor alone; small"),
+        ),
+        options={"SKIP_SAVE"},
+    )
+
+    @classmethod
+    def own_reason(cls) -> str:
+        """None: installing again goes on, updates or finds that all is well."""
+        return ""
+
+    def invoke(self, context: Context, event: Event) -> set[str]:
+        """Show sizes and ask."""
+        context.window.cursor_set("WAIT")
+        backend_work.take_survey()
+        context.window.cursor_set("DEFAULT")
+        title = "Update Backend" if backend_home.state() == OLD else "Install Backend"
+        confirm = "Install" if not backend_work.survey.problem else "Look Again"
+        return context.window_manager.invoke_props_dialog(self, width=460, title=title, confirm_text=confirm)
+
+    def draw(self, context: Context) -> None:
+        """What would be fetched, how large it is, and where it goes."""
+        draw_survey(self.layout, self, backend_work.survey)
+
+    def execute(self, context: Context) -> set[str]:
+        """Begin; in background mode wait."""
+        try:
+            wanted = backend_work.order(self.choice)
+            if reason := install.missing_room(wanted):
+                raise UserError(reason)
+        except UserError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        backend_work.start(install.install(wanted))
+        return _end(self)
+
+
+class EMODIFFTALK_OT_repair_backend(_Button):
+    """Check every file of the installed backend and fetch again what is missing or damaged"""
+
+    bl_idname = "emodifftalk.repair_backend"
+    bl_label = "Repair"
+    bl_options = {"REGISTER"}
+    needs_network = True
+
+    def execute(self, context: Context) -> set[str]:
+        """Begin, with the build that is installed; in background mode wait."""
+        try:
+            backend_work.take_survey(10.0)
+            wanted = backend_work.order(read_record(backend_home.home()).choice.upper() or "AUTO")
+        except UserError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        backend_work.start(install.repair(wanted))
+        return _end(self)
+
+
+class EMODIFFTALK_OT_uninstall_backend(_Button):
+    """Remove the installed backend and give its disk space back. Takes, subjects and settings stay"""
+
+    bl_idname = "emodifftalk.uninstall_backend"
+    bl_label = "Uninstall"
+    bl_options = {"REGISTER"}
+
+    def invoke(self, context: Context, event: Event) -> set[str]:
+        """Ask first."""
+        return context.window_manager.invoke_confirm(
+            self,
+            event,
+            title="Uninstall the Backend",
+            message=f"{backend_home.home().root} is removed. Takes stay and play.",
+            confirm_text="Uninstall",
+        )
+
+    def execute(self, context: Context) -> set[str]:
+        """Begin; in background mode wait."""
+        backend_work.start(install.uninstall(backend_home.home()))
+        return _end(self)
+
+
+class EMODIFFTALK_OT_cancel_install(Operator):
+    """Stop. What is downloaded is kept, and the same button goes on from there"""
+
+    bl_idname = "emodifftalk.cancel_install"
+    bl_label = "Cancel"
+
+    @classmethod
+    def poll(cls, context: Context) -> bool:
+        """While something is going on."""
+        if not backend_work.busy():
+            cls.poll_message_set("Nothing is being installed")
+        return backend_work.busy()
+
+    def execute(self, context: Context) -> set[str]:
+        """End it with everything it has started."""
+        backend_work.work.cancel()
+        return {"FINISHED"}
+
+
+class EMODIFFTALK_OT_copy_install_log(Operator):
+    """Copy the whole log of the installation, to be pasted into a question or a bug report"""
+
+    bl_idname = "emodifftalk.copy_install_log"
+    bl_label = "Copy Log"
+
+    @classmethod
+    def poll(cls, context: Context) -> bool:
+        """When there is one."""
+        there = bool(backend_work.work is not None and backend_work.work.lines) or backend_home.home().log.is_file()
+        if not there:
+            cls.poll_message_set("There is no log yet")
+        return there
+
+    def execute(self, context: Context) -> set[str]:
+        """Put it on the clipboard."""
+        try:
+            text = backend_home.home().log.read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            text = "\n".join(backend_work.work.lines) if backend_work.work is not None else ""
+        context.window_manager.clipboard = text
+        self.report({"INFO"}, f"Copied {len(text.splitlines())} lines")
+        return {"FINISHED"}
+
+
+_CLASSES = (
+    EMODIFFTALK_OT_install_backend,
+    EMODIFFTALK_OT_repair_backend,
+    EMODIFFTALK_OT_uninstall_backend,
+    EMODIFFTALK_OT_cancel_install,
+    EMODIFFTALK_OT_copy_install_log,
+)
+
+
+def register() -> None:
+    """Add the buttons."""
+    for cls in _CLASSES:
+        bpy.utils.register_class(cls)
+    backend_work.register()
+
+
+def unregister() -> None:
+    """Take them away and give up what is going on."""
+    backend_work.unregister()
+    for cls in reversed(_CLASSES):
+        bpy.utils.unregister_class(cls)

@@ -1,0 +1,143 @@
+"""How the installed backend is drawn: in the dialogue before, while it is installed, and afterwards."""
+
+from __future__ import annotations
+
+import shutil
+
+import bpy
+from bpy.types import Operator, UILayout
+
+from . import backend_home, backend_work, connection
+from .backend_install.home import ABSENT, BROKEN, HALF, OLD
+from .backend_install.machine import suits
+from .backend_install.sizes import minutes, readable
+from .panel_parts import draw_problem, draw_sentence
+from .preference_values import PACKAGE
+
+
+def draw_remedy(layout: UILayout, width: int) -> bool:
+    """Why there is no backend and the button that changes it; whether there was anything to draw."""
+    if backend_work.busy():
+        draw_work(layout, width)
+        return True
+    reason = connection.unavailable_reason()
+    if not reason:
+        return False
+    draw_sentence(layout, reason, icon="INFO", width=width - 4)
+    if connection.python_is_chosen():
+        _preferences_button(layout)
+    else:
+        draw_buttons(layout, width)
+    return True
+
+
+def draw_work(layout: UILayout, width: int) -> None:
+    """A running installation: how far it is, Cancel, the end of its log."""
+    work = backend_work.work
+    row = layout.row(align=True)
+    row.scale_y = 1.5
+    row.progress(text=f"{work.fraction:.0%}", factor=work.fraction)
+    row.operator("emodifftalk.cancel_install", text="", icon="CANCEL")
+    draw_sentence(layout, work.text, width=width)
+    _draw_log(layout, width)
+
+
+def draw_buttons(layout: UILayout, width: int) -> None:
+    """What can be done about the installed backend, how the last attempt ended, and the way out when offline."""
+    state, work = backend_home.state(), backend_work.work
+    column = layout.column(align=True)
+    column.scale_y = 1.3
+    if state == BROKEN:
+        column.operator("emodifftalk.repair_backend", icon="TOOL_SETTINGS")
+    elif state in (ABSENT, HALF, OLD):
+        text = {HALF: "Install Backend (Go On)…", OLD: "Update Backend…"}.get(state, "Install Backend…")
+        column.operator("emodifftalk.install_backend", text=text, icon="IMPORT")
+    offline = backend_work.why_no_network()
+    if offline:
+        draw_sentence(layout, f"{offline}.", icon="INTERNET_OFFLINE", width=width - 4)
+        if not bpy.app.online_access and not backend_work.wheelhouse():
+            layout.operator("extensions.userpref_show_online", text="Online Access…", icon="PREFERENCES")
+    if work is not None and work.problem:
+        draw_problem(layout, work.problem, width)
+        _draw_log(layout, width)
+    elif work is not None and work.cancelled:
+        draw_sentence(layout, "Cancelled: what is downloaded is kept.", icon="INFO", width=width - 4)
+
+
+def draw_upkeep(layout: UILayout, width: int) -> None:
+    """The installed backend in a line, with Repair, Uninstall and its log."""
+    if backend_work.busy():
+        draw_work(layout, width)
+        return
+    work = backend_work.work
+    if work is not None and work.problem:
+        draw_problem(layout, work.problem, width)
+        _draw_log(layout, width)
+    if backend_home.state() == ABSENT:
+        return
+    if note := backend_home.note():
+        draw_sentence(layout, note, icon="CHECKMARK", width=width - 4)
+    row = layout.row(align=True)
+    row.operator("emodifftalk.repair_backend", icon="TOOL_SETTINGS")
+    row.operator("emodifftalk.uninstall_backend", icon="TRASH")
+    row.operator("emodifftalk.copy_install_log", icon="COPYDOWN")
+
+
+def draw_survey(layout: UILayout, operator: Operator, survey: backend_work.Survey) -> None:
+    """Before anything is fetched: what this computer has, the builds and their sizes, where it goes."""
+    if survey.problem:
+        draw_problem(layout, survey.problem, 74)
+        return
+    if survey.machine is None or not survey.builds:
+        draw_sentence(layout, "Still looking at this computer: press Install for what suits it.", "INFO", 74)
+        return
+    draw_sentence(layout, suits(survey.machine)[1], icon="INFO", width=74)
+    layout.row().prop(operator, "choice", expand=True)
+    chosen = survey.choice if operator.choice == "AUTO" else operator.choice.lower()
+    for choice, build in survey.builds.items():
+        _draw_size(layout, survey, choice, build.named, choice == chosen)
+    if chosen not in survey.builds:
+        draw_problem(layout, f"There is no such build for {survey.machine.named}.", 74)
+        return
+    _draw_place(layout, survey, chosen)
+
+
+def _draw_size(layout: UILayout, survey: backend_work.Survey, choice: str, name: str, chosen: bool) -> None:
+    size = survey.sizes[choice]
+    row = layout.row()
+    row.active = chosen
+    split = row.split(factor=0.36)
+    split.label(text=name, icon="RADIOBUT_ON" if chosen else "RADIOBUT_OFF")
+    split.label(text=f"{readable(size.download)} to download, {readable(size.disk)} on disk")
+
+
+def _draw_place(layout: UILayout, survey: backend_work.Survey, chosen: str) -> None:
+    size, build, root = survey.sizes[chosen], survey.builds[chosen], backend_home.home().root
+    folder = next(path for path in (root, *root.parents) if path.exists())
+    free = shutil.disk_usage(folder).free
+    column = layout.column(align=True)
+    column.scale_y = 0.85
+    house = backend_work.wheelhouse()
+    column.label(text=f"Sizes {size.origin}" if house is None else f"From the wheels in {house}")
+    column.label(text=f"About {max(1, round(minutes(size)))} min on a line of 100 Mbit/s")
+    column.label(text=f"{readable(build.room)} needed while installing, {readable(free)} free")
+    if survey.base is not None:
+        column.label(text=f"With {survey.base.named}")
+    draw_sentence(layout, f"Into {root}", icon="FILE_FOLDER", width=74)
+    if free < build.room and backend_home.home().packages() is None:
+        draw_problem(layout, "There is not enough free space on this disk.", 74)
+
+
+def _draw_log(layout: UILayout, width: int) -> None:
+    work = backend_work.work
+    if work is None or not work.lines:
+        return
+    box = layout.box().column(align=True)
+    box.scale_y = 0.75
+    for line in list(work.lines)[-5:]:
+        box.label(text=line[: width + 8])
+    layout.operator("emodifftalk.copy_install_log", icon="COPYDOWN")
+
+
+def _preferences_button(layout: UILayout) -> None:
+    layout.operator("preferences.addon_show", text="Preferences…", icon="PREFERENCES").module = PACKAGE

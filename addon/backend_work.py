@@ -1,0 +1,171 @@
+"""The installation in hand: what the computer has, what is wanted, the work and the timer that shows it.
+
+The work is done in a thread that runs commands (`backend_install`); Blender's own thread never waits for it.
+"""
+
+from __future__ import annotations
+
+import atexit
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import bpy
+
+from emodifftalk.core.errors import UserError
+
+from . import backend_home, connection, workshop
+from .backend_install import install, sizes
+from .backend_install.builds import Build, builds_for, python_range
+from .backend_install.machine import Machine, look, suits
+from .backend_install.pythons import Base, find_base
+from .backend_install.sizes import Size
+from .backend_install.work import Work
+from .preference_values import preferences
+
+_TICK = 0.2
+_SURVEY_SECONDS = 3.0
+"""How long the button may take to look at the computer before it shows what it knows."""
+
+work: Work | None = None
+"""The installation, repair or removal in hand, or the last one."""
+
+
+@dataclass
+class Survey:
+    """What the computer has, found out in a thread. done: whether all of it is known. problem: why nothing fits."""
+
+    machine: Machine | None = None
+    base: Base | None = None
+    builds: dict[str, Build] = field(default_factory=dict)
+    sizes: dict[str, Size] = field(default_factory=dict)
+    problem: str = ""
+    done: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def choice(self) -> str:
+        """The build that suits the computer, empty while it is not known."""
+        if self.machine is None or not self.builds:
+            return ""
+        suited = suits(self.machine)[0]
+        return suited if suited in self.builds else next(iter(self.builds))
+
+    def take(self) -> None:
+        """Look at everything; the index is asked for sizes when Blender may go online."""
+        try:
+            self.machine = look()
+            self.builds = builds_for(self.machine)
+            self.sizes = {choice: sizes.shipped(build) for choice, build in self.builds.items()}
+            self.base = find_base(self._own, *python_range())
+            if self._online:
+                for choice, build in self.builds.items():
+                    self.sizes[choice] = sizes.asked(build, self._source, self.machine, self.base.version, 2.0)
+        except UserError as error:
+            self.problem = str(error)
+        except OSError as error:
+            self.problem = f"{error.filename or 'A file'} cannot be read ({error.strerror or error})."
+        finally:
+            self.done.set()
+
+    def __post_init__(self) -> None:
+        # Blender is asked here: the thread must not.
+        self._own, self._source = backend_home.blender_python(), backend_home.source()
+        self._online = bpy.app.online_access and not preferences().wheelhouse
+
+
+survey: Survey | None = None
+"""What was found out when the button was pressed last."""
+
+
+def busy() -> bool:
+    """Whether an installation, a repair or a removal is going on."""
+    return work is not None and work.running
+
+
+def take_survey(seconds: float = _SURVEY_SECONDS) -> Survey:
+    """Look at the computer and wait so long for it."""
+    global survey
+    survey = Survey()
+    threading.Thread(target=survey.take, daemon=True, name="emodifftalk_survey").start()
+    survey.done.wait(seconds)
+    return survey
+
+
+def wheelhouse() -> Path | None:
+    """The folder of wheels to install from without a network, None when none is chosen."""
+    chosen = preferences().wheelhouse
+    return Path(bpy.path.abspath(chosen)) if chosen else None
+
+
+def why_no_network() -> str:
+    """Why nothing can be fetched, one sentence; empty when it can."""
+    house = wheelhouse()
+    if house is not None:
+        return "" if house.is_dir() else f"The folder of wheels {house} does not exist: correct it in the preferences"
+    if bpy.app.online_access:
+        return ""
+    return (
+        "Blender may not go online: allow it under Preferences → System → Network, or choose a folder of wheels in "
+        "the add-on's preferences"
+    )
+
+
+def why_not(needs_network: bool = True) -> str:
+    """Why an installation button is greyed out; empty when it is not."""
+    if busy():
+        return "The backend is being worked on: wait or cancel"
+    if workshop.busy():
+        return f"“{workshop.job.title}” is at work with the backend: wait for it or cancel it"
+    return why_no_network() if needs_network else ""
+
+
+def order(choice: str) -> install.Order:
+    """What is wanted of the installer. choice: AUTO, CUDA or CPU. Raises UserError when that does not exist here."""
+    known = survey if survey is not None and survey.done.is_set() else take_survey(30.0)
+    if known.problem:
+        raise UserError(known.problem)
+    wanted = known.choice if choice == "AUTO" else choice.lower()
+    if wanted not in known.builds:
+        raise UserError(f"There is no {choice} build for {known.machine.named}.")
+    home, own = backend_home.home(), backend_home.blender_python()
+    return install.Order(home, backend_home.source(), known.builds[wanted], own, wheelhouse())
+
+
+def start(new: Work) -> None:
+    """Begin; nothing else may be going on. A running backend ends first: its files are about to change."""
+    global work
+    if not connection.python_is_chosen():
+        connection.stop()
+        connection.client.forgive()
+    work = new
+    work.start()
+    if not bpy.app.background and not bpy.app.timers.is_registered(_tick):
+        bpy.app.timers.register(_tick, first_interval=_TICK, persistent=True)
+    connection.redraw_panels()
+
+
+def stop() -> None:
+    """Give up what is going on; what is done of it is kept."""
+    if busy():
+        work.cancel()
+        work.join(10)
+
+
+def _tick() -> float | None:
+    connection.redraw_panels()
+    return _TICK if busy() else None
+
+
+def register() -> None:
+    """An installation ends with Blender."""
+    atexit.register(stop)
+
+
+def unregister() -> None:
+    """Give up what is going on, and its timer."""
+    global work
+    stop()
+    work = None
+    atexit.unregister(stop)
+    if bpy.app.timers.is_registered(_tick):
+        bpy.app.timers.unregister(_tick)

@@ -1,0 +1,220 @@
+"""Editing the list of shots: add, from markers, duplicate, remove, move, and which take plays."""
+
+from __future__ import annotations
+
+import itertools
+import re
+
+import bpy
+from bpy.props import EnumProperty
+from bpy.types import Context, Object, Operator, PropertyGroup, Scene
+
+from .heads import heads, is_head
+from .shot_settings import active_shot, queue_settings
+
+_FIELDS = ("enabled", "scene", "camera", "own_range", "frame_start", "frame_end", "format", "movie")
+
+
+def new_shot(kept: PropertyGroup, scene: Scene, name: str = "") -> PropertyGroup:
+    """Append a shot of a scene, under a name no other shot has, and choose it."""
+    name = _free_name(re.sub(r"[^\w .\-]", "_", name).lstrip("_ .-").rstrip()[:60], kept)
+    shot = kept.shots.add()
+    shot.name, shot.scene = name, scene
+    shot.frame_start, shot.frame_end = scene.frame_start, scene.frame_end
+    style = scene.render.image_settings.file_format
+    if style in shot.bl_rna.properties["format"].enum_items:
+        shot.format = style
+    kept.active = len(kept.shots) - 1
+    return shot
+
+
+def _free_name(wanted: str, kept: PropertyGroup) -> str:
+    """A name no shot has: sh010, sh020 … or the wanted one, numbered where it is taken."""
+    taken = {shot.name.casefold() for shot in kept.shots}
+    if wanted and wanted.casefold() not in taken:
+        return wanted
+    names = (f"{wanted}_{n}" if wanted else f"sh{10 * (n - 1):03d}" for n in itertools.count(2))
+    return next(name for name in names if name.casefold() not in taken)
+
+
+def marker_shots(scene: Scene) -> list[tuple[str, Object, int, int]]:
+    """(name, camera, first frame, last frame) of every stretch between camera-bound markers in the scene's range."""
+    bound = sorted((m for m in scene.timeline_markers if m.camera is not None), key=lambda marker: marker.frame)
+    found = []
+    for marker, after in zip(bound, [*bound[1:], None], strict=True):
+        first = max(marker.frame, scene.frame_start)
+        last = min(after.frame - 1 if after is not None else scene.frame_end, scene.frame_end)
+        if marker is bound[0]:
+            first = scene.frame_start  # before its first marker a scene shows what the first one shows
+        if last >= first:
+            found.append((marker.name, marker.camera, first, last))
+    return found
+
+
+class EMODIFFTALK_OT_add_shot(Operator):
+    """Add this scene, seen by its camera over its frame range, to the list of shots"""
+
+    bl_idname = "emodifftalk.add_shot"
+    bl_label = "Add Shot"
+    bl_options = {"REGISTER", "UNDO"}
+
+    def execute(self, context: Context) -> set[str]:
+        """Append it."""
+        new_shot(queue_settings(context), context.scene)
+        return {"FINISHED"}
+
+
+class EMODIFFTALK_OT_add_marker_shots(Operator):
+    """Add a shot for every camera that is bound to a marker of this scene, from its marker to the next"""
+
+    bl_idname = "emodifftalk.add_marker_shots"
+    bl_label = "Add Shots from Markers"
+    bl_options = {"REGISTER", "UNDO"}
+
+    @classmethod
+    def poll(cls, context: Context) -> bool:
+        """With camera-bound markers in the range."""
+        if not marker_shots(context.scene):
+            cls.poll_message_set("Bind cameras to markers first: Marker → Bind Camera to Markers in the Timeline")
+            return False
+        return True
+
+    def execute(self, context: Context) -> set[str]:
+        """Append them."""
+        kept, scene = queue_settings(context), context.scene
+        for name, camera, first, last in marker_shots(scene):
+            shot = new_shot(kept, scene, name)
+            shot.camera, shot.own_range, shot.frame_start, shot.frame_end = camera, True, first, last
+        return {"FINISHED"}
+
+
+class _OfShot:
+    bl_options = {"REGISTER", "UNDO"}
+
+    @classmethod
+    def poll(cls, context: Context) -> bool:
+        """With a shot chosen."""
+        if active_shot(queue_settings(context)) is None:
+            cls.poll_message_set("Add a shot first")
+            return False
+        return True
+
+
+class EMODIFFTALK_OT_duplicate_shot(_OfShot, Operator):
+    """Add a copy of this shot, under another name"""
+
+    bl_idname = "emodifftalk.duplicate_shot"
+    bl_label = "Duplicate Shot"
+
+    def execute(self, context: Context) -> set[str]:
+        """Append the copy and put it below the original."""
+        kept = queue_settings(context)
+        index = kept.active
+        new_shot(kept, kept.shots[index].scene or context.scene, kept.shots[index].name)
+        # Adding may have moved the collection: the original is looked up again.
+        old, copy = kept.shots[index], kept.shots[-1]
+        for field in _FIELDS:
+            setattr(copy, field, getattr(old, field))
+        for chosen in old.takes:
+            entry = copy.takes.add()
+            entry.head, entry.take = chosen.head, chosen.take
+        kept.shots.move(len(kept.shots) - 1, index + 1)
+        kept.active = index + 1
+        return {"FINISHED"}
+
+
+class EMODIFFTALK_OT_remove_shot(_OfShot, Operator):
+    """Take this shot out of the list. Its rendered frames stay"""
+
+    bl_idname = "emodifftalk.remove_shot"
+    bl_label = "Remove Shot"
+
+    def execute(self, context: Context) -> set[str]:
+        """Remove it."""
+        kept = queue_settings(context)
+        kept.shots.remove(kept.active)
+        kept.active = max(0, min(kept.active, len(kept.shots) - 1))
+        return {"FINISHED"}
+
+
+class EMODIFFTALK_OT_move_shot(_OfShot, Operator):
+    """Move this shot in the list: shots are rendered from top to bottom"""
+
+    bl_idname = "emodifftalk.move_shot"
+    bl_label = "Move Shot"
+
+    direction: EnumProperty(name="Direction", items=(("UP", "Up", ""), ("DOWN", "Down", "")))
+
+    def execute(self, context: Context) -> set[str]:
+        """Swap it with its neighbour."""
+        kept = queue_settings(context)
+        target = kept.active + (-1 if self.direction == "UP" else 1)
+        if not 0 <= target < len(kept.shots):
+            return {"CANCELLED"}
+        kept.shots.move(kept.active, target)
+        kept.active = target
+        return {"FINISHED"}
+
+
+def heads_without_choice(shot: PropertyGroup, scene: Scene) -> list[Object]:
+    """Heads of the shot's scene for which it names no take."""
+    chosen = {entry.head for entry in shot.takes}
+    return [head for head in heads(shot.scene or scene) if head not in chosen]
+
+
+class EMODIFFTALK_OT_choose_shot_take(_OfShot, Operator):
+    """Name the take a head plays in this shot, instead of the one that plays in the file"""
+
+    bl_idname = "emodifftalk.choose_shot_take"
+    bl_label = "Choose Take"
+
+    @classmethod
+    def poll(cls, context: Context) -> bool:
+        """With a head left that has takes."""
+        shot = active_shot(queue_settings(context))
+        if shot is None or not heads_without_choice(shot, context.scene):
+            cls.poll_message_set("Every head of this scene has its take chosen" if shot else "Add a shot first")
+            return False
+        return True
+
+    def execute(self, context: Context) -> set[str]:
+        """Add a line for the next head."""
+        shot = active_shot(queue_settings(context))
+        left = heads_without_choice(shot, context.scene)
+        head = context.active_object if context.active_object in left and is_head(context.active_object) else left[0]
+        entry = shot.takes.add()
+        entry.head = head
+        takes = head.emodifftalk.takes
+        if 0 <= head.emodifftalk.active_take < len(takes):
+            entry.take = takes[head.emodifftalk.active_take].name
+        return {"FINISHED"}
+
+
+class EMODIFFTALK_OT_forget_shot_take(_OfShot, Operator):
+    """Let the head play in this shot what it plays in the file"""
+
+    bl_idname = "emodifftalk.forget_shot_take"
+    bl_label = "Forget Take"
+
+    index: bpy.props.IntProperty(name="Line", options={"HIDDEN", "SKIP_SAVE"})
+
+    def execute(self, context: Context) -> set[str]:
+        """Remove the line."""
+        shot = active_shot(queue_settings(context))
+        if not 0 <= self.index < len(shot.takes):
+            return {"CANCELLED"}
+        shot.takes.remove(self.index)
+        return {"FINISHED"}
+
+
+_CLASSES = (
+    EMODIFFTALK_OT_add_shot,
+    EMODIFFTALK_OT_add_marker_shots,
+    EMODIFFTALK_OT_duplicate_shot,
+    EMODIFFTALK_OT_remove_shot,
+    EMODIFFTALK_OT_move_shot,
+    EMODIFFTALK_OT_choose_shot_take,
+    EMODIFFTALK_OT_forget_shot_take,
+)
+
+register, unregister = bpy.utils.register_classes_factory(_CLASSES)

@@ -1,0 +1,197 @@
+"""The panel of the shot queue: the list with its progress, the chosen shot, the run, how it ended."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import bpy
+from bpy.types import Context, Panel, PropertyGroup, UILayout, UIList
+
+from emodifftalk.shots.queue_folder import PAUSED, PAUSING
+from emodifftalk.shots.report import remarks, summary
+from emodifftalk.shots.time_left import in_words
+from emodifftalk.shots.work import CANCELLED, DONE, FAILED, RENDERING
+
+from .panel_parts import InTab, draw_problem, draw_sentence, letters
+from .shot_edit import heads_without_choice
+from .shot_process import queue
+from .shot_queue import output_folder
+from .shot_settings import active_shot, queue_settings
+
+_ICONS = {DONE: "CHECKMARK", FAILED: "ERROR", CANCELLED: "PAUSE", RENDERING: "RENDER_ANIMATION"}
+_STATES = {PAUSING: "Finishing frames", PAUSED: "Paused"}
+
+
+def shot_state(name: str) -> dict:
+    """What the queue last said of a shot of the open file; {} when nothing."""
+    said = queue.status.get("shots", ()) if queue.blend == bpy.data.filepath else ()
+    return next((shot for shot in said if shot["name"] == name), {})
+
+
+class EMODIFFTALK_UL_shots(UIList):
+    """The shots of the file."""
+
+    bl_idname = "EMODIFFTALK_UL_shots"
+
+    def draw_item(self, context, layout, data, item, icon, active_data, active_property, index=0, flt_flag=0) -> None:
+        """Tick, name, and how far it is."""
+        state = shot_state(item.name)
+        row = layout.row(align=True)
+        row.prop(item, "enabled", text="")
+        name = row.split(factor=0.45, align=True)
+        name.active = item.enabled
+        name.prop(item, "name", text="", emboss=False, icon=_ICONS.get(state.get("state"), "BLANK1"))
+        if state.get("total") and state["state"] != FAILED:
+            name.progress(text=f"{state['done']} / {state['total']}", factor=state["done"] / state["total"])
+        else:
+            right = name.row()
+            right.alignment = "RIGHT"
+            right.label(text="failed" if state.get("state") == FAILED else _range(item))
+
+
+def _range(shot: PropertyGroup) -> str:
+    source = shot if shot.own_range else shot.scene
+    return f"{source.frame_start}–{source.frame_end}" if source is not None else ""
+
+
+class EMODIFFTALK_PT_shots(InTab, Panel):
+    """Many shots at a time, in the background."""
+
+    bl_label = "Shots"
+    bl_options = {"DEFAULT_CLOSED"}
+    bl_order = 9
+
+    def draw(self, context: Context) -> None:
+        """The list, the run, the chosen shot."""
+        layout, kept, width = self.layout, queue_settings(context), letters(context)
+        _draw_list(layout, kept)
+        _draw_run(layout, kept, width)
+        _draw_ending(layout, width)
+
+
+def _draw_list(layout: UILayout, kept: PropertyGroup) -> None:
+    row = layout.row()
+    row.template_list("EMODIFFTALK_UL_shots", "", kept, "shots", kept, "active", rows=5)
+    column = row.column(align=True)
+    column.operator("emodifftalk.add_shot", text="", icon="ADD")
+    column.operator("emodifftalk.remove_shot", text="", icon="REMOVE")
+    column.separator()
+    column.operator("emodifftalk.duplicate_shot", text="", icon="DUPLICATE")
+    column.operator("emodifftalk.add_marker_shots", text="", icon="VIEW_CAMERA")
+    column.separator()
+    column.operator("emodifftalk.move_shot", text="", icon="TRIA_UP").direction = "UP"
+    column.operator("emodifftalk.move_shot", text="", icon="TRIA_DOWN").direction = "DOWN"
+
+
+def _draw_run(layout: UILayout, kept: PropertyGroup, width: int) -> None:
+    if not queue.running:
+        count = sum(shot.enabled for shot in kept.shots)
+        row = layout.row()
+        row.scale_y = 1.5
+        text = f"Render {count} Shot{'' if count == 1 else 's'}" if count else "Render Shots"
+        row.operator("emodifftalk.render_shots", text=text, icon="RENDER_ANIMATION")
+        return
+    shots = queue.status.get("shots", ())
+    done, total = sum(shot["done"] for shot in shots), sum(shot["total"] or 0 for shot in shots)
+    state = "Cancelling" if queue.cancelling else _STATES.get(queue.status.get("state"), "")
+    paused = queue.status.get("state") in (PAUSING, PAUSED)
+    text = state or in_words(queue.status.get("left")) or "Starting"
+    row = layout.row(align=True)
+    row.scale_y = 1.5
+    row.progress(text=f"{text}  ·  {done} / {total}" if total else text, factor=done / total if total else 0.0)
+    name = "emodifftalk.resume_shots" if paused else "emodifftalk.pause_shots"
+    row.operator(name, text="", icon="PLAY" if paused else "PAUSE")
+    row.operator("emodifftalk.cancel_shots", text="", icon="CANCEL")
+    whose = "" if queue.blend == bpy.data.filepath else f"These are the shots of {Path(queue.blend).name}. "
+    note = "Closing Blender stops the queue; Render Shots then goes on from there."
+    draw_sentence(layout, whose + note, width=width)
+
+
+def _draw_ending(layout: UILayout, width: int) -> None:
+    if queue.blend != bpy.data.filepath:
+        return
+    if queue.problem:
+        draw_problem(layout, queue.problem, width)
+    if queue.running or not queue.status.get("shots"):
+        return
+    box = layout.box()
+    done = queue.status.get("state") == DONE
+    draw_sentence(box, summary(queue.status) + ".", icon="CHECKMARK" if done else "INFO", width=width - 6)
+    row = box.row(align=True)
+    row.operator("wm.path_open", text="Folder", icon="FILE_FOLDER").filepath = str(queue.folder.output)
+    if queue.folder.report.is_file():
+        row.operator("wm.path_open", text="Report", icon="TEXT").filepath = str(queue.folder.report)
+
+
+class EMODIFFTALK_PT_shot(InTab, Panel):
+    """The chosen shot."""
+
+    bl_label = "Shot"
+    bl_parent_id = "EMODIFFTALK_PT_shots"
+
+    @classmethod
+    def poll(cls, context: Context) -> bool:
+        """With a shot."""
+        return active_shot(queue_settings(context)) is not None
+
+    def draw(self, context: Context) -> None:
+        """What it shows and where it goes; what went wrong with it."""
+        layout, width = self.layout, letters(context)
+        shot = active_shot(queue_settings(context))
+        state = shot_state(shot.name)
+        for sentence in remarks(state) if state else ():
+            if sentence == state["problem"]:
+                draw_problem(layout, sentence, width)
+            else:
+                draw_sentence(layout, sentence, icon="INFO", width=width - 4)
+        column = layout.column()
+        column.use_property_split, column.use_property_decorate = True, False
+        column.prop(shot, "scene", text="Scene")
+        camera = shot.scene.camera if shot.scene is not None else None
+        column.prop(shot, "camera", text="Camera", placeholder=camera.name if camera is not None else "")
+        column.prop(shot, "own_range")
+        if shot.own_range:
+            pair = column.column(align=True)
+            pair.prop(shot, "frame_start")
+            pair.prop(shot, "frame_end")
+        _draw_takes(column, shot, context)
+        column.prop(shot, "format")
+        column.prop(shot, "movie")
+        column.prop(shot, "output", placeholder=f"{_place(queue_settings(context))}/{shot.name}")
+
+
+def _draw_takes(layout: UILayout, shot: PropertyGroup, context: Context) -> None:
+    for index, entry in enumerate(shot.takes):
+        row = layout.row(align=True)
+        row.prop(entry, "take", text=entry.head.name if entry.head is not None else "Removed head")
+        row.operator("emodifftalk.forget_shot_take", text="", icon="X").index = index
+    if heads_without_choice(shot, context.scene):
+        row = layout.row(heading="Take" if not len(shot.takes) else "")
+        row.operator("emodifftalk.choose_shot_take", text="Choose Take", icon="ADD")
+
+
+class EMODIFFTALK_PT_shot_output(InTab, Panel):
+    """What holds for all shots."""
+
+    bl_label = "Output"
+    bl_parent_id = "EMODIFFTALK_PT_shots"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: Context) -> None:
+        """Where, how many at a time, and older frames."""
+        layout, kept = self.layout, queue_settings(context)
+        layout.use_property_split, layout.use_property_decorate = True, False
+        layout.prop(kept, "folder", placeholder="//renders")
+        layout.prop(kept, "jobs")
+        layout.prop(kept, "changed")
+        if bpy.data.filepath and output_folder(kept).is_dir():
+            layout.operator("wm.path_open", text="Open Folder", icon="FILE_FOLDER").filepath = str(output_folder(kept))
+
+
+def _place(kept: PropertyGroup) -> str:
+    return Path(kept.folder.rstrip("/\\")).name if kept.folder else "renders"
+
+
+_CLASSES = (EMODIFFTALK_UL_shots, EMODIFFTALK_PT_shots, EMODIFFTALK_PT_shot, EMODIFFTALK_PT_shot_output)
+
+register, unregister = bpy.utils.register_classes_factory(_CLASSES)

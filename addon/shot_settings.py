@@ -1,0 +1,120 @@
+"""The shots of a file and how they are rendered: kept in the .blend, so that the list travels with it."""
+
+import bpy
+from bpy.props import (
+    BoolProperty,
+    CollectionProperty,
+    EnumProperty,
+    IntProperty,
+    PointerProperty,
+    StringProperty,
+)
+from bpy.types import Context, Object, PropertyGroup, Scene
+
+from emodifftalk.shots.planning import KEEP, REFUSE, RENDER
+
+from .heads import is_head, settings
+
+_FOLDER = {"subtype": "DIR_PATH", "options": {"PATH_SUPPORTS_BLEND_RELATIVE"}}
+_FORMATS = (
+    ("PNG", "PNG", "Lossless, made for display; with alpha when the film is transparent"),
+    ("JPEG", "JPEG", "Small, made for display, without alpha"),
+    ("WEBP", "WebP", "Small, made for display"),
+    ("TIFF", "TIFF", "Lossless, made for display"),
+    ("OPEN_EXR", "OpenEXR", "Scene-linear, for compositing and grading"),
+    ("OPEN_EXR_MULTILAYER", "OpenEXR MultiLayer", "Scene-linear with every pass, for compositing"),
+)
+
+
+def _take_search(self: "ShotTake", context: Context, text: str) -> list[str]:
+    names = [entry.name for entry in settings(self.head).takes] if is_head(self.head) else []
+    return [name for name in names if text.lower() in name.lower()]
+
+
+class ShotTake(PropertyGroup):
+    """Which take of a head plays in a shot."""
+
+    head: PointerProperty(
+        type=Object, name="Head", description="A head of the shot's scene", poll=lambda self, thing: is_head(thing)
+    )
+    take: StringProperty(
+        name="Take", description="The take it plays in this shot, whichever plays now", search=_take_search
+    )
+
+
+class ShotItem(PropertyGroup):
+    """One shot; its name is also that of its files."""
+
+    enabled: BoolProperty(name="Render", description="Render this shot with the others", default=True)
+    scene: PointerProperty(type=Scene, name="Scene", description="The scene to render (empty: the one that is open)")
+    camera: PointerProperty(
+        type=Object,
+        name="Camera",
+        description="The camera to render with (empty: the scene's own, and those bound to its markers)",
+        poll=lambda self, thing: thing.type == "CAMERA",
+    )
+    own_range: BoolProperty(name="Own Range", description="Other frames than the range of the scene")
+    frame_start: IntProperty(name="Start", description="First frame of the shot", default=1)
+    frame_end: IntProperty(name="End", description="Last frame of the shot", default=250)
+    takes: CollectionProperty(type=ShotTake)
+    format: EnumProperty(name="Pictures", description="The format of the frames", items=_FORMATS)
+    movie: BoolProperty(
+        name="Movie with Voice",
+        description="When all frames are there, also write an .mp4 of them with the sound of the sequencer",
+        default=True,
+    )
+    output: StringProperty(
+        name="Folder", description="Where the frames go (empty: a folder of the shot's name in the output folder)",
+        **_FOLDER,
+    )  # fmt: skip
+
+
+class ShotQueueSettings(PropertyGroup):
+    """The list, and what holds for all of it."""
+
+    shots: CollectionProperty(type=ShotItem)
+    active: IntProperty(name="Shot", description="The shot shown below", options=set())
+    folder: StringProperty(
+        name="Output", description="Where all shots and the report go (empty: renders beside the .blend)", **_FOLDER
+    )
+    jobs: IntProperty(
+        name="Blenders", description="How many Blenders render at a time; each needs the memory of the scene",
+        default=1, min=1, soft_max=8, max=64,
+    )  # fmt: skip
+    changed: EnumProperty(
+        name="Changed Shots",
+        description="What happens to frames that were rendered before the file or the shot was changed",
+        items=(
+            (REFUSE, "Leave Alone", "Render nothing of such a shot and say so"),
+            (RENDER, "Render Again", "Throw the older frames of the shot away and render all of it again"),
+            (KEEP, "Keep Frames", "Keep the older frames and render only those that are missing"),
+        ),
+    )
+
+
+def queue_settings(context: Context) -> PropertyGroup:
+    """The list of the open file: that of the scene which has one, of the scene in view while none has."""
+    owners = (scene for scene in bpy.data.scenes if scene.library is None and len(scene.emodifftalk_shots.shots))
+    return next(owners, context.scene).emodifftalk_shots
+
+
+def active_shot(kept: PropertyGroup) -> PropertyGroup | None:
+    """The shot that is chosen in the list, a ShotItem."""
+    return kept.shots[kept.active] if 0 <= kept.active < len(kept.shots) else None
+
+
+_CLASSES = (ShotTake, ShotItem, ShotQueueSettings)
+
+
+def register() -> None:
+    """Add the list to scenes."""
+    for cls in _CLASSES:
+        bpy.utils.register_class(cls)
+    Scene.emodifftalk_shots = PointerProperty(type=ShotQueueSettings)
+
+
+def unregister() -> None:
+    """Take it away; what a .blend holds stays in it."""
+    del Scene.emodifftalk_shots
+    for cls in reversed(_CLASSES):
+        bpy.utils.unregister_class(cls)

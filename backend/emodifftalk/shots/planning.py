@@ -1,0 +1,69 @@
+"""What of a shot is left to do when its queue begins, and whether what lies there belongs to it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from .journal import Journal
+from .shot_list import Shot
+from .snapshot import Snapshots, content_hash, fingerprint
+from .work import ShotWork
+
+REFUSE, RENDER, KEEP = "refuse", "render", "keep"
+CHANGED = (REFUSE, RENDER, KEEP)
+"""What happens to frames that were rendered from another version of a shot: the shot fails with a sentence, they are
+rendered again, or they are kept among the new ones."""
+
+
+class Planner:
+    """Plans the shots of one queue."""
+
+    def __init__(self, snapshots: Snapshots, changed: str) -> None:
+        """changed: one of CHANGED."""
+        self._snapshots, self._changed = snapshots, changed
+        self._hashes: dict[Path, str] = {}
+
+    def plan(self, shot: Shot) -> ShotWork:
+        """What is left of a shot; a shot that cannot be begun has failed, in one sentence."""
+        work = ShotWork(shot, Journal(shot), {}, shot.blend)
+        try:
+            self._begin(work)
+        except OSError as error:
+            at = error.filename or shot.folder
+            work.fail(f"{at} cannot be read or written: {error.strerror or error}.")
+        return work
+
+    def _begin(self, work: ShotWork) -> None:
+        shot, journal = work.shot, work.journal
+        if not shot.blend.is_file():
+            work.fail(f"The file {shot.blend} does not exist.")
+            return
+        work.blend = self._snapshots.take(shot.blend)
+        if shot.blend not in self._hashes:
+            self._hashes[shot.blend] = content_hash(work.blend)
+        work.fingerprint = fingerprint(shot, self._hashes)
+        journal.sweep()
+        begun = journal.begun()
+        same = begun.get("fingerprint") == work.fingerprint
+        if begun and not same and journal.has_pictures():
+            if self._changed == REFUSE:
+                work.fail(_what_changed(shot, begun.get("fingerprint", {}), work.fingerprint))
+                return
+            if self._changed == RENDER:
+                journal.forget()
+            else:
+                work.note("Frames of an earlier version of this shot were kept among the new ones.")
+        if not same:
+            journal.append(event="begun", fingerprint=work.fingerprint, frames=shot.frames)
+        first_last = shot.frames or (begun.get("frames") if same else None)
+        if first_last is not None:
+            work.plan(range(first_last[0], first_last[1] + 1, shot.step))
+
+
+def _what_changed(shot: Shot, before: dict, now: dict) -> str:
+    names = {"blend": shot.blend.name, "takes": "its takes"}
+    changed = [names.get(key, f"its {key}") for key in now if before.get(key) != now[key]]
+    return (
+        f"{', '.join(changed) or 'It'} changed since frames of this shot were rendered: have them rendered again or "
+        "kept (“Changed Shots” in the panel, --changed on the command line)."
+    )

@@ -1,0 +1,284 @@
+"""What an animator does in a Blender that has just been given the extension, with its window open.
+
+Run inside Blender by test_window.py, which judges the facts and pictures this leaves in a folder. There is no backend.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+
+import bpy
+import gpu
+import numpy as np
+from bpy_extras.object_utils import world_to_camera_view
+from bpy_extras.view3d_utils import location_3d_to_region_2d
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from traces import differences, traces
+
+OUT, PACKAGE = Path(sys.argv[-2]), sys.argv[-1]
+BUFFERS = 3
+PROMPTS = ((1, "calm"), (40, "delighted"))
+facts: dict[str, object] = {"seconds": {}}
+
+
+def story() -> Iterator[float]:
+    """The session; every yield lets Blender's own loop run for some seconds."""
+    facts["blender"] = bpy.app.version_string
+    quiet_window()
+    before = traces(PACKAGE)
+    bpy.ops.preferences.addon_enable(module=PACKAGE)
+    samples = Path(sys.modules[PACKAGE].__file__).parent / "sample_scenes"
+
+    with timed("a head of one's own"):
+        head = import_head(samples)
+        type_prompts(head)
+        look_at(head)
+        shoot("imported", head)
+        bpy.ops.wm.save_as_mainfile(filepath=str(OUT / "mine.blend"))
+    yield 0.1
+    bpy.ops.wm.open_mainfile(filepath=str(OUT / "mine.blend"))
+    yield 0.1
+    with timed("reopened"):
+        remember("reopened", only_head())
+        look_at(only_head())
+        shoot("reopened", only_head())
+
+    bpy.ops.wm.open_mainfile(filepath=str(samples / "hello.blend"))
+    yield 0.1
+    with timed("the sample shot"):
+        look_at(only_head())
+        press("RIGHT_ARROW", times=3)
+    yield 0.5
+    facts["frame after three presses"] = bpy.context.scene.frame_current
+    facts["mouths"] = {}
+    for frame in (5, 20, 60):
+        bpy.context.scene.frame_set(frame)
+        facts["mouths"][frame] = mouth_opening(only_head())
+        shoot(f"frame {frame}", only_head())
+    facts["rendered box"] = camera_box(only_head())
+    began = time.monotonic()
+    render(OUT / "rendered.png")
+    while bpy.app.is_job_running("RENDER") or not (OUT / "rendered.png").exists():
+        if time.monotonic() - began > 90:
+            raise TimeoutError("F12 took more than 90 s")
+        yield 0.2
+    facts["seconds"]["F12"] = time.monotonic() - began
+    yield 0.5
+
+    with timed("switched off"):
+        bpy.ops.preferences.addon_disable(module=PACKAGE)
+        screenshot("switched off")
+    facts["left behind"] = differences(before, traces(PACKAGE))
+
+
+class timed:
+    """Keeps how long a part took."""
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+
+    def __enter__(self) -> None:
+        self.began = time.monotonic()
+
+    def __exit__(self, *_: object) -> None:
+        facts["seconds"][self.what] = time.monotonic() - self.began
+
+
+def quiet_window() -> None:
+    """Nothing that moves or covers the view by itself."""
+    view = bpy.context.preferences.view
+    view.show_splash, view.smooth_view, view.render_display_type = False, 0, "NONE"
+
+
+def in_view() -> dict:
+    """The UI context of the 3D viewport."""
+    window = bpy.context.window_manager.windows[0]
+    area = next(area for area in window.screen.areas if area.type == "VIEW_3D")
+    region = next(region for region in area.regions if region.type == "WINDOW")
+    return {"window": window, "screen": window.screen, "area": area, "region": region}
+
+
+def only_head() -> bpy.types.Object:
+    """The head of the scene."""
+    return next(thing for thing in bpy.context.scene.objects if thing.emodifftalk.subject_path)
+
+
+def import_head(samples: Path) -> bpy.types.Object:
+    """Nora with the sample voice, in Blender's default scene instead of the cube."""
+    bpy.data.objects.remove(bpy.data.objects["Cube"])
+    with bpy.context.temp_override(**in_view()):
+        bpy.ops.emodifftalk.import_subject(filepath=str(samples / "subjects" / "nora.safetensors"))
+        bpy.context.scene.frame_set(1)
+        bpy.ops.emodifftalk.add_voice(filepath=str(samples / "hello.wav"))
+    return only_head()
+
+
+def type_prompts(head: bpy.types.Object) -> None:
+    """Feelings through the panel's own field and button; the second one's intensity is keyed."""
+    scene, window = bpy.context.scene, bpy.context.window_manager.emodifftalk
+    with bpy.context.temp_override(**in_view()):
+        for frame, words in PROMPTS:
+            scene.frame_set(frame)
+            window.new_prompt = words
+            bpy.ops.emodifftalk.add_prompt()
+        strip = next(strip for strip in prompts() if strip.emodifftalk.text == PROMPTS[1][1])
+        for frame, value in ((40, 0.0), (60, 1.0)):
+            strip.blend_alpha = value
+            strip.keyframe_insert("blend_alpha", frame=frame)
+        scene.frame_set(50)
+    remember("typed", head)
+
+
+def prompts() -> list[bpy.types.Strip]:
+    """The prompts on the timeline, in order."""
+    found = [strip for strip in bpy.context.scene.sequence_editor.strips_all if strip.emodifftalk.is_prompt]
+    return sorted(found, key=lambda strip: strip.content_start)
+
+
+def remember(name: str, head: bpy.types.Object) -> None:
+    """Keep what the file holds of the shot."""
+    bpy.context.scene.frame_set(50)
+    facts[name] = {
+        "head": head.emodifftalk.subject_name,
+        "prompts": [strip.emodifftalk.text for strip in prompts()],
+        "intensity": round(prompts()[1].blend_alpha, 4),
+        "voice": head.emodifftalk.voice,
+    }
+
+
+def look_at(head: bpy.types.Object) -> None:
+    """The viewport before the head's face, nothing over it."""
+    for thing in bpy.context.scene.objects:
+        thing.select_set(thing == head)
+    bpy.context.view_layer.objects.active = head
+    found = in_view()
+    space = found["area"].spaces.active
+    space.show_region_ui = space.show_region_toolbar = space.show_gizmo = False
+    space.overlay.show_overlays = False
+    with bpy.context.temp_override(**found):
+        bpy.ops.view3d.view_axis(type="FRONT")
+        space.region_3d.view_perspective = "PERSP"
+        bpy.ops.view3d.view_selected()
+        bpy.ops.view3d.zoom(delta=-3)
+
+
+def shoot(name: str, head: bpy.types.Object) -> None:
+    """The window with the Gaussians and without, and where in it the head should be."""
+    settings = bpy.context.window_manager.emodifftalk
+    for shown, which in ((False, "without"), (True, "with")):
+        settings.show_gaussians = shown
+        screenshot(f"{name} {which}")
+    facts.setdefault("boxes", {})[name] = view_box(head)
+
+
+def screenshot(name: str) -> None:
+    """The whole window as it is drawn now, RGBA (H, W, 4) uint8, row 0 at the bottom.
+
+    Read from the buffer that is drawn to: Blender's own screenshot is black where a screen is only virtual. That buffer
+    has been swapped for an older one when drawing is done, so all of them are drawn.
+    """
+    found = in_view()
+    with bpy.context.temp_override(**found):
+        for _ in range(BUFFERS):
+            for area in found["screen"].areas:
+                area.tag_redraw()
+            bpy.ops.wm.redraw_timer(type="DRAW_WIN_SWAP", iterations=1)
+        width, height = found["window"].width, found["window"].height
+        pixels = gpu.state.active_framebuffer_get().read_color(0, 0, width, height, 4, 0, "UBYTE")
+    pixels.dimensions = width * height * 4
+    np.save(OUT / f"{name}.npy", np.array(pixels, np.uint8).reshape(height, width, 4))
+
+
+def points(head: bpy.types.Object) -> np.ndarray:
+    """Where the head's Gaussians are in the world, (N, 3), every tenth."""
+    playback = sys.modules[f"{PACKAGE}.addon.playback"]
+    means = playback.current_gaussians(head, bpy.context.scene).means[::10]
+    matrix = np.array(head.matrix_world)
+    return means @ matrix[:3, :3].T + matrix[:3, 3]
+
+
+def box(pixels: np.ndarray, width: float, height: float) -> list[float]:
+    """Left, right, bottom, top of nearly all of the points (N, 2) that lie within a picture."""
+    seen = pixels[((pixels >= 0) & (pixels <= (width, height))).all(axis=1)]
+    (left, bottom), (right, top) = np.quantile(seen, (0.0005, 0.9995), axis=0)
+    return [float(left), float(right), float(bottom), float(top)]
+
+
+def view_box(head: bpy.types.Object) -> dict[str, list[float]]:
+    """The head's box and the viewport's in pixels of the window, counted from below."""
+    region = in_view()["region"]
+    data = in_view()["area"].spaces.active.region_3d
+    pixels = np.array([location_3d_to_region_2d(region, data, point) for point in points(head)])
+    left, right, bottom, top = box(pixels, region.width, region.height)
+    return {
+        "head": [left + region.x, right + region.x, bottom + region.y, top + region.y],
+        "region": [region.x, region.x + region.width, region.y, region.y + region.height],
+    }
+
+
+def camera_box(head: bpy.types.Object) -> list[float]:
+    """The head's box in the camera's picture, 0 to 1, counted from below."""
+    from mathutils import Vector
+
+    scene = bpy.context.scene
+    return box(np.array([world_to_camera_view(scene, scene.camera, Vector(p))[:2] for p in points(head)]), 1.0, 1.0)
+
+
+def mouth_opening(head: bpy.types.Object) -> float:
+    """How far the sketch's lips are apart, metres: what playback has moved for this frame."""
+    template = sys.modules[f"{PACKAGE}.addon.playback"].subject_of(head).template
+    now = np.array([vertex.co for vertex in head.data.vertices])
+    return float(template.lip_opening(now - template.neutral))
+
+
+def press(key: str, times: int) -> None:
+    """Press a key over the viewport, as a hand would."""
+    found = in_view()
+    region = found["region"]
+    place = {"x": region.x + region.width // 2, "y": region.y + region.height // 2}
+    found["window"].event_simulate("MOUSEMOVE", "NOTHING", **place)
+    for _ in range(times):
+        for value in ("PRESS", "RELEASE"):
+            found["window"].event_simulate(key, value, **place)
+
+
+def render(path: Path) -> None:
+    """F12."""
+    picture = bpy.context.scene.render
+    picture.image_settings.file_format, picture.image_settings.color_mode = "PNG", "RGB"
+    picture.filepath = str(path)
+    with bpy.context.temp_override(**in_view()):
+        bpy.ops.render.render("INVOKE_DEFAULT", write_still=True)
+
+
+def finish() -> None:
+    """Write the facts and end at once: the test is over."""
+    (OUT / "facts.json").write_text(json.dumps(facts, indent=1), encoding="utf-8")
+    os._exit(0)
+
+
+session = story()
+
+
+def step() -> float:
+    """Go on with the story."""
+    try:
+        return next(session)
+    except StopIteration:
+        pass
+    except BaseException:
+        facts["error"] = traceback.format_exc()
+    finish()
+    return 0.0
+
+
+quiet_window()
+bpy.app.timers.register(step, first_interval=0.5, persistent=True)

@@ -1,0 +1,139 @@
+"""On the complete Blender with its window: the built .zip installs, plays, scrubs, renders, and leaves without a trace.
+
+No backend exists in it. Slow graphics are enough: software OpenGL takes a minute or two.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+Image = pytest.importorskip("PIL.Image")
+
+from tools import packages
+from tools.complete_blender import complete_blender, with_a_screen
+from tools.environments import Missing
+
+PACKAGE = "bl_ext.user_default.emodifftalk"
+PATIENCE = 240
+"""Seconds the session may take."""
+
+
+@pytest.fixture(scope="module")
+def session(tmp_path_factory) -> Path:
+    """The folder that drive.py left its facts and pictures in."""
+    try:
+        blender = complete_blender()
+        windowed = with_a_screen(blender)
+    except Missing as problem:
+        pytest.skip(str(problem))
+    if packages.this_platform() not in packages.PLATFORMS:
+        pytest.skip(f"there is no package for {packages.this_platform()}")
+    folder = tmp_path_factory.mktemp("window")
+    (folder / "profile").mkdir()
+    hidden = ("PYTHONPATH", "EMODIFFTALK_PYTHON")
+    environment = {name: value for name, value in os.environ.items() if name not in hidden}
+    environment |= {"BLENDER_USER_RESOURCES": str(folder / "profile")}
+    path = next(p for p in packages.build_packages() if packages.this_platform() in p.name)
+    for command in (["validate", str(path)], ["install-file", "-r", "user_default", str(path)]):
+        run([blender, "--command", "extension", *command], environment)
+    (folder / "out").mkdir()
+    drive = Path(__file__).with_name("drive.py")
+    options = ["--enable-event-simulate", "--window-geometry", "0", "0", "1200", "800", "--python", str(drive)]
+    said = run([*windowed, *options, "--", str(folder / "out"), PACKAGE], environment)
+    if not (folder / "out" / "facts.json").exists():
+        pytest.fail(f"Blender ended before the session did:\n{said}")
+    return folder / "out"
+
+
+def run(command: list[str], environment: dict[str, str]) -> str:
+    """Run Blender and return what it said."""
+    done = subprocess.run(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=PATIENCE
+    )
+    assert done.returncode == 0, done.stdout[-3000:]
+    return done.stdout[-3000:]
+
+
+@pytest.fixture(scope="module")
+def facts(session) -> dict:
+    """What the session found."""
+    found = json.loads((session / "facts.json").read_text())
+    assert "error" not in found, found["error"]
+    return found
+
+
+def screenshot(session: Path, name: str) -> np.ndarray:
+    """The window (H, W, 3) in 0..1, row 0 at the bottom as Blender counts."""
+    return np.load(session / f"{name}.npy")[..., :3].astype(np.float32) / 255
+
+
+def covered(mask: np.ndarray) -> list[float]:
+    """Left, right, bottom, top of most of what is True."""
+    rows, columns = np.nonzero(mask)
+    assert len(rows) > 100, "nothing was drawn"
+    return [float(np.quantile(line, share)) for line in (columns, rows) for share in (0.002, 0.998)]
+
+
+def expect_head(mask: np.ndarray, box: list[float]) -> None:
+    """The pixels in which a head shows lie where its Gaussians are projected to, and fill that box as a head does."""
+    left, right, bottom, top = box
+    assert covered(mask) == pytest.approx(box, abs=0.06 * max(right - left, top - bottom))
+    inside = mask[max(int(bottom), 0) : int(top), max(int(left), 0) : int(right)]
+    assert inside.mean() > 0.5
+    assert inside.sum() > 0.97 * mask.sum()
+
+
+def drawn(session: Path, name: str, region: list[float]) -> np.ndarray:
+    """Where in the viewport the Gaussians make a difference, as a mask of the whole window."""
+    left, right, bottom, top = map(int, region)
+    change = np.abs(screenshot(session, f"{name} with") - screenshot(session, f"{name} without")).max(axis=-1)
+    mask = np.zeros(change.shape, bool)
+    mask[bottom:top, left:right] = change[bottom:top, left:right] > 0.04
+    return mask
+
+
+def test_the_viewport_shows_every_head_where_it_is(session, facts, record_property):
+    record_property("blender", facts["blender"])
+    assert {"imported", "reopened", "frame 5", "frame 20", "frame 60"} <= set(facts["boxes"])
+    for name, boxes in facts["boxes"].items():
+        expect_head(drawn(session, name, boxes["region"]), boxes["head"])
+
+
+def test_what_was_typed_and_keyed_is_there_after_saving_and_opening(facts):
+    assert facts["typed"]["prompts"] == ["calm", "delighted"]
+    assert facts["typed"]["head"] == "Nora" and facts["typed"]["voice"] == "hello"
+    assert 0.2 < facts["typed"]["intensity"] < 0.8
+    assert facts["reopened"] == facts["typed"]
+
+
+def test_the_sample_shot_is_scrubbed_by_keys_and_its_mouth_moves(session, facts):
+    assert facts["frame after three presses"] == 4
+    assert max(facts["mouths"].values()) - min(facts["mouths"].values()) > 0.0015
+    closed, open_ = (screenshot(session, f"frame {frame} with") for frame in (5, 20))
+    region = facts["boxes"]["frame 5"]["region"]
+    change = np.abs(closed - open_).max(axis=-1)[int(region[2]) : int(region[3]), int(region[0]) : int(region[1])]
+    assert 0.001 < (change > 0.08).mean() < 0.2
+
+
+def test_f12_renders_the_head_where_the_camera_sees_it(session, facts):
+    found = np.asarray(Image.open(session / "rendered.png").convert("RGB"), np.float32)[::-1] / 255
+    height, width = found.shape[:2]
+    box = [share * size for share, size in zip(facts["rendered box"], (width, width, height, height), strict=True)]
+    backdrop = found[height - 4 :, :4].reshape(-1, 3).mean(axis=0)
+    mask = np.abs(found - backdrop).max(axis=-1) > 0.04
+    expect_head(mask, box)
+
+
+def test_switched_off_it_leaves_nothing_behind(session, facts):
+    assert facts["left behind"] == {}
+    name = "frame 60"
+    boxes = facts["boxes"][name]
+    change = np.abs(screenshot(session, "switched off") - screenshot(session, f"{name} without")).max(axis=-1)
+    left, right, bottom, top = map(int, boxes["head"])
+    assert (change[bottom:top, left:right] > 0.04).mean() < 0.01
