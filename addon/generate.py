@@ -7,25 +7,27 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import bpy
-from bpy.types import Context, Object, Operator
+from bpy.types import Context, Object, Operator, PropertyGroup
 
 from emodifftalk.core.errors import UserError
 from emodifftalk.core.performance import to_json
 
-from . import connection, playback
+from . import connection, pace, playback, staleness
 from .backend_client import STARTING
 from .connection import Listener
 from .heads import absolute, active_head, by_session_uid, is_head, new_take_path, no_head_reason, portable, settings
 from .performance import Request, build_performance
 from .reading import read_prompt
 from .strips import prompt_strips
+from .voice_time import to_text
 
 
 @dataclass
 class Job:
     """One take in the making, or how the last one ended.
 
-    live: whether it was Live that asked for it. fraction: 0..1. problem: one sentence when it failed. result: the
+    live: whether it was Live that asked for it. fraction: 0..1. heard_of: when the backend began with it. problem: one
+    sentence when it failed. result: the
     backend's report when it is done (seconds per stage, names of the models).
     """
 
@@ -39,6 +41,7 @@ class Job:
     problem: str = ""
     running: bool = True
     started: float = field(default_factory=time.monotonic)
+    heard_of: float = 0.0
     reported: str = ""
     result: dict = field(default_factory=dict)
 
@@ -91,6 +94,7 @@ def job_text(job: Job) -> str:
 
 def _progressed(job: Job, fraction: float, text: str) -> None:
     job.fraction, job.text = fraction, text or job.text
+    job.heard_of = job.heard_of or time.monotonic()
     if bpy.app.background:
         line = f"{job.text} {int(fraction * 10) * 10} %"
         if line != job.reported:
@@ -115,7 +119,10 @@ def land(job: Job) -> None:
     head = by_session_uid(job.head_uid)
     if head is not None and is_head(head):  # it may have been deleted meanwhile
         try:
-            add_take(head, job.path, job.request, _note(job.result, time.monotonic() - job.started), job.live)
+            now = time.monotonic()
+            entry = add_take(head, job.path, job.request, _note(job.result, now - job.started), job.live)
+            # Without the start of the backend: the next take does not wait for it.
+            pace.write(entry, pace.learn(job.result, now - (job.heard_of or job.started)))
         except UserError as error:
             job.problem = str(error)
         # Live's takes are no steps of their own: undo goes from edit to edit.
@@ -129,8 +136,9 @@ def _failed(job: Job, sentence: str) -> None:
     connection.redraw_panels()
 
 
-def add_take(head: Object, path: Path, request: Request, note: str = "", live: bool = False) -> None:
-    """List a take on its head, make it the one that plays, and show it. Raises UserError when it cannot be read.
+def add_take(head: Object, path: Path, request: Request, note: str = "", live: bool = False) -> PropertyGroup:
+    """List a take on its head, make it the one that plays, and show it; returns its entry. Raises UserError when it
+    cannot be read.
 
     live: in the place of the last take that Live made.
     """
@@ -142,8 +150,10 @@ def add_take(head: Object, path: Path, request: Request, note: str = "", live: b
     entry.frames, entry.seed, entry.note = take.frames, request.performance.seed, note
     anchor = request.anchor
     entry.anchor_uid, entry.anchor_offset, entry.zero_frame = anchor.uid, anchor.offset, anchor.zero_frame
+    entry.spoken, entry.made_from = to_text(request.spoken), staleness.made_from(request)
     entry.path = portable(path)
     kept.active_take = next(i for i, other in enumerate(kept.takes) if other == entry)
+    return entry
 
 
 def _note(result: dict, seconds: float) -> str:

@@ -20,7 +20,7 @@ from emodifftalk.core.errors import UserError
 from emodifftalk.core.performance import Performance, to_json
 
 from . import animated, connection, generate, live_takes, playback
-from .backend_client import STARTING
+from .backend_client import DEAD, STARTING
 from .connection import Listener
 from .heads import absolute, heads, settings
 from .live_settings import live_settings
@@ -74,7 +74,7 @@ class Watched:
 
 _watched: dict[int, Watched] = {}
 _made: dict[str, str] = {}
-"""What takes were made from, by file: known of those made in this session."""
+"""What takes were made from, by file, of those that played in this session."""
 
 
 def fingerprint(performance: Performance) -> str:
@@ -166,7 +166,7 @@ def _settle(known: Watched) -> None:
     known.job = None
     if job.result and not known.given_up:
         generate.land(job)
-        live_takes.sweep()
+        live_takes.finished(job.path, fingerprint(job.request.performance))
     elif not job.problem and not known.given_up:
         known.declined = known.asked  # she pressed Cancel
     if job.problem:
@@ -177,6 +177,9 @@ def _act(known: Watched, head: Object, context: Context) -> None:
     """Ask for what is missing, or rest."""
     if known.stale and known.request is not None:
         known.obstacle = connection.unavailable_reason()
+        if connection.client.state == DEAD and not known.obstacle:
+            pause(f"{connection.client.problem} Press Resume Live to start it again.")
+            return
     if not known.stale or known.obstacle:
         _rest(head.session_uid, known)
         return
@@ -234,6 +237,10 @@ def _show(uid: int, known: Watched, frame: float, result: dict) -> None:
 
 def _catch_up(known: Watched, head: Object, context: Context) -> None:
     """Make the take again behind her back once the edits rest. Raises UserError when that cannot begin."""
+    again = live_takes.at_hand(known.asked)
+    if again is not None:  # undo and redo come by here
+        generate.add_take(head, again, known.request, live=True)
+        return
     other = generate.job_of(head)
     idle = known.sent is None and (other is None or not other.running)
     if idle and known.declined != known.asked and time.monotonic() - known.edited > REST:
@@ -271,6 +278,11 @@ def resume() -> None:
     problem, _changed = "", True
     for known in _watched.values():
         known.declined = ""
+    if connection.client.state == DEAD:
+        try:
+            connection.start()
+        except UserError as error:
+            problem = str(error)
     soon()
 
 

@@ -16,8 +16,15 @@ _UNDONE = 3
 """Files that undo may still ask for."""
 _files: list[Path] = []
 """Those made in this session, the oldest first."""
+_made_from: dict[Path, str] = {}
+"""Fingerprints of what they were made from."""
 _saved: set[Path] = set()
 """Takes that a .blend on the disk lists."""
+
+
+def at_hand(asked: str) -> Path | None:
+    """A file that Live has made of what is asked for (a fingerprint), still there."""
+    return next((path for path, made_from in _made_from.items() if made_from == asked and path.is_file()), None)
 
 
 def begun(path: Path) -> None:
@@ -25,6 +32,13 @@ def begun(path: Path) -> None:
     if path in _files:  # given up before it was there
         _files.remove(path)
     _files.append(path)
+    _made_from.pop(path, None)
+
+
+def finished(path: Path, made_from: str) -> None:
+    """It is there, and was made from what a fingerprint stands for: delete those that nobody needs any more."""
+    _made_from[path] = made_from
+    sweep()
 
 
 def sweep(undone: int | None = None) -> None:
@@ -55,6 +69,7 @@ def _on_disk(*_: object) -> None:
 def _leave(*_: object) -> None:
     sweep(0)
     _files.clear()
+    _made_from.clear()
 
 
 def register() -> None:

@@ -62,7 +62,8 @@ def load(path: Path) -> Preset:
             raise ValueError("an action unit is unknown or not between 0 and 1")
         return Preset(str(data["name"])[:_LONGEST], str(data["words"]), aus, bool(data["by_hand"]))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        reason = f"{error} is missing" if isinstance(error, KeyError) else getattr(error, "strerror", None) or str(error)
+        plain = getattr(error, "strerror", None) or str(error)
+        reason = f"{error} is missing" if isinstance(error, KeyError) else plain
         raise UserError(f"{path.name} is no preset: {reason}.") from error
 
 

@@ -6,6 +6,7 @@ from bpy.props import (
     CollectionProperty,
     EnumProperty,
     FloatProperty,
+    FloatVectorProperty,
     IntProperty,
     PointerProperty,
     StringProperty,
@@ -121,7 +122,12 @@ class HeadTake(PropertyGroup):
     anchor_offset: FloatProperty(
         name="Offset", description="Seconds from the start of the voice strip's content to the start of the take"
     )
-    zero_frame: FloatProperty(name="Zero", description="Frame at which the take begins when it has no voice strip")
+    zero_frame: FloatProperty(name="Zero", description="Frame at which the take began when it was made")
+    spoken: StringProperty(name="Spoken", description="Which part of which recording the take speaks when, as JSON")
+    made_from: StringProperty(name="Made From", description="What the timeline asked for, compressed")
+    pace: FloatVectorProperty(
+        name="Pace", description="Seconds it took: for a frame's voice, a frame's motion and looks, and beside", size=3
+    )
 
 
 def _voice_get(self: "HeadSettings") -> str:

@@ -43,9 +43,7 @@ class EMODIFFTALK_OT_sync_to_audio(Operator):
 
 def _draw(self, context: Context) -> None:
     if not why_not(context):
-        row = self.layout.row()
-        row.label(text="Playing every frame", icon="INFO")
-        row.operator("emodifftalk.sync_to_audio")
+        self.layout.operator("emodifftalk.sync_to_audio", icon="PLAY_SOUND")
 
 
 def register() -> None:

@@ -224,7 +224,9 @@ def test_undo_goes_from_edit_to_edit(shot, scene):
     head, scene = next(o for o in bpy.data.objects if o.session_uid == uid), bpy.context.scene
     act()
     assert live.watched(head).stale
+    job = live.generate.job_of(head)
     until(lambda: len(settings(head).takes) == 2 and caught_up(head), act)
+    assert live.generate.job_of(head) is job, "what was there already was made again"
 
 
 def test_a_backend_that_dies_pauses_live_with_a_sentence_and_resume_goes_on(shot, scene):
@@ -237,6 +239,14 @@ def test_a_backend_that_dies_pauses_live_with_a_sentence_and_resume_goes_on(shot
     assert not connection.client.alive, "it was started again without being asked"
     assert bpy.ops.emodifftalk.resume_live() == {"FINISHED"}
     preview(shot, scene)
+
+
+def test_a_backend_that_died_in_its_sleep_is_not_started_behind_her_back(shot, scene):
+    os.kill(connection.client.pid, signal.SIGKILL)
+    until(lambda: connection.client.state == "dead", connection.pump)
+    reword(shot, scene, "furious")
+    live.step()
+    assert "Resume Live" in live.problem and not connection.client.alive
 
 
 def test_without_a_backend_it_says_so_and_does_not_pause(shot, scene, monkeypatch):

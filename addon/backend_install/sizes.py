@@ -37,7 +37,7 @@ class Size:
 
 def shipped(build: Build) -> Size:
     """What `builds.toml` says."""
-    how = f"measured in {table()['measured_in']}" if build.measured else "estimated, its index was not asked"
+    how = f"measured in {table()['measured_in']}" if build.measured else "estimated, the index was not asked"
     return Size(build.download, build.disk, how)
 
 
