@@ -17,10 +17,16 @@ _MODULES = (
     "import_subject",
     "reading",
     "timeline",
+    "pick_voice",
     "tending",
     "generate",
     "playback",
+    "live_settings",
+    "live_takes",
+    "live",
     "confidence",
+    "staleness",
+    "timeline_line",
     "show_au_curves",
     "export_ply",
     "render_settings",
@@ -38,6 +44,8 @@ _MODULES = (
     "markers",
     "affect_pad",
     "panels",
+    "live_panel",
+    "sound_sync",
     "au_curves_panel",
     "composite_panel",
     "shot_panel",
@@ -53,12 +61,12 @@ def _modules() -> list[ModuleType]:
 def register() -> None:
     """Add everything to Blender. What was registered is taken back when one part fails."""
     from .core_path import ensure_core
-    from .start_up import loaded_later
+    from .start_up import loaded_later, without_collecting
 
     ensure_core()
     done: list[ModuleType] = []
     try:
-        with loaded_later("numpy"):
+        with loaded_later("numpy"), without_collecting():
             modules = _modules()
         for module in modules:
             module.register()

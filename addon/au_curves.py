@@ -8,18 +8,25 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 
 import numpy as np
-from bpy.types import FCurve, Object
+from bpy.types import FCurve, Object, Scene
 
-from emodifftalk.core.facs import AU_NAMES
+from emodifftalk.core.errors import UserError
+from emodifftalk.core.facs import AU_NAMES, FPS
+from emodifftalk.core.performance import Curve
 
-from . import compat
+from . import compat, playback
+from .animated import Evaluate
+from .frames import CURVE_FPS, Clock
 from .heads import settings
 from .names import au_property
 
 GROUP = "EmoDiffTalk AU"
 """The group our curves lie in."""
+TOLERANCE = 0.01
+"""How far a shown curve may lie from the take's track."""
 
 
 def path_of(au: str) -> str:
@@ -39,6 +46,42 @@ def drawn_over(head: Object) -> list[str]:
     data = head.animation_data
     drawn.update(driver.data_path for driver in (data.drivers if data is not None else ()) if not driver.mute)
     return [au for au in AU_NAMES if path_of(au) in drawn]
+
+
+def track_of(head: Object) -> np.ndarray | None:
+    """(T, 17) what voice and feelings gave in the take that plays, 25 a second; None without one that can be read.
+
+    Takes of earlier versions only know the face as it came out, with everything drawn over it.
+    """
+    try:
+        take = playback.take_of(head)
+    except UserError:
+        return None
+    if take is None:
+        return None
+    return take.aus if take.aus_emotion is None else take.aus_emotion
+
+
+def sampled(head: Object, scene: Scene, au: str, evaluate: Evaluate, clock: Clock, duration: float) -> Curve:
+    """A drawn curve over a Performance of `duration` seconds that begins at second 0 of `clock`, 25 keys a second but
+    where it rests.
+
+    Where nobody has moved it, it is the take's own track again and not the few keys' likeness of it: those frames do
+    not have to be made anew.
+    """
+    seconds = np.arange(math.ceil(duration * CURVE_FPS - 1e-6) + 1) / CURVE_FPS
+    values = np.array([evaluate(clock.frame(second)) for second in seconds.tolist()])
+    track = track_of(head)
+    if track is not None:
+        place = playback.take_clock(head, scene)
+        there = [place.seconds(clock.frame(second)) * FPS for second in seconds.tolist()]
+        nearest = np.rint(there).astype(int)  # to the bit where the two lie frame on frame
+        frame_on_frame = (np.abs(there - nearest) < 1e-3) & (nearest >= 0) & (nearest < len(track))
+        taken = track[nearest.clip(0, len(track) - 1), AU_NAMES.index(au)].astype(np.float64)
+        values = np.where(frame_on_frame & (np.abs(values - taken) <= 1.1 * TOLERANCE), taken, values)
+    moving = np.diff(values) != 0
+    kept = np.concatenate([[True], moving]) | np.concatenate([moving, [True]])
+    return tuple(zip(seconds[kept].tolist(), values[kept].tolist(), strict=True))
 
 
 def gains(head: Object) -> dict[str, float]:

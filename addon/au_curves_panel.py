@@ -44,7 +44,7 @@ def _draw_unit(layout: UILayout, head: bpy.types.Object, au: str, curve: FCurve 
     row = layout.row(align=True)
     muted = getattr(kept.au_mutes, name)
     row.prop(kept.au_mutes, name, text="", invert_checkbox=True)
-    split = row.split(factor=0.7, align=True)
+    split = row.split(factor=0.78, align=True)
     left = split.row(align=True)
     left.active = not muted
     if curve is not None:
@@ -53,9 +53,9 @@ def _draw_unit(layout: UILayout, head: bpy.types.Object, au: str, curve: FCurve 
         left.label(text=AU_LABELS[au])
     gain = split.row(align=True)
     gain.active = not muted
-    gain.prop(kept.au_gains, name, text="×")
+    gain.prop(kept.au_gains, name, text="")
     if curve is not None:
-        row.prop(curve, "hide", text="", icon="HIDE_ON" if curve.hide else "HIDE_OFF")
+        row.prop(curve, "hide", text="", icon="HIDE_ON" if curve.hide else "HIDE_OFF", emboss=False)
     reset = row.row(align=True)
     reset.enabled = drawn and curve is not None
     reset.operator("emodifftalk.reset_au_curve", text="", icon="LOOP_BACK" if drawn else "BLANK1", emboss=drawn).au = au

@@ -1,15 +1,17 @@
 """Selecting a head by clicking anywhere on it: Blender itself only knows the lines of its sketch.
 
-One item in Blender's keymap (Object Mode) asks whether a click hit a head. Any other click goes on to Blender's own
-selection, and the item can be switched off in Preferences → Keymap like every other.
+Items in Blender's keymap (Object Mode, and the Tweak tool) ask whether a click hit a head. Any other click goes on to
+Blender's own selection, and the items can be switched off in Preferences → Keymap like every other.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import bpy
 import numpy as np
 from bpy.props import BoolProperty
-from bpy.types import Context, Event, KeyMap, KeyMapItem, Object, Operator
+from bpy.types import Context, Event, KeyConfig, KeyMap, KeyMapItem, Object, Operator
 
 from emodifftalk.core.gaussians import Gaussians
 
@@ -18,6 +20,8 @@ from .heads import heads
 
 _HIT = 0.3
 """A click hits a head from this alpha on."""
+_WIRES = {"EMPTY", "LIGHT", "ARMATURE", "LATTICE", "SPEAKER"}
+"""Small things that may stand before a face. Not cameras: the lines of one that looks at a face are all around it."""
 _keys: list[tuple[KeyMap, KeyMapItem]] = []
 
 
@@ -32,6 +36,9 @@ class EMODIFFTALK_OT_click_select(Operator):
         name="Toggle",
         description="Add the head to the selection, or take it out if it is the active one",
         options={"SKIP_SAVE"},
+    )
+    move: BoolProperty(
+        name="Move", description="Go on to move what is selected when the mouse is dragged", options={"SKIP_SAVE"}
     )
 
     @classmethod
@@ -52,27 +59,45 @@ class EMODIFFTALK_OT_click_select(Operator):
         head = head_at(context, event.mouse_region_x, event.mouse_region_y)
         if head is None or head.hide_select:
             return {"PASS_THROUGH"}
-        choose(context, head, self.toggle)
-        return {"FINISHED"}
+        choose(context, head, self.toggle, self.move)
+        if not self.move:
+            return {"FINISHED"}
+        self._from, self._button = (event.mouse_x, event.mouse_y), event.type
+        context.window_manager.modal_handler_add(self)
+        return {"RUNNING_MODAL"}
+
+    def modal(self, context: Context, event: Event) -> set[str]:
+        """Until the button is let go: a drag moves what is selected."""
+        threshold = context.preferences.inputs.drag_threshold_mouse
+        dragged = max(abs(event.mouse_x - self._from[0]), abs(event.mouse_y - self._from[1])) > threshold
+        if event.type == "MOUSEMOVE" and dragged:
+            bpy.ops.transform.translate("INVOKE_DEFAULT", release_confirm=True)
+            return {"FINISHED"}
+        if event.type == self._button and event.value == "RELEASE":
+            if not self.toggle:
+                choose(context, context.view_layer.objects.active, toggle=False)  # it was a click after all
+            return {"FINISHED"}
+        return {"RUNNING_MODAL"}
 
 
-def choose(context: Context, head: Object, toggle: bool) -> None:
-    """Select a head as a click does; with `toggle` as a click with Shift does."""
+def choose(context: Context, head: Object, toggle: bool, move: bool = False) -> None:
+    """Select a head as a click does; with `toggle` as a click with Shift does.
+
+    move: what is selected beside it stays so, since it may be about to be moved together.
+    """
     layer = context.view_layer
-    if toggle and head.select_get():
-        if layer.objects.active == head:
-            head.select_set(False)
-    elif not toggle:
+    if toggle and head.select_get() and layer.objects.active == head:
+        head.select_set(False)
+        return
+    if not toggle and not (move and head.select_get()):
         for other in context.selected_objects:
             other.select_set(False)
-        head.select_set(True)
-    else:
-        head.select_set(True)
+    head.select_set(True)
     layer.objects.active = head
 
 
 def head_at(context: Context, x: float, y: float) -> Object | None:
-    """The front-most head that a viewport shows as Gaussians at a pixel of its region, unless a mesh is in front."""
+    """The front-most head that a viewport shows as Gaussians at a pixel of its region; None behind anything else."""
     from .viewport import shows_gaussians
     from .viewport_screens import shown_heads
 
@@ -88,7 +113,8 @@ def head_at(context: Context, x: float, y: float) -> Object | None:
     if not hits:
         return None
     depth, head = min(hits, key=lambda hit: hit[0])
-    return None if _mesh_before(context, view, pixel, depth) else head
+    hidden = _mesh_before(context, view, pixel, depth) or _wire_before(context, view, (int(x), int(y)), depth)
+    return None if hidden else head
 
 
 def depth_at(gaussians: Gaussians, view: View, pixel: np.ndarray) -> float | None:
@@ -101,12 +127,33 @@ def depth_at(gaussians: Gaussians, view: View, pixel: np.ndarray) -> float | Non
 
 def _mesh_before(context: Context, view: View, pixel: np.ndarray, depth: float) -> bool:
     """Whether a mesh is nearer at a pixel than `depth`. Heads have no faces, so rays pass them."""
-    shading = context.space_data.shading
-    if shading.show_xray if shading.type == "SOLID" else False:
-        return False
     origin, direction = view.ray(pixel)
     found, place, *_ = context.scene.ray_cast(context.evaluated_depsgraph_get(), origin, direction)
     return found and float(view.depths(np.array([place], np.float32))[0]) < depth
+
+
+def _wire_before(context: Context, view: View, place: tuple[int, int], depth: float) -> bool:
+    """Whether Blender would select something without a surface (a light, an empty, a bone) that stands before `depth`.
+
+    Asked of Blender's own selection, which is put back as it was.
+    """
+    if not any(thing.type in _WIRES for thing in context.visible_objects):
+        return False
+    layer = context.view_layer
+    active, selected = layer.objects.active, list(context.selected_objects)
+    layer.objects.active = None
+    try:
+        bpy.ops.view3d.select(location=place)
+        found = layer.objects.active
+    finally:
+        for thing in context.selected_objects:
+            thing.select_set(False)
+        for thing in selected:
+            thing.select_set(True)
+        layer.objects.active = active
+    if found is None or found.type not in _WIRES:
+        return False
+    return float(view.depths(np.array([found.matrix_world.translation], np.float32))[0]) < depth
 
 
 def _select_mouse(context: Context) -> str:
@@ -121,17 +168,20 @@ def register() -> None:
     keyconfig = bpy.context.window_manager.keyconfigs.addon
     if keyconfig is None:  # background
         return
-    tweak = {"name": "3D View Tool: Tweak", "space_type": "VIEW_3D"}
-    for where, mouse, value in (
-        ({"name": "Object Mode"}, "LEFTMOUSE", "CLICK"),
-        ({"name": "Object Mode"}, "RIGHTMOUSE", "PRESS"),
-        (tweak, "LEFTMOUSE", "CLICK"),
-    ):
-        keymap = keyconfig.keymaps.new(**where)
+    for keymap, mouse, value in _places(keyconfig):
         for shift in (False, True):
             item = keymap.keymap_items.new(EMODIFFTALK_OT_click_select.bl_idname, mouse, value, shift=shift)
-            item.properties.toggle = shift
+            item.properties.toggle, item.properties.move = shift, value == "PRESS"
             _keys.append((keymap, item))
+
+
+def _places(keyconfig: KeyConfig) -> Iterator[tuple[KeyMap, str, str]]:
+    """Where Blender itself selects: on a click of the left button, or as a button goes down."""
+    object_mode = keyconfig.keymaps.new("Object Mode")
+    yield object_mode, "LEFTMOUSE", "CLICK"
+    yield object_mode, "RIGHTMOUSE", "PRESS"
+    for name in ("3D View Tool: Tweak", "3D View Tool: Tweak (fallback)"):
+        yield keyconfig.keymaps.new(name, space_type="VIEW_3D", region_type="WINDOW", tool=True), "LEFTMOUSE", "PRESS"
 
 
 def unregister() -> None:

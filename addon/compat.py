@@ -7,6 +7,10 @@ from collections.abc import Iterator, Sequence
 import bpy
 from bpy.types import FCurve, Scene, SequenceEditor, Strip
 
+from emodifftalk.core.errors import UserError
+
+from .retiming import RetimingKey
+
 _HANDLES = bpy.app.version >= (5, 2, 0)
 """5.2 renamed a strip's times (`frame_start` became `content_start` …) and warns about the old names."""
 
@@ -69,7 +73,56 @@ def new_text_strip(editor: SequenceEditor, name: str, channel: int, start: int, 
 def is_retimed(strip: Strip) -> bool:
     """Whether the strip's speed was changed: its handles then no longer tell which part of the file is heard."""
     keys = getattr(strip, "retiming_keys", None)
-    return keys is not None and len(keys) > 0
+    return keys is not None and len(keys) > 1
+
+
+# Python is shown at which frames a strip has retiming keys, but not how far its content has come there. These are the
+# beginnings of Blender's own structures: of a key its frame in the strip, flags, and the share of the content played;
+# of a strip (after its place in the list) its name with two letters before, and behind it flags, type, the length of
+# its content in frames, and its start. What is read is compared with what Python is shown.
+_KEY = "=di4xf" if bpy.app.version < (5, 0, 0) else "=dif"
+_STRIP = f"={32 if bpy.app.version < (5, 2, 0) else 16}x2x62siiif"
+_CURVED = 1  # of a key's flags: a transition begins here
+
+
+def retiming_keys(strip: Strip) -> list[RetimingKey]:
+    """The retiming of a strip, in frames of the timeline and of its content.
+
+    Raises UserError when this Blender keeps it in another way than the ones we know.
+    """
+    shown = [key.timeline_frame for key in strip.retiming_keys]
+    held = [_held(key, _KEY) for key in strip.retiming_keys]
+    name, _, _, length, start = _held(strip, _STRIP)
+    offset, shares = shown[0] - held[0][0], [share for _, _, share in held]
+    known = all(abs(index + offset - frame) <= 1 for (index, _, _), frame in zip(held, shown, strict=True))
+    known &= name.split(b"\0")[0] == strip.name.encode() and start == content_start(strip) and length > 1
+    if not known or shares != sorted(shares) or not (abs(shares[0]) < 1e-4 and abs(shares[-1] - 1) < 1e-4):
+        raise UserError(
+            f"The speed of “{strip.name}” cannot be read in this version of Blender: reset its retiming or render it "
+            "to a new file."
+        )
+    length -= bpy.app.version < (5, 0, 0)  # 4.5 counts from the first frame to the last
+    return [RetimingKey(index + offset, share * length, bool(flag & _CURVED)) for index, flag, share in held]
+
+
+def _held(thing: bpy.types.bpy_struct, layout: str) -> tuple:
+    import ctypes
+    import struct
+
+    return struct.unpack(layout, ctypes.string_at(thing.as_pointer(), struct.calcsize(layout)))
+
+
+def is_silenced(strip: Strip) -> bool:
+    """Whether a strip is not heard: it, its channel, or a meta strip around it is muted."""
+    editor = strip.id_data.sequence_editor
+    while True:
+        parent = strip.parent_meta()
+        channels = editor.channels if parent is None else parent.channels
+        if strip.mute or channels[strip.channel].mute:
+            return True
+        if parent is None:
+            return False
+        strip = parent
 
 
 def fcurves(block: bpy.types.ID) -> Iterator[FCurve]:
@@ -154,8 +207,8 @@ def choose_format(picture: bpy.types.ImageFormatSettings, style: str) -> None:
 
 
 def literal_path(path: str) -> str:
-    """A path to render to, taken as it is: 5.0 reads braces in it as a template."""
-    return path.replace("{", "{{").replace("}", "}}") if bpy.app.version >= (5, 0, 0) else path
+    """A path to render to, taken as it is: braces in it would be read as a template."""
+    return path.replace("{", "{{").replace("}", "}}")
 
 
 def show_animation_of(editor: SequenceEditor, name: str, channel: int, start: int, pictures: Sequence[str]) -> Strip:

@@ -50,12 +50,18 @@ def places(head: Object, scene: Scene) -> list[int]:
     if values is None:
         return []
     clock = playback.take_clock(head, scene)
-    return sorted({round(clock.frame(start / FPS)) for start, _ in stretches(values)})
+    if clock is not None:
+        return sorted({round(clock.frame(start / FPS)) for start, _ in stretches(values)})
+    frames, shown = playback.by_frame(values, head, scene)
+    return [int(frames[start]) for start, _ in stretches(shown)]
 
 
 def keys(values: np.ndarray, clock: Clock) -> list[tuple[float, float]]:
     """Keys (frame, value) of a curve through confidences (T,): where the value rests, only the ends of the rest."""
-    points = [(clock.frame(i / FPS), round(float(value), 4)) for i, value in enumerate(values)]
+    return _bends([(clock.frame(i / FPS), round(float(value), 4)) for i, value in enumerate(values)])
+
+
+def _bends(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
     kept = points[:1]
     for here, after in pairwise(points[1:]):
         if here[1] != kept[-1][1] or after[1] != here[1]:
@@ -68,13 +74,20 @@ def show(head: Object, scene: Scene) -> None:
     if not compat.can_animate(head):
         return
     values, clock = confidence_of(head), playback.take_clock(head, scene)
-    wanted = (None if values is None else values.tobytes(), clock)
+    wanted = (None if values is None else values.tobytes(), clock or playback.voice_map(head, scene))
     if _shown.get(head.session_uid) == wanted:
         return
-    compat.write_fcurve(head, PATH, GROUP, [] if values is None else keys(values, clock))
+    compat.write_fcurve(head, PATH, GROUP, [] if values is None else _curve(values, clock, head, scene))
     if values is None:
         settings(head).confidence = 1.0
     _shown[head.session_uid] = wanted
+
+
+def _curve(values: np.ndarray, clock: Clock | None, head: Object, scene: Scene) -> list[tuple[float, float]]:
+    if clock is not None:
+        return keys(values, clock)
+    frames, shown = playback.by_frame(values, head, scene)
+    return _bends([(float(frame), round(float(value), 4)) for frame, value in zip(frames, shown, strict=True)])
 
 
 def show_again(head: Object, scene: Scene) -> None:

@@ -36,7 +36,7 @@ def export_frames(
         folder.mkdir(parents=True, exist_ok=True)
         for number, (frame, path) in enumerate(zip(frames, paths, strict=True)):
             scene.frame_set(frame)  # whatever is animated is then as it is in that frame: gaze, object, drivers
-            gaussians = playback.current_gaussians(head, scene)
+            gaussians = playback.current_gaussians(head, scene, playback.take_moment(head, scene))
             write_ply(path, gaussians.transformed(head.matrix_world) if world else gaussians)
             manager.progress_update(number + 1)
     except OSError as error:

@@ -44,11 +44,12 @@ class Clock:
 @dataclass(frozen=True)
 class SoundSpan:
     """Which part of a recording is heard: it starts at `start` seconds of the Performance, `offset` seconds into the
-    file, and lasts `duration` seconds."""
+    file, and lasts `duration` seconds, in each of which `speed` seconds of the file pass."""
 
     start: float
     offset: float
     duration: float
+    speed: float = 1.0
 
 
 def sound_span(

@@ -7,37 +7,41 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import bpy
-from bpy.types import Context, Object, Operator
+from bpy.types import Context, Object, Operator, PropertyGroup
 
 from emodifftalk.core.errors import UserError
 from emodifftalk.core.performance import to_json
 
-from . import connection, playback
+from . import connection, pace, playback, staleness
 from .backend_client import STARTING
 from .connection import Listener
 from .heads import absolute, active_head, by_session_uid, is_head, new_take_path, no_head_reason, portable, settings
 from .performance import Request, build_performance
 from .reading import read_prompt
 from .strips import prompt_strips
+from .voice_time import to_text
 
 
 @dataclass
 class Job:
     """One take in the making, or how the last one ended.
 
-    fraction: 0..1. problem: one sentence when it failed. result: the backend's report when it is done (seconds per
-    stage, names of the models).
+    live: whether it was Live that asked for it. fraction: 0..1. heard_of: when the backend began with it. problem: one
+    sentence when it failed. result: the
+    backend's report when it is done (seconds per stage, names of the models).
     """
 
     head_uid: int
     request: Request
     path: Path
+    live: bool = False
     number: int = 0
     fraction: float = 0.0
     text: str = ""
     problem: str = ""
     running: bool = True
     started: float = field(default_factory=time.monotonic)
+    heard_of: float = 0.0
     reported: str = ""
     result: dict = field(default_factory=dict)
 
@@ -51,11 +55,16 @@ def job_of(head: Object) -> Job | None:
     return jobs.get(head.session_uid)
 
 
-def start_job(head: Object, context: Context) -> Job:
-    """Build the Performance and send it off. Raises UserError when that is not possible; nothing has changed then."""
-    kept = settings(head)
+def start_job(head: Object, context: Context, live: bool = False) -> Job:
+    """Build the Performance and send it off; what Live was making of this head meanwhile is given up.
+
+    live: the take replaces the last one Live made. Raises UserError when it is not possible; nothing has changed then.
+    """
+    kept, before = settings(head), job_of(head)
     playback.subject_of(head)  # a missing or damaged subject is said now, not after the voice has been heard
-    job = Job(head.session_uid, build_performance(head, context.scene), new_take_path(head))
+    job = Job(head.session_uid, build_performance(head, context.scene), new_take_path(head, live), live)
+    if before is not None and before.running:
+        connection.cancel(before.number)
     _read_prompts(head, context)
     params = {
         "subject": str(absolute(kept.subject_path, head)),
@@ -85,28 +94,40 @@ def job_text(job: Job) -> str:
 
 def _progressed(job: Job, fraction: float, text: str) -> None:
     job.fraction, job.text = fraction, text or job.text
+    job.heard_of = job.heard_of or time.monotonic()
     if bpy.app.background:
         line = f"{job.text} {int(fraction * 10) * 10} %"
         if line != job.reported:
             job.reported = line
             print(f"EmoDiffTalk: {line}", flush=True)
     else:
-        _show_status(f"EmoDiffTalk: {job.text} {fraction:.0%}")
+        if not job.live:
+            _show_status(f"EmoDiffTalk: {job.text} {fraction:.0%}")
         connection.redraw_panels()
 
 
 def _finished(job: Job, result: dict) -> None:
     job.running, job.fraction, job.result = False, 1.0, result
     _show_status(None)
+    if not job.live:  # Live takes over what it wanted when the moment is right
+        land(job)
+    connection.redraw_panels()
+
+
+def land(job: Job) -> None:
+    """List what a job has made on its head; a problem is the job's."""
     head = by_session_uid(job.head_uid)
     if head is not None and is_head(head):  # it may have been deleted meanwhile
         try:
-            add_take(head, job.path, job.request, _note(result, time.monotonic() - job.started))
+            now = time.monotonic()
+            entry = add_take(head, job.path, job.request, _note(job.result, now - job.started), job.live)
+            # Without the start of the backend: the next take does not wait for it.
+            pace.write(entry, pace.learn(job.result, now - (job.heard_of or job.started)))
         except UserError as error:
             job.problem = str(error)
-        if not bpy.app.background:
+        # Live's takes are no steps of their own: undo goes from edit to edit.
+        if not bpy.app.background and not job.live:
             _push_undo()
-    connection.redraw_panels()
 
 
 def _failed(job: Job, sentence: str) -> None:
@@ -115,18 +136,24 @@ def _failed(job: Job, sentence: str) -> None:
     connection.redraw_panels()
 
 
-def add_take(head: Object, path: Path, request: Request, note: str = "") -> None:
-    """List a take on its head, make it the one that plays, and show it. Raises UserError when it cannot be read."""
+def add_take(head: Object, path: Path, request: Request, note: str = "", live: bool = False) -> PropertyGroup:
+    """List a take on its head, make it the one that plays, and show it; returns its entry. Raises UserError when it
+    cannot be read.
+
+    live: in the place of the last take that Live made.
+    """
     from emodifftalk.core.take import load_take
 
     take, kept = load_take(path), settings(head)
-    entry = kept.takes.add()
-    entry.name = path.stem
+    entry = next((entry for entry in kept.takes if live and entry.live), None) or kept.takes.add()
+    entry.name, entry.live = path.stem, live
     entry.frames, entry.seed, entry.note = take.frames, request.performance.seed, note
     anchor = request.anchor
     entry.anchor_uid, entry.anchor_offset, entry.zero_frame = anchor.uid, anchor.offset, anchor.zero_frame
+    entry.spoken, entry.made_from = to_text(request.spoken), staleness.made_from(request)
     entry.path = portable(path)
-    kept.active_take = len(kept.takes) - 1
+    kept.active_take = next(i for i, other in enumerate(kept.takes) if other == entry)
+    return entry
 
 
 def _note(result: dict, seconds: float) -> str:
@@ -194,7 +221,7 @@ def why_not(context: Context) -> str:
     if head is None:
         return no_head_reason(context)
     job = job_of(head)
-    if job is not None and job.running:
+    if job is not None and job.running and not job.live:
         return "This head is being generated: wait or cancel"
     if head.library is not None:
         return "This head is linked from another file: make a library override or generate there"

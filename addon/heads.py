@@ -81,9 +81,9 @@ def takes_folder() -> Path:
     return user_folder("takes")
 
 
-def new_take_path(head: Object) -> Path:
-    """A path for the next take of a head that overwrites nothing."""
-    folder, name = takes_folder(), bpy.path.clean_name(head.name)
+def new_take_path(head: Object, live: bool = False) -> Path:
+    """A path for the next take of a head that overwrites nothing; takes that Live makes have names of their own."""
+    folder, name = takes_folder(), bpy.path.clean_name(head.name) + ("_live" if live else "")
     number = 1
     while (path := folder / f"{name}_{number:03d}.safetensors").exists():
         number += 1

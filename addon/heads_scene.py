@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import bpy
-from bpy.types import Collection, LayerCollection, Object, Scene
+from bpy.types import Depsgraph, LayerCollection, Object, Scene
 
 from . import compat, composite_nodes
 from .composite_settings import composite_settings
@@ -56,7 +56,7 @@ def keep_in_step(shot: Scene) -> None:
     _set(scene.render, "film_transparent", True)
     _set(scene.view_layers[0], "use_pass_z", True)
     _set(scene, "camera", camera_now(shot))
-    _keep_heads(scene.collection, set(_rendered_heads(shot)))
+    _keep_heads(scene, set(_rendered_heads(shot)))
     _keep_colours(shot)
 
 
@@ -80,12 +80,17 @@ def _set(owner: object, name: str, value: object) -> None:
         setattr(owner, name, value)
 
 
-def _keep_heads(collection: Collection, wanted: set[Object]) -> None:
+def _keep_heads(scene: Scene, wanted: set[Object]) -> None:
+    collection = scene.collection
     there = set(collection.objects)
     for thing in wanted - there:
         collection.objects.link(thing)
     for thing in there - wanted:
         collection.objects.unlink(thing)
+    if there != wanted:
+        # The shot points here, so its dependency graph copies this scene, and Blender 5.2 crashes copying a view layer
+        # that is behind its collections: asking for the active object brings it in line.
+        _ = scene.view_layers[0].objects.active
 
 
 def _rendered_heads(shot: Scene) -> Iterator[Object]:
@@ -125,13 +130,20 @@ def _on_shot(scene: Scene | None = None, *_: object) -> None:
 
 
 @bpy.app.handlers.persistent
+def _on_edit(scene: Scene, depsgraph: Depsgraph) -> None:
+    # Not while something is only moved: looking through a large scene's collections takes milliseconds.
+    if depsgraph.id_type_updated("SCENE") or depsgraph.id_type_updated("COLLECTION"):
+        _on_shot(scene)
+
+
+@bpy.app.handlers.persistent
 def _on_file(*_: object) -> None:
     for scene in bpy.data.scenes:
         _on_shot(scene)
 
 
 _HANDLERS = (
-    ("depsgraph_update_post", _on_shot),
+    ("depsgraph_update_post", _on_edit),
     ("render_init", _on_shot),
     ("render_pre", _on_shot),  # every frame of an animation may have another camera
     ("save_pre", _on_file),

@@ -15,47 +15,48 @@ from emodifftalk.core.facs import AU_NAMES
 from emodifftalk.core.performance import Curve, Performance, Prompt, Style, VoiceStrip
 
 from . import au_curves, compat
+from .anchors import Anchor
 from .animated import Evaluate, evaluators
-from .frames import CURVE_FPS, Clock, SoundSpan, sampled_curve, sound_span
+from .frames import CURVE_FPS, Clock, SoundSpan, sampled_curve
 from .heads import settings, user_folder
 from .names import au_property
 from .strips import give_own_uids, prompt_strips, prompt_words, scene_clock, strip_scene, voice_strips
-
-
-@dataclass(frozen=True)
-class Anchor:
-    """Where the take's second 0 lies: `offset` seconds after the content start of the voice strip `uid`, so that the
-    face moves with the voice; without a voice at `zero_frame`."""
-
-    uid: str
-    offset: float
-    zero_frame: float
+from .voice_pieces import heard_strips, recording, spans
+from .voice_time import Stretch
 
 
 @dataclass(frozen=True)
 class Request:
-    """A Performance and its place on the timeline."""
+    """A Performance and its place on the timeline. spoken: which recording is performed when, one for each of the
+    Performance's voices."""
 
     performance: Performance
     anchor: Anchor
+    spoken: tuple[Stretch, ...] = ()
 
 
-def build_performance(head: Object, scene: Scene) -> Request:
-    """What a head is asked to do: it begins with its first voice or prompt strip and ends with its last.
+def build_performance(head: Object, scene: Scene, looking: bool = False) -> Request:
+    """What a head is asked to do: it begins with its first voice or prompt strip and ends with its last. What is muted
+    is not performed.
 
-    Raises UserError, one sentence, when there is nothing to perform or a strip cannot be used.
+    looking: only to see what is asked for; then nothing in the file or beside it is touched. Raises UserError, one
+    sentence, when there is nothing to perform or a strip cannot be used.
     """
     scene = strip_scene(head, scene)
-    voices, prompts = _audible(voice_strips(head, scene)), prompt_strips(head, scene)
-    give_own_uids(prompts)
+    voices, prompts = heard_strips(head, scene), prompt_strips(head, scene)
+    if not looking:
+        give_own_uids(prompts)
     used = voices + prompts
     if not used:
-        raise UserError("There is nothing to perform: choose a voice, or add an emotion prompt.")
+        muted = voice_strips(head, scene)
+        remedy = "unmute the voice" if muted else "choose a voice"
+        raise UserError(f"There is nothing to perform: {remedy}, or add an emotion prompt.")
     clock = scene_clock(scene, min(compat.left_handle(strip) for strip in used))
     duration = clock.seconds(max(compat.right_handle(strip) for strip in used))
     kept, acting = settings(head), _acting(head, scene, clock, duration)
+    spoken = [(strip, span) for strip in voices for span in _spans(strip, clock)]
     performance = Performance(
-        voice=tuple(_voice(strip, clock) for strip in voices),
+        voice=tuple(_voice(strip, span, looking) for strip, span in spoken),
         prompts=_prompts(prompts, scene, clock, duration),
         **acting,
         au_gains=au_curves.gains(head),
@@ -63,7 +64,8 @@ def build_performance(head: Object, scene: Scene) -> Request:
         duration=duration,
         style=Style(**{name: getattr(kept, name) for name in Style.__dataclass_fields__}),
     )
-    return Request(performance, _anchor(voices, clock))
+    stretches = (Stretch(recording(s), span.start, span.offset, span.duration, span.speed) for s, span in spoken)
+    return Request(performance, _anchor(voices, clock), tuple(stretches))
 
 
 def _frames(clock: Clock, duration: float) -> list[float]:
@@ -88,7 +90,11 @@ def _acting(head: Object, scene: Scene, clock: Clock, duration: float) -> dict[s
         "valence": curve("emodifftalk.valence"),
         "arousal": curve("emodifftalk.arousal"),
         "au_offsets": {au: keys for au, path in offsets.items() if (keys := curve(path))},
-        "au_curves": {au: curve(path) for au, path in drawn.items() if path in animated},
+        "au_curves": {
+            au: au_curves.sampled(head, scene, au, animated[path], clock, duration)
+            for au, path in drawn.items()
+            if path in animated
+        },
     }
 
 
@@ -99,42 +105,18 @@ def _anchor(voices: list[Strip], clock: Clock) -> Anchor:
     return Anchor(first.emodifftalk.uid, -clock.seconds(compat.content_start(first)), clock.zero)
 
 
-def zero_frame(anchor: Anchor, scene: Scene) -> float:
-    """Frame of a take's second 0 as the timeline is now; `scene` holds the strips."""
-    from .strips import strips_of
-
-    found = strips_of(anchor.uid, scene)
+def _spans(strip: Strip, clock: Clock) -> list[SoundSpan]:
+    found = spans(strip, clock)
     if not found:
-        return anchor.zero_frame
-    return scene_clock(scene, compat.content_start(found[0])).frame(anchor.offset)
-
-
-def _audible(strips: list[Strip]) -> list[Strip]:
-    return [strip for strip in strips if compat.right_handle(strip) > compat.left_handle(strip)]
-
-
-def strip_span(strip: Strip, clock: Clock) -> SoundSpan | None:
-    """Which part of its recording a sound strip plays; None when it is silent all along."""
-    return sound_span(
-        clock,
-        compat.content_start(strip),
-        compat.left_handle(strip),
-        compat.right_handle(strip),
-        compat.content_trim_start(strip),
-        strip.sound_offset,
-    )
-
-
-def _voice(strip: Strip, clock: Clock) -> VoiceStrip:
-    if compat.is_retimed(strip):
-        raise UserError(f"The voice “{strip.name}” is retimed: reset its retiming or render it to a new file first.")
-    span = strip_span(strip, clock)
-    if span is None:
         raise UserError(f"The voice “{strip.name}” is moved out of its own strip: reset its sound offset.")
-    return VoiceStrip(_recording(strip), span.start, span.offset, span.duration, strip.volume)
+    return found
 
 
-def _recording(strip: Strip) -> Path:
+def _voice(strip: Strip, span: SoundSpan, looking: bool) -> VoiceStrip:
+    return VoiceStrip(_recording(strip, looking), span.start, span.offset, span.duration, strip.volume, span.speed)
+
+
+def _recording(strip: Strip, looking: bool) -> Path:
     sound = strip.sound
     if sound is None or not sound.filepath:
         raise UserError(f"The voice “{strip.name}” has no recording.")
@@ -145,7 +127,8 @@ def _recording(strip: Strip) -> Path:
         return path
     # The backend reads files: what is packed into the .blend is laid beside it for the time of the work.
     unpacked = user_folder("voices") / f"{sound.session_uid}_{path.name}"
-    unpacked.write_bytes(sound.packed_file.data)
+    if not looking:
+        unpacked.write_bytes(sound.packed_file.data)
     return unpacked
 
 

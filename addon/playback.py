@@ -12,10 +12,15 @@ import numpy as np
 from bpy.types import Depsgraph, Object, PropertyGroup, Scene
 
 from emodifftalk.core.errors import UserError
+from emodifftalk.core.facs import FPS
 
+from .anchors import Anchor, zero_frame
 from .frames import Clock
 from .heads import absolute, heads, settings
+from .mouth import resting
 from .strips import scene_clock, strip_scene
+from .voice_pieces import playing
+from .voice_time import Moment, VoiceMap, from_text
 
 if TYPE_CHECKING:
     from emodifftalk.core.gaussians import Gaussians
@@ -71,10 +76,17 @@ def _read_take(path: str) -> Take:
     return load_take(path)
 
 
+previews: dict[int, dict[float, TakeFrame]] = {}
+"""Frames of takes that are still to be made, by head (session uid) and frame of the timeline: shown in viewports
+instead of the take, never rendered or exported. `live` keeps them."""
 _subjects = _Files(_read_subject, keep=4)
 _takes = _Files(_read_take, keep=8)
-_posed: OrderedDict[tuple, tuple[Gaussians, Subject, Take]] = OrderedDict()
+_posed: OrderedDict[tuple, tuple[Gaussians, Subject, Take | TakeFrame | None]] = OrderedDict()
 """With what they were made from: the keys name objects by `id`, which must not pass to others meanwhile."""
+
+
+_maps: dict[int, tuple[tuple, VoiceMap]] = {}
+"""The last map of every head (by session uid), with what it was made from."""
 
 
 def subject_of(head: Object) -> Subject:
@@ -102,29 +114,76 @@ def take_of(head: Object) -> Take | None:
     return _takes(str(absolute(entry.path, head))) if entry is not None else None
 
 
+def take_moment(head: Object, scene: Scene, frame: float | None = None) -> Moment:
+    """Where the head's active take has to be at a frame (by default the scene's current one), so that it says what its
+    voice strips play there."""
+    frame = scene.frame_current_final if frame is None else frame
+    heard = voice_map(head, scene)
+    if heard is not None:
+        return heard.at(scene_clock(scene).seconds(frame))
+    return Moment(take_clock(head, scene).seconds(frame))
+
+
 def take_seconds(head: Object, scene: Scene, frame: float | None = None) -> float:
     """Seconds into the head's active take at a frame (by default the scene's current one)."""
-    return take_clock(head, scene).seconds(scene.frame_current_final if frame is None else frame)
+    return take_moment(head, scene, frame).seconds
 
 
-def take_clock(head: Object, scene: Scene) -> Clock:
-    """The timeline with second 0 where the head's active take begins."""
-    from .performance import Anchor, zero_frame
+def by_frame(track: np.ndarray, head: Object, scene: Scene) -> tuple[np.ndarray, np.ndarray]:
+    """Frames (N,) of the timeline at which the active take moves, and what plays in each (N, …) of something that the
+    take has 25 times a second (T, …)."""
+    heard, clock = voice_map(head, scene), scene_clock(scene)
+    if heard is None:
+        start = take_clock(head, scene)
+        first, last = clock.seconds(start.zero), clock.seconds(start.frame((len(track) - 1) / FPS))
+    else:
+        first, last = heard.reach(len(track) / FPS)
+    frames = np.arange(np.ceil(clock.frame(first) - 1e-6), np.floor(clock.frame(last) + 1e-6) + 1)
+    seconds = frames / clock.rate - first if heard is None else heard.many(frames / clock.rate)
+    return frames, track[np.rint(seconds * FPS).astype(int).clip(0, len(track) - 1)]
 
+
+def voice_map(head: Object, scene: Scene) -> VoiceMap | None:
+    """From the timeline's seconds to those of the active take, through the voice strips as they are now; None for a
+    take without a voice, of an earlier version, or of which nothing is on the timeline any more."""
+    entry = active_take(head)
+    if entry is None or not entry.spoken:
+        return None
+    key = (entry.spoken, entry.zero_frame, scene.render.fps, scene.render.fps_base, playing(head, scene))
+    kept = _maps.get(head.session_uid)
+    if kept is None or kept[0] != key:
+        began = scene_clock(scene).seconds(entry.zero_frame)
+        kept = key, VoiceMap(from_text(entry.spoken), key[-1], began)
+        _maps[head.session_uid] = kept
+    return kept[1] if kept[1] else None
+
+
+def take_clock(head: Object, scene: Scene) -> Clock | None:
+    """The timeline with second 0 where the head's active take begins; None when it does not run through as it was made,
+    because its voice has been edited since."""
     entry = active_take(head)
     if entry is None:
         return scene_clock(scene)
+    heard = voice_map(head, scene)
+    if heard is not None:
+        return None if heard.shift is None else scene_clock(scene, scene_clock(scene).frame(-heard.shift))
     anchor = Anchor(entry.anchor_uid, entry.anchor_offset, entry.zero_frame)
     return scene_clock(scene, zero_frame(anchor, strip_scene(head, scene)))
 
 
+def preview_of(head: Object, scene: Scene) -> TakeFrame | None:
+    """What is shown of a head at the scene's frame instead of its take, while that is out of date."""
+    return previews.get(head.session_uid, {}).get(round(scene.frame_current_final, 3))
+
+
 def current_gaussians(
-    head: Object, depsgraph_or_scene: Depsgraph | Scene, frame_seconds: float | None = None
+    head: Object, depsgraph_or_scene: Depsgraph | Scene, chosen: Moment | None = None
 ) -> Gaussians:
-    """The head's Gaussians now, in OBJECT space (metres): its take at the scene's frame, or `frame_seconds` into it,
+    """The head's Gaussians now, in OBJECT space (metres): its take at the scene's frame, or at a `chosen` moment,
     looking where its gaze is keyed to.
 
-    A head without a take shows its canonical Gaussians. The last few answers are kept: the same frame twice is free.
+    A preview is preferred where there is one, but for a render's depsgraph and a `chosen` moment. A head without a
+    take shows its canonical Gaussians. The last few answers are kept: the same frame twice is free.
     Raises UserError when the subject or the take cannot be read, or do not belong together.
     """
     from emodifftalk.core.gaze import gazing
@@ -133,16 +192,20 @@ def current_gaussians(
     head = head.original
     scene = getattr(depsgraph_or_scene, "scene", depsgraph_or_scene)
     subject, take = subject_of(head), take_of(head)
-    seconds = 0.0
-    if take is not None:
+    moment, where = None, Moment(0.0)
+    if chosen is None and getattr(depsgraph_or_scene, "mode", "VIEWPORT") == "VIEWPORT":
+        moment = preview_of(head, scene)
+    if moment is None and take is not None:
         # The evaluated scene knows the frame being rendered; the original one holds the strips.
         frame = scene.frame_current_final
-        seconds = take_seconds(head, scene.original, frame) if frame_seconds is None else frame_seconds
-        seconds = min(max(seconds, 0.0), take.duration)
-    key = (id(subject), id(take), round(seconds, 6), gaze)
+        where = take_moment(head, scene.original, frame) if chosen is None else chosen
+    seconds = min(max(where.seconds, 0.0), take.duration) if take is not None else 0.0
+    source = take if moment is None else moment
+    key = (id(subject), id(source), round(seconds, 6), round(where.rest, 4), gaze)
     if key not in _posed:
-        moment = take.at(seconds) if take is not None else None
-        _posed[key] = gazing(subject, moment, np.array(gaze)), subject, take
+        if moment is None and take is not None:
+            moment = resting(subject, take.at(seconds), where.rest)
+        _posed[key] = gazing(subject, moment, np.array(gaze)), subject, source
         while len(_posed) > 8:
             _posed.popitem(last=False)
     _posed.move_to_end(key)
@@ -160,7 +223,10 @@ def _gaze(head: Object, depsgraph_or_scene: Depsgraph | Scene) -> tuple[float, f
 def current_frame(head: Object, scene: Scene) -> TakeFrame | None:
     """The take's frame (point offsets, AUs …) at the scene's current frame, None without a take. Raises UserError."""
     take = take_of(head)
-    return None if take is None else take.at(take_seconds(head, scene))
+    if take is None:
+        return None
+    where = take_moment(head, scene)
+    return resting(subject_of(head), take.at(where.seconds), where.rest)
 
 
 def refresh(scene: Scene) -> None:
@@ -179,7 +245,7 @@ def _move_sketch(head: Object, scene: Scene) -> None:
     if bpy.app.is_job_running("RENDER") or head.library is not None or head.data.library is not None:
         return
     points = subject_of(head).template.neutral
-    frame = current_frame(head, scene)
+    frame = preview_of(head, scene) or current_frame(head, scene)
     if frame is not None:
         if len(frame.offsets) != len(points):
             raise UserError(f"The take of {head.name} was made with another subject: generate it again.")
@@ -202,6 +268,8 @@ def forget() -> None:
     _subjects.clear()
     _takes.clear()
     _posed.clear()
+    _maps.clear()
+    previews.clear()
     problems.clear()
 
 

@@ -54,16 +54,24 @@ def load(path: Path) -> Preset:
     try:
         if path.stat().st_size > _MOST_BYTES:
             raise ValueError("it is far too long")
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = _read_json(path)
         if not isinstance(data, dict) or data.get("format") != _FORMAT or data.get("schema") != 1:
             raise ValueError("it is of another kind or version")
         aus = {str(au): float(value) for au, value in data["aus"].items()}
         if not set(aus) <= set(AU_NAMES) or not all(0 <= value <= 1 for value in aus.values()):
             raise ValueError("an action unit is unknown or not between 0 and 1")
         return Preset(str(data["name"])[:_LONGEST], str(data["words"]), aus, bool(data["by_hand"]))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        plain = getattr(error, "strerror", None) or str(error)
+        reason = f"{error} is missing" if isinstance(error, KeyError) else plain
         raise UserError(f"{path.name} is no preset: {reason}.") from error
+
+
+def _read_json(path: Path) -> object:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise ValueError("it is cut off, or was edited by hand") from error
 
 
 def save(preset: Preset) -> bool:

@@ -6,6 +6,7 @@ from bpy.props import (
     CollectionProperty,
     EnumProperty,
     FloatProperty,
+    FloatVectorProperty,
     IntProperty,
     PointerProperty,
     StringProperty,
@@ -116,11 +117,17 @@ class HeadTake(PropertyGroup):
     frames: IntProperty(name="Frames", description="Frames of the take, 25 per second")
     seed: IntProperty(name="Seed", description="The seed it was made with")
     note: StringProperty(name="Note", description="How and how fast it was made")
+    live: BoolProperty(name="Live", description="Made by Live, which replaces it after the next edit")
     anchor_uid: StringProperty(name="Voice", description="The voice strip this take moves with")
     anchor_offset: FloatProperty(
         name="Offset", description="Seconds from the start of the voice strip's content to the start of the take"
     )
-    zero_frame: FloatProperty(name="Zero", description="Frame at which the take begins when it has no voice strip")
+    zero_frame: FloatProperty(name="Zero", description="Frame at which the take began when it was made")
+    spoken: StringProperty(name="Spoken", description="Which part of which recording the take speaks when, as JSON")
+    made_from: StringProperty(name="Made From", description="What the timeline asked for, compressed")
+    pace: FloatVectorProperty(
+        name="Pace", description="Seconds it took: for a frame's voice, a frame's motion and looks, and beside", size=3
+    )
 
 
 def _voice_get(self: "HeadSettings") -> str:

@@ -15,7 +15,7 @@ from . import playback
 from .blender_camera import View
 from .heads import is_head
 
-Rasterizer = Callable[[Gaussians, View], tuple[np.ndarray, np.ndarray]]
+Rasterizer = Callable[[Gaussians, View], tuple["np.ndarray", "np.ndarray"]]
 """Gaussians in world space and a view → premultiplied display-referred rgba (H, W, 4), view depth (H, W) metres."""
 SOLID = 0.5
 """A pixel has a depth and belongs to a head from this alpha on."""

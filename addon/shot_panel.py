@@ -23,8 +23,9 @@ _STATES = {PAUSING: "Finishing frames", PAUSED: "Paused"}
 
 
 def shot_state(name: str) -> dict:
-    """What the queue last said of a shot; {} when nothing."""
-    return next((shot for shot in queue.status.get("shots", ()) if shot["name"] == name), {})
+    """What the queue last said of a shot of the open file; {} when nothing."""
+    said = queue.status.get("shots", ()) if queue.blend == bpy.data.filepath else ()
+    return next((shot for shot in said if shot["name"] == name), {})
 
 
 class EMODIFFTALK_UL_shots(UIList):
@@ -76,7 +77,7 @@ def _draw_list(layout: UILayout, kept: PropertyGroup) -> None:
     column.operator("emodifftalk.remove_shot", text="", icon="REMOVE")
     column.separator()
     column.operator("emodifftalk.duplicate_shot", text="", icon="DUPLICATE")
-    column.operator("emodifftalk.add_marker_shots", text="", icon="MARKER_HLT")
+    column.operator("emodifftalk.add_marker_shots", text="", icon="VIEW_CAMERA")
     column.separator()
     column.operator("emodifftalk.move_shot", text="", icon="TRIA_UP").direction = "UP"
     column.operator("emodifftalk.move_shot", text="", icon="TRIA_DOWN").direction = "DOWN"
@@ -101,10 +102,14 @@ def _draw_run(layout: UILayout, kept: PropertyGroup, width: int) -> None:
     name = "emodifftalk.resume_shots" if paused else "emodifftalk.pause_shots"
     row.operator(name, text="", icon="PLAY" if paused else "PAUSE")
     row.operator("emodifftalk.cancel_shots", text="", icon="CANCEL")
-    draw_sentence(layout, "Closing Blender stops the queue; Render Shots then goes on from there.", width=width)
+    whose = "" if queue.blend == bpy.data.filepath else f"These are the shots of {Path(queue.blend).name}. "
+    note = "Closing Blender stops the queue; Render Shots then goes on from there."
+    draw_sentence(layout, whose + note, width=width)
 
 
 def _draw_ending(layout: UILayout, width: int) -> None:
+    if queue.blend != bpy.data.filepath:
+        return
     if queue.problem:
         draw_problem(layout, queue.problem, width)
     if queue.running or not queue.status.get("shots"):

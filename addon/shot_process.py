@@ -27,11 +27,12 @@ _PATIENCE = 5.0
 
 
 class ShotProcess:
-    """The queue that this Blender started last. status: what it last said of itself, {} before. problem: one sentence
-    when it could not begin."""
+    """The queue that this Blender started last. blend: the file it renders. status: what it last said of itself, {}
+    before. problem: one sentence when it could not begin."""
 
     def __init__(self) -> None:
         self.folder: QueueFolder | None = None
+        self.blend = ""
         self.status: dict = {}
         self.problem = ""
         self.cancelling = False
@@ -48,6 +49,7 @@ class ShotProcess:
         if self.running:
             raise UserError("The shots are being rendered already: wait for them or cancel.")
         self.folder, self.status, self.problem, self.cancelling = QueueFolder(output), {}, "", False
+        self.blend = bpy.data.filepath
         self._seen = self._stamp()
         blender = bpy.app.binary_path or sys.executable
         words = [sys.executable, "-m", "emodifftalk.shots", "run", str(path), "--out", str(output), "--jobs", str(jobs)]

@@ -52,14 +52,15 @@ def _shot_data(shot: PropertyGroup, blend: Path, as_seen: bool) -> dict:
     return data
 
 
-def start_queue(context: Context) -> None:
-    """Write the list beside the frames and render it from the saved file. Raises UserError."""
+def start_queue(context: Context, as_seen: bool) -> None:
+    """Write the list beside the frames and render it from the saved file, which is `as_seen` when nothing has changed
+    since. Raises UserError."""
     kept, blend = queue_settings(context), Path(bpy.data.filepath)
     if any(shot.scene is not None and shot.scene.library is not None for shot in kept.shots):
         raise UserError("A shot's scene belongs to another file: put the shot into that file's list.")
     folder = output_folder(kept)
     path = folder / "shots.json"
-    write_whole(path, json.dumps(list_data(kept, blend, not bpy.data.is_dirty), indent=1, ensure_ascii=False))
+    write_whole(path, json.dumps(list_data(kept, blend, as_seen), indent=1, ensure_ascii=False))
     load_list(path)  # its mistakes are said here and now
     queue.start(path, folder, kept.jobs, kept.changed)
 
@@ -117,9 +118,11 @@ class EMODIFFTALK_OT_render_shots(Operator):
     def execute(self, context: Context) -> set[str]:
         """Begin; in background mode wait for the end."""
         try:
-            if bpy.data.is_dirty and self.unsaved == _SAVE:
+            as_seen = not bpy.data.is_dirty
+            if not as_seen and self.unsaved == _SAVE:
                 bpy.ops.wm.save_mainfile()
-            start_queue(context)
+                as_seen = True
+            start_queue(context, as_seen)
         except (UserError, RuntimeError) as error:
             self.report({"ERROR"}, str(error).strip().removeprefix("Error: "))
             return {"CANCELLED"}

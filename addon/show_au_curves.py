@@ -10,34 +10,18 @@ import numpy as np
 from bpy.props import EnumProperty
 from bpy.types import Context, Depsgraph, FCurve, Object, Operator, Scene
 
-from emodifftalk.core.errors import UserError
 from emodifftalk.core.facs import AU_LABELS, AU_NAMES, FPS
 
 from . import compat, playback
-from .au_curves import GROUP, digest, drawn_over, path_of, remember, shown
+from .au_curves import GROUP, TOLERANCE, digest, drawn_over, path_of, remember, shown, track_of
 from .frames import Clock
 from .heads import active_head, heads, no_head_reason, settings
 from .names import au_property
+from .voice_time import VoiceMap
 
-TOLERANCE = 0.01
-"""How far a shown curve may lie from the take's track."""
 _BEZIER, _AUTO_CLAMPED = 2, 4  # of a key's interpolation and handles
-_written_for: dict[int, tuple[str, Clock]] = {}
+_written_for: dict[int, tuple[str, Clock | VoiceMap]] = {}
 """Take and place for which the curves of a head (by session uid) were written."""
-
-
-def track_of(head: Object) -> np.ndarray | None:
-    """(T, 17) what voice and feelings gave in the take that plays, 25 a second; None without one that can be read.
-
-    Takes of earlier versions only know the face as it came out, with gains and offsets.
-    """
-    try:
-        take = playback.take_of(head)
-    except UserError:
-        return None
-    if take is None:
-        return None
-    return take.aus if take.aus_emotion is None else take.aus_emotion
 
 
 def show(head: Object, scene: Scene, which: tuple[str, ...] = AU_NAMES) -> None:
@@ -45,7 +29,11 @@ def show(head: Object, scene: Scene, which: tuple[str, ...] = AU_NAMES) -> None:
     track, clock = track_of(head), playback.take_clock(head, scene)
     if track is None or not compat.can_animate(head):
         return
-    frames, digests = np.array([clock.frame(i / FPS) for i in range(len(track))]), shown(head)
+    if clock is not None:
+        frames = np.array([clock.frame(i / FPS) for i in range(len(track))])
+    else:
+        frames, track = playback.by_frame(track, head, scene)
+    digests = shown(head)
     for au in which:
         compat.remove_fcurve(head, path_of(au))
         curve = compat.ensure_fcurve(head, path_of(au), GROUP)
@@ -53,7 +41,7 @@ def show(head: Object, scene: Scene, which: tuple[str, ...] = AU_NAMES) -> None:
         curve.select = False
         digests[path_of(au)] = digest(curve)
     remember(head, digests)
-    _written_for[head.session_uid] = _now(head, clock)
+    _written_for[head.session_uid] = _now(head, clock or playback.voice_map(head, scene))
 
 
 def follow(head: Object, scene: Scene) -> None:
@@ -78,7 +66,7 @@ def fit(curve: FCurve, frames: np.ndarray, values: np.ndarray, tolerance: float 
 
     It begins with the two ends; wherever the curve Blender draws is off, the worst place becomes a key.
     """
-    values = values.astype(np.float64)
+    values = np.where(np.abs(values) < tolerance / 4, 0.0, values.astype(np.float64))  # a rest is a rest
     keys = np.unique([0, len(values) - 1])
     off = np.zeros(len(values))
     unsure = np.arange(len(values))
@@ -122,7 +110,7 @@ def _write_keys(curve: FCurve, frames: np.ndarray, values: np.ndarray) -> None:
     curve.update()
 
 
-def _now(head: Object, clock: Clock) -> tuple[str, Clock]:
+def _now(head: Object, clock: Clock | VoiceMap) -> tuple[str, Clock | VoiceMap]:
     entry = playback.active_take(head)
     return ("" if entry is None else entry.path), clock
 
@@ -161,7 +149,7 @@ class EMODIFFTALK_OT_show_au_curves(Operator):
         kept = drawn_over(head)
         show(head, context.scene, tuple(au for au in AU_NAMES if au not in kept))
         if playback.take_of(head).aus_emotion is None:
-            self.report({"WARNING"}, "This take is of an earlier version: its curves contain its AU offsets as well")
+            self.report({"WARNING"}, "This take is of an earlier version: its curves contain what was drawn over it")
         return {"FINISHED"}
 
 
@@ -227,7 +215,7 @@ def _on_frame(scene: Scene, depsgraph: Depsgraph | None = None) -> None:
     for head in heads(scene):
         if not settings(head).au_shown:
             continue
-        now = _now(head, playback.take_clock(head, scene))
+        now = _now(head, playback.take_clock(head, scene) or playback.voice_map(head, scene))
         if _written_for.setdefault(head.session_uid, now) != now:
             _written_for[head.session_uid] = now
             follow(head, scene)

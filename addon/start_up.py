@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import sys
 from collections.abc import Iterator
@@ -36,3 +37,16 @@ def loaded_later(name: str) -> Iterator[None]:
     finally:
         if sys.modules.get(name) is stand_in:
             del sys.modules[name]
+
+
+@contextmanager
+def without_collecting() -> Iterator[None]:
+    """Inside, Python does not look for garbage: loading modules leaves hardly any, and makes it look again and again
+    through everything that Blender has loaded before."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collects:
+            gc.enable()

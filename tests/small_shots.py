@@ -28,7 +28,7 @@ def save_shot(folder: Path, size: int = 24, frames: int = 6) -> Path:
     _add_head(folder)
     scene.camera = add_camera(scene, "Front")
     render = scene.render
-    render.engine, scene.view_settings.view_transform = "EMODIFFTALK", "Standard"
+    render.engine, scene.view_settings.view_transform = "EMODIFFTALK", "AgX"
     render.resolution_x = render.resolution_y = size
     render.fps, render.fps_base, scene.frame_end = FPS, FPS_BASE, frames
     _add_voice(scene, folder)

@@ -15,7 +15,8 @@ import pytest
 
 bpy = pytest.importorskip("bpy")
 
-from addon import connection, playback
+from addon import compat, connection, playback
+from addon.au_curves import drawn_over, path_of
 from addon.backend_client import BUSY, DEAD, DEATHS, READY, STARTING, STOPPED, BackendClient
 from addon.generate import job_of, start_job
 from addon.heads import settings
@@ -231,6 +232,25 @@ def test_generating_again_after_a_late_change_keeps_the_frames_it_does_not_touch
     assert f"of {after.frames} frames as they were" in entry.note
     assert np.array_equal(before.frame(40).rotations, after.frame(40).rotations)
     assert not np.array_equal(before.frame(165).offsets, after.frame(165).offsets)
+
+
+def test_a_unit_drawn_over_in_the_graph_editor_is_generated_and_only_around_what_was_drawn(speaking, scene):
+    assert bpy.ops.emodifftalk.generate() == {"FINISHED"}
+    before = playback.take_of(speaking)
+    assert bpy.ops.emodifftalk.show_au_curves() == {"FINISHED"}
+    last = playback.take_clock(speaking, scene).frame(before.duration)
+    curve = next(c for c in compat.fcurves(speaking) if c.data_path == path_of("AU15"))
+    curve.keyframe_points.insert(last - 13, curve.evaluate(last - 13))  # from here on
+    for key in curve.keyframe_points:
+        key.co.y = 0.8 if key.co.x > last - 12 else key.co.y
+    curve.update()
+    assert bpy.ops.emodifftalk.generate() == {"FINISHED"}
+    after, frown = playback.take_of(speaking), AU_INDEX["AU15"]
+    assert after.aus[-3:, frown].min() > before.aus[-3:, frown].max() + 0.3
+    assert np.array_equal(after.aus[:75], before.aus[:75])
+    assert np.array_equal(after.aus_emotion, before.aus_emotion)
+    assert f"of {after.frames} frames as they were" in settings(speaking).takes[1].note
+    assert drawn_over(speaking) == ["AU15"], "what was only shown follows the new take"
 
 
 def test_what_the_words_mean_is_shown_on_the_strips(speaking, scene):

@@ -13,6 +13,7 @@ from addon import playback
 from addon.generate import add_take
 from addon.performance import build_performance
 from addon.timeline import add_prompt
+from addon.voice_time import Moment
 from emodifftalk.core.errors import UserError
 from emodifftalk.core.ply import ply_table, write_ply
 
@@ -45,7 +46,7 @@ def test_every_frame_is_a_file_that_another_program_reads(playing, scene, tmp_pa
     assert bpy.ops.emodifftalk.export_ply(directory=str(out), prefix="head_") == {"FINISHED"}
     assert sorted(p.name for p in out.iterdir()) == [f"head_{n:04d}.ply" for n in range(1, 6)]
     for frame in (1, 5):
-        expect_file(out / f"head_{frame:04d}.ply", playback.current_gaussians(playing, scene, (frame - 1) / 24))
+        expect_file(out / f"head_{frame:04d}.ply", playback.current_gaussians(playing, scene, Moment((frame - 1) / 24)))
 
 
 def test_world_space_follows_the_animated_object(playing, scene, tmp_path):

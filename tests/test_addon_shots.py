@@ -78,7 +78,7 @@ def test_the_saved_file_is_rendered_while_the_person_works_on_and_cancel_keeps_f
     blend = Path(bpy.data.filepath)
     film.shots[0].name, before = "renamed", blend.read_bytes()
     queue, renders = shot_process.queue, blend.parent / "renders"
-    shot_queue.start_queue(bpy.context)
+    shot_queue.start_queue(bpy.context, as_seen=True)
     assert blend.read_bytes() == before
     assert json.loads((renders / "shots.json").read_text())["shots"][0]["name"] == "renamed"
     assert "already" in shot_queue.why_not(bpy.context)
@@ -114,7 +114,7 @@ def test_a_script_waits_for_the_end_and_nothing_is_saved_on_the_sly(film):
 def test_the_queue_ends_with_the_add_on(film):
     bpy.ops.emodifftalk.add_shot()
     film.shots[0].own_range, film.shots[0].frame_end = True, 400
-    shot_queue.start_queue(bpy.context)
+    shot_queue.start_queue(bpy.context, as_seen=True)
     queue = shot_process.queue
     pump(lambda: queue.status and queue.status["shots"][0]["done"] >= 1)
     queue.stop()

@@ -186,7 +186,8 @@ def test_every_mistake_is_one_sentence_and_exit_code_1(made, words, sentence, tm
 
 
 def test_every_command_has_help_with_an_example():
-    commands = ("drive", "render", "export", "text-to-au", "speech-to-au", "inspect", "train", "serve")
+    commands = ("drive", "render", "export", "curves", "compact")
+    commands += ("text-to-au", "speech-to-au", "inspect", "train", "serve")
     for words in ((), *((command,) for command in commands)):
         done = emodifftalk(*words, "--help")
         assert done.returncode == 0 and len(done.stdout) > 200

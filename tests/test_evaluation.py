@@ -19,9 +19,10 @@ from scipy.ndimage import gaussian_filter
 from emodifftalk.core.errors import UserError
 from emodifftalk.core.facs import AU_INDEX, AU_NAMES
 from emodifftalk.core.template import load_template
+from emodifftalk.core.unit_reader import UnitReader
 from emodifftalk.evaluate import __main__ as command
 from emodifftalk.evaluate import feelings
-from emodifftalk.evaluate.action_units import AUReader, au_errors
+from emodifftalk.evaluate.action_units import au_errors
 from emodifftalk.evaluate.against import score_folder
 from emodifftalk.evaluate.held_out_set import SHIPPED, HeldOutSet, lip_landmarks, load_held_out
 from emodifftalk.evaluate.into import BEGIN, END, write_between
@@ -123,7 +124,7 @@ def test_action_units_are_read_back_off_the_points_that_they_moved(names):
     template = load_template()
     aus = np.zeros((1, 17), np.float32)
     aus[0, [AU_INDEX[name] for name in names]] = 0.6
-    found = AUReader(template).read(template.displace(aus))
+    found = UnitReader(template).aus(template.displace(aus))
     assert found.min() >= 0 and found.max() <= 1
     assert max(au_errors(found, aus).values()) < 0.02
 

@@ -64,6 +64,7 @@ def test_frames_are_named_for_timelines_and_come_with_their_papers(cast, tmp_pat
 @pytest.mark.parametrize("name", [name for name in FRAME_FORMATS if name != "sog"])
 def test_the_picture_of_what_comes_back_is_the_same(cast, tmp_path, name):
     """Over 60 dB where nothing is lost, over 40 dB where the format rounds; the same rows in the same order."""
+    pytest.importorskip("torch")
     from emodifftalk.core.camera import look_at
     from emodifftalk.splat.render import render
 
@@ -71,7 +72,7 @@ def test_the_picture_of_what_comes_back_is_the_same(cast, tmp_path, name):
     found, wanted = frame_of(done.files[5], name), cast.gaussians(5)
     assert np.abs(found.means - wanted.means).max() < 1e-3
     middle = wanted.means.mean(axis=0)
-    camera = look_at(tuple(middle + (0.3, -1.0, 0.1)), tuple(middle), 192, 192, 24.0)
+    camera = look_at(tuple(middle + np.array([0.3, -1.0, 0.1])), tuple(middle), 192, 192, 24.0)
     one, other = render(wanted, camera)[0], render(found, camera)[0]
     decibel = 10 * np.log10(1 / max(float(np.mean((one - other) ** 2)), 1e-12))
     assert one.max() > 0.2 and decibel > (40 if FRAME_FORMATS[name].loss else 60)
@@ -130,7 +131,7 @@ def test_several_heads_stand_where_their_objects_stand(files):
     count = both.splats // 2
     found = both.gaussians(3)
     rest = both.heads[1].subject.gaussians.means
-    assert np.allclose(found.means[count:], rest + (3.0, 0, 0), atol=1e-5)
+    assert np.allclose(found.means[count:], rest + np.array([3.0, 0, 0]), atol=1e-5)
     assert np.allclose(found.means[:count], both.heads[0].gaussians(3).means)
     with pytest.raises(UserError, match="makes no sense"):
         cast_of_many(names, seconds[:, :3], np.zeros((2, FRAMES, 2)), None)
@@ -182,3 +183,60 @@ def test_what_makes_no_sense_is_said(cast, tmp_path):
     for name in ("ply", "splat", "spz", "compressed-ply", "glb"):
         with pytest.raises(UserError, match="not finite"):
             export_sequence(Cast((head,)), tmp_path / name, Options(name))
+
+
+# ---- OpenUSD ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def blinking(cast) -> Cast:
+    """A cast whose opacities and scales rest for a while and then jump: rests must not become ramps."""
+    head = cast.heads[0]
+    hold = np.array([0, 0, 0, 0, 4, 4, 6, 7]) / 25
+    return Cast((replace(head, seconds=hold),))
+
+
+@pytest.mark.parametrize("name", ["usd", "usd-half"])
+def test_usd_reads_every_frame_of_the_particle_field(blinking, tmp_path, name):
+    Usd, UsdGeom, UsdVol = (pytest.importorskip(f"pxr.{part}") for part in ("Usd", "UsdGeom", "UsdVol"))
+    done = export_shot(blinking, tmp_path / "shot", Options(name, first=10, fps=24.0))
+    stage = Usd.Stage.Open(str(done.files[0]))
+    assert UsdGeom.GetStageUpAxis(stage) == "Y" and UsdGeom.GetStageMetersPerUnit(stage) == 1.0
+    assert (stage.GetStartTimeCode(), stage.GetEndTimeCode(), stage.GetTimeCodesPerSecond()) == (10, 17, 24)
+    field = UsdVol.ParticleField3DGaussianSplat(stage.GetDefaultPrim().GetChildren()[0])
+    half = name.endswith("half")
+    loose = 2e-3 if half else 1e-6
+    for i in range(FRAMES):
+        g, code = turned(blinking.gaussians(i), "blender", "rub"), 10 + i
+        assert np.allclose(np.array(field.GetPositionsAttr().Get(code)), g.means, atol=1e-7)
+        turns = np.array((field.GetOrientationshAttr() if half else field.GetOrientationsAttr()).Get(code))
+        assert np.allclose(np.roll(turns.astype(np.float32), 1, axis=1), g.quats, atol=loose)
+        opacities = (field.GetOpacitieshAttr() if half else field.GetOpacitiesAttr()).Get(code)
+        assert np.allclose(np.array(opacities, np.float32), g.opacities, atol=loose)
+        scales = (field.GetScaleshAttr() if half else field.GetScalesAttr()).Get(code)
+        assert np.allclose(np.array(scales, np.float32), g.scales, rtol=2e-3)
+    assert field.GetRadianceSphericalHarmonicsDegreeAttr().Get() == 0
+    low, high = np.array(field.GetExtentAttr().Get(12))
+    assert (low < g.means.min(axis=0)).all() and (high > g.means.max(axis=0)).all()
+
+
+def test_usd_points_carry_the_attributes(cast, tmp_path):
+    Usd, UsdGeom = (pytest.importorskip(f"pxr.{part}") for part in ("Usd", "UsdGeom"))
+    done = export_shot(cast, tmp_path / "points", Options("usd-points", axes="blender", scale=100.0))
+    stage = Usd.Stage.Open(str(done.files[0]))
+    assert UsdGeom.GetStageUpAxis(stage) == "Z"
+    points = UsdGeom.Points(stage.GetDefaultPrim().GetChildren()[0])
+    g = cast.gaussians(5)
+    assert np.allclose(np.array(points.GetPointsAttr().Get(6)), 100 * g.means, rtol=1e-5)
+    assert np.array_equal(np.array(points.GetIdsAttr().Get()), np.arange(len(g)))
+    opacities = UsdGeom.PrimvarsAPI(points).GetPrimvar("displayOpacity").Get(6)
+    assert np.allclose(np.array(opacities), g.opacities, atol=1e-6)
+    assert len(points.GetWidthsAttr().Get(6)) == len(g)
+
+
+def test_a_cancelled_shot_leaves_nothing(cast, tmp_path):
+    pytest.importorskip("pxr")
+    for name in ("usd", "glb-animated"):
+        with pytest.raises(Cancelled):
+            export_shot(cast, tmp_path / name, Options(name), cancelled=lambda: True)
+    assert not list(tmp_path.iterdir())

@@ -25,11 +25,11 @@ from emodifftalk.core.performance import Performance, Prompt, Style, VoiceStrip
 from emodifftalk.core.range_of_motion import POSES, intensities
 from emodifftalk.core.subject import Subject, load_subject, save_subject
 from emodifftalk.core.take import load_take, runs, stretches
+from emodifftalk.core.windows import touched
 from emodifftalk.motion import guard as guarding
 from emodifftalk.motion.contact import TouchingFace
 from emodifftalk.motion.generate import load_motion
 from emodifftalk.motion.guard import FALLBACK, MARGIN, ROOM, Guard, confidence
-from emodifftalk.motion.windows import touched
 from emodifftalk.perform import Report, Settings, perform
 
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -16,13 +16,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_speech import HELLO, HELLO_BILABIALS
 
-from emodifftalk.core import tensors
+from emodifftalk.core import tensors, windows
 from emodifftalk.core.errors import Cancelled, UserError
 from emodifftalk.core.facs import ARTICULATIONS, AU_INDEX, AU_NAMES, FPS
 from emodifftalk.core.template import load_template
 from emodifftalk.data import speech_corpus
 from emodifftalk.data.spoken_motion import Spoken, Way, draw, random_curves
-from emodifftalk.motion import schedule, windows
+from emodifftalk.motion import schedule
 from emodifftalk.motion.basis import HEAD_NUMBERS, head_shape
 from emodifftalk.motion.contact import TouchingFace
 from emodifftalk.motion.generate import MotionModel, load_motion, save_motion

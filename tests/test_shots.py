@@ -28,6 +28,7 @@ from emodifftalk.shots.journal import Journal, append
 from emodifftalk.shots.queue_folder import QueueFolder
 from emodifftalk.shots.shot_list import load_list
 from emodifftalk.shots.whole import is_whole
+from emodifftalk.shots.work import ShotWork
 
 ROOT = Path(__file__).resolve().parent.parent
 RUN = [sys.executable, "-m", "emodifftalk.shots"]
@@ -160,7 +161,7 @@ def test_what_is_broken_does_not_stop_the_rest_and_the_report_says_why(folder):
     assert str(folder / "third.safetensors") in why["lost take"] and why["good"] == ""
     good = next(shot for shot in report["shots"] if shot["name"] == "good")
     assert sorted(path.name for path in Path(good["folder"]).glob("*.exr")) == ["good_0002.exr", "good_0003.exr"]
-    assert good["low"] == [2, 3] and any("Drawing without the backend" in note for note in good["notes"])
+    assert good["low"] == [2, 3] and any("without the backend" in note for note in good["notes"])
     page = (folder / "renders" / "report.html").read_text()
     assert "2 frames of low confidence: 2–3." in page and "no camera “Rear”" in page
     assert (folder / "scene.blend").read_bytes() == before
@@ -220,7 +221,9 @@ def test_frames_of_another_version_are_not_mixed_unless_asked(folder):
 def test_the_movie_has_the_voice_where_it_is_heard(folder):
     imageio_ffmpeg = pytest.importorskip("imageio_ffmpeg")
     frames = 72
-    done = shots("run", write_list(folder, [{"name": "talk", "frames": [1, frames], "movie": True}], jobs=2))
+    talk = {"name": "talk", "frames": [1, frames], "movie": True}
+    linear = {"name": "linear", "frames": [40, 41], "movie": True, "format": "OPEN_EXR"}
+    done = shots("run", write_list(folder, [talk, linear], jobs=2))
     assert done.returncode == 0, done.stdout + done.stderr
     movie = folder / "renders" / "talk" / "talk.mp4"
     reader = imageio_ffmpeg.read_frames(str(movie))
@@ -232,6 +235,10 @@ def test_the_movie_has_the_voice_where_it_is_heard(folder):
     for number in (1, 40, frames):
         picture = np.array(Image.open(folder / "renders" / "talk" / f"talk_{number:04d}.png").convert("RGB"))
         assert shown[number - 1].mean() == pytest.approx(picture.mean(), abs=1.5)
+    reader = imageio_ffmpeg.read_frames(str(folder / "renders" / "linear" / "linear.mp4"))
+    next(reader)
+    through_view = np.frombuffer(next(reader), np.uint8)
+    assert through_view.mean() == pytest.approx(shown[39].mean(), abs=1.5)
     command = [imageio_ffmpeg.get_ffmpeg_exe(), "-loglevel", "error", "-i", movie, "-f", "s16le", "-ac", "1", "-"]
     sound = np.frombuffer(subprocess.run(command, capture_output=True, check=True).stdout, "<i2").astype(float)
     assert len(sound) / RATE == pytest.approx(frames * FPS_BASE / FPS, abs=0.05)
@@ -282,6 +289,36 @@ def test_a_folder_of_files_is_a_list(tmp_path):
     found = load_list(tmp_path)
     assert [shot.blend for shot in found.shots] == [tmp_path / "sh010.blend", tmp_path / "sh020" / "light.blend"]
     assert found.folder == tmp_path / "renders" and found.shots[0].frames is None
+
+
+def test_a_frame_is_tried_twice_and_three_failed_ones_end_the_shot(tmp_path):
+    shot = load_list(write_list(tmp_path, [{"name": "a", "frames": [1, 9]}])).shots[0]
+    work = ShotWork(shot, Journal(shot), {}, shot.blend)
+    work.plan(range(1, 10))
+    for frame in (1, 2, 3):
+        for _ in range(2):
+            assert work.next() == frame
+            work.missed(frame, f"Blender crashed while rendering frame {frame}.")
+    assert work.state == "failed" and work.next() is None and list(work.failed) == [1, 2, 3]
+    work = ShotWork(shot, Journal(shot), {}, shot.blend)
+    work.plan(range(1, 10))
+    assert work.next() == 1
+    shot.folder.mkdir(parents=True)
+    shot.picture(1).write_bytes(bytes(100) + b"IEND\xaeB`\x82")
+    work.missed(1, "Blender was killed after it had finished the frame.")
+    assert work.finished == {1} and work.next() == 2
+    work.missed(2, "The disk is full.", hopeless=True)
+    assert (work.state, work.problem) == ("failed", "The disk is full.")
+
+
+def test_the_movie_is_made_again_when_its_frames_are_not_those_of_the_shot(tmp_path):
+    path = write_list(tmp_path, [{"name": "a", "frames": [1, 2], "movie": True}])
+    shot = load_list(path).shots[0]
+    journal = Journal(shot)
+    journal.append(event="movie", frames=[1, 2])
+    assert not journal.has_movie(range(1, 3))
+    shot.movie_path.write_bytes(b"movie")
+    assert journal.has_movie(range(1, 3)) and not journal.has_movie(range(1, 4))
 
 
 def test_a_torn_journal_is_read_and_gone_on_with(tmp_path):

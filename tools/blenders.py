@@ -80,7 +80,8 @@ def _test(blender: Blender, what: str) -> Outcome:
     LOGS.mkdir(parents=True, exist_ok=True)
     report, log = LOGS / f"blender-{blender.name}.xml", LOGS / f"blender-{blender.name}.log"
     report.unlink(missing_ok=True)
-    command = [str(blender.environment.python), "-m", "pytest", "-rs", "--ignore=tests/window", f"--junitxml={report}"]
+    command = [str(blender.environment.python), "-m", "pytest", "--ignore=tests/window"]
+    command += ["-rsfE", "--tb=short", f"--junitxml={report}"]
     environment = os.environ | {"PYTHONUTF8": "1", "PYTHONPATH": str(ROOT)}
     began = time.monotonic()
     with log.open("w", encoding="utf-8") as stream:

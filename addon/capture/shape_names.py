@@ -6,10 +6,11 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from emodifftalk.core.arkit import ARKIT, ARKIT_WEIGHTS
 from emodifftalk.core.errors import UserError
 from emodifftalk.core.facs import ARTICULATIONS, AU_NAMES
 
-from .arkit import ARKIT, ARKIT_WEIGHTS, FACS_WEIGHTS
+from .facs_numbers import FACS_WEIGHTS
 
 _SIDES = {"l": "left", "r": "right", "left": "left", "right": "right"}
 _FACS = re.compile(r"au0*(\d+)([a-z]*)")

@@ -11,7 +11,6 @@ from pathlib import Path
 import bpy
 from bpy.types import Scene
 
-from emodifftalk.core.errors import UserError
 from emodifftalk.shots.journal import unfinished
 
 from .. import compat
@@ -66,7 +65,7 @@ def _sound_notes(stage: Scene) -> list[str]:
 
 def _show(stage: Scene, scene: Scene, first: int, pictures: list[str]) -> None:
     """Lay the pictures over everything, at their size, in their frames, in their colours."""
-    width, height, linear = _picture(pictures[0])
+    width, height = _size(pictures[0], scene)
     editor = stage.sequence_editor or stage.sequence_editor_create()
     channel = min(_TOP, 1 + max((strip.channel for strip in compat.all_strips(stage)), default=0))
     strip = compat.show_animation_of(editor, "Shot", channel, first, pictures)
@@ -76,21 +75,25 @@ def _show(stage: Scene, scene: Scene, first: int, pictures: list[str]) -> None:
     render = stage.render
     render.fps, render.fps_base = scene.render.fps, scene.render.fps_base
     render.pixel_aspect_x, render.pixel_aspect_y = scene.render.pixel_aspect_x, scene.render.pixel_aspect_y
-    # H.264 takes even sizes only; an odd picture loses its last row or column rather than its sharpness.
+    # H.264 takes even sizes only: an odd picture loses a row or column.
     render.resolution_x, render.resolution_y, render.resolution_percentage = width // 2 * 2, height // 2 * 2, 100
-    strip.transform.offset_x, strip.transform.offset_y = 0.5 * (width % 2), 0.5 * (height % 2)
     stage.frame_start, stage.frame_end, stage.frame_step = first, first + len(pictures) - 1, 1
-    _keep_colours(stage, scene, linear)
+    _keep_colours(stage, scene, linear=Path(pictures[0]).suffix == ".exr")
 
 
-def _picture(path: str) -> tuple[int, int, bool]:
-    """Width, height, and whether its colours are scene-linear."""
+def _size(path: str, scene: Scene) -> tuple[int, int]:
+    """Pixels of a picture; of one with layers, which does not tell, those the scene renders."""
     image = bpy.data.images.load(path)
-    found = (*image.size, image.is_float and Path(path).suffix == ".exr")
+    width, height = image.size
     bpy.data.images.remove(image)
-    if not found[0]:
-        raise UserError(f"The picture {path} cannot be read.")
-    return found
+    if not width:
+        render = scene.render
+        share = render.resolution_percentage / 100
+        width, height = int(render.resolution_x * share), int(render.resolution_y * share)
+        if render.use_border and render.use_crop_to_border:
+            width = int(width * render.border_max_x) - int(width * render.border_min_x)
+            height = int(height * render.border_max_y) - int(height * render.border_min_y)
+    return width, height
 
 
 def _keep_colours(stage: Scene, scene: Scene, linear: bool) -> None:
@@ -102,7 +105,7 @@ def _keep_colours(stage: Scene, scene: Scene, linear: bool) -> None:
             view.exposure, view.gamma = scene.view_settings.exposure, scene.view_settings.gamma
     else:
         view.view_transform, view.look = "Standard", "None"
-        view.exposure, view.gamma, view.use_curve_mapping = 0.0, 1.0, False
+        view.exposure, view.gamma, view.use_curve_mapping, view.use_white_balance = 0.0, 1.0, False, False
     stage.render.dither_intensity = 0.0
     if hasattr(stage.render.image_settings, "color_management"):
         stage.render.image_settings.color_management = "FOLLOW_SCENE"

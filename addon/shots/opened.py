@@ -46,7 +46,7 @@ def open_shot(message: dict) -> OpenShot:
     for head, take in message["takes"].items():
         _use_take(scene, head, take)
     for head in _rendered(scene):
-        _must_be_there(head)
+        _must_be_there(head, scene)
     _use_format(scene, message["format"])
     if bpy.app.autoexec_fail:
         shot.notes.append(
@@ -115,16 +115,16 @@ def _add_take(head: Object, path: Path, scene: Scene) -> None:
     kept.active_take = len(kept.takes) - 1
 
 
-def _must_be_there(head: Object) -> None:
+def _must_be_there(head: Object, scene: Scene) -> None:
     """The engine would leave a head out and go on; a night's work wants to hear of it at once."""
     try:
         playback.subject_of(head)
     except UserError as error:
         raise UserError(f"The subject of “{head.name}” is missing or damaged: {error}") from error
     try:
-        playback.take_of(head)
+        playback.current_gaussians(head, scene)
     except UserError as error:
-        raise UserError(f"The take of “{head.name}” is missing or damaged: {error}") from error
+        raise UserError(f"The take of “{head.name}” cannot be played: {error}") from error
 
 
 def _confidence(head: Object, scene: Scene) -> float | None:

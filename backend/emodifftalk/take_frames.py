@@ -11,9 +11,9 @@ from functools import partial
 import numpy as np
 
 from .core.take import runs, take_writer
+from .core.windows import touched
 from .motion.generate import MotionModel, one_thread
 from .motion.guard import confidence
-from .motion.windows import touched
 from .ready_subject import ReadySubject
 from .reuse import Earlier
 

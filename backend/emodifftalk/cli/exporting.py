@@ -1,4 +1,4 @@
-"""`export`: a take as Gaussians in the formats of other tools."""
+"""`export` and `curves`: a take as Gaussians, and as face curves, in the formats of other tools."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from .progress import ProgressLine
 
 
 def add_commands(commands: argparse._SubParsersAction) -> None:
-    """Add the command to the parser."""
+    """Add both commands to the parser."""
+    from ..export.face_tracks import FORMATS
     from ..export.frame_formats import FRAME_FORMATS
     from ..export.shot_files import SHOT_FORMATS
 
@@ -39,16 +40,30 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     export.add_argument("--overwrite", action="store_true", help="replace files of another export")
     export.set_defaults(run=_export)
 
+    curves = commands.add_parser(
+        "curves",
+        help="write what a take's face does, for rigs of other tools",
+        description="Writes action units, ARKit's 52 shapes (Live Link Face or JSON) or the animation of blend shapes "
+        "in USD, so that the same performance drives any rigged character.",
+        epilog="example: emodifftalk curves take.safetensors --subject nora.safetensors --format arkit-csv --out nora",
+    )
+    curves.add_argument("positional_take", nargs="?", metavar="TAKE", help="the take (.safetensors)")
+    add_subject_and_take(curves, take_required=False)
+    curves.add_argument("--format", choices=tuple(FORMATS), default="arkit-csv", help="default: arkit-csv")
+    curves.add_argument("--fps", type=float, default=25.0, help="frames per second (default 25; Live Link Face has 60)")
+    curves.add_argument("--out", required=True, help="the file to write (its ending is added when missing)")
+    curves.add_argument("--overwrite", action="store_true", help="replace an earlier file")
+    curves.set_defaults(run=_curves)
+
 
 def _export(options: argparse.Namespace) -> None:
     from ..export.cast import cast_of_one
     from ..export.sequence import Options, export_sequence
     from ..export.shot_files import SHOT_FORMATS, export_shot
 
-    take = options.positional_take or options.take
-    if not take:
-        raise UserError("Say which take to export: emodifftalk export TAKE --subject HEAD --out FOLDER.")
-    cast = cast_of_one(options.subject, take, options.fps, options.start, options.end, gaze_keys(options.gaze))
+    cast = cast_of_one(
+        options.subject, _take(options), options.fps, options.start, options.end, gaze_keys(options.gaze)
+    )
     chosen = Options(
         options.format,
         options.name,
@@ -72,3 +87,20 @@ def _export(options: argparse.Namespace) -> None:
         print(f"  {there} were there already")
     for note in done.notes:
         print(f"  {note}")
+
+
+def _curves(options: argparse.Namespace) -> None:
+    from ..export.cast import cast_of_one
+    from ..export.face_tracks import write_face_track
+
+    keys = gaze_keys(options.gaze)
+    cast = cast_of_one(options.subject, _take(options), options.fps, options.start, options.end, keys)
+    path = write_face_track(options.out, cast.heads[0], options.format, options.fps, options.overwrite)
+    print(f"{path}: {len(cast)} frames at {options.fps:g} per second")
+
+
+def _take(options: argparse.Namespace) -> str:
+    take = options.positional_take or options.take
+    if not take:
+        raise UserError(f"Say which take: emodifftalk {options.command} TAKE --subject HEAD --out …")
+    return take

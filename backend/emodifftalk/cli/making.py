@@ -35,6 +35,12 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     drive.add_argument(
         "--voice-feeling", type=float, default=0.0, metavar="SHARE", help="how much of the voice's mood to show, 0 to 1"
     )
+    drive.add_argument(
+        "--curves", metavar="FILE", help="face curves (Live Link Face, ARKit, Audio2Face, OpenFace, action units)"
+    )
+    drive.add_argument(
+        "--curves-mode", choices=("replace", "add"), default="replace", help="instead of the voice's, or beside them"
+    )
     drive.add_argument("--performance", help="a performance .json (instead of all these; see docs/performance.md)")
     drive.add_argument("--out", required=True, help="the take to write (.safetensors is added when missing)")
     drive.add_argument("--mode", choices=("additive", "paper"), default="additive", help="how prompts edit the AUs")
@@ -98,8 +104,12 @@ def _drive(options: argparse.Namespace) -> None:
             seed=options.seed,
             style=Style(mode=options.mode, voice_feeling=_share(options.voice_feeling, "feeling of the voice", 0.0)),
         )
+    elif options.curves:
+        performance = Performance(prompts=tuple(_prompt(text) for text in options.prompt), seed=options.seed)
     else:
-        raise UserError("Say what to perform: --audio voice.wav, or --performance file.json.")
+        raise UserError("Say what to perform: --audio voice.wav, --curves face.csv, or --performance file.json.")
+    if options.curves:
+        performance = _with_curves(performance, options)
     out = Path(options.out)
     out = out if out.suffix == ".safetensors" else out.with_name(out.name + ".safetensors")
     settings = Settings(options.front_end, options.text_encoder, options.motion, options.steps)
@@ -124,6 +134,17 @@ def _drive(options: argparse.Namespace) -> None:
     stretched = int((report.confidence < STRETCHED).sum())
     if stretched:
         print(f"  {stretched} frames stretch beyond what the subject was trained on: emodifftalk inspect {out}")
+
+
+def _with_curves(performance, options: argparse.Namespace):
+    from ..core.face_curves import perform_with, read_face_curves
+
+    found = read_face_curves(options.curves)
+    if not options.json:
+        print(f"{options.curves}: {found.kind}, {len(found.times)} rows over {found.times[-1]:.2f} s")
+        for note in found.notes:
+            print(f"  {note}")
+    return perform_with(performance, found, options.curves_mode)
 
 
 def _share(value: float, what: str, least: float) -> float:

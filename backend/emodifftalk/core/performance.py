@@ -19,8 +19,10 @@ from .facs import AU_INDEX, AU_NAMES, FPS
 
 T = TypeVar("T")
 SCHEMA = 3
-"""Version 2 has intensities up to STRONGEST and `voice_feeling`, version 3 `au_curves` and `au_gains`; older ones are
-read as well."""
+"""Version 2 has intensities up to STRONGEST and `voice_feeling`, version 3 `au_curves`, `au_gains` and the speed of
+voices; older ones are read as well."""
+SPEEDS = (0.01, 100.0)
+"""Slowest and fastest a recording is played."""
 STRONGEST = 2.0
 """Intensity to which a prompt can be exaggerated."""
 LOUDEST = 2.0
@@ -35,7 +37,8 @@ Curve = tuple[tuple[float, float], ...]
 class VoiceStrip:
     """A recording on the time axis. start: seconds of the Performance at which its first used sample is heard.
 
-    offset: seconds cut off the beginning of the file. duration: seconds used, None for the rest. gain: linear.
+    offset: seconds cut off the beginning of the file. duration: seconds for which it is heard, None for the rest of the
+    file. gain: linear. speed: seconds of the file that pass in one second.
     """
 
     path: Path
@@ -43,6 +46,7 @@ class VoiceStrip:
     offset: float = 0.0
     duration: float | None = None
     gain: float = 1.0
+    speed: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -266,6 +270,7 @@ def _voice(item: dict, folder: str | os.PathLike | None) -> VoiceStrip:
         offset=_number(item.get("offset", 0.0), low=0.0),
         duration=None if duration is None else _number(duration, low=0.0),
         gain=_number(item.get("gain", 1.0), low=0.0),
+        speed=_number(item.get("speed", 1.0), *SPEEDS),
     )
 
 

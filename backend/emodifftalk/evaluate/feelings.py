@@ -15,11 +15,11 @@ from ..core.gaussians import Gaussians
 from ..core.performance import Performance, Prompt
 from ..core.subject import Subject, load_subject
 from ..core.take import Take, load_take
+from ..core.unit_reader import UnitReader
 from ..data.visemes import bilabial_frames
 from ..emotion.controller import load_text_to_au
 from ..perform import perform
 from ..train.motion_report import closing
-from .action_units import AUReader
 from .held_out_set import MUTED, Clip, HeldOutSet
 from .speech_scores import CLOSED
 
@@ -85,13 +85,13 @@ def measure_feelings(held_out: HeldOutSet, subjects: dict[str, Path], progress: 
     with tempfile.TemporaryDirectory() as folder:
         for name, path in subjects.items():
             subject = load_subject(path)
-            reader, all_felt = AUReader(subject.template), []
+            reader, all_felt = UnitReader(subject.template), []
             calm = None
             for words in ("", *PROMPTS):
                 progress((len(found) * (1 + len(PROMPTS)) + len(all_felt)) / count, f"{name}: {words or 'no prompt'}")
                 take = _take(path, clip.performance, words, folder)
                 offsets = np.stack([take.frame(i).offsets for i in range(take.frames)])
-                aus = reader.read(offsets).mean(axis=0)
+                aus = reader.aus(offsets).mean(axis=0)
                 calm = aus if calm is None else calm
                 all_felt.append(_felt(subject, clip, words, aus - calm, take, offsets))
             found[name] = OnSubject(subject, all_felt[0], tuple(all_felt[1:]))

@@ -13,8 +13,9 @@ import numpy as np
 from ..core.errors import UserError
 from ..core.facs import FPS
 from ..core.subject import load_subject
+from ..core.unit_reader import UnitReader
 from ..motion.contact import TouchingFace
-from .action_units import AUReader, au_errors
+from .action_units import au_errors
 from .held_out_set import HeldOutSet, Moment, Sitter, lip_landmarks
 from .landmarks import projected_distance, sees_lips
 from .perceptual import Lpips
@@ -140,13 +141,13 @@ def _sit(
     """Everything of one subject."""
     clips = found.held_out.clips
     template = load_subject(path).template
-    face, reader, lips = TouchingFace(template), AUReader(template), lip_landmarks(template)
+    face, reader, lips = TouchingFace(template), UnitReader(template), lip_landmarks(template)
     found.landmarks = len(lips)
     if sitter.lips.shape != (len(sitter.moments), len(lips), 3):
         raise UserError(f"The held-out set's lip landmarks do not fit {path}: it has another facial template.")
     heard = {n: Heard(c, face.offsets(c.true_aus, c.true_articulations).astype(np.float32)) for n, c in clips.items()}
     opening = lip_range(template, [one for one in heard.values() if not one.clip.feeling])
-    readings = {name: reader.read(one.truth) for name, one in heard.items()}
+    readings = {name: reader.aus(one.truth) for name, one in heard.items()}
     for moment, points in zip(sitter.moments, sitter.lips, strict=True):
         if sees_lips(moment.camera):
             told = template.neutral[lips] + heard[moment.clip].truth[moment.frame][lips]
@@ -186,9 +187,9 @@ def _sit(
                     into.seen.append(Seen(sitter.name, moment, picture, values))
 
 
-def _frame_scores(template, lips, sitter: Sitter, reader: AUReader, reading, one: Heard, did: Performed) -> dict:
+def _frame_scores(template, lips, sitter: Sitter, reader: UnitReader, reading, one: Heard, did: Performed) -> dict:
     """What is measured on every frame of a clip: AU errors off the points and of the codes, LMD from near the front."""
-    read = au_errors(reader.read(did.offsets), reading)
+    read = au_errors(reader.aus(did.offsets), reading)
     codes = au_errors(did.aus, one.clip.true_aus)
     points, truth = (template.neutral[lips] + offsets[:, lips] for offsets in (did.offsets, one.truth))
     return {

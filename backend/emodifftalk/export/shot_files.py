@@ -13,6 +13,7 @@ from ..core.gaussians import Gaussians
 from .cast import Cast
 from .glb import write_animated_glb
 from .sequence import Options, Progress, Report, check_options, expect_room, notes_on, shot_manifest, write_manifest
+from .usd import write_usd_points, write_usd_splats
 
 FrameOf = Callable[[int], Gaussians]
 
@@ -35,8 +36,30 @@ def _glb(path: Path, frames: int, frame: FrameOf, options: Options, told: Callab
     write_animated_glb(path, frames, frame, options.fps, told)
 
 
+def _numbers(frames: int, options: Options) -> list[int]:
+    return [options.first + options.step * i for i in range(frames)]
+
+
+def _up(options: Options) -> str:
+    return "Z" if options.axes == "blender" else "Y"
+
+
+def _usd(half: bool) -> Callable[[Path, int, FrameOf, Options, Callable[[int], None]], None]:
+    def write(path: Path, frames: int, frame: FrameOf, options: Options, told: Callable[[int], None]) -> None:
+        write_usd_splats(path, frames, frame, _numbers(frames, options), options.fps, _up(options), half, told)
+
+    return write
+
+
+def _points(path: Path, frames: int, frame: FrameOf, options: Options, told: Callable[[int], None]) -> None:
+    write_usd_points(path, frames, frame, _numbers(frames, options), options.fps, _up(options), told)
+
+
 SHOT_FORMATS: dict[str, ShotFormat] = {
     "glb-animated": ShotFormat(".glb", _glb, "rub", 32, "scales and colours are those of the first frame"),
+    "usd": ShotFormat(".usdc", _usd(half=False), "rub", 32),
+    "usd-half": ShotFormat(".usdc", _usd(half=True), "rub", 22, "all but positions in half precision"),
+    "usd-points": ShotFormat(".usdc", _points, "rub", 32),
 }
 
 
@@ -72,8 +95,8 @@ def export_shot(
         frame = lambda i: turned(cast.gaussians(i), "blender", axes, options.scale)  # noqa: E731
         kind.write(path, len(cast), frame, options, told)
         manifest = path.with_suffix(".json")
-        numbers = [options.first + options.step * i for i in range(len(cast))]
-        write_manifest(manifest, shot_manifest(cast, options, kind, path.name, numbers) | {"complete": True})
+        about = shot_manifest(cast, options, kind, path.name, _numbers(len(cast), options))
+        write_manifest(manifest, about | {"complete": True})
     except OSError as error:
         raise UserError(f"{path} cannot be written: {error.strerror or error}.") from error
     seconds = time.perf_counter() - began

@@ -18,11 +18,11 @@ from ..core.checks import expect, expect_format
 from ..core.errors import Cancelled, UserError
 from ..core.facs import AU_NAMES
 from ..core.template import load_template
+from ..core.windows import fade, frame_noise, spans, touched
 from .basis import HeadShape, MotionBasis, head_shape
 from .denoiser import FEATURES, Denoiser, UncodedDenoiser
 from .gru import MotionGRU
 from .schedule import ddim
-from .windows import fade, frame_noise, spans, touched
 
 SCHEMA = 1
 BLOCK = 32

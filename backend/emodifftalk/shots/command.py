@@ -16,11 +16,12 @@ from pathlib import Path
 
 from ..core.blender_process import find_blender, find_script
 from ..core.errors import Cancelled, UserError
+from .journal import Journal
 from .planning import CHANGED, REFUSE
 from .queue_folder import CANCEL, PAUSE, RESUME, QueueFolder
 from .report import clock, remarks, summary, write_report
 from .runner import Runner, Settings
-from .shot_list import list_of_folder, load_list
+from .shot_list import ShotList, list_of_folder, load_list
 from .time_left import in_words
 from .work import CANCELLED, FAILED, RENDERING, WAITING
 
@@ -143,7 +144,11 @@ def _status(options: argparse.Namespace) -> int:
     if not status:
         print(f"Nothing of this list has been rendered to {shots.folder} yet.")
         return 0
-    print(progress_line(status) if folder.running else f"Nothing is running. Last time: {summary(status)}")
+    if folder.running:
+        print(progress_line(status))
+    else:
+        _count_frames(status, shots)
+        print(f"Nothing is running. Last time: {summary(status)}")
     for shot in status["shots"]:
         total = "?" if shot["total"] is None else shot["total"]
         took = f", {clock(shot['seconds'])}" if shot["rendered"] else ""
@@ -151,6 +156,19 @@ def _status(options: argparse.Namespace) -> int:
         for sentence in remarks(shot):
             print(f"    {sentence}")
     return 0
+
+
+def _count_frames(status: dict, shots: ShotList) -> None:
+    """A killed queue has not said its last words: the frames on the disk count."""
+    listed = {shot.name: shot for shot in shots.shots}
+    for said in status["shots"]:
+        shot = listed.get(said["name"])
+        if shot is not None and said["total"] is not None:
+            journal = Journal(shot)
+            first_last = shot.frames or journal.begun().get("frames")
+            if first_last:
+                frames = range(first_last[0], first_last[1] + 1, shot.step)
+                said["done"], said["total"] = len(journal.finished(frames)), len(frames)
 
 
 def _make(options: argparse.Namespace) -> int:

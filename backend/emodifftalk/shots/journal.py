@@ -48,9 +48,19 @@ class Journal:
         """The last line that says what the shot is rendered from: "fingerprint" and, once known, "frames"; or {}."""
         return next((entry for entry in reversed(list(self.entries())) if entry.get("event") == "begun"), {})
 
+    def has_movie(self, frames: range) -> bool:
+        """Whether the movie is there and was made of just these frames."""
+        made = [entry.get("frames") for entry in self.entries() if entry.get("event") == "movie"]
+        return self.shot.movie_path.is_file() and made[-1:] == [[frames[0], frames[-1]]]
+
     def finished(self, frames: Iterable[int]) -> set[int]:
         """Those of the frames whose files are there and whole."""
         return {frame for frame in frames if is_whole(self.shot.picture(frame))}
+
+    def seconds(self, frame: int) -> float:
+        """How long a frame took; 0 when nobody wrote it down."""
+        found = [e["seconds"] for e in self.entries() if e.get("event") == "frame" and e.get("frame") == frame]
+        return float(found[-1]) if found else 0.0
 
     def has_pictures(self) -> bool:
         """Whether any frame lies in the folder, of whatever range."""

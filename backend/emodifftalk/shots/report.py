@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import json
 import os
+from collections import Counter
 from pathlib import Path
 
 from .queue_folder import QueueFolder, write_whole
@@ -26,8 +27,8 @@ def write_report(folder: QueueFolder, status: dict) -> Path:
 
 def summary(status: dict) -> str:
     """One sentence on all of it."""
-    counts = {state: sum(shot["state"] == state for shot in status["shots"]) for state in _WORDS}
-    said = ", ".join(f"{count} {_WORDS[state]}" for state, count in counts.items() if count)
+    counts = Counter(_WORDS.get(shot["state"], _WORDS[CANCELLED]) for shot in status["shots"])
+    said = ", ".join(f"{counts[words]} {words}" for words in _WORDS.values() if counts[words])
     frames = sum(shot["rendered"] for shot in status["shots"])
     took = f"{_count(frames, 'frame')} rendered in {clock(status['seconds'])}"
     return f"{_count(len(status['shots']), 'shot')}: {said}; {took}"
@@ -77,11 +78,8 @@ def _row(shot: dict, base: Path) -> str:
     known += f"<br><small>{kept} from before</small>" if kept else ""
     each = f"{shot['seconds'] / shot['rendered']:.2f} s" if shot["rendered"] else ""
     items = "".join(f"<li>{html.escape(sentence)}" for sentence in remarks(shot))
-    links = [_link("folder", shot["folder"], base)]
-    if shot["movie"] and os.path.isfile(shot["movie"]):
-        links.append(_link("movie", shot["movie"], base))
-    if os.path.isfile(shot["log"]):
-        links.append(_link("log", shot["log"], base))
+    places = {"folder": shot["folder"], "movie": shot["movie"], "log": shot["log"]}
+    links = [_link(words, path, base) for words, path in places.items() if path and os.path.exists(path)]
     return (
         f"<tr><td><b>{html.escape(shot['name'])}</b><br><small>{' · '.join(links)}</small>"
         f'<td class="{shot["state"]}">{_WORDS.get(shot["state"], shot["state"])}<td class="n">{known}'

@@ -23,7 +23,7 @@ from .render_blender import RenderBlender
 from .shot_list import ShotList
 from .snapshot import Snapshots
 from .time_left import seconds_left
-from .work import CANCELLED, DONE, FAILED, OPEN, RENDERING, ShotWork, shot_status
+from .work import CANCELLED, DONE, FAILED, MOVIE, OPEN, RENDERING, ShotWork, shot_status
 
 _LOOK = 0.1  # seconds between two looks at what was asked
 _TELL, _TELL_STILL = 0.3, 3.0
@@ -192,6 +192,8 @@ class Runner:
             work.did(doing, event["seconds"], bool(event.get("stretched")))
             if doing == OPEN and work.frames is None:
                 self._learn(work, event["frames"])
+            elif doing == MOVIE:
+                self._journal(work, event="movie", frames=[work.frames[0], work.frames[-1]])
 
     def _learn(self, work: ShotWork, frames: list[int]) -> None:
         first, last = frames

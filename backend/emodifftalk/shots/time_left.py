@@ -6,22 +6,30 @@ from collections.abc import Sequence
 
 from .work import ShotWork
 
+_LATEST = 6
+
 
 def seconds_left(works: Sequence[ShotWork], jobs: int) -> float | None:
     """Seconds until every shot is done with so many Blenders at a time; None before anything was measured.
 
-    A shot's own mean frame time counts; a shot not begun takes the mean of all the others.
+    A shot's own latest frames count (the first ones of a Blender wait for what is loaded); a shot not begun takes the
+    mean of all the others.
     """
-    times = [seconds for work in works for seconds in work.rendered.values()]
-    if not times:
+    latest = [list(work.rendered.values())[-_LATEST:] for work in works]
+    times = [seconds for seconds in map(_mean, latest) if seconds is not None]
+    mean = _mean(times)
+    if mean is None:
         return None
-    mean = sum(times) / len(times)
     left = frames = 0.0
-    for work in works:
+    for work, its_own in zip(works, map(_mean, latest), strict=True):
         count = frames_left(work)
         frames += count
-        left += count * (sum(work.rendered.values()) / len(work.rendered) if work.rendered else mean)
+        left += count * (mean if its_own is None else its_own)
     return left / max(1.0, min(jobs, frames))
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return sum(values) / len(values) if values else None
 
 
 def frames_left(work: ShotWork) -> int:

@@ -39,6 +39,7 @@ class ShotWork:
     notes: list[str] = field(default_factory=list)
     problem: str = ""
     movie_seconds: float = 0.0
+    movie_made: bool = False
     busy: set[int | str] = field(default_factory=set)
     tries: Counter = field(default_factory=Counter)
 
@@ -47,6 +48,7 @@ class ShotWork:
         self.frames = frames
         self.finished = self.journal.finished(frames)
         self.todo = deque(frame for frame in frames if frame not in self.finished)
+        self.movie_made = not self.todo and self.journal.has_movie(frames)
         self._settle()
 
     @property
@@ -57,7 +59,7 @@ class ShotWork:
     @property
     def movie_left(self) -> bool:
         """Whether the movie is still to be made, and can be."""
-        return self.shot.movie and not self.failed and not self.shot.movie_path.is_file()
+        return self.shot.movie and not self.failed and not self.movie_made
 
     def useful(self, blenders: int) -> bool:
         """Whether one more Blender, beside so many that work on it, has something to do."""
@@ -91,8 +93,10 @@ class ShotWork:
         """A Blender has opened the file, rendered a frame (of low confidence when `stretched`) or made the movie."""
         self.busy.discard(what)
         if what == MOVIE:
-            self.movie_seconds = seconds
-        elif what != OPEN:
+            self.movie_seconds, self.movie_made = seconds, True
+        elif what == OPEN:
+            del self.tries[OPEN]
+        else:
             self.finished.add(what)
             self.rendered[what] = seconds
             if stretched:
@@ -103,6 +107,9 @@ class ShotWork:
         """A Blender could not do it, or died of it. It is tried once more unless that is hopeless."""
         self.busy.discard(what)
         if self.over:
+            return
+        if isinstance(what, int) and self.journal.finished([what]):
+            self.did(what, self.journal.seconds(what))  # it died between finishing the frame and saying so
             return
         self.tries[what] += 1
         if self.tries[what] < _TRIES and not hopeless:

@@ -7,6 +7,7 @@ import numpy as np
 from ..core.errors import UserError
 from ..core.performance import Performance, VoiceStrip
 from .audio import load_audio
+from .tempo import change_tempo
 
 SAMPLE_RATE = 16000
 
@@ -14,8 +15,9 @@ SAMPLE_RATE = 16000
 def assemble_voice(performance: Performance) -> tuple[np.ndarray, float]:
     """All strips mixed: samples (S,) float32 at 16 kHz from second 0, and the Performance's duration in seconds.
 
-    Strips that begin before second 0 lose what lies before it. Raises UserError when there is neither a voice nor a
-    duration, or a file cannot be read.
+    Strips that begin before second 0 lose what lies before it. What is played faster or slower is heard at its own
+    pitch: the lips say the same words, whether or not the player lets the voice rise. Raises UserError when there is
+    neither a voice nor a duration, or a file cannot be read.
     """
     pieces = [(strip, _used_part(strip)) for strip in performance.voice]
     heard = max((strip.start + len(wave) / SAMPLE_RATE for strip, wave in pieces), default=0.0)
@@ -35,5 +37,5 @@ def assemble_voice(performance: Performance) -> tuple[np.ndarray, float]:
 def _used_part(strip: VoiceStrip) -> np.ndarray:
     wave = load_audio(strip.path, SAMPLE_RATE)
     first = round(strip.offset * SAMPLE_RATE)
-    last = None if strip.duration is None else first + round(strip.duration * SAMPLE_RATE)
-    return wave[first:last]
+    last = None if strip.duration is None else first + round(strip.duration * strip.speed * SAMPLE_RATE)
+    return change_tempo(wave[first:last], strip.speed)

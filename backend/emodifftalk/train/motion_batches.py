@@ -9,10 +9,10 @@ import torch
 
 from ..core.facs import ARTICULATIONS, AU_NAMES
 from ..core.template import FacialTemplate
+from ..core.windows import LENGTH
 from ..data.spoken_motion import Clip, Spoken, draw
 from ..motion.basis import HEAD_NUMBERS, fit_basis, head_code
 from ..motion.contact import TouchingFace
-from ..motion.windows import LENGTH
 from .motion_losses import Batch
 
 _TOUCH = 2e-4  # metres

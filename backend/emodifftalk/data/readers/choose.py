@@ -6,8 +6,8 @@ import numpy as np
 
 from ...core.errors import UserError
 from ...core.facs import AU_NAMES
+from ...core.openface import read_openface
 from ...core.performance import resolve_inside
-from .openface import read_openface
 from .recording import Recording, Settings
 
 HOLD_OUT_EVERY = 6

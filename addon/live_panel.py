@@ -1,0 +1,132 @@
+"""Live under Takes, the word over a preview, and the buttons that belong to them."""
+
+from __future__ import annotations
+
+import bpy
+from bpy.types import Context, Operator, Panel, SpaceView3D
+
+from . import live, playback
+from .heads import active_head, heads, no_head_reason
+from .live_settings import live_settings
+from .panel_parts import OfHead, draw_problem, draw_sentence, letters
+
+_SIZE, _EDGE = 15, 18
+"""Of the word, and its distance from the corner, in pixels at a resolution scale of 1."""
+_COLOUR = (1.0, 0.76, 0.3, 1.0)
+_handle: object | None = None
+
+
+class EMODIFFTALK_PT_live(OfHead, Panel):
+    """What happens after an edit."""
+
+    bl_label = "Live"
+    bl_parent_id = "EMODIFFTALK_PT_generate"
+
+    @classmethod
+    def poll(cls, context: Context) -> bool:
+        """With a head that has a take."""
+        head = active_head(context)
+        return head is not None and playback.active_take(head) is not None
+
+    def draw_header(self, context: Context) -> None:
+        """On or off."""
+        self.layout.prop(live_settings(), "on", text="")
+
+    def draw(self, context: Context) -> None:
+        """What it is doing, why it has paused, and keeping what it has made."""
+        layout, head = self.layout, active_head(context)
+        layout.active = live_settings().on
+        if live.problem:
+            draw_problem(layout, live.problem, letters(context))
+            layout.operator("emodifftalk.resume_live", icon="PLAY")
+        else:
+            text, icon = live.status(head)
+            if text:
+                draw_sentence(layout, text, icon, letters(context))
+        if playback.active_take(head).live:
+            layout.operator("emodifftalk.keep_take", icon="PINNED")
+
+
+class EMODIFFTALK_OT_resume_live(Operator):
+    """Let Live go on after a problem; the backend is started again if it has to be"""
+
+    bl_idname = "emodifftalk.resume_live"
+    bl_label = "Resume Live"
+
+    @classmethod
+    def poll(cls, context: Context) -> bool:
+        """While it has paused."""
+        if not live.problem:
+            cls.poll_message_set("Live has not paused")
+        return bool(live.problem)
+
+    def execute(self, context: Context) -> set[str]:
+        """Try again."""
+        live.resume()
+        return {"FINISHED"}
+
+
+class EMODIFFTALK_OT_keep_take(Operator):
+    """Keep this take in the list: after the next edit Live makes another one beside it instead of in its place"""
+
+    bl_idname = "emodifftalk.keep_take"
+    bl_label = "Keep This Take"
+    bl_options = {"REGISTER", "UNDO"}
+
+    @classmethod
+    def poll(cls, context: Context) -> bool:
+        """With a take that Live would replace."""
+        head = active_head(context)
+        entry = playback.active_take(head) if head is not None else None
+        if head is None:
+            cls.poll_message_set(no_head_reason(context))
+        elif entry is None or not entry.live:
+            cls.poll_message_set("This take stays anyway: only takes made by Live are replaced")
+        return entry is not None and entry.live
+
+    def execute(self, context: Context) -> set[str]:
+        """Make it one like those that Generate makes."""
+        playback.active_take(active_head(context)).live = False
+        return {"FINISHED"}
+
+
+def draw_word() -> None:
+    """Write “Preview” into the corner of a viewport that shows one."""
+    context = bpy.context
+    if not any(playback.preview_of(head, context.scene) and head.visible_get() for head in heads(context.scene)):
+        return
+    import blf
+
+    scale, text = context.preferences.system.ui_scale, "Preview"
+    covered = sum(region.width for region in context.area.regions if region.type == "UI" and region.width > 1)
+    blf.size(0, _SIZE * scale)
+    width, _ = blf.dimensions(0, text)
+    right = context.region.width - covered * context.preferences.system.use_region_overlap
+    blf.enable(0, blf.SHADOW)
+    blf.shadow(0, 5, 0.0, 0.0, 0.0, 0.9)
+    blf.color(0, *_COLOUR)
+    blf.position(0, right - width - _EDGE * scale, _EDGE * scale, 0)
+    blf.draw(0, text)
+    blf.disable(0, blf.SHADOW)
+
+
+_CLASSES = (EMODIFFTALK_OT_resume_live, EMODIFFTALK_OT_keep_take, EMODIFFTALK_PT_live)
+
+
+def register() -> None:
+    """Add the panel and the word."""
+    global _handle
+    for cls in _CLASSES:
+        bpy.utils.register_class(cls)
+    if not bpy.app.background:
+        _handle = SpaceView3D.draw_handler_add(draw_word, (), "WINDOW", "POST_PIXEL")
+
+
+def unregister() -> None:
+    """Take them away."""
+    global _handle
+    if _handle is not None:
+        SpaceView3D.draw_handler_remove(_handle, "WINDOW")
+        _handle = None
+    for cls in reversed(_CLASSES):
+        bpy.utils.unregister_class(cls)

@@ -1,0 +1,58 @@
+"""A mouth that says nothing: brows, lids and blinks of a take go on while its lips and jaw are at rest."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from emodifftalk.core.facs import AU_INDEX
+
+if TYPE_CHECKING:
+    from emodifftalk.core.subject import Subject
+    from emodifftalk.core.take import TakeFrame
+
+_OPENING = ("AU25", "AU26")
+_OF_THE_MOUTH = ("AU10", "AU12", "AU14", "AU15", "AU17", "AU23", "AU24", "AU25", "AU26")
+_WHOLLY = 0.25
+"""What opening the mouth moves this share of the farthest, or more, belongs to the mouth entirely."""
+_masks: list[tuple[Subject, np.ndarray, np.ndarray]] = []
+"""The last few subjects, with how far each point and each facial Gaussian belongs to the mouth."""
+
+
+def resting(subject: Subject, frame: TakeFrame, rest: float) -> TakeFrame:
+    """The frame with its mouth brought to the subject's resting face as far as `rest`, 0..1."""
+    if rest <= 0:
+        return frame
+    frame.expect_of(subject)
+    points, gaussians = _mask(subject)
+    count = subject.n_face
+    aus, canonical, share = frame.aus.copy(), subject.gaussians.quats[:count], rest * gaussians
+    aus[[AU_INDEX[au] for au in _OF_THE_MOUTH]] *= 1 - rest
+    same_side = np.sign((frame.rotations * canonical).sum(axis=1, keepdims=True))
+    turned = (1 - share)[:, None] * frame.rotations + share[:, None] * same_side * canonical
+    return replace(
+        frame,
+        offsets=frame.offsets * (1 - rest * points)[:, None],
+        rotations=turned / np.linalg.norm(turned, axis=1, keepdims=True),
+        opacities=(1 - share) * frame.opacities + share * subject.gaussians.opacities[:count],
+        aus=aus,
+        tints=None if frame.tints is None else frame.tints * (1 - share)[:, None],
+    )
+
+
+def _mask(subject: Subject) -> tuple[np.ndarray, np.ndarray]:
+    """How far the template's points (V,) and the facial Gaussians (Nf,) belong to the mouth, 0..1 float32."""
+    for known, points, gaussians in _masks:
+        if known is subject:
+            return points, gaussians
+    template = subject.template
+    moved = np.linalg.norm(template.au_basis[[AU_INDEX[au] for au in _OPENING]], axis=2)
+    part = (moved / np.maximum(moved.max(axis=1, keepdims=True), 1e-9)).max(axis=0)
+    part = np.clip(part / _WHOLLY, 0, 1)
+    points = (part * part * (3 - 2 * part)).astype(np.float32)
+    gaussians = (subject.bary * points[template.faces[subject.triangle]]).sum(axis=1).astype(np.float32)
+    _masks.append((subject, points, gaussians))
+    del _masks[:-4]
+    return points, gaussians

@@ -1,0 +1,87 @@
+"""How long this machine takes to make a take, learned from the takes it has made."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, astuple, dataclass
+from typing import TYPE_CHECKING
+
+from bpy.types import PropertyGroup
+
+from .heads import user_folder
+
+if TYPE_CHECKING:
+    from .changes import Changes
+
+_FILE = "pace.json"
+
+
+@dataclass(frozen=True)
+class Pace:
+    """Seconds: to listen to a frame's voice, to move and shade a frame, and what comes on top of each take."""
+
+    listening: float
+    moving: float
+    beside: float
+
+    def estimate(self, changes: Changes) -> float:
+        """Seconds for generating again after `changes`."""
+        heard = changes.frames * self.listening if changes.heard_anew else 0.0
+        return self.beside + heard + changes.made_again * self.moving
+
+
+_known: Pace | None = None
+
+
+def learn(result: dict, seconds: float) -> Pace | None:
+    """Learn from the backend's report of a take that it was busy with for `seconds`; None when it says too little."""
+    stages, frames, made = result.get("stages", {}), result.get("frames", 0), result.get("recomputed", 0)
+    if not stages or not frames:
+        return None
+    before = known()
+    work = {name: float(stages.get(name, 0.0)) for name in ("speech", "motion", "appearance")}
+    whole = made == frames  # only then was the voice surely listened to
+    listening = work["speech"] / frames if whole or before is None else before.listening
+    moving = (work["motion"] + work["appearance"]) / made if made else (before.moving if before else 0.0)
+    beside = max(seconds - sum(work.values()), 0.0)
+    # A first take also waits for models to be read: the next one does not.
+    pace = Pace(listening, moving, beside if before is None else min(beside, before.beside))
+    _keep(pace)
+    return pace
+
+
+def _keep(pace: Pace) -> None:
+    global _known
+    _known = pace
+    try:
+        (user_folder("pace") / _FILE).write_text(json.dumps(asdict(pace)), encoding="utf-8")
+    except OSError:
+        pass  # then it is known until Blender ends
+
+
+def known() -> Pace | None:
+    """What has been learned on this machine; None before the first take."""
+    global _known
+    if _known is None:
+        try:
+            _known = Pace(**json.loads((user_folder("pace") / _FILE).read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError):
+            pass
+    return _known
+
+
+def of(entry: PropertyGroup) -> Pace | None:
+    """This machine's pace, else the one at which a take (a `properties.HeadTake`) was made elsewhere, if it says."""
+    return known() or (Pace(*entry.pace) if any(entry.pace) else None)
+
+
+def write(entry: PropertyGroup, pace: Pace | None) -> None:
+    """Keep with a take how fast it was made."""
+    if pace is not None:
+        entry.pace = astuple(pace)
+
+
+def forget() -> None:
+    """Forget it; the file stays."""
+    global _known
+    _known = None

@@ -1,0 +1,102 @@
+"""Letting a head speak strips that are on the timeline already: dropped in from the file browser, or cut there."""
+
+from __future__ import annotations
+
+import bpy
+from bpy.props import StringProperty
+from bpy.types import Context, Menu, Object, Operator, Scene, Strip, UILayout
+
+from . import compat
+from .heads import active_head, heads, no_head_reason, settings
+from .strips import ensure_uid, sound_strips, strip_scene, voice_strips
+from .timeline import listening_scene
+
+
+def offered(head: Object, scene: Scene) -> Strip | None:
+    """The strip a head without a voice most likely wants: the only sound strip there is."""
+    found = sound_strips(strip_scene(head, scene))
+    return found[0] if len(found) == 1 and not voice_strips(head, scene) else None
+
+
+def joinable(head: Object, scene: Scene) -> list[Strip]:
+    """Selected sound strips that no head speaks yet, earliest first."""
+    taken = {settings(other).voice_uid for other in heads(scene)} | {settings(head).voice_uid}
+    free = (strip for strip in sound_strips(strip_scene(head, scene)) if strip.select)
+    return [strip for strip in free if not strip.emodifftalk.uid or strip.emodifftalk.uid not in taken]
+
+
+def speak(head: Object, strips: list[Strip]) -> None:
+    """Let a head speak these strips too, beside those it speaks already."""
+    kept = settings(head)
+    scene = strips[0].id_data
+    if not voice_strips(head, scene):
+        kept.voice_uid = ensure_uid(strips[0])
+    for strip in strips:
+        strip.emodifftalk.uid = kept.voice_uid
+
+
+def draw_offer(layout: UILayout, head: Object, scene: Scene) -> None:
+    """A button for what can be spoken at once, if there is such a thing."""
+    strip, more = offered(head, scene), joinable(head, scene)
+    if strip is not None:
+        layout.operator("emodifftalk.speak", text=f"Speak “{strip.name}”", icon="PLAY_SOUND").strip = strip.name
+    elif more:
+        count = f"“{more[0].name}”" if len(more) == 1 else f"{len(more)} Selected Strips"
+        also = "Also Speak" if voice_strips(head, scene) else "Speak"
+        layout.operator("emodifftalk.speak", text=f"{also} {count}", icon="PLAY_SOUND")
+
+
+class EMODIFFTALK_OT_speak(Operator):
+    """Let this head speak the selected sound strips, one after the other, beside those it speaks already"""
+
+    bl_idname = "emodifftalk.speak"
+    bl_label = "Speak Selected Strips"
+    bl_options = {"REGISTER", "UNDO"}
+
+    strip: StringProperty(name="Strip", description="A strip's name; empty: those selected", options={"SKIP_SAVE"})
+
+    @classmethod
+    def poll(cls, context: Context) -> bool:
+        """With a head, and a sound strip that is selected or the only one."""
+        head = active_head(context)
+        reason = no_head_reason(context) if head is None else ""
+        if head is not None and not joinable(head, context.scene) and offered(head, context.scene) is None:
+            reason = "Select a sound strip that no head speaks yet"
+        if reason:
+            cls.poll_message_set(reason)
+        return not reason
+
+    def execute(self, context: Context) -> set[str]:
+        """Let it."""
+        head = active_head(context)
+        scene = listening_scene(head, context)
+        strips = [strip for strip in sound_strips(scene) if strip.name == self.strip]
+        strips = strips or joinable(head, scene) or [strip for strip in [offered(head, scene)] if strip]
+        if not strips:
+            self.report({"ERROR"}, f"There is no sound strip “{self.strip}” any more")
+            return {"CANCELLED"}
+        speak(head, strips)
+        end = max(compat.right_handle(strip) for strip in strips) - 1
+        if end > context.scene.frame_end:
+            last = context.scene.frame_end
+            self.report({"INFO"}, f"The voice ends at frame {end:.0f}, after the scene's last frame {last}")
+        return {"FINISHED"}
+
+
+def _draw_menu(self: Menu, context: Context) -> None:
+    head = active_head(context)
+    if head is not None:
+        self.layout.separator()
+        self.layout.operator("emodifftalk.speak", text=f"Speak with {head.name}", icon="PLAY_SOUND")
+
+
+def register() -> None:
+    """Add the button, and to the sequencer's context menu."""
+    bpy.utils.register_class(EMODIFFTALK_OT_speak)
+    bpy.types.SEQUENCER_MT_context_menu.append(_draw_menu)
+
+
+def unregister() -> None:
+    """Take them away."""
+    bpy.types.SEQUENCER_MT_context_menu.remove(_draw_menu)
+    bpy.utils.unregister_class(EMODIFFTALK_OT_speak)

@@ -1,0 +1,58 @@
+"""Lips and voice together while the timeline plays: an offer, for the scene's sync mode is the animator's."""
+
+from __future__ import annotations
+
+import bpy
+from bpy.types import Context, Operator
+
+from .heads import active_head
+from .strips import strip_scene, voice_strips
+
+
+def why_not(context: Context) -> str:
+    """Why there is nothing to offer; empty when there is."""
+    head = active_head(context)
+    if head is None or not voice_strips(head, strip_scene(head, context.scene)):
+        return "There is no voice to play in time with"
+    if context.scene.sync_mode != "NONE":
+        return "Playback keeps up with the sound already"
+    return ""
+
+
+class EMODIFFTALK_OT_sync_to_audio(Operator):
+    """Set the scene's playback to Sync to Audio: when drawing is slower than the sound, frames are dropped and the lips
+    stay with the voice"""
+
+    bl_idname = "emodifftalk.sync_to_audio"
+    bl_label = "Sync to Audio"
+    bl_options = {"REGISTER", "UNDO"}
+
+    @classmethod
+    def poll(cls, context: Context) -> bool:
+        """With a voice, while every frame is played."""
+        reason = why_not(context)
+        if reason:
+            cls.poll_message_set(reason)
+        return not reason
+
+    def execute(self, context: Context) -> set[str]:
+        """Switch the sync mode."""
+        context.scene.sync_mode = "AUDIO_SYNC"
+        return {"FINISHED"}
+
+
+def _draw(self, context: Context) -> None:
+    if not why_not(context):
+        self.layout.operator("emodifftalk.sync_to_audio", icon="PLAY_SOUND")
+
+
+def register() -> None:
+    """Offer it under the voice."""
+    bpy.utils.register_class(EMODIFFTALK_OT_sync_to_audio)
+    bpy.types.EMODIFFTALK_PT_voice.append(_draw)
+
+
+def unregister() -> None:
+    """Take the offer back."""
+    bpy.types.EMODIFFTALK_PT_voice.remove(_draw)
+    bpy.utils.unregister_class(EMODIFFTALK_OT_sync_to_audio)

@@ -1,0 +1,263 @@
+"""Whether a head's take still shows what the timeline asks for, and what making it again would cost.
+
+Looked at while nothing plays, at most twice a second, and never inside a drawing: panels and lines show the last
+answer.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import bpy
+from bpy.types import Depsgraph, Object, Scene
+
+from emodifftalk.core.errors import UserError
+from emodifftalk.core.performance import to_json
+
+from . import animated, pace, playback
+from .frames import clock_text
+from .heads import absolute, by_session_uid, is_head, settings
+from .performance import Request, build_performance
+from .strips import scene_clock
+
+if TYPE_CHECKING:
+    from .changes import Changes
+
+BAKED, STALE, MISSING, STRETCHED = "baked", "stale", "missing", "stretched"
+_PAUSE = 0.5
+"""Seconds between two looks."""
+_AGAIN = 2.0
+"""Seconds after which an answer is looked at again even if Blender has told of no change."""
+_RESTRAINT = 8
+"""After a look that took long, this many times as long nobody looks: Blender stays hers."""
+_NAMED = 4
+"""Changes named in a sentence."""
+
+
+@dataclass(frozen=True)
+class Status:
+    """state: BAKED (up to date), STALE, MISSING (no take) or "" (nothing is asked for, or it cannot be told).
+
+    line: a few words for the panel. sentence: what changed, or why it cannot be told. parts: (first frame, frame after
+    the last, BAKED | STALE | MISSING | STRETCHED) of the timeline, what lies on top last.
+    """
+
+    state: str = ""
+    line: str = ""
+    sentence: str = ""
+    parts: tuple[tuple[float, float, str], ...] = ()
+
+
+def made_from(request: Request) -> str:
+    """What a take is made from, compressed, to be kept with it."""
+    text = json.dumps(_asked(request), ensure_ascii=False, separators=(",", ":"))
+    return base64.b64encode(zlib.compress(text.encode(), 9)).decode()
+
+
+def _asked(request: Request) -> dict:
+    data = json.loads(json.dumps(to_json(request.performance)), parse_float=lambda number: round(float(number), 6))
+    for voice, stretch in zip(data["voice"], request.spoken, strict=True):
+        path = Path(voice["path"])
+        voice["path"] = f"{stretch.recording} {path.stat().st_size if path.is_file() else 0}"
+    return data
+
+
+def _unpacked(text: str) -> dict | None:
+    try:
+        return json.loads(zlib.decompress(base64.b64decode(text))) if text else None
+    except (ValueError, zlib.error):
+        return None
+
+
+def check(head: Object, scene: Scene) -> Status:
+    """Look now."""
+    from .changes import compare, without
+
+    entry = playback.active_take(head)
+    try:
+        request = build_performance(head, scene, looking=True)
+    except UserError as error:
+        return Status("", "", str(error) if entry is not None else "", _played(head, scene))
+    clock = scene_clock(scene, request.anchor.zero_frame)
+    after = _asked(request)
+    try:
+        take = playback.take_of(head)
+        other_subject = take is not None and _other_subject(head, take.metadata.get("subject_hash", ""))
+    except UserError:
+        take, other_subject = None, False  # the panel says so already
+    if take is None:
+        asked = compare(after, after).asked
+        parts = tuple((clock.frame(start), clock.frame(end), MISSING) for start, end in asked)
+        return Status(MISSING, "", "", parts)
+    before = _unpacked(entry.made_from)
+    if before is None:
+        unknown = "This take does not say what it was made from: it is of an earlier version."
+        return Status("", "", unknown, _played(head, scene))
+    changes = compare(before, after, ["subject"] if other_subject else [])
+    baked = without([(0.0, changes.duration)], (*changes.missing, *changes.stale))
+    kinds = ((baked, BAKED), (changes.missing, MISSING), (changes.stale, STALE))
+    parts = [(*part, kind) for ranges, kind in kinds for part in ranges]
+    shown = tuple((clock.frame(start), clock.frame(end), kind) for start, end, kind in parts) + _stretched(head, scene)
+    if not changes.seconds and not changes.found:
+        return Status(BAKED, "Up to date", "", shown)
+    shift = scene_clock(scene, scene.frame_start).seconds(request.anchor.zero_frame)
+    return Status(STALE, _line(changes, pace.of(entry)), _sentence(changes, shift), shown)
+
+
+def _line(changes: Changes, known: pace.Pace | None) -> str:
+    text = f"Stale: {changes.seconds:.1f} s of {changes.duration:.1f} s"
+    if known is None:
+        return text
+    cost = known.estimate(changes)
+    return f"{text} · about {clock_text(cost) if cost >= 60 else f'{max(cost, 1):.0f} s'} to make again"
+
+
+def _sentence(changes: Changes, shift: float) -> str:
+    named = list(dict.fromkeys(_named(change.what, change.start, shift) for change in changes.found))
+    named += [f"nothing made yet at {clock_text(start + shift)}" for start, _ in changes.missing]
+    if len(named) > _NAMED:
+        named = [*named[: _NAMED - 1], f"{len(named) - _NAMED + 1} more"]
+    return f"Changed since this take: {', '.join(named)}."
+
+
+def _named(what: str, start: float | None, shift: float) -> str:
+    return what if start is None else f"{what} at {clock_text(start + shift)}"
+
+
+def _stretched(head: Object, scene: Scene) -> tuple[tuple[float, float, str], ...]:
+    from emodifftalk.core.take import stretches
+
+    from .confidence import confidence_of
+
+    values = confidence_of(head)
+    if values is None or not len(values):
+        return ()
+    frames, shown = playback.by_frame(values, head, scene)
+    return tuple((float(frames[a]), float(frames[b - 1]) + 1, STRETCHED) for a, b in stretches(shown))
+
+
+def _played(head: Object, scene: Scene) -> tuple[tuple[float, float, str], ...]:
+    """What plays of a take of which nothing more is known."""
+    try:
+        take = playback.take_of(head)
+    except UserError:
+        return ()
+    clock = playback.take_clock(head, scene) if take is not None else None
+    if clock is None:
+        return ()
+    return ((clock.frame(0.0), clock.frame(take.duration), BAKED), *_stretched(head, scene))
+
+
+_hashes: dict[tuple[str, int, int], str] = {}
+
+
+def _other_subject(head: Object, made_with: str) -> bool:
+    """Whether the head's subject file is another than the take was made with."""
+    from emodifftalk.core.subject import file_hash
+
+    path = str(absolute(settings(head).subject_path, head))
+    key = playback.file_key(path)
+    if key not in _hashes:
+        _hashes[key] = file_hash(path)
+    return bool(made_with) and _hashes[key] != made_with
+
+
+_answers: dict[int, Status] = {}
+_asking: dict[int, str] = {}
+"""Heads (by session uid) somebody wants to know about, and their scenes' names."""
+_looked = _cost = 0.0
+"""When the last look was over, and how long it took."""
+_changed = True
+
+
+def status(head: Object, scene: Scene) -> Status:
+    """What was found at the last look; another look is planned when something may have changed since. Cheap."""
+    if bpy.app.background:
+        return check(head, scene)
+    uid = head.session_uid
+    if uid not in _answers or _changed or time.monotonic() - _looked > _AGAIN:
+        _asking[uid] = scene.name
+        if not bpy.app.timers.is_registered(_look):
+            pause = max(_PAUSE, _RESTRAINT * _cost) - (time.monotonic() - _looked)
+            bpy.app.timers.register(_look, first_interval=max(pause, 0.01))
+    return _answers.get(uid, Status())
+
+
+def _look() -> float | None:
+    global _looked, _cost, _changed
+    if _playing():
+        return _PAUSE
+    began = time.monotonic()
+    wanted, _changed = dict(_asking), False
+    _asking.clear()
+    news = False
+    for uid, name in wanted.items():
+        head, scene = by_session_uid(uid), bpy.data.scenes.get(name)
+        if head is None or scene is None or not is_head(head):
+            _answers.pop(uid, None)
+            continue
+        answer = check(head, scene)
+        news |= answer != _answers.get(uid)
+        _answers[uid] = answer
+    _looked = time.monotonic()
+    _cost = _looked - began
+    if news:
+        _redraw()
+    return None
+
+
+def _playing() -> bool:
+    windows = bpy.context.window_manager.windows
+    return bpy.app.is_job_running("RENDER") or any(window.screen.is_animation_playing for window in windows)
+
+
+def _redraw() -> None:
+    for window in bpy.context.window_manager.windows:
+        for area in window.screen.areas:
+            if area.type in ("VIEW_3D", "SEQUENCE_EDITOR", "DOPESHEET_EDITOR", "GRAPH_EDITOR"):
+                area.tag_redraw()
+
+
+@bpy.app.handlers.persistent
+def _on_change(scene: Scene | None = None, depsgraph: Depsgraph | None = None) -> None:
+    global _changed
+    _changed = _changed or not animated.stepping
+
+
+@bpy.app.handlers.persistent
+def _on_load(*_: object) -> None:
+    _answers.clear()
+    _asking.clear()
+    _on_change()
+
+
+_HANDLERS = (
+    (bpy.app.handlers.depsgraph_update_post, _on_change),
+    (bpy.app.handlers.undo_post, _on_change),
+    (bpy.app.handlers.redo_post, _on_change),
+    (bpy.app.handlers.load_post, _on_load),
+)
+
+
+def register() -> None:
+    """Hear of changes."""
+    for handlers, handler in _HANDLERS:
+        handlers.append(handler)
+
+
+def unregister() -> None:
+    """No longer."""
+    for handlers, handler in _HANDLERS:
+        handlers.remove(handler)
+    if bpy.app.timers.is_registered(_look):
+        bpy.app.timers.unregister(_look)
+    _answers.clear()
+    _asking.clear()
+    _hashes.clear()
+    pace.forget()

@@ -1,0 +1,46 @@
+"""What the Takes panel says about the take that plays: up to date or not, what changed, what it would cost."""
+
+from __future__ import annotations
+
+import re
+
+from bpy.types import Context, Object, Panel, UILayout
+
+from .live_settings import live_settings
+from .panel_parts import OfHead, draw_sentence, letters
+from .staleness import BAKED, STALE, status
+from .timeline_line import draw_legend
+
+
+def draw_status(layout: UILayout, head: Object, context: Context) -> None:
+    """A line beside Generate."""
+    found, width = status(head, context.scene), letters(context)
+    if found.state == BAKED and not live_settings().on:  # Live says so itself
+        layout.label(text=found.line, icon="CHECKMARK")
+    elif found.state == STALE:
+        box = layout.box()
+        state, _, cost = found.line.partition(" · ")
+        column = box.column(align=True)
+        column.label(text=state, icon="FILE_REFRESH")
+        if cost:
+            column.label(text=f"{cost[0].upper()}{cost[1:]}", icon="SORTTIME")
+        draw_sentence(box, _whole_times(found.sentence), "BLANK1", width - 4)
+    elif found.sentence:
+        draw_sentence(layout, found.sentence, "INFO", width - 4)
+
+
+def _whole_times(sentence: str) -> str:
+    """With numbers that are not parted from their seconds where a line ends."""
+    return re.sub(r"(\d) s\b", "\\1\u00a0s", sentence)
+
+
+class EMODIFFTALK_PT_take_status(OfHead, Panel):
+    """What the line in the time editors means."""
+
+    bl_label = "On the Timeline"
+    bl_parent_id = "EMODIFFTALK_PT_generate"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: Context) -> None:
+        """The switch and the legend."""
+        draw_legend(self.layout, context)

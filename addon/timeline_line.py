@@ -1,0 +1,182 @@
+"""A line under the ruler of the time editors: where a head's take is baked, stale, missing, or of low confidence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import bpy
+from bpy.props import BoolProperty, PointerProperty
+from bpy.types import Context, Menu, PropertyGroup, Region, Scene, UILayout
+
+from .heads import active_head, heads, settings
+from .staleness import BAKED, MISSING, STALE, STRETCHED, status
+
+COLOURS = {
+    BAKED: (0.337, 0.706, 0.914, 1.0),
+    STALE: (0.902, 0.624, 0.0, 1.0),
+    MISSING: (0.6, 0.6, 0.6, 1.0),
+    STRETCHED: (0.8, 0.475, 0.655, 1.0),
+}
+"""sRGB. Blue, orange and purple of Okabe and Ito's palette and a grey: told apart by people of every colour vision."""
+NAMES = {
+    BAKED: "Up to date",
+    STALE: "Stale",
+    MISSING: "No take yet",
+    STRETCHED: "Low confidence",
+}
+_SHAPES = {BAKED: (0.0, 1.0), STALE: (0.0, 1.0), MISSING: (0.4, 0.6), STRETCHED: (-0.6, 0.4)}
+"""Top and bottom of each, in heights of the line: without colours they are still not the same."""
+_HEIGHT, _GAP, _MOST = 4, 2, 4
+"""Pixels at a resolution scale of 1, and how many heads have a line."""
+_RULER = 23
+"""Height of the ruler, in the same pixels."""
+_CACHE = 7
+"""Room for what the sequencer shows of its own cache."""
+_EDITORS = ("SpaceSequenceEditor", "SpaceDopeSheetEditor", "SpaceGraphEditor")
+_MENUS = ("SEQUENCER_MT_view", "TIME_MT_view", "DOPESHEET_MT_view", "GRAPH_MT_view")
+_handles: list[tuple[type, object]] = []
+_icons: bpy.utils.previews.ImagePreviewCollection | None = None
+_problem = ""
+
+
+class LineSettings(PropertyGroup):
+    """How the time editors of a scene look."""
+
+    show: BoolProperty(
+        name="Take Status",
+        description="Show under the ruler where the take is up to date, stale, missing, or of low confidence",
+        default=True,
+        update=lambda self, context: _redraw(),
+    )
+
+
+def bars(scene: Scene, context: Context) -> Iterator[tuple[int, float, float, str]]:
+    """Row, first frame, frame after the last, and kind of everything the line shows; the active head comes first."""
+    first = active_head(context)
+    shown = sorted(heads(scene), key=lambda head: (head != first, head.name))
+    shown = [head for head in shown if settings(head).voice_uid or len(settings(head).takes)]
+    for row, head in enumerate(shown[:_MOST]):
+        for start, end, kind in status(head, scene).parts:
+            yield row, start, end, kind
+
+
+def rectangles(
+    parts: Iterator[tuple[int, float, float, str]], region: Region, scale: float, below: float = 0.0
+) -> dict[str, list[tuple[float, float, float, float]]]:
+    """Left, bottom, right and top, pixels of the region, of what is to be seen of each kind; below: how far under the
+    ruler the line lies, in pixels at a resolution scale of 1."""
+    found: dict[str, list[tuple[float, float, float, float]]] = {kind: [] for kind in COLOURS}
+    top = region.height - (_RULER + below) * scale
+    for row, start, end, kind in parts:
+        left, right = (region.view2d.view_to_region(frame, 0, clip=False)[0] for frame in (start, end))
+        left, right = max(left, 0), min(max(right, left + scale), region.width)
+        if right > left:
+            line = top - row * (_HEIGHT + _GAP) * scale
+            upper, lower = (line - part * _HEIGHT * scale for part in _SHAPES[kind])
+            found[kind].append((left, lower, right, upper))
+    return found
+
+
+def _draw() -> None:
+    global _problem
+    context = bpy.context
+    if _problem or not context.scene.emodifftalk_line.show or context.region.type != "WINDOW":
+        return
+    if context.area.type == "SEQUENCE_EDITOR" and context.space_data.view_type == "PREVIEW":
+        return
+    try:
+        below = _CACHE if context.area.type == "SEQUENCE_EDITOR" else 0.0
+        scale = context.preferences.system.ui_scale
+        found = rectangles(bars(context.scene, context), context.region, scale, below)
+        for kind, boxes in found.items():
+            if boxes:
+                _fill(boxes, COLOURS[kind])
+    except Exception as error:  # an exception here would come again at every redraw
+        _problem = f"The line of the takes cannot be drawn ({error})."
+        print(f"EmoDiffTalk: {_problem}", flush=True)
+
+
+def _fill(boxes: list[tuple[float, float, float, float]], colour: tuple[float, float, float, float]) -> None:
+    import gpu
+    from gpu_extras.batch import batch_for_shader
+
+    corners, triangles = [], []
+    for left, bottom, right, top in boxes:
+        first = len(corners)
+        corners += [(left, bottom), (right, bottom), (right, top), (left, top)]
+        triangles += [(first, first + 1, first + 2), (first, first + 2, first + 3)]
+    shader = gpu.shader.from_builtin("UNIFORM_COLOR")
+    shader.uniform_float("color", colour)
+    batch_for_shader(shader, "TRIS", {"pos": corners}, indices=triangles).draw(shader)
+
+
+def draw_legend(layout: UILayout, context: Context) -> None:
+    """The switch of the line and what its colours mean."""
+    line = context.scene.emodifftalk_line
+    layout.prop(line, "show")
+    if line.show and _icons is not None:
+        flow = layout.grid_flow(columns=2, even_columns=True, align=True)
+        flow.scale_y = 0.85
+        for kind, name in NAMES.items():
+            flow.label(text=name, icon_value=_icons[kind].icon_id)
+    if _problem:
+        layout.label(text=_problem, icon="ERROR")
+
+
+def _make_icons() -> None:
+    global _icons
+    import bpy.utils.previews
+
+    size = 16
+    _icons = bpy.utils.previews.new()
+    for kind, colour in COLOURS.items():
+        top, bottom = _SHAPES[kind]
+        low, high = round(8 - 5 * (bottom - 0.3)), round(8 - 5 * (top - 0.3))
+        rows = [(colour if low <= y < max(high, low + 1) else (0.0,) * 4) * size for y in range(size)]
+        icon = _icons.new(kind)
+        icon.icon_size = (size, size)
+        icon.icon_pixels_float = [value for row in rows for value in row]
+
+
+def _draw_switch(self: Menu, context: Context) -> None:
+    self.layout.separator()
+    self.layout.prop(context.scene.emodifftalk_line, "show", text="EmoDiffTalk Take Status")
+
+
+def _redraw() -> None:
+    for window in bpy.context.window_manager.windows:
+        for area in window.screen.areas:
+            if area.type in ("SEQUENCE_EDITOR", "DOPESHEET_EDITOR", "GRAPH_EDITOR"):
+                area.tag_redraw()
+
+
+def register() -> None:
+    """Draw in the time editors; there are none in background mode."""
+    global _problem
+    _problem = ""
+    bpy.utils.register_class(LineSettings)
+    Scene.emodifftalk_line = PointerProperty(type=LineSettings)
+    for name in _MENUS:
+        if hasattr(bpy.types, name):
+            getattr(bpy.types, name).append(_draw_switch)
+    if not bpy.app.background:
+        _make_icons()
+        for name in _EDITORS:
+            space = getattr(bpy.types, name)
+            _handles.append((space, space.draw_handler_add(_draw, (), "WINDOW", "POST_PIXEL")))
+
+
+def unregister() -> None:
+    """Take it all away."""
+    global _icons
+    for space, handle in _handles:
+        space.draw_handler_remove(handle, "WINDOW")
+    _handles.clear()
+    if _icons is not None:
+        bpy.utils.previews.remove(_icons)
+        _icons = None
+    for name in _MENUS:
+        if hasattr(bpy.types, name):
+            getattr(bpy.types, name).remove(_draw_switch)
+    del Scene.emodifftalk_line
+    bpy.utils.unregister_class(LineSettings)

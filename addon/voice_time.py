@@ -1,0 +1,253 @@
+"""Which moment of a take belongs to a moment of the timeline, whatever was done to the voice since. No Blender.
+
+A take knows which stretches of which recordings were performed when. The timeline plays stretches of the same
+recordings now. What is heard now and was performed then says where the take has to be.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+
+EASE = 0.15
+"""Seconds in which a mouth that is not heard comes to rest, and in which it gets ready to speak again."""
+_SHORT = 0.15
+"""Seconds of silence in which a mouth does not close of itself."""
+_SAME = 1e-4
+_ROUNDED = 1e-7
+"""Seconds by which a frame at which something begins may seem to lie before it."""
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """From `start` on, for `duration` seconds, the seconds `offset` … `offset + duration * speed` of a recording.
+
+    recording: its name. start: seconds, of a take or of the timeline. heard: false while it is muted.
+    """
+
+    recording: str
+    start: float
+    offset: float
+    duration: float
+    speed: float = 1.0
+    heard: bool = True
+
+    @property
+    def end(self) -> float:
+        """Second at which it is over."""
+        return self.start + self.duration
+
+    @property
+    def used(self) -> float:
+        """Second of the recording at which it is over."""
+        return self.offset + self.duration * self.speed
+
+
+@dataclass(frozen=True)
+class Moment:
+    """Where a take has to be, seconds; rest: how far the mouth rests instead of speaking, 0..1."""
+
+    seconds: float
+    rest: float = 0.0
+
+
+@dataclass(frozen=True)
+class _Run:
+    """From `first` to `last` seconds of the timeline the take runs from second `take` on at `pace`."""
+
+    first: float
+    last: float
+    take: float
+    pace: float
+    heard: bool
+
+    def at(self, seconds: float) -> float:
+        return self.take + (seconds - self.first) * self.pace
+
+    @property
+    def end(self) -> float:
+        return self.at(self.last)
+
+
+class VoiceMap:
+    """From seconds of the timeline to seconds of a take.
+
+    performed: the take's stretches, in its own seconds. playing: what the timeline plays now, in its seconds. began:
+    second of the timeline at which the take began when it was made; it decides where the same words occur twice.
+    """
+
+    def __init__(self, performed: Iterable[Stretch], playing: Iterable[Stretch], began: float = 0.0) -> None:
+        self._performed = sorted(performed, key=lambda stretch: stretch.start)
+        self.runs = _disjoint(_matches(self._performed, list(playing), -began))
+        self._starts: list[float] = []
+        self._lines: list[tuple[float, float, float]] = []
+        self._rests = [(run.first, run.last) for run in _joined(run for run in self.runs if not run.heard)]
+        if self.runs:
+            self._lay_out()
+
+    def __bool__(self) -> bool:
+        """Whether anything of the take is on the timeline."""
+        return bool(self.runs)
+
+    def at(self, seconds: float) -> Moment:
+        """Where the take has to be at a second of the timeline; before and after its voice it may lie outside it.
+
+        Only with a map that is true.
+        """
+        since, take, pace = self._lines[max(bisect_right(self._starts, seconds + _ROUNDED) - 1, 0)]
+        return Moment(take + (seconds - since) * pace, self._rest(seconds))
+
+    def many(self, seconds: np.ndarray) -> np.ndarray:
+        """Seconds (N,) of the take at seconds (N,) of the timeline."""
+        import numpy as np
+
+        lines = np.array(self._lines)[np.maximum(np.searchsorted(self._starts, seconds + _ROUNDED, "right") - 1, 0)]
+        return lines[:, 1] + (seconds - lines[:, 0]) * lines[:, 2]
+
+    def reach(self, duration: float) -> tuple[float, float]:
+        """First and last second of the timeline at which a take of `duration` seconds moves."""
+        first, last = self.runs[0], self.runs[-1]
+        lead = min(self._before(first.take, math.inf)[0], 2 * first.take) / 2
+        tail = min(self._after(last.end, math.inf)[0] / 2, max(duration - last.end, 0.0))
+        return first.first - lead, last.last + tail
+
+    @property
+    def shift(self) -> float | None:
+        """Seconds to add to the timeline's to get the take's, when that is all there is to do."""
+        shift = self.runs[0].take - self.runs[0].first
+        straight = all(run.pace == 1 and abs(run.take - run.first - shift) < _SAME for run in self.runs)
+        return shift if straight and not self._rests and self._whole() else None
+
+    def _whole(self) -> bool:
+        """Whether everything that was performed is played."""
+        return abs(sum(r.end - r.take for r in self.runs) - sum(s.duration for s in self._performed)) < _SAME
+
+    def _rest(self, seconds: float) -> float:
+        depth = max((min(seconds - start, end - seconds) for start, end in self._rests), default=0.0)
+        part = min(max(depth / EASE, 0.0), 1.0)
+        return part * part * (3 - 2 * part)
+
+    def _line(self, since: float, take: float, pace: float) -> None:
+        self._starts.append(since)
+        self._lines.append((since, take, pace))
+
+    def _lay_out(self) -> None:
+        first, last = self.runs[0], self.runs[-1]
+        lead, torn = self._before(first.take, math.inf)
+        lead = first.take if math.isinf(lead) else lead / 2
+        self._line(first.first - max(lead, 0.0), first.take - max(lead, 0.0), 0.0)
+        self._line(first.first - max(lead, 0.0), first.take - max(lead, 0.0), 1.0)
+        if torn:
+            self._rests.append((-math.inf, first.first))
+        for run, after in pairwise(self.runs):
+            self._line(run.first, run.take, run.pace)
+            if after.first - run.last > _SAME:
+                self._bridge(run, after)
+        self._line(last.first, last.take, last.pace)
+        tail, torn = self._after(last.end, math.inf)
+        self._line(last.last, last.end, 1.0)
+        if not math.isinf(tail):
+            self._line(last.last + tail / 2, last.end + tail / 2, 0.0)
+        if torn:
+            self._rests.append((last.last, math.inf))
+
+    def _bridge(self, run: _Run, after: _Run) -> None:
+        """Between two stretches the silence that followed the first goes on, waits, and leads into the second."""
+        width = after.first - run.last
+        going, torn = self._after(run.end, width)
+        coming, torn_off = self._before(after.take, width)
+        going, coming = min(going / 2, width / 2), min(coming / 2, width / 2)
+        self._line(run.last, run.end, 1.0)
+        self._line(run.last + going, run.end + going, 0.0)
+        self._line(run.last + width / 2, after.take - coming, 0.0)
+        self._line(after.first - coming, after.take - coming, 1.0)
+        if torn or torn_off:
+            self._rests.append((run.last, after.first))
+
+    def _after(self, take: float, width: float) -> tuple[float, bool]:
+        """Seconds of the take without words from `take` on, and whether the mouth would stay open for `width`."""
+        if any(s.start < take - _SAME and take + _SAME < s.end for s in self._performed):
+            return 0.0, True
+        silence = min((s.start - take for s in self._performed if s.start >= take - _SAME), default=math.inf)
+        return max(silence, 0.0), silence < min(_SHORT, width - _SAME)
+
+    def _before(self, take: float, width: float) -> tuple[float, bool]:
+        """The same before `take`."""
+        if any(s.start < take - _SAME and take + _SAME < s.end for s in self._performed):
+            return 0.0, True
+        silence = min((take - s.end for s in self._performed if s.end <= take + _SAME), default=math.inf)
+        return max(silence, 0.0), silence < min(_SHORT, width - _SAME)
+
+
+def _matches(performed: list[Stretch], playing: list[Stretch], shift: float) -> list[_Run]:
+    """What is played now and was performed; where it was performed more than once, the one that fits the others."""
+    found = [(piece, _match(piece, past)) for piece in playing for past in performed]
+    found = [(piece, run) for piece, run in found if run is not None]
+    agreed: dict[float, float] = defaultdict(float)
+    for _, run in found:
+        agreed[round(run.take - run.first, 3)] += run.last - run.first
+    usual = max(agreed, key=lambda s: (round(agreed[s], 3), -abs(s - shift)), default=0.0)
+    kept: list[tuple[Stretch, _Run]] = []
+    for piece, run in sorted(found, key=lambda each: abs(each[1].take - each[1].first - usual)):
+        rivals = (other for owner, other in kept if owner is piece)
+        if all(run.last <= other.first + _SAME or other.last <= run.first + _SAME for other in rivals):
+            kept.append((piece, run))
+    return [run for _, run in kept]
+
+
+def _match(piece: Stretch, past: Stretch) -> _Run | None:
+    if piece.recording != past.recording:
+        return None
+    begin, end = max(piece.offset, past.offset), min(piece.used, past.used)
+    if end - begin <= _SAME:
+        return None
+    first = piece.start + (begin - piece.offset) / piece.speed
+    take = past.start + (begin - past.offset) / past.speed
+    pace = piece.speed / past.speed
+    return _Run(first, first + (end - begin) / piece.speed, take, pace, piece.heard)
+
+
+def _disjoint(runs: list[_Run]) -> list[_Run]:
+    """One run at a time: what is heard before what is muted, what began later before what began earlier."""
+    edges = sorted({edge for run in runs for edge in (run.first, run.last)})
+    parts = []
+    for first, last in pairwise(edges):
+        here = [run for run in runs if run.first <= first and run.last >= last]
+        if here and last - first > _SAME / 10:
+            run = max(here, key=lambda run: (run.heard, run.first))
+            parts.append(_Run(first, last, run.at(first), run.pace, run.heard))
+    return parts
+
+
+def _joined(runs: Iterable[_Run]) -> list[_Run]:
+    """Runs that touch as one; what the take does in them is lost."""
+    found: list[_Run] = []
+    for run in runs:
+        if found and run.first - found[-1].last < _SAME:
+            run = _Run(found[-1].first, run.last, 0.0, 1.0, run.heard)
+            found.pop()
+        found.append(run)
+    return found
+
+
+def to_text(stretches: Sequence[Stretch]) -> str:
+    """Stretches as a line of JSON, to be kept with a take."""
+    rows = [[s.recording, *(round(v, 7) for v in (s.start, s.offset, s.duration, s.speed))] for s in stretches]
+    return json.dumps(rows, ensure_ascii=False)
+
+
+def from_text(text: str) -> tuple[Stretch, ...]:
+    """What `to_text` wrote; nothing from an empty or damaged line."""
+    try:
+        return tuple(Stretch(str(row[0]), *map(float, row[1:5])) for row in json.loads(text or "[]"))
+    except (ValueError, TypeError, IndexError):
+        return ()
