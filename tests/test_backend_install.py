@@ -17,8 +17,8 @@ from tiny_wheels import Index, make_wheel, tiny_build, tiny_extension
 from addon.backend_install import builds, install, machine, pythons, sizes
 from addon.backend_install import home as homes
 from addon.backend_install.home import ABSENT, BROKEN, HALF, MARKER, OLD, READY, Home, claim, standing
-from addon.backend_install.install import Order
 from addon.backend_install.machine import Machine
+from addon.backend_install.order import Order
 from addon.backend_install.pip_output import PipProgress, explain
 from addon.backend_install.work import Work
 from emodifftalk.core.errors import UserError
