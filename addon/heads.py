@@ -46,8 +46,20 @@ def by_session_uid(uid: int) -> Object | None:
 
 
 def absolute(path: str, head: Object | None = None) -> Path:
-    """A `//` path as an absolute one, relative to the library the head comes from if it is linked."""
-    return Path(os.path.normpath(bpy.path.abspath(path, library=head.library if head is not None else None)))
+    """A `//` path as an absolute one, relative to the library the head comes from if it is linked or, overridden here,
+    has the path from there still."""
+    return Path(os.path.normpath(bpy.path.abspath(path, library=_library_of(path, head))))
+
+
+def _library_of(path: str, head: Object | None) -> bpy.types.Library | None:
+    if head is None:
+        return None
+    override = head.original.override_library
+    if override is not None and override.reference is not None:
+        theirs = settings(override.reference)
+        if path == theirs.subject_path or any(path == take.path for take in theirs.takes):
+            return override.reference.library
+    return head.original.library
 
 
 def portable(path: str | os.PathLike) -> str:

@@ -114,6 +114,7 @@ class HeadTake(PropertyGroup):
     """One take of a head and the place on the timeline where its second 0 lies."""
 
     path: StringProperty(name="File", description="The take's file", update=_take_changed, **_FILE)
+    known_by: StringProperty(options={"HIDDEN"})
     frames: IntProperty(name="Frames", description="Frames of the take, 25 per second")
     seed: IntProperty(name="Seed", description="The seed it was made with")
     note: StringProperty(name="Note", description="How and how fast it was made")
@@ -154,6 +155,7 @@ class HeadSettings(PropertyGroup):
     """A head: its Subject, voice, acting and takes."""
 
     subject_path: StringProperty(name="Subject", description="The trained head's file", update=_redraw, **_FILE)
+    subject_known_by: StringProperty(options={"HIDDEN"})
     subject_name: StringProperty(name="Name")
     subject_licence: StringProperty(name="Licence")
     subject_credit: StringProperty(name="Credit")
@@ -358,12 +360,27 @@ _CLASSES = (AuOffsets, AuIntensities, AuCurves, AuGains, AuMutes, HeadTake, Head
 _OWNERS = ((Object, HeadSettings), (Strip, StripSettings), (WindowManager, WindowSettings))
 
 
+_OF_HEADS = (AuOffsets, AuCurves, AuGains, AuMutes, HeadTake, HeadSettings)
+_OVERRIDABLE = {"LIBRARY_OVERRIDABLE"}
+
+
+def _let_overrides_change(cls: type) -> None:
+    """A head linked from another file and overridden here can be acted and given takes like one of this file."""
+    for made in cls.__annotations__.values():
+        if made.function is CollectionProperty:
+            made.keywords["override"] = {*_OVERRIDABLE, "USE_INSERTION"}
+        elif made.function is not PointerProperty or issubclass(made.keywords["type"], bpy.types.ID):
+            made.keywords["override"] = _OVERRIDABLE  # a group within is overridden by its members
+
+
 def register() -> None:
     """Add the properties to Blender's types."""
+    for cls in _OF_HEADS:
+        _let_overrides_change(cls)
     for cls in _CLASSES:
         bpy.utils.register_class(cls)
     for owner, cls in _OWNERS:
-        owner.emodifftalk = PointerProperty(type=cls)
+        owner.emodifftalk = PointerProperty(type=cls, override=_OVERRIDABLE if owner is Object else set())
 
 
 def unregister() -> None:

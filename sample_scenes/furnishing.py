@@ -140,7 +140,7 @@ def put_plant(at: tuple[float, float, float]) -> None:
 
 def put_lamp(at: tuple[float, float, float]) -> None:
     """A reading lamp with a shade of cloth, and its light."""
-    brass, shade = _brass("Lamp Brass"), material("Shade", (1.0, 0.62, 0.30), 0.7, emission=0.25)
+    brass, shade = _brass("Lamp Brass"), material("Shade", (1.0, 0.62, 0.30), 0.7, emission=0.12)
     nodes, links = shade.node_tree.nodes, shade.node_tree.links
     through, both = nodes.new("ShaderNodeBsdfTranslucent"), nodes.new("ShaderNodeAddShader")
     through.inputs["Color"].default_value = (0.9, 0.62, 0.36, 1.0)
@@ -151,7 +151,7 @@ def put_lamp(at: tuple[float, float, float]) -> None:
     turned("Lamp post", ((0.007, 0.03), (0.007, 0.26), (0.0, 0.26)), at, brass)
     turned("Lamp shade", LAMP_SHADE, at, shade)
     bulb = bpy.data.lights.new("Bulb", "POINT")
-    bulb.energy, bulb.color, bulb.shadow_soft_size = 0.8, (1.0, 0.74, 0.48), 0.03
+    bulb.energy, bulb.color, bulb.shadow_soft_size = 0.4, (1.0, 0.76, 0.50), 0.03
     put_light(bulb, (at[0], at[1], at[2] + 0.24))
 
 

@@ -1,0 +1,46 @@
+"""Add → EmoDiffTalk Head: the subjects that came with the extension, or one from a file."""
+
+from __future__ import annotations
+
+import bpy
+from bpy.types import Context, Menu
+
+from .core_path import ROOT
+
+SUBJECTS = ROOT / "sample_scenes" / "subjects"
+"""Where the sample heads lie."""
+
+
+class EMODIFFTALK_MT_add_head(Menu):
+    """Heads that can be added."""
+
+    bl_label = "EmoDiffTalk Head"
+
+    def draw(self, context: Context) -> None:
+        """One entry for each sample, then any other."""
+        layout = self.layout
+        samples = sorted(SUBJECTS.glob("*.safetensors"))
+        layout.operator_context = "EXEC_REGION_WIN"
+        for path in samples:
+            name = path.stem.replace("_", " ").title()
+            layout.operator("emodifftalk.import_subject", text=name, icon="USER").filepath = str(path)
+        if samples:
+            layout.separator()
+        layout.operator_context = "INVOKE_REGION_WIN"
+        layout.operator("emodifftalk.import_subject", text="From File…", icon="FILE_FOLDER")
+
+
+def _entry(self: Menu, context: Context) -> None:
+    self.layout.menu("EMODIFFTALK_MT_add_head", icon="USER")
+
+
+def register() -> None:
+    """Put it under Add."""
+    bpy.utils.register_class(EMODIFFTALK_MT_add_head)
+    bpy.types.VIEW3D_MT_add.append(_entry)
+
+
+def unregister() -> None:
+    """Take it away."""
+    bpy.types.VIEW3D_MT_add.remove(_entry)
+    bpy.utils.unregister_class(EMODIFFTALK_MT_add_head)

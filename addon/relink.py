@@ -1,0 +1,131 @@
+"""Find Missing Files: subjects, takes and voices that have moved are looked for in a folder, by name and content."""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from pathlib import Path
+
+import bpy
+from bpy.props import StringProperty
+from bpy.types import Context, Event, Operator, Panel
+
+from emodifftalk.core.errors import UserError
+
+from . import playback
+from .file_kinds import kind_of
+from .head_files import HeadFile, missing_files, same_content
+from .heads import portable
+from .panel_parts import InTab, draw_sentence, letters
+
+_SUFFIX = ".safetensors"
+_NAMED = 4
+"""Missing files that the panel names."""
+
+
+def find_missing(folder: Path) -> tuple[list[HeadFile], list[HeadFile]]:
+    """Look for every missing file in a folder and all below it and refer to what is found.
+
+    A file of the same name counts when it is of the right kind and, if the content is known, the very same; one of
+    another name only when its content is. Returns the files found and those still missing.
+    """
+    places = _places(folder)
+    found, lost = [], []
+    for file in missing_files():
+        place = _place_of(file, places)
+        if place is None:
+            lost.append(file)
+        else:
+            file.refer_to(portable(place))
+            found.append(file)
+    playback.forget()
+    for scene in bpy.data.scenes:
+        playback.refresh(scene)
+    return found, lost
+
+
+def _places(folder: Path) -> dict[str, list[Path]]:
+    """All files below a folder by name."""
+    places: dict[str, list[Path]] = defaultdict(list)
+    for root, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(names):
+            places[name].append(Path(root) / name)
+    return places
+
+
+def _place_of(file: HeadFile, places: dict[str, list[Path]]) -> Path | None:
+    named = places.get(file.path.name, [])
+    if file.kind == "voice":
+        return named[0] if named else None
+    if not file.known_by:
+        return next((path for path in named if _is(path, file.kind)), None)
+    others = (path for name, paths in places.items() if name.endswith(_SUFFIX) for path in paths)
+    return next((path for path in (*named, *others) if same_content(path, file.known_by)), None)
+
+
+def _is(path: Path, kind: str) -> bool:
+    try:
+        return kind_of(path) == kind
+    except UserError:
+        return False
+
+
+class EMODIFFTALK_OT_find_missing(Operator):
+    """Look for missing subjects, takes and voices in a folder and all folders in it, by name and by content"""
+
+    bl_idname = "emodifftalk.find_missing"
+    bl_label = "Find Missing Files…"
+    bl_options = {"REGISTER", "UNDO"}
+
+    directory: StringProperty(subtype="DIR_PATH", options={"SKIP_SAVE"})
+    filter_folder: bpy.props.BoolProperty(default=True, options={"HIDDEN"})
+
+    @classmethod
+    def poll(cls, context: Context) -> bool:
+        """When something is missing."""
+        if not missing_files():
+            cls.poll_message_set("No file is missing")
+            return False
+        return True
+
+    def invoke(self, context: Context, event: Event) -> set[str]:
+        """Choose a folder."""
+        context.window_manager.fileselect_add(self)
+        return {"RUNNING_MODAL"}
+
+    def execute(self, context: Context) -> set[str]:
+        """Search, and say what came of it."""
+        folder = Path(bpy.path.abspath(self.directory))
+        if not self.directory or not folder.is_dir():
+            self.report({"ERROR"}, f"There is no folder {folder}: choose one to search.")
+            return {"CANCELLED"}
+        found, lost = find_missing(folder)
+        for file in lost:
+            self.report({"WARNING"}, f"The {file.kind} {file.path.name} is not in {folder.name}")
+        self.report({"INFO"}, f"{len(found)} found, {len(lost)} still missing")
+        return {"FINISHED"} if found else {"CANCELLED"}
+
+
+class EMODIFFTALK_PT_missing(InTab, Panel):
+    """What is missing."""
+
+    bl_label = "Missing Files"
+    bl_order = -1
+
+    @classmethod
+    def poll(cls, context: Context) -> bool:
+        """When something is."""
+        return bool(missing_files())
+
+    def draw(self, context: Context) -> None:
+        """Name it and offer to look for it."""
+        lost, width = missing_files(), letters(context)
+        for file in lost[:_NAMED]:
+            draw_sentence(self.layout, f"{file.kind.capitalize()} {file.path.name}", "ERROR", width)
+        if len(lost) > _NAMED:
+            self.layout.label(text=f"and {len(lost) - _NAMED} more")
+        self.layout.operator("emodifftalk.find_missing", icon="VIEWZOOM")
+
+
+register, unregister = bpy.utils.register_classes_factory((EMODIFFTALK_OT_find_missing, EMODIFFTALK_PT_missing))
