@@ -23,6 +23,7 @@ _RENDER = (
     "use_motion_blur", "motion_blur_shutter", "motion_blur_position",
 )  # fmt: skip
 _SCENE = ("frame_start", "frame_end", "frame_step")
+_DRAWING = ("rasterizer", "blur_samples")
 
 
 def new_heads_scene(shot: Scene) -> Scene:
@@ -49,7 +50,11 @@ def keep_in_step(shot: Scene) -> None:
     scene = composite_settings(shot).heads_scene
     if scene is None or scene.library is not None:
         return
-    for owner, source, names in ((scene.render, shot.render, _RENDER), (scene, shot, _SCENE)):
+    for owner, source, names in (
+        (scene.render, shot.render, _RENDER),
+        (scene, shot, _SCENE),
+        (scene.emodifftalk_render, shot.emodifftalk_render, _DRAWING),
+    ):
         for name in names:
             _set(owner, name, getattr(source, name))
     _set(scene.render, "engine", ENGINE)

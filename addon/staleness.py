@@ -56,16 +56,24 @@ class Status:
 
 def made_from(request: Request) -> str:
     """What a take is made from, compressed, to be kept with it."""
-    text = json.dumps(_asked(request), ensure_ascii=False, separators=(",", ":"))
+    text = json.dumps(_rounded(_asked(request)), ensure_ascii=False, separators=(",", ":"))
     return base64.b64encode(zlib.compress(text.encode(), 9)).decode()
 
 
 def _asked(request: Request) -> dict:
-    data = json.loads(json.dumps(to_json(request.performance)), parse_float=lambda number: round(float(number), 6))
+    data = to_json(request.performance)
     for voice, stretch in zip(data["voice"], request.spoken, strict=True):
         path = Path(voice["path"])
         voice["path"] = f"{stretch.recording} {path.stat().st_size if path.is_file() else 0}"
     return data
+
+
+def _rounded(data: object) -> object:
+    if isinstance(data, dict):
+        return {name: _rounded(value) for name, value in data.items()}
+    if isinstance(data, (list, tuple)):
+        return [_rounded(value) for value in data]
+    return round(data, 6) if isinstance(data, float) else data
 
 
 def _unpacked(text: str) -> dict | None:

@@ -19,6 +19,7 @@ from .colour_space import display_colour
 from .heads import heads
 from .splat_cloud import SplatCloud, read_scene_depth
 from .splat_draw import Contour, Film, SplatTarget
+from .world_colour import world_colour
 
 if TYPE_CHECKING:
     from emodifftalk.core.subject import Subject
@@ -83,12 +84,27 @@ def screen_of(context: Context) -> Screen:
     return _screens[key]
 
 
+def ground_of(context: Context) -> tuple[float, float, float]:
+    """The colour, as displayed, of the context's viewport where it is empty."""
+    shading = context.space_data.shading
+    scene_world = shading.use_scene_world_render if shading.type == "RENDERED" else False
+    if scene_world or (shading.type == "SOLID" and shading.background_type == "WORLD"):
+        return _displayed(world_colour(context.scene))
+    if shading.type == "SOLID" and shading.background_type == "VIEWPORT":
+        return _displayed(np.array(shading.background_color))
+    return tuple(context.preferences.themes[0].view_3d.space.gradients.high_gradient)[:3]
+
+
+def _displayed(light: np.ndarray) -> tuple[float, float, float]:
+    return tuple(float(value) for value in display_colour(light))
+
+
 def draw_light(context: Context, background: np.ndarray | None) -> None:
     """Draw the heads as a render engine's light before its background, scene-linear RGB (3,), or a transparent film."""
     screen = screen_of(context)
     if screen.draw(context, contour_of(context), among_meshes=False):
-        ground = None if background is None else tuple(float(value) for value in display_colour(background))
-        screen.lay_over(context, False, None, film=Film(ground))
+        ground = _displayed(np.zeros(3) if background is None else background)
+        screen.lay_over(context, False, None, ground, film=Film(background is None))
 
 
 def forget() -> None:
@@ -138,6 +154,7 @@ class Screen:
         context: Context,
         among_meshes: bool,
         contour: Contour | None,
+        ground: tuple[float, float, float],
         shown: bool = True,
         film: Film | None = None,
     ) -> None:
@@ -145,7 +162,7 @@ class Screen:
         view = region_view(context.region, context.region_data)
         lead = (_EXACT_LEAD if self._exact else _LEAD) * self._lead
         rect = _rectangle_of(view, self._box, contour.width if contour else 0.0)
-        self._target.lay_over(view, among_meshes, lead, contour, shown, film, self._exact, rect)
+        self._target.lay_over(view, among_meshes, lead, contour, shown, film, self._exact, ground, rect)
 
     def _target_kind(self) -> tuple:
         return self._target.width, self._target.height, self._target.marked

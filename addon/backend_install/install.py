@@ -109,14 +109,22 @@ def _install(work: Work, order: Order, repair: bool) -> str:
         record.fingerprint = order.source.fingerprint
         record.steps = {} if repair or fresh else record.steps
         write_record(home, record)
-        for folder in (home.cache, home.temporary):
-            folder.mkdir(exist_ok=True)
+        _make_room_for_downloads(home)
         note = _steps(work, order, record, repair, keep_open)
         for folder in (home.cache, home.temporary):
             delete(folder)
         record.finished, record.note = True, note
         write_record(home, record)
     return f"The backend is ready ({time.monotonic() - began:.0f} s). {note}".strip()
+
+
+def _make_room_for_downloads(home: Home) -> None:
+    home.cache.mkdir(exist_ok=True)
+    if home.temporary.is_dir():
+        packages.keep_wheels(home.temporary, home.cache)
+    packages.drop_broken_wheels(home.cache)
+    delete(home.temporary)
+    home.temporary.mkdir()
 
 
 def _steps(work: Work, order: Order, record: Record, repair: bool, keep_open: tuple[int, ...]) -> str:
@@ -219,11 +227,12 @@ class Pip:
             return dull
 
         def idle() -> None:
+            packages.keep_wheels(self._order.home.temporary, self._order.home.cache)
             progress.installed(packages.present(self._order.home.packages()))
             show()
 
         bar = "raw" if self._version >= _RAW_PROGRESS else "off"
-        command = [*self._pip(), "install", *self._from(), "--progress-bar", bar, *arguments]
+        command = [*self._pip(), "install", "--progress-bar", bar, *arguments, *self._from()]
         work.say("Asking the package index", start)
         try:
             work.command(command, self._environment, heard, idle, self._keep_open)
@@ -238,7 +247,9 @@ class Pip:
 
     def _from(self) -> list[str]:
         house = self._order.wheelhouse
-        return ["--no-index", "--find-links", str(house)] if house else []
+        if house:
+            return ["--no-index", "--find-links", str(house)]
+        return packages.index_of(self._order.home.cache)  # what an earlier attempt has fetched
 
     def _ask_version(self) -> None:
         try:
@@ -285,7 +296,7 @@ def _check(work: Work, order: Order, pip: Pip) -> str:
 def _environment(order: Order) -> dict[str, str]:
     """For pip: everything it writes stays below the folder, nothing is asked, other settings of the person hold."""
     own = {
-        "PIP_CACHE_DIR": str(order.home.cache),
+        "PIP_NO_CACHE_DIR": "1",
         "PIP_USER": "0",
         "PIP_NO_COLOR": "1",
         "PIP_REQUIRE_VIRTUALENV": "0",
