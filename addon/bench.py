@@ -70,8 +70,8 @@ def _say_register(where: str, command: list[str]) -> None:
 
 
 def register_times(command: list[str]) -> list[tuple[float, float]]:
-    """Milliseconds that `register` takes in fresh processes, after one that fills the caches: on the clock, which a busy
-    machine stretches, and of the processor."""
+    """Milliseconds that `register` takes in fresh processes, after one that fills the caches: on the clock, which busy
+    machines stretch, and of the processor."""
     code = REGISTER.format(root=str(ROOT), backend=str(ROOT / "backend"))
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     times = []
