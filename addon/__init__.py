@@ -29,6 +29,8 @@ _MODULES = (
     "timeline_line",
     "show_au_curves",
     "export_ply",
+    "export_gaussians",
+    "import_curves",
     "render_settings",
     "render_engine",
     "heads_scene",
@@ -49,6 +51,7 @@ _MODULES = (
     "au_curves_panel",
     "composite_panel",
     "shot_panel",
+    "export_panel",
     "capture_panel",
     "render_panels",
 )

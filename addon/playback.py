@@ -17,7 +17,6 @@ from emodifftalk.core.facs import FPS
 from .anchors import Anchor, zero_frame
 from .frames import Clock
 from .heads import absolute, heads, settings
-from .mouth import resting
 from .strips import scene_clock, strip_scene
 from .voice_pieces import playing
 from .voice_time import Moment, VoiceMap, from_text
@@ -187,6 +186,7 @@ def current_gaussians(
     Raises UserError when the subject or the take cannot be read, or do not belong together.
     """
     from emodifftalk.core.gaze import gazing
+    from emodifftalk.core.mouth import resting
 
     gaze = _gaze(head, depsgraph_or_scene)
     head = head.original
@@ -222,6 +222,8 @@ def _gaze(head: Object, depsgraph_or_scene: Depsgraph | Scene) -> tuple[float, f
 
 def current_frame(head: Object, scene: Scene) -> TakeFrame | None:
     """The take's frame (point offsets, AUs …) at the scene's current frame, None without a take. Raises UserError."""
+    from emodifftalk.core.mouth import resting
+
     take = take_of(head)
     if take is None:
         return None

@@ -1,4 +1,4 @@
-"""Builds `in_a_room.blend`: Kofi at a table in a room that Cycles renders, and `docs/in-a-room.jpg`, a frame of it.
+"""Builds `in_a_room.blend`, Kofi at a table in a room that Cycles renders, and a frame, `docs/in-a-room.jpg`.
 
 From the repository root: `python sample_scenes/make_in_a_room.py [--fast]`, best with the module bpy 4.5: the scene then
 opens in all later Blenders too. Flite (Debian's `flite`) speaks the line when `evening.wav` is not there, the backend

@@ -10,6 +10,7 @@ import numpy as np
 from ..core.errors import UserError
 from ..core.gaussians import Gaussians
 from ..core.gaze import GazeKeys, gaze_at, gazing
+from ..core.mouth import resting
 from ..core.subject import Subject, load_subject
 from ..core.take import Take, load_take
 from .framing import moments
@@ -18,17 +19,21 @@ from .framing import moments
 @dataclass(frozen=True)
 class Head:
     """One head over F frames. seconds: (F,) of its take. gaze: (F, 2) yaw and pitch, radians. matrices: (F, 4, 4) from
-    its own space into the world's, None to stay in its own. A head without a take rests."""
+    its own space into the world's, None to stay in its own. rest: (F,) 0..1, how far its mouth is silenced, None for
+    not at all. A head without a take rests."""
 
     subject: Subject
     take: Take | None
     seconds: np.ndarray
     gaze: np.ndarray
     matrices: np.ndarray | None = None
+    rest: np.ndarray | None = None
 
     def gaussians(self, i: int) -> Gaussians:
         """Frame i of the shot. Raises UserError when take and subject do not belong together."""
         moment = self.take.at(float(self.seconds[i])) if self.take is not None else None
+        if moment is not None and self.rest is not None:
+            moment = resting(self.subject, moment, float(self.rest[i]))
         posed = gazing(self.subject, moment, self.gaze[i])
         return posed if self.matrices is None else posed.transformed(self.matrices[i])
 
@@ -85,18 +90,25 @@ def cast_of_one(
 
 
 def cast_of_many(
-    files: list[tuple[str, str]], seconds: np.ndarray, gazes: np.ndarray, matrices: np.ndarray | None
+    files: list[tuple[str, str]],
+    seconds: np.ndarray,
+    gazes: np.ndarray,
+    matrices: np.ndarray | None,
+    rests: np.ndarray | None = None,
 ) -> Cast:
     """Heads from files (subject, take or "" for none): seconds (H, F), gazes (H, F, 2), matrices (H, F, 4, 4) or None
-    to stay in their own space. Raises UserError when a file cannot be read or shapes do not fit."""
+    to stay in their own space, rests (H, F) or None. Raises UserError when a file cannot be read or shapes do not
+    fit."""
     heads = len(files)
     fits = seconds.ndim == 2 and len(seconds) == heads and gazes.shape == (*seconds.shape, 2)
-    if not heads or not fits or (matrices is not None and matrices.shape != (*seconds.shape, 4, 4)):
+    fits = fits and (matrices is None or matrices.shape == (*seconds.shape, 4, 4))
+    if not heads or not fits or (rests is not None and rests.shape != seconds.shape) or not seconds.shape[1]:
         raise UserError("The request to export makes no sense: its frames do not fit its heads.")
     found = []
     for k, (subject_path, take_path) in enumerate(files):
         subject, take = load_subject(subject_path), load_take(take_path) if take_path else None
         if take is not None:
             take.frame(0).expect_of(subject)
-        found.append(Head(subject, take, seconds[k], gazes[k], None if matrices is None else matrices[k]))
+        matrix, rest = (None if array is None else array[k] for array in (matrices, rests))
+        found.append(Head(subject, take, seconds[k], gazes[k], matrix, rest))
     return Cast(tuple(found))
