@@ -15,6 +15,7 @@ _MODULES = (
     "preferences",
     "backend_installer",
     "import_subject",
+    "import_gaussians",
     "add_head",
     "drop_files",
     "assets",

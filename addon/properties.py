@@ -156,6 +156,10 @@ class HeadSettings(PropertyGroup):
 
     subject_path: StringProperty(name="Subject", description="The trained head's file", update=_redraw, **_FILE)
     subject_known_by: StringProperty(options={"HIDDEN"})
+    gaussians_path: StringProperty(
+        name="Gaussians", description="A file of Gaussians that do not move", update=_redraw, **_FILE
+    )
+    gaussians_axes: StringProperty(options={"HIDDEN"})
     subject_name: StringProperty(name="Name")
     subject_licence: StringProperty(name="Licence")
     subject_credit: StringProperty(name="Credit")

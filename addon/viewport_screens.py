@@ -16,13 +16,12 @@ from emodifftalk.core.gaussians import Gaussians
 from . import playback, viewport_budget, viewport_neighbours
 from .blender_camera import View, region_view
 from .colour_space import display_colour
-from .heads import heads
+from .heads import drawn
 from .splat_cloud import SplatCloud, read_scene_depth
 from .splat_draw import Contour, Film, SplatTarget
 from .world_colour import world_colour
 
 if TYPE_CHECKING:
-    from emodifftalk.core.subject import Subject
 
 _LEAD, _EXACT_LEAD = 0.03, 0.006
 """Metres, on a head of natural size, by which it wins against meshes. Its own sketch lies in the skin and must not show
@@ -34,10 +33,11 @@ _screens: OrderedDict[int, Screen] = OrderedDict()
 
 @dataclass(frozen=True, eq=False)
 class ShownHead:
-    """A head in a viewport: Gaussians in object space, its matrix (4, 4), 1 when it is selected, 2 when active."""
+    """A head in a viewport: its Gaussians at rest and now, in object space, its matrix (4, 4), 1 when it is selected,
+    2 when active."""
 
     head: Object
-    subject: Subject
+    rest: Gaussians
     gaussians: Gaussians
     matrix: np.ndarray
     mark: int
@@ -51,17 +51,17 @@ class ShownHead:
 def shown_heads(context: Context, marked: bool = False) -> Iterator[ShownHead]:
     """The heads the context's viewport shows. Why one cannot be read goes to `playback.problems`."""
     active = context.view_layer.objects.active
-    for head in heads(context.scene):
+    for head in drawn(context.scene):
         if not head.visible_get(viewport=context.space_data):  # the eye, collections, local view, type filter
             continue
         try:
-            gaussians, subject = playback.current_gaussians(head, context.scene), playback.subject_of(head)
+            gaussians, rest = playback.current_gaussians(head, context.scene), playback.rest_of(head)
         except UserError as error:
             playback.problems[head.session_uid] = str(error)
             continue
         mark = int(marked and head.select_get()) * (2 if head == active else 1)
         if len(gaussians):
-            yield ShownHead(head, subject, gaussians, np.array(head.matrix_world), mark)
+            yield ShownHead(head, rest, gaussians, np.array(head.matrix_world), mark)
 
 
 def contour_of(context: Context) -> Contour | None:
@@ -183,7 +183,7 @@ class Screen:
         wanted = (_of_heads(shown), share)
         if wanted == self._uploaded:
             return
-        kept = [viewport_budget.reduced(one.gaussians, one.subject, share) for one in shown]
+        kept = [viewport_budget.reduced(one.gaussians, one.rest, share) for one in shown]
         placed = [part.transformed(one.matrix) for part, one in zip(kept, shown, strict=True)]
         whole = placed[0] if len(placed) == 1 else Gaussians.concatenate(placed)
         marks = np.repeat([one.mark for one in shown], [len(part) for part in placed]).astype(np.float32)

@@ -11,7 +11,7 @@ from tiny_subject import save_tiny_take, tiny_subject
 
 bpy = pytest.importorskip("bpy")
 
-from addon import compat, playback
+from addon import compat, playback, rendered_heads
 from addon.generate import add_take
 from addon.import_curves import apply_curves
 from addon.performance import build_performance
@@ -95,6 +95,30 @@ def test_what_is_keyed_already_stays_unless_asked(head, scene, recording):
     assert keyed(head)["emodifftalk.aus.au26"].evaluate(1 + 24) > 0.2
     apply_curves(head, scene, recording, adds=True, over=True)
     assert keyed(head)["emodifftalk.aus.au12"].evaluate(1) == pytest.approx(0.7, abs=1e-5) and "location" in keyed(head)
+
+
+def test_gaussians_of_another_tool_stand_in_the_scene_and_are_rendered(scene, tmp_path):
+    """A still has bounds and a transform, is drawn where it stands, and comes back after saving and opening."""
+    from emodifftalk.core.axes import turned
+    from emodifftalk.core.spz import write_spz
+
+    gaussians = tiny_subject().gaussians
+    write_spz(tmp_path / "bust.spz", turned(gaussians, "blender", "rub"))
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "shot.blend"))
+    assert bpy.ops.emodifftalk.import_gaussians(filepath=str(tmp_path / "bust.spz")) == {"FINISHED"}
+    still = bpy.context.active_object
+    still.location.x = 0.5
+    assert still.emodifftalk.gaussians_path == "//bust.spz" and max(still.dimensions) > 0.05
+    found = playback.current_gaussians(still, scene)
+    assert np.abs(found.means - gaussians.means).max() < 1e-4
+    bpy.context.view_layer.update()
+    drawn = list(rendered_heads.rendered_heads(bpy.context.evaluated_depsgraph_get(), []))
+    assert len(drawn) == 1 and drawn[0].gaussians.means[:, 0].mean() == pytest.approx(0.5, abs=0.05)
+    bpy.ops.wm.save_mainfile()
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "shot.blend"))
+    assert len(playback.current_gaussians(bpy.data.objects["bust"], bpy.context.scene)) == len(gaussians)
+    with pytest.raises(RuntimeError, match="no file of Gaussians"):
+        bpy.ops.emodifftalk.import_gaussians(filepath=str(tmp_path / "shot.blend"))
 
 
 def test_a_file_that_is_none_changes_nothing(head, scene, tmp_path):

@@ -324,12 +324,12 @@ def test_with_half_its_gaussians_a_head_looks_much_the_same_and_keeps_its_outlin
     whole = render(subject.gaussians, view.camera, backend="cpu")
     errors = []
     for share in (0.75, 0.5, 0.1):
-        kept = viewport_budget.reduced(subject.gaussians, subject, share)
+        kept = viewport_budget.reduced(subject.gaussians, subject.gaussians, share)
         assert len(kept) == round(share * len(subject.gaussians))
         image, alpha, _ = render(kept, view.camera, backend="cpu")
         errors.append(float(psnr(np.dstack([image, alpha]), np.dstack(whole[:2]))))
     assert errors[0] > errors[1] > errors[2] and errors[1] > 22
-    assert viewport_budget.reduced(subject.gaussians, subject, 1.0) is subject.gaussians
+    assert viewport_budget.reduced(subject.gaussians, subject.gaussians, 1.0) is subject.gaussians
 
 
 def test_a_head_stretched_along_one_axis_is_drawn_stretched(shot, head, tmp_path):

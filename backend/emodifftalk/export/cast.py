@@ -13,6 +13,7 @@ from ..core.gaze import GazeKeys, gaze_at, gazing
 from ..core.mouth import resting
 from ..core.subject import Subject, load_subject
 from ..core.take import Take, load_take
+from ..core.thinning import important
 from .framing import moments
 
 
@@ -40,13 +41,15 @@ class Head:
 
 @dataclass(frozen=True)
 class Cast:
-    """Heads that are exported together; rows: which Gaussians of all of them are kept (K,), None for all.
+    """Heads that are exported together; rows: which Gaussians of all of them are kept (K,), None for all; swell: the
+    factor by which those grow.
 
     Number and order of the Gaussians are the same in every frame.
     """
 
     heads: tuple[Head, ...]
     rows: np.ndarray | None = None
+    swell: float = 1.0
 
     def __len__(self) -> int:
         return len(self.heads[0].seconds)
@@ -60,17 +63,18 @@ class Cast:
         """All heads in frame i. Raises UserError."""
         parts = [head.gaussians(i) for head in self.heads]
         whole = parts[0] if len(parts) == 1 else Gaussians.concatenate(parts)
-        return whole if self.rows is None else Gaussians(*(array[self.rows] for array in vars(whole).values()))
+        if self.rows is None:
+            return whole
+        kept = Gaussians(*(array[self.rows] for array in vars(whole).values()))
+        return replace(kept, scales=kept.scales * np.float32(self.swell))
 
     def thinned(self, share: float) -> Cast:
-        """The same with this share (0..1] of the Gaussians: those that cover and hide most at rest, in their order."""
+        """The same with this share (0..1] of the Gaussians, those that matter at rest, in their order."""
         if share >= 1.0:
             return self
         rest = [head.subject.gaussians for head in self.heads]
-        areas = [np.sort(g.scales, axis=1)[:, 1:].prod(axis=1) * g.opacities for g in rest]
-        weight = np.concatenate(areas)
-        kept = np.argsort(-weight, kind="stable")[: max(1, round(share * len(weight)))]
-        return replace(self, rows=np.sort(kept))
+        rows, swell = important(rest[0] if len(rest) == 1 else Gaussians.concatenate(rest), share)
+        return replace(self, rows=rows, swell=float(swell))
 
 
 def cast_of_one(
