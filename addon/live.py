@@ -19,7 +19,7 @@ from bpy.types import Context, Depsgraph, Object, Scene
 from emodifftalk.core.errors import UserError
 from emodifftalk.core.performance import Performance, to_json
 
-from . import animated, connection, generate, live_takes, playback
+from . import animated, connection, generate, live_takes, playback, staleness
 from .backend_client import DEAD, STARTING
 from .connection import Listener
 from .heads import absolute, heads, settings
@@ -301,6 +301,8 @@ def status(head: Object) -> tuple[str, str]:
     if known.obstacle:
         return known.obstacle, "INFO"
     if not known.stale:
+        if staleness.status(head, bpy.context.scene).state == staleness.STALE:  # opened or chosen as it is
+            return "This take stays as it is until the next edit", "INFO"
         return "The take is up to date", "CHECKMARK"
     if connection.client.state == STARTING:
         return "Starting the backend", "SORTTIME"
