@@ -82,7 +82,8 @@ _subjects = _Files(_read_subject, keep=4)
 _stills: dict[tuple, Gaussians] = {}
 _takes = _Files(_read_take, keep=8)
 _posed: OrderedDict[tuple, tuple[Gaussians, Subject, Take | TakeFrame | None]] = OrderedDict()
-"""With what they were made from: the keys name objects by `id`, which must not pass to others meanwhile."""
+_frames: OrderedDict[tuple, tuple[TakeFrame, Subject, Take]] = OrderedDict()
+"""Both with what they were made from: the keys name objects by `id`, which must not pass to others meanwhile."""
 
 
 _maps: dict[int, tuple[tuple, VoiceMap]] = {}
@@ -226,7 +227,7 @@ def current_gaussians(
     key = (id(subject), id(source), round(seconds, 6), round(where.rest, 4), gaze)
     if key not in _posed:
         if moment is None and take is not None:
-            moment = resting(subject, take.at(seconds), where.rest)
+            moment = _frame_at(subject, take, Moment(seconds, where.rest))
         _posed[key] = gazing(subject, moment, np.array(gaze)), subject, source
         while len(_posed) > 8:
             _posed.popitem(last=False)
@@ -249,8 +250,17 @@ def current_frame(head: Object, scene: Scene) -> TakeFrame | None:
     take = take_of(head)
     if take is None:
         return None
-    where = take_moment(head, scene)
-    return resting(subject_of(head), take.at(where.seconds), where.rest)
+    return _frame_at(subject_of(head), take, take_moment(head, scene))
+
+
+def _frame_at(subject: Subject, take: Take, where: Moment) -> TakeFrame:
+    """Made once for the sketch and the Gaussians."""
+    key = (id(subject), id(take), round(min(max(where.seconds, 0.0), take.duration), 6), round(where.rest, 4))
+    if key not in _frames:
+        _frames[key] = resting(subject, take.at(where.seconds), where.rest), subject, take
+        while len(_frames) > 4:
+            _frames.popitem(last=False)
+    return _frames[key][0]
 
 
 def refresh(scene: Scene) -> None:
@@ -293,6 +303,7 @@ def forget() -> None:
     _takes.clear()
     _stills.clear()
     _posed.clear()
+    _frames.clear()
     _maps.clear()
     previews.clear()
     problems.clear()

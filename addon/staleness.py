@@ -56,11 +56,12 @@ class Status:
 
 def made_from(request: Request) -> str:
     """What a take is made from, compressed, to be kept with it."""
-    text = json.dumps(_rounded(_asked(request)), ensure_ascii=False, separators=(",", ":"))
+    text = json.dumps(_rounded(asked_for(request)), ensure_ascii=False, separators=(",", ":"))
     return base64.b64encode(zlib.compress(text.encode(), 9)).decode()
 
 
-def _asked(request: Request) -> dict:
+def asked_for(request: Request) -> dict:
+    """What a take is made from, in plain data; recordings go by name, wherever they lie."""
     data = to_json(request.performance)
     for voice, stretch in zip(data["voice"], request.spoken, strict=True):
         path = Path(voice["path"])
@@ -93,7 +94,7 @@ def check(head: Object, scene: Scene) -> Status:
     except UserError as error:
         return Status("", "", str(error) if entry is not None else "", _played(head, scene))
     clock = scene_clock(scene, request.anchor.zero_frame)
-    after = _asked(request)
+    after = asked_for(request)
     try:
         take = playback.take_of(head)
         other_subject = take is not None and _other_subject(head, take.metadata.get("subject_hash", ""))
