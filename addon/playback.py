@@ -207,7 +207,6 @@ def current_gaussians(
     Raises UserError when the subject or the take cannot be read, or do not belong together.
     """
     from emodifftalk.core.gaze import gazing
-    from emodifftalk.core.mouth import resting
 
     if is_still(head.original):
         return still_gaussians(head.original)
@@ -245,8 +244,6 @@ def _gaze(head: Object, depsgraph_or_scene: Depsgraph | Scene) -> tuple[float, f
 
 def current_frame(head: Object, scene: Scene) -> TakeFrame | None:
     """The take's frame (point offsets, AUs …) at the scene's current frame, None without a take. Raises UserError."""
-    from emodifftalk.core.mouth import resting
-
     take = take_of(head)
     if take is None:
         return None
