@@ -15,6 +15,7 @@ _MODULES = (
     "preferences",
     "backend_installer",
     "import_subject",
+    "import_gaussians",
     "add_head",
     "drop_files",
     "assets",
@@ -34,6 +35,8 @@ _MODULES = (
     "timeline_line",
     "show_au_curves",
     "export_ply",
+    "export_gaussians",
+    "import_curves",
     "render_settings",
     "render_engine",
     "heads_scene",
@@ -55,9 +58,14 @@ _MODULES = (
     "composite_panel",
     "relink",
     "shot_panel",
+    "export_panel",
     "capture_panel",
     "render_panels",
 )
+
+# Not loaded before they are used. NumPy alone takes longer than the whole add-on, and a Blender without a head never
+# needs it.
+_LATER = ("numpy", f"{__package__}.backend_install.install")
 
 
 def _modules() -> list[ModuleType]:
@@ -72,7 +80,7 @@ def register() -> None:
     ensure_core()
     done: list[ModuleType] = []
     try:
-        with loaded_later("numpy"), without_collecting():
+        with loaded_later(*_LATER), without_collecting():
             modules = _modules()
         for module in modules:
             module.register()

@@ -52,6 +52,8 @@ def draw_buttons(layout: UILayout, width: int) -> None:
     elif state in (ABSENT, HALF, OLD):
         text = {HALF: "Install Backend (Go On)…", OLD: "Update Backend…"}.get(state, "Install Backend…")
         column.operator("emodifftalk.install_backend", text=text, icon="IMPORT")
+    if state != ABSENT:
+        layout.operator("emodifftalk.uninstall_backend", icon="TRASH")
     offline = backend_work.why_no_network()
     if offline:
         draw_sentence(layout, f"{offline}.", icon="INTERNET_OFFLINE", width=width - 4)

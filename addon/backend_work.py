@@ -15,9 +15,10 @@ import bpy
 from emodifftalk.core.errors import UserError
 
 from . import backend_home, connection, workshop
-from .backend_install import install, sizes
+from .backend_install import sizes
 from .backend_install.builds import Build, builds_for, python_range
 from .backend_install.machine import Machine, look, suits
+from .backend_install.order import Order
 from .backend_install.pythons import Base, find_base
 from .backend_install.sizes import Size
 from .backend_install.work import Work
@@ -119,7 +120,7 @@ def why_not(needs_network: bool = True) -> str:
     return why_no_network() if needs_network else ""
 
 
-def order(choice: str) -> install.Order:
+def order(choice: str) -> Order:
     """What is wanted of the installer. choice: AUTO, CUDA or CPU. Raises UserError when that does not exist here."""
     known = survey if survey is not None and survey.done.is_set() else take_survey(30.0)
     if known.problem:
@@ -128,7 +129,7 @@ def order(choice: str) -> install.Order:
     if wanted not in known.builds:
         raise UserError(f"There is no {choice} build for {known.machine.named}.")
     home, own = backend_home.home(), backend_home.blender_python()
-    return install.Order(home, backend_home.source(), known.builds[wanted], own, wheelhouse())
+    return Order(home, backend_home.source(), known.builds[wanted], own, wheelhouse())
 
 
 def start(new: Work) -> None:

@@ -33,17 +33,18 @@ SAMPLES = ROOT / "sample_scenes"
 STARTS = 7
 FRAMES = 60
 REGISTER = (
-    "import sys, time, bpy; sys.path[:0] = [{root!r}, {backend!r}]; import addon; began = time.perf_counter(); "
-    "addon.register(); print('register', time.perf_counter() - began, bpy.app.version_string); addon.unregister()"
+    "import sys, time, bpy; sys.path[:0] = [{root!r}, {backend!r}]; import addon; "
+    "began = time.perf_counter(), time.thread_time(); addon.register(); "
+    "print('register', time.perf_counter() - began[0], time.thread_time() - began[1]); addon.unregister()"
 )
 
 
 def main() -> None:
     """Measure everything and print it line by line."""
-    _say("Blender as a module: register()", register_times([sys.executable, "-c"]))
+    _say_register("Blender as a module", [sys.executable, "-c"])
     try:
         blender = complete_blender()
-        _say("complete Blender: register()", register_times([blender, "-b", "--factory-startup", "--python-expr"]))
+        _say_register("complete Blender", [blender, "-b", "--factory-startup", "--python-expr"])
     except Missing as problem:
         print(f"complete Blender: not measured, {problem}")
     subject, take = load_subject(SAMPLES / "subjects" / "nora.safetensors"), load_take(_a_take())
@@ -62,16 +63,24 @@ def main() -> None:
             print(f"memory of a minute's {kind} take of Nora ({size}), played through: {memory(minute)}", flush=True)
 
 
-def register_times(command: list[str]) -> list[float]:
-    """Milliseconds that `register` takes in fresh processes, after one that fills the caches."""
+def _say_register(where: str, command: list[str]) -> None:
+    walls, works = zip(*register_times(command), strict=True)
+    _say(f"{where}: register()", list(walls))
+    _say(f"{where}: register(), processor time alone", list(works))
+
+
+def register_times(command: list[str]) -> list[tuple[float, float]]:
+    """Milliseconds that `register` takes in fresh processes, after one that fills the caches: on the clock, which busy
+    machines stretch, and of the processor."""
     code = REGISTER.format(root=str(ROOT), backend=str(ROOT / "backend"))
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     times = []
     for start in range(STARTS + 1):
         said = subprocess.run([*command, code], capture_output=True, text=True, env=environment, timeout=120).stdout
-        seconds = [float(line.split()[1]) for line in said.splitlines() if line.startswith("register")]
+        lines = [line.split() for line in said.splitlines() if line.startswith("register")]
+        seconds = [(1000 * float(line[1]), 1000 * float(line[2])) for line in lines]
         if start:
-            times += [1000 * each for each in seconds]
+            times += seconds
     return times
 
 

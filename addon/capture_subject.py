@@ -13,7 +13,6 @@ from bpy.types import Context, Event, Object, Operator, PropertyGroup, Scene
 
 from emodifftalk.core.errors import UserError
 from emodifftalk.core.facs import AU_NAMES
-from emodifftalk.core.plan import NAME
 
 from . import connection, workshop
 from .capture.family import related
@@ -102,6 +101,8 @@ def capture_folder(face: Object, scene: Scene) -> Path:
 
 def pictures_in(folder: Path) -> int | None:
     """How many pictures of a capture lie in a folder; None when it holds no capture."""
+    from emodifftalk.core.plan import NAME
+
     return sum(1 for _ in (folder / "pictures").glob("*.png")) if (folder / NAME).is_file() else None
 
 

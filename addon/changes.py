@@ -222,7 +222,7 @@ def _named(*parts: object) -> bool:
 
 
 def _is_curve(keys: object) -> bool:
-    return not keys or (isinstance(keys, list) and all(isinstance(key, list) and len(key) == 2 for key in keys))
+    return not keys or (isinstance(keys, list) and isinstance(keys[0], list) and len(keys[0]) == 2)
 
 
 def _differs(past: list, present: list, times: np.ndarray, shift: float) -> np.ndarray:

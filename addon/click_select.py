@@ -16,7 +16,7 @@ from bpy.types import Context, Event, KeyConfig, KeyMap, KeyMapItem, Object, Ope
 from emodifftalk.core.gaussians import Gaussians
 
 from .blender_camera import View, region_view
-from .heads import heads
+from .heads import drawn
 
 _HIT = 0.3
 """A click hits a head from this alpha on."""
@@ -49,7 +49,7 @@ class EMODIFFTALK_OT_click_select(Operator):
             and context.space_data is not None
             and context.space_data.type == "VIEW_3D"
             and context.region_data is not None
-            and any(True for _ in heads(context.scene))
+            and any(True for _ in drawn(context.scene))
         )
 
     def invoke(self, context: Context, event: Event) -> set[str]:

@@ -158,9 +158,11 @@ def nla_fcurves(block: bpy.types.ID) -> Iterator[FCurve]:
 _LINEAR = 1  # of a key's interpolation
 
 
-def write_fcurve(block: bpy.types.ID, path: str, group: str, keys: Sequence[tuple[float, float]]) -> None:
-    """Let an F-curve of its own, locked, lead a property through keys (frame, value), straight from key to key; without
-    keys there is none. Other curves of the block stay as they are."""
+def write_fcurve(
+    block: bpy.types.ID, path: str, group: str, keys: Sequence[tuple[float, float]], locked: bool = True
+) -> None:
+    """Let an F-curve of its own lead a property through keys (frame, value), straight from key to key; without keys
+    there is none. Other curves of the block stay as they are."""
     remove_fcurve(block, path)
     if not keys:
         return
@@ -169,7 +171,7 @@ def write_fcurve(block: bpy.types.ID, path: str, group: str, keys: Sequence[tupl
     curve.keyframe_points.foreach_set("co", [number for key in keys for number in key])
     curve.keyframe_points.foreach_set("interpolation", [_LINEAR] * len(keys))
     curve.update()
-    curve.lock = True
+    curve.lock = locked
 
 
 def remove_fcurve(block: bpy.types.ID, path: str) -> None:

@@ -10,7 +10,7 @@ from emodifftalk.core.errors import UserError
 
 from . import compat, composite_nodes, head_shadow
 from .composite_settings import composite_settings
-from .heads import heads
+from .heads import drawn
 from .heads_scene import drop_heads_scene, keep_in_step, new_heads_scene
 from .render_engine import ENGINE
 
@@ -144,7 +144,7 @@ def why_not(scene: Scene) -> str:
         return "EmoDiffTalk renders heads itself: choose Cycles or EEVEE for everything else first"
     if scene.library is not None:
         return "This scene is linked from another file"
-    if not any(True for _ in heads(scene)):
+    if not any(True for _ in drawn(scene)):
         return "Import a subject first"
     return ""
 

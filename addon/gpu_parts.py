@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -80,6 +80,16 @@ def rectangle() -> gpu.types.GPUBatch:
 def nothing_near() -> gpu.types.GPUTexture:
     """A depth texture that hides nothing: every sampler has to be bound to something."""
     return gpu.types.GPUTexture((1, 1), format="R32F", data=gpu.types.Buffer("FLOAT", 1, [1.0]))
+
+
+def set_anew(shader: gpu.types.GPUShader, name: str, values: Sequence[float]) -> None:
+    """Set a push constant of the bound shader so that the driver takes notice, of all others in the same stages too.
+
+    Mesa leaves out values that a shader has already, even if another context gave it those (viewports and renders have
+    contexts of their own), and goes on drawing with what this context knew last: a render with an old camera.
+    """
+    shader.uniform_float(name, [value + 1.0 for value in values])
+    shader.uniform_float(name, values)
 
 
 def float_buffer(array: np.ndarray) -> gpu.types.Buffer:

@@ -25,6 +25,21 @@ def heads(scene: Scene) -> Iterator[Object]:
     return (thing for thing in scene.objects if is_head(thing))
 
 
+def is_still(thing: Object | None) -> bool:
+    """Whether an object shows Gaussians of another tool's file, which do not move."""
+    return thing is not None and thing.type == "MESH" and bool(settings(thing).gaussians_path)
+
+
+def is_drawn(thing: Object | None) -> bool:
+    """Whether an object is drawn as Gaussians: a head, or a still."""
+    return is_head(thing) or is_still(thing)
+
+
+def drawn(scene: Scene) -> Iterator[Object]:
+    """Everything in a scene that is drawn as Gaussians."""
+    return (thing for thing in scene.objects if is_drawn(thing))
+
+
 def active_head(context: Context) -> Object | None:
     """The active object when it is a head, else the scene's only head."""
     if is_head(context.active_object):

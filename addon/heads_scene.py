@@ -13,7 +13,7 @@ from bpy.types import Depsgraph, LayerCollection, Object, Scene
 
 from . import compat, composite_nodes
 from .composite_settings import composite_settings
-from .heads import is_head
+from .heads import is_drawn
 from .render_engine import ENGINE, TRUE_TRANSFORMS
 
 _RENDER = (
@@ -108,14 +108,14 @@ def _rendered_heads(shot: Scene) -> Iterator[Object]:
 def _rendered_in(layer: LayerCollection) -> Iterator[Object]:
     if layer.exclude or layer.collection.hide_render:
         return
-    yield from (thing for thing in layer.collection.objects if is_head(thing) or _instances_heads(thing))
+    yield from (thing for thing in layer.collection.objects if is_drawn(thing) or _instances_heads(thing))
     for child in layer.children:
         yield from _rendered_in(child)
 
 
 def _instances_heads(thing: Object) -> bool:
     held = thing.instance_collection if thing.instance_type == "COLLECTION" else None
-    return held is not None and any(is_head(other) for other in held.all_objects)
+    return held is not None and any(is_drawn(other) for other in held.all_objects)
 
 
 def _keep_colours(shot: Scene) -> None:

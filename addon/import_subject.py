@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import bpy
 import numpy as np
@@ -11,10 +12,12 @@ from bpy.types import Context, Event, Mesh, Object, Operator
 from bpy_extras.io_utils import ImportHelper
 
 from emodifftalk.core.errors import UserError
-from emodifftalk.core.subject import Subject, load_subject
-from emodifftalk.core.template import FacialTemplate
 
 from .heads import portable, settings
+
+if TYPE_CHECKING:
+    from emodifftalk.core.subject import Subject
+    from emodifftalk.core.template import FacialTemplate
 
 _LINES, _LOOPS = ("brow_left", "brow_right"), ("lip_outer",)
 """Landmarks drawn beside the template's own borders (eyes, mouth, outline)."""
@@ -22,6 +25,8 @@ _LINES, _LOOPS = ("brow_left", "brow_right"), ("lip_outer",)
 
 def import_subject(path: Path, context: Context) -> Object:
     """Add a head to the scene at the 3D cursor's place. Raises UserError, the scene unchanged, for a damaged file."""
+    from emodifftalk.core.subject import load_subject
+
     subject = load_subject(path)
     head = bpy.data.objects.new(subject.name or path.stem, sketch_mesh(subject))
     context.collection.objects.link(head)

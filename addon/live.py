@@ -17,9 +17,9 @@ import bpy
 from bpy.types import Context, Depsgraph, Object, Scene
 
 from emodifftalk.core.errors import UserError
-from emodifftalk.core.performance import Performance, to_json
+from emodifftalk.core.performance import to_json
 
-from . import animated, connection, generate, live_takes, playback
+from . import animated, connection, generate, live_takes, playback, staleness
 from .backend_client import DEAD, STARTING
 from .connection import Listener
 from .heads import absolute, heads, settings
@@ -77,12 +77,12 @@ _made: dict[str, str] = {}
 """What takes were made from, by file, of those that played in this session."""
 
 
-def fingerprint(performance: Performance) -> str:
-    """Differs between two Performances that look different."""
-    data = to_json(performance)
+def fingerprint(request: Request) -> str:
+    """Differs between two requests whose takes look different."""
+    data = staleness.rounded(staleness.asked_for(request))
     for prompt in data["prompts"]:
         prompt.pop("id")
-    return hashlib.sha256(json.dumps(data, sort_keys=True, default=str).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
 
 
 def watched(head: Object) -> Watched | None:
@@ -123,8 +123,8 @@ def _look(known: Watched, head: Object, scene: Scene) -> None:
     """Find out what is asked of a head, and what its take was made from."""
     began, worked = time.monotonic(), time.thread_time()
     try:
-        known.request, known.obstacle = build_performance(head, scene), ""
-        asked = fingerprint(known.request.performance)
+        known.request, known.obstacle = build_performance(head, scene, looking=True), ""
+        asked = fingerprint(known.request)
     except UserError as error:
         known.request, known.obstacle, known.looked = None, str(error), began
         return
@@ -151,7 +151,7 @@ def _origin(head: Object, take: str, asked: str, edited: bool) -> str:
     """
     job = generate.job_of(head)
     if job is not None and not job.running and str(job.path) == take:
-        _made[take] = fingerprint(job.request.performance)
+        _made[take] = fingerprint(job.request)
         return _made[take]
     if settings(head).takes[settings(head).active_take].live and not os.path.isfile(take):
         return ""  # undo brought back one that has been replaced
@@ -166,7 +166,7 @@ def _settle(known: Watched) -> None:
     known.job = None
     if job.result and not known.given_up:
         generate.land(job)
-        live_takes.finished(job.path, fingerprint(job.request.performance))
+        live_takes.finished(job.path, fingerprint(job.request))
     elif not job.problem and not known.given_up:
         known.declined = known.asked  # she pressed Cancel
     if job.problem:
@@ -198,12 +198,11 @@ def _act(known: Watched, head: Object, context: Context) -> None:
 
 def _ask(known: Watched, head: Object, scene: Scene, frame: float) -> None:
     """Ask for a preview of a frame. Raises UserError when the backend cannot be started."""
-    uid, asked = head.session_uid, known.asked
-    zero = known.request.anchor.zero_frame
+    uid, asked, request = head.session_uid, known.asked, build_performance(head, scene)
     params = {
         "subject": str(absolute(settings(head).subject_path, head)),
-        "performance": to_json(known.request.performance),
-        "seconds": scene_clock(strip_scene(head, scene), zero).seconds(frame),
+        "performance": to_json(request.performance),
+        "seconds": scene_clock(strip_scene(head, scene), request.anchor.zero_frame).seconds(frame),
         "previous": known.take,
     }
 
@@ -301,6 +300,8 @@ def status(head: Object) -> tuple[str, str]:
     if known.obstacle:
         return known.obstacle, "INFO"
     if not known.stale:
+        if staleness.status(head, bpy.context.scene).state == staleness.STALE:  # opened or chosen as it is
+            return "This take stays as it is until the next edit", "INFO"
         return "The take is up to date", "CHECKMARK"
     if connection.client.state == STARTING:
         return "Starting the backend", "SORTTIME"

@@ -16,8 +16,7 @@ from emodifftalk.core.facs import FPS
 
 from .anchors import Anchor, zero_frame
 from .frames import Clock
-from .heads import absolute, heads, settings
-from .mouth import resting
+from .heads import absolute, heads, is_still, settings
 from .strips import scene_clock, strip_scene
 from .voice_pieces import playing
 from .voice_time import Moment, VoiceMap, from_text
@@ -80,9 +79,11 @@ previews: dict[int, dict[float, TakeFrame]] = {}
 """Frames of takes that are still to be made, by head (session uid) and frame of the timeline: shown in viewports
 instead of the take, never rendered or exported. `live` keeps them."""
 _subjects = _Files(_read_subject, keep=4)
+_stills: dict[tuple, Gaussians] = {}
 _takes = _Files(_read_take, keep=8)
 _posed: OrderedDict[tuple, tuple[Gaussians, Subject, Take | TakeFrame | None]] = OrderedDict()
-"""With what they were made from: the keys name objects by `id`, which must not pass to others meanwhile."""
+_frames: OrderedDict[tuple, tuple[TakeFrame, Subject, Take]] = OrderedDict()
+"""Both with what they were made from: the keys name objects by `id`, which must not pass to others meanwhile."""
 
 
 _maps: dict[int, tuple[tuple, VoiceMap]] = {}
@@ -92,6 +93,25 @@ _maps: dict[int, tuple[tuple, VoiceMap]] = {}
 def subject_of(head: Object) -> Subject:
     """The head's Subject, read once. Raises UserError."""
     return _subjects(str(absolute(settings(head).subject_path, head)))
+
+
+def still_gaussians(thing: Object) -> Gaussians:
+    """The Gaussians of a still, read once, in its object space. Raises UserError."""
+    from emodifftalk.core.gaussian_file import read_gaussians
+
+    kept = settings(thing)
+    path = str(absolute(kept.gaussians_path, thing))
+    key = (*file_key(path), kept.gaussians_axes)
+    if key not in _stills:
+        _stills[key] = read_gaussians(path, kept.gaussians_axes or "rdf")
+        while len(_stills) > 4:
+            _stills.pop(next(iter(_stills)))
+    return _stills[key]
+
+
+def rest_of(thing: Object) -> Gaussians:
+    """A head's canonical Gaussians; those of a still, which has no others. Raises UserError."""
+    return still_gaussians(thing) if is_still(thing) else subject_of(thing).gaussians
 
 
 def steers(head: Object) -> bool:
@@ -188,6 +208,8 @@ def current_gaussians(
     """
     from emodifftalk.core.gaze import gazing
 
+    if is_still(head.original):
+        return still_gaussians(head.original)
     gaze = _gaze(head, depsgraph_or_scene)
     head = head.original
     scene = getattr(depsgraph_or_scene, "scene", depsgraph_or_scene)
@@ -204,7 +226,7 @@ def current_gaussians(
     key = (id(subject), id(source), round(seconds, 6), round(where.rest, 4), gaze)
     if key not in _posed:
         if moment is None and take is not None:
-            moment = resting(subject, take.at(seconds), where.rest)
+            moment = _frame_at(subject, take, Moment(seconds, where.rest))
         _posed[key] = gazing(subject, moment, np.array(gaze)), subject, source
         while len(_posed) > 8:
             _posed.popitem(last=False)
@@ -225,8 +247,17 @@ def current_frame(head: Object, scene: Scene) -> TakeFrame | None:
     take = take_of(head)
     if take is None:
         return None
-    where = take_moment(head, scene)
-    return resting(subject_of(head), take.at(where.seconds), where.rest)
+    return _frame_at(subject_of(head), take, take_moment(head, scene))
+
+
+def _frame_at(subject: Subject, take: Take, where: Moment) -> TakeFrame:
+    """Made once for the sketch and the Gaussians."""
+    key = (id(subject), id(take), round(min(max(where.seconds, 0.0), take.duration), 6), round(where.rest, 4))
+    if key not in _frames:
+        _frames[key] = resting(subject, take.at(where.seconds), where.rest), subject, take
+        while len(_frames) > 4:
+            _frames.popitem(last=False)
+    return _frames[key][0]
 
 
 def refresh(scene: Scene) -> None:
@@ -267,7 +298,9 @@ def forget() -> None:
     """Drop everything that was read."""
     _subjects.clear()
     _takes.clear()
+    _stills.clear()
     _posed.clear()
+    _frames.clear()
     _maps.clear()
     previews.clear()
     problems.clear()

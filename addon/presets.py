@@ -62,8 +62,9 @@ def load(path: Path) -> Preset:
             raise ValueError("an action unit is unknown or not between 0 and 1")
         return Preset(str(data["name"])[:_LONGEST], str(data["words"]), aus, bool(data["by_hand"]))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        plain = getattr(error, "strerror", None) or str(error)
-        reason = f"{error} is missing" if isinstance(error, KeyError) else plain
+        reason = getattr(error, "strerror", None) or str(error)
+        if isinstance(error, KeyError):
+            reason = f"{reason} is missing"
         raise UserError(f"{path.name} is no preset: {reason}.") from error
 
 

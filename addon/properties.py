@@ -14,7 +14,7 @@ from bpy.props import (
 from bpy.types import Context, Object, PropertyGroup, Scene, Strip, WindowManager
 
 from emodifftalk.core.facs import AU_LABELS
-from emodifftalk.core.gaze import LIMIT
+from emodifftalk.core.limits import GAZE
 from emodifftalk.core.performance import LOUDEST, STRONGEST
 
 from .names import au_property
@@ -157,6 +157,10 @@ class HeadSettings(PropertyGroup):
 
     subject_path: StringProperty(name="Subject", description="The trained head's file", update=_redraw, **_FILE)
     subject_known_by: StringProperty(options={"HIDDEN"})
+    gaussians_path: StringProperty(
+        name="Gaussians", description="A file of Gaussians that do not move", update=_redraw, **_FILE
+    )
+    gaussians_axes: StringProperty(options={"HIDDEN"})
     subject_name: StringProperty(name="Name")
     subject_licence: StringProperty(name="Licence")
     subject_credit: StringProperty(name="Credit")
@@ -261,16 +265,16 @@ class HeadSettings(PropertyGroup):
     gaze_yaw: FloatProperty(
         name="Gaze Left",
         description="How far the eyes look to the head's left; negative to its right. Seen at once, no take needed",
-        min=-LIMIT[0],
-        max=LIMIT[0],
+        min=-GAZE[0],
+        max=GAZE[0],
         subtype="ANGLE",
         update=_redraw,
     )
     gaze_pitch: FloatProperty(
         name="Gaze Up",
         description="How far the eyes look up; negative down. The lids follow",
-        min=-LIMIT[1],
-        max=LIMIT[1],
+        min=-GAZE[1],
+        max=GAZE[1],
         subtype="ANGLE",
         update=_redraw,
     )

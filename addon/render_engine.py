@@ -17,6 +17,7 @@ from .motion_blur import moments
 from .render_passes import wanted_passes, wants_heads_apart
 from .rendered_heads import draw_heads, rendered_heads
 from .rendered_picture import RenderedPicture
+from .world_colour import world_colour
 
 ENGINE = "EMODIFFTALK"
 TRUE_TRANSFORMS = ("Standard", "Raw")
@@ -137,19 +138,6 @@ def shows_true_colours(scene: Scene) -> bool:
     bent = view.use_curve_mapping or getattr(view, "use_white_balance", False)
     plain = view.look in ("None", "") and view.exposure == 0 and view.gamma == 1 and not bent
     return plain and view.view_transform in TRUE_TRANSFORMS
-
-
-def world_colour(scene: Scene) -> np.ndarray:
-    """The world's colour (3,), scene-linear: its Background node's, or its viewport colour."""
-    world = scene.world
-    if world is None:
-        return np.zeros(3)
-    nodes = world.node_tree.nodes if world.use_nodes and world.node_tree is not None else ()
-    background = next((node for node in nodes if node.type == "BACKGROUND"), None)
-    if background is not None and not background.inputs["Color"].is_linked:
-        strength = background.inputs["Strength"].default_value
-        return strength * np.array(background.inputs["Color"].default_value)[:3]
-    return np.array(world.color)
 
 
 class EMODIFFTALK_OT_use_engine(Operator):

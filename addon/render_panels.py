@@ -5,7 +5,7 @@ from __future__ import annotations
 import bpy
 from bpy.types import Context, Panel, UILayout
 
-from .heads import heads
+from .heads import drawn
 from .panel_parts import OfHead
 from .render_engine import ENGINE
 
@@ -85,7 +85,7 @@ class RENDER_PT_emodifftalk_viewport(_Tab, Panel):
     @classmethod
     def poll(cls, context: Context) -> bool:
         """Where there is a head."""
-        return context.engine == ENGINE or any(True for _ in heads(context.scene))
+        return context.engine == ENGINE or any(True for _ in drawn(context.scene))
 
     def draw(self, context: Context) -> None:
         """The budget."""

@@ -12,7 +12,7 @@ import numpy as np
 from bpy.types import Scene, ViewLayer
 
 from . import compat
-from .heads import heads
+from .heads import drawn
 from .rendered_heads import SOLID
 
 COMBINED, DEPTH, MASK = "Combined", "Depth", "Mask"
@@ -41,7 +41,7 @@ def wanted_passes(scene: Scene, layer: ViewLayer) -> Iterator[tuple[str, int, st
         yield compat.OBJECT_INDEX_PASS, 1, "X", "VALUE"
     yield MASK, 1, "X", "VALUE"
     if layer.emodifftalk_render.mask_per_head:
-        for name in sorted({mask_of(head.name) for head in heads(scene)}):
+        for name in sorted({mask_of(head.name) for head in drawn(scene)}):
             yield name, 1, "X", "VALUE"
 
 

@@ -13,7 +13,7 @@ from emodifftalk.core.gaussians import Gaussians
 
 from . import playback
 from .blender_camera import View
-from .heads import is_head
+from .heads import is_drawn
 
 Rasterizer = Callable[[Gaussians, View], tuple["np.ndarray", "np.ndarray"]]
 """Gaussians in world space and a view → premultiplied display-referred rgba (H, W, 4), view depth (H, W) metres."""
@@ -45,7 +45,7 @@ def rendered_heads(depsgraph: Depsgraph, problems: list[str]) -> Iterator[Render
     """Every head the depsgraph's view layer renders. Of those that cannot be read, a sentence goes to `problems`."""
     for instance in depsgraph.object_instances:
         thing = instance.object
-        if not is_head(thing.original) or not instance.show_self:
+        if not is_drawn(thing.original) or not instance.show_self:
             continue
         if depsgraph.mode == "RENDER" and thing.original.hide_render:
             continue

@@ -7,10 +7,7 @@ from pathlib import Path
 import bpy
 from bpy.types import Context, Panel, PropertyGroup, UILayout, UIList
 
-from emodifftalk.shots.queue_folder import PAUSED, PAUSING
-from emodifftalk.shots.report import remarks, summary
-from emodifftalk.shots.time_left import in_words
-from emodifftalk.shots.work import CANCELLED, DONE, FAILED, RENDERING
+from emodifftalk.shots.names import CANCELLED, DONE, FAILED, PAUSED, PAUSING, RENDERING
 
 from .panel_parts import InTab, draw_problem, draw_sentence, letters
 from .shot_edit import heads_without_choice
@@ -91,6 +88,8 @@ def _draw_run(layout: UILayout, kept: PropertyGroup, width: int) -> None:
         text = f"Render {count} Shot{'' if count == 1 else 's'}" if count else "Render Shots"
         row.operator("emodifftalk.render_shots", text=text, icon="RENDER_ANIMATION")
         return
+    from emodifftalk.shots.time_left import in_words
+
     shots = queue.status.get("shots", ())
     done, total = sum(shot["done"] for shot in shots), sum(shot["total"] or 0 for shot in shots)
     state = "Cancelling" if queue.cancelling else _STATES.get(queue.status.get("state"), "")
@@ -114,6 +113,8 @@ def _draw_ending(layout: UILayout, width: int) -> None:
         draw_problem(layout, queue.problem, width)
     if queue.running or not queue.status.get("shots"):
         return
+    from emodifftalk.shots.report import summary
+
     box = layout.box()
     done = queue.status.get("state") == DONE
     draw_sentence(box, summary(queue.status) + ".", icon="CHECKMARK" if done else "INFO", width=width - 6)
@@ -139,11 +140,8 @@ class EMODIFFTALK_PT_shot(InTab, Panel):
         layout, width = self.layout, letters(context)
         shot = active_shot(queue_settings(context))
         state = shot_state(shot.name)
-        for sentence in remarks(state) if state else ():
-            if sentence == state["problem"]:
-                draw_problem(layout, sentence, width)
-            else:
-                draw_sentence(layout, sentence, icon="INFO", width=width - 4)
+        if state:
+            _draw_remarks(layout, state, width)
         column = layout.column()
         column.use_property_split, column.use_property_decorate = True, False
         column.prop(shot, "scene", text="Scene")
@@ -158,6 +156,16 @@ class EMODIFFTALK_PT_shot(InTab, Panel):
         column.prop(shot, "format")
         column.prop(shot, "movie")
         column.prop(shot, "output", placeholder=f"{_place(queue_settings(context))}/{shot.name}")
+
+
+def _draw_remarks(layout: UILayout, state: dict, width: int) -> None:
+    from emodifftalk.shots.report import remarks
+
+    for sentence in remarks(state):
+        if sentence == state["problem"]:
+            draw_problem(layout, sentence, width)
+        else:
+            draw_sentence(layout, sentence, icon="INFO", width=width - 4)
 
 
 def _draw_takes(layout: UILayout, shot: PropertyGroup, context: Context) -> None:

@@ -10,15 +10,18 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import bpy
 
 import emodifftalk
 from emodifftalk.core.errors import UserError
-from emodifftalk.shots.queue_folder import CANCEL, QueueFolder
-from emodifftalk.shots.work import FAILED
+from emodifftalk.shots.names import CANCEL, FAILED
 
 from . import connection
+
+if TYPE_CHECKING:
+    from emodifftalk.shots.queue_folder import QueueFolder
 
 _TICK = 0.4
 _SCRIPT = Path(__file__).resolve().parent / "shots" / "render_worker.py"
@@ -46,6 +49,8 @@ class ShotProcess:
 
     def start(self, path: Path, output: Path, jobs: int, changed: str) -> None:
         """Begin to render the list `path` to folder `output`. Raises UserError."""
+        from emodifftalk.shots.queue_folder import QueueFolder
+
         if self.running:
             raise UserError("The shots are being rendered already: wait for them or cancel.")
         self.folder, self.status, self.problem, self.cancelling = QueueFolder(output), {}, "", False

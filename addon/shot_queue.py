@@ -10,8 +10,7 @@ from bpy.props import EnumProperty
 from bpy.types import Context, Event, Operator, PropertyGroup
 
 from emodifftalk.core.errors import UserError
-from emodifftalk.shots.queue_folder import CANCEL, PAUSE, RESUME, write_whole
-from emodifftalk.shots.shot_list import SCHEMA, load_list
+from emodifftalk.shots.names import CANCEL, PAUSE, RESUME
 
 from .heads import absolute
 from .shot_process import queue
@@ -27,6 +26,8 @@ def output_folder(kept: PropertyGroup) -> Path:
 
 def list_data(kept: PropertyGroup, blend: Path, as_seen: bool) -> dict:
     """The list as JSON. as_seen: the file on the disk is the open one, so that frame ranges are known."""
+    from emodifftalk.shots.shot_list import SCHEMA
+
     return {
         "schema": SCHEMA,
         "output": str(output_folder(kept)),
@@ -55,6 +56,9 @@ def _shot_data(shot: PropertyGroup, blend: Path, as_seen: bool) -> dict:
 def start_queue(context: Context, as_seen: bool) -> None:
     """Write the list beside the frames and render it from the saved file, which is `as_seen` when nothing has changed
     since. Raises UserError."""
+    from emodifftalk.shots.queue_folder import write_whole
+    from emodifftalk.shots.shot_list import load_list
+
     kept, blend = queue_settings(context), Path(bpy.data.filepath)
     if any(shot.scene is not None and shot.scene.library is not None for shot in kept.shots):
         raise UserError("A shot's scene belongs to another file: put the shot into that file's list.")

@@ -11,7 +11,7 @@ from bpy.props import (
 )
 from bpy.types import Context, Object, PropertyGroup, Scene
 
-from emodifftalk.shots.planning import KEEP, REFUSE, RENDER
+from emodifftalk.shots.names import KEEP, REFUSE, RENDER
 
 from .heads import is_head, settings
 

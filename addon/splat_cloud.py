@@ -10,7 +10,7 @@ import numpy as np
 from emodifftalk.core.gaussians import Gaussians
 
 from .blender_camera import View
-from .gpu_parts import nothing_near, splat_shader, state, table
+from .gpu_parts import nothing_near, set_anew, splat_shader, state, table
 
 EPS2D = 0.3
 """Square pixels of blur added to every projected covariance (gsplat's default)."""
@@ -109,7 +109,7 @@ class SplatCloud:
         shader.uniform_float("view", np.asarray(camera.viewmat, np.float32).T.ravel().tolist())
         shader.uniform_float("lens", (camera.K[0, 0], camera.K[1, 1], camera.K[0, 2], camera.K[1, 2]))
         shader.uniform_float("picture", (camera.width, camera.height, view.near, min(view.far, 1e30)))
-        shader.uniform_float("options", (1.0 if view.orthographic else 0.0, EPS2D, lead, ratio))
+        set_anew(shader, "options", (1.0 if view.orthographic else 0.0, EPS2D, lead, ratio))
         for name, texture in self._textures.items():
             shader.uniform_sampler(name, texture)
         shader.uniform_sampler("scene_depth", scene_depth)

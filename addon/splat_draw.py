@@ -19,7 +19,7 @@ from emodifftalk.core.camera import Camera
 from emodifftalk.core.gaussians import Gaussians
 
 from .blender_camera import View
-from .gpu_parts import compose_shader, read_floats, rectangle, state
+from .gpu_parts import compose_shader, read_floats, rectangle, set_anew, state
 from .splat_cloud import SceneDepth, SplatCloud
 
 
@@ -34,9 +34,9 @@ class Contour:
 
 @dataclass(frozen=True)
 class Film:
-    """Where a render engine's heads go instead of an overlay: light before a ground (RGB as displayed), or none."""
+    """Where a render engine's heads go instead of an overlay: light, before the ground or on a transparent film."""
 
-    ground: tuple[float, float, float] | None
+    transparent: bool
 
 
 class SplatTarget:
@@ -70,26 +70,26 @@ class SplatTarget:
         shown: bool = True,
         film: Film | None = None,
         exact: bool = False,
+        ground: tuple[float, float, float] = (0.25, 0.25, 0.25),
         rect: tuple[float, float, float, float] = (0.0, 0.0, 1.0, 1.0),
     ) -> None:
         """Blend what was drawn for `view` over the overlay of a 3D viewport (a POST_VIEW handler's), or onto a film.
 
         hidden_by_nearer: only where nothing of the scene lies nearer, by more than `lead` metres. shown: False for the
-        contour alone. exact: `draw` has already left out what meshes hide. rect: the part of the viewport to fill:
-        left, bottom, right, top, 0..1.
+        contour alone. exact: `draw` has already left out what meshes hide. ground: the colour, as displayed, that
+        is mostly behind the heads. rect: the part of the viewport to fill: left, bottom, right, top, 0..1.
         """
         shader = compose_shader()
         shader.bind()
         far = min(view.far, 1e6)  # farther makes no difference that float32 could hold
-        kind = 0.0 if film is None else 1.0 if film.ground is not None else 2.0
+        kind = 0.0 if film is None else 2.0 if film.transparent else 1.0
         line = contour.width if contour is not None and self.marked else 0.0
-        ground = film.ground if film is not None and film.ground is not None else (0.0, 0.0, 0.0)
         shader.uniform_float("clip", (float(view.orthographic), view.near, far, lead))
-        shader.uniform_float("line", (line, float(shown), kind, float(exact)))
+        set_anew(shader, "line", (line, float(shown), kind, float(exact)))
         shader.uniform_float("selected_color", (*(contour.selected if contour else (0, 0, 0)), 1.0))
         shader.uniform_float("active_color", (*(contour.active if contour else (0, 0, 0)), 1.0))
         shader.uniform_float("ground", (*ground, 1.0))
-        shader.uniform_float("rect", rect)
+        set_anew(shader, "rect", rect)
         shader.uniform_sampler("picture", self.color)
         shader.uniform_sampler("depths", self.depth)
         test = "LESS_EQUAL" if hidden_by_nearer else "ALWAYS" if film is not None else "NONE"

@@ -56,16 +56,26 @@ class Status:
 
 def made_from(request: Request) -> str:
     """What a take is made from, compressed, to be kept with it."""
-    text = json.dumps(_asked(request), ensure_ascii=False, separators=(",", ":"))
+    text = json.dumps(rounded(asked_for(request)), ensure_ascii=False, separators=(",", ":"))
     return base64.b64encode(zlib.compress(text.encode(), 9)).decode()
 
 
-def _asked(request: Request) -> dict:
-    data = json.loads(json.dumps(to_json(request.performance)), parse_float=lambda number: round(float(number), 6))
+def asked_for(request: Request) -> dict:
+    """What a take is made from, in plain data; recordings go by name, wherever they lie."""
+    data = to_json(request.performance)
     for voice, stretch in zip(data["voice"], request.spoken, strict=True):
         path = Path(voice["path"])
         voice["path"] = f"{stretch.recording} {path.stat().st_size if path.is_file() else 0}"
     return data
+
+
+def rounded(data: object) -> object:
+    """The same plain data with numbers of six places: less is nothing that could be seen."""
+    if isinstance(data, dict):
+        return {name: rounded(value) for name, value in data.items()}
+    if isinstance(data, (list, tuple)):
+        return [rounded(value) for value in data]
+    return round(data, 6) if isinstance(data, float) else data
 
 
 def _unpacked(text: str) -> dict | None:
@@ -85,7 +95,7 @@ def check(head: Object, scene: Scene) -> Status:
     except UserError as error:
         return Status("", "", str(error) if entry is not None else "", _played(head, scene))
     clock = scene_clock(scene, request.anchor.zero_frame)
-    after = _asked(request)
+    after = asked_for(request)
     try:
         take = playback.take_of(head)
         other_subject = take is not None and _other_subject(head, take.metadata.get("subject_hash", ""))

@@ -22,21 +22,20 @@ class _StandIn(ModuleType):
 
 
 @contextmanager
-def loaded_later(name: str) -> Iterator[None]:
-    """Modules imported inside that say `import NAME` load it when they use it.
+def loaded_later(*names: str) -> Iterator[None]:
+    """Modules imported inside that import these modules, as modules, load them when they use them.
 
-    Outside everything is as it was: others who import it get the module itself, at once. Without effect where it is
-    loaded already. NumPy takes longer to load than the whole add-on, and a Blender without a head never needs it.
+    Outside everything is as it was: others who import them get the modules themselves, at once. Without effect on what
+    is loaded already.
     """
-    if name in sys.modules:
-        yield
-        return
-    stand_in = sys.modules[name] = _StandIn(name)
+    stand_ins = {name: _StandIn(name) for name in names if name not in sys.modules}
+    sys.modules.update(stand_ins)
     try:
         yield
     finally:
-        if sys.modules.get(name) is stand_in:
-            del sys.modules[name]
+        for name, stand_in in stand_ins.items():
+            if sys.modules.get(name) is stand_in:
+                del sys.modules[name]
 
 
 @contextmanager

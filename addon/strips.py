@@ -48,7 +48,10 @@ def sound_strips(scene: Scene) -> list[Strip]:
 
 def strips_of(uid: str, scene: Scene) -> list[Strip]:
     """The sound strips that carry a uid (several when a strip was cut), earliest first."""
-    return [strip for strip in sound_strips(scene) if uid and strip.emodifftalk.uid == uid]
+    if not uid:
+        return []
+    found = [s for s in compat.all_strips(scene) if s.type == "SOUND" and s.emodifftalk.uid == uid]
+    return sorted(found, key=compat.left_handle)
 
 
 def voice_strips(head: Object, scene: Scene) -> list[Strip]:

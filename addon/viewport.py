@@ -36,7 +36,7 @@ def shows_gaussians(context: Context) -> bool:
 
 
 def _draw(context: Context) -> None:
-    from .viewport_screens import contour_of, screen_of
+    from .viewport_screens import contour_of, ground_of, screen_of
 
     # Our engine renders heads only: in its shading no mesh is seen that could hide one.
     alone = context.space_data.shading.type == "RENDERED" and context.scene.render.engine == ENGINE
@@ -44,7 +44,7 @@ def _draw(context: Context) -> None:
     contour = contour_of(context)
     screen = screen_of(context)
     if screen.draw(context, contour, among_meshes=not alone):
-        screen.lay_over(context, not alone, contour, shown=not drawn_by_engine)
+        screen.lay_over(context, not alone, contour, ground_of(context), shown=not drawn_by_engine)
 
 
 def register() -> None:

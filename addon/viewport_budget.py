@@ -11,49 +11,33 @@ import numpy as np
 from bpy.types import Context
 
 from emodifftalk.core.gaussians import Gaussians
-from emodifftalk.core.subject import Subject
 
 _STILL = 0.25
 """Seconds without a change after which a viewport is drawn in full."""
-_SWELL = 0.4
-"""How the kept Gaussians grow as those left out leave holes: their scales times (share of what is covered) to minus
-this power. Found by comparing pictures of heads with all and with some of their Gaussians."""
-_chosen: OrderedDict[tuple[int, float], tuple[Subject, np.ndarray, np.float32]] = OrderedDict()
+_chosen: OrderedDict[tuple[int, float], tuple[Gaussians, np.ndarray, np.float32]] = OrderedDict()
 
 
-def reduced(gaussians: Gaussians, subject: Subject, share: float) -> Gaussians:
-    """The part `share` (0..1) of a subject's posed Gaussians to draw, grown a little so that no holes open.
+def reduced(gaussians: Gaussians, rest: Gaussians, share: float) -> Gaussians:
+    """The part `share` (0..1) of posed Gaussians to draw, grown a little so that no holes open.
 
-    Always the same rows for a subject, so that nothing flickers as it moves.
+    rest: the same at rest. Always the same rows for it, so that nothing flickers as a head moves.
     """
-    if share >= 1 or len(gaussians) != len(subject.gaussians):
+    if share >= 1 or len(gaussians) != len(rest):
         return gaussians
-    rows, swell = _choice(subject, share)
+    rows, swell = _choice(rest, share)
     kept = Gaussians(*(values[rows] for values in vars(gaussians).values()))
     return replace(kept, scales=kept.scales * swell)
 
 
-def _choice(subject: Subject, share: float) -> tuple[np.ndarray, np.float32]:
-    key = (id(subject), share)
+def _choice(rest: Gaussians, share: float) -> tuple[np.ndarray, np.float32]:
+    from emodifftalk.core.thinning import important
+
+    key = (id(rest), share)
     if key not in _chosen:
-        _chosen[key] = (subject, *important(subject.gaussians, share))
+        _chosen[key] = (rest, *important(rest, share))
         while len(_chosen) > 16:
             _chosen.popitem(last=False)
     return _chosen[key][1:]
-
-
-def important(gaussians: Gaussians, share: float) -> tuple[np.ndarray, np.float32]:
-    """Rows to keep, rising, and the factor by which their scales grow.
-
-    Drawn by lot without replacement, each weighted by opacity times the largest area it can show: taking simply the
-    largest would leave eyes and lips bare, which are made of small ones.
-    """
-    middle, large = np.sort(gaussians.scales.astype(float), axis=1)[:, 1:].T
-    weight = np.maximum(gaussians.opacities * middle * large, 1e-30)
-    lots = -np.log1p(-np.random.default_rng(0).random(len(weight))) / weight
-    rows = np.sort(np.argsort(lots, kind="stable")[: max(1, round(share * len(weight)))])
-    covered = weight[rows].sum() / weight.sum()
-    return rows, np.float32(max(covered, 0.05) ** -_SWELL)
 
 
 class Watch:

@@ -6,7 +6,7 @@ import bpy
 import numpy as np
 from bpy.types import Context, Depsgraph, Object, Scene
 
-from .heads import is_head
+from .heads import is_drawn
 
 _SOLID = {"MESH", "CURVE", "SURFACE", "META", "FONT", "CURVES", "POINTCLOUD", "VOLUME", "GREASEPENCIL"}
 _changes = 0
@@ -34,7 +34,7 @@ def _all_boxes(context: Context) -> np.ndarray:
 
 
 def _counts(thing: Object) -> bool:
-    return (thing.type in _SOLID and not is_head(thing)) or thing.instance_type != "NONE"
+    return (thing.type in _SOLID and not is_drawn(thing)) or thing.instance_type != "NONE"
 
 
 def _box(thing: Object) -> np.ndarray:

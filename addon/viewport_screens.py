@@ -11,14 +11,14 @@ from bpy.types import Context, Object
 
 from emodifftalk.core.errors import UserError
 from emodifftalk.core.gaussians import Gaussians
-from emodifftalk.core.subject import Subject
 
 from . import playback, viewport_budget, viewport_neighbours
 from .blender_camera import View, region_view
 from .colour_space import display_colour
-from .heads import heads
+from .heads import drawn
 from .splat_cloud import SplatCloud, read_scene_depth
 from .splat_draw import Contour, Film, SplatTarget
+from .world_colour import world_colour
 
 _LEAD, _EXACT_LEAD = 0.03, 0.006
 """Metres, on a head of natural size, by which it wins against meshes. Its own sketch lies in the skin and must not show
@@ -30,10 +30,11 @@ _screens: OrderedDict[int, Screen] = OrderedDict()
 
 @dataclass(frozen=True, eq=False)
 class ShownHead:
-    """A head in a viewport: Gaussians in object space, its matrix (4, 4), 1 when it is selected, 2 when active."""
+    """A head in a viewport: its Gaussians at rest and now, in object space, its matrix (4, 4), 1 when it is selected,
+    2 when active."""
 
     head: Object
-    subject: Subject
+    rest: Gaussians
     gaussians: Gaussians
     matrix: np.ndarray
     mark: int
@@ -47,17 +48,17 @@ class ShownHead:
 def shown_heads(context: Context, marked: bool = False) -> Iterator[ShownHead]:
     """The heads the context's viewport shows. Why one cannot be read goes to `playback.problems`."""
     active = context.view_layer.objects.active
-    for head in heads(context.scene):
+    for head in drawn(context.scene):
         if not head.visible_get(viewport=context.space_data):  # the eye, collections, local view, type filter
             continue
         try:
-            gaussians, subject = playback.current_gaussians(head, context.scene), playback.subject_of(head)
+            gaussians, rest = playback.current_gaussians(head, context.scene), playback.rest_of(head)
         except UserError as error:
             playback.problems[head.session_uid] = str(error)
             continue
         mark = int(marked and head.select_get()) * (2 if head == active else 1)
         if len(gaussians):
-            yield ShownHead(head, subject, gaussians, np.array(head.matrix_world), mark)
+            yield ShownHead(head, rest, gaussians, np.array(head.matrix_world), mark)
 
 
 def contour_of(context: Context) -> Contour | None:
@@ -80,12 +81,27 @@ def screen_of(context: Context) -> Screen:
     return _screens[key]
 
 
+def ground_of(context: Context) -> tuple[float, float, float]:
+    """The colour, as displayed, of the context's viewport where it is empty."""
+    shading = context.space_data.shading
+    scene_world = shading.use_scene_world_render if shading.type == "RENDERED" else False
+    if scene_world or (shading.type == "SOLID" and shading.background_type == "WORLD"):
+        return _displayed(world_colour(context.scene))
+    if shading.type == "SOLID" and shading.background_type == "VIEWPORT":
+        return _displayed(np.array(shading.background_color))
+    return tuple(context.preferences.themes[0].view_3d.space.gradients.high_gradient)[:3]
+
+
+def _displayed(light: np.ndarray) -> tuple[float, float, float]:
+    return tuple(float(value) for value in display_colour(light))
+
+
 def draw_light(context: Context, background: np.ndarray | None) -> None:
     """Draw the heads as a render engine's light before its background, scene-linear RGB (3,), or a transparent film."""
     screen = screen_of(context)
     if screen.draw(context, contour_of(context), among_meshes=False):
-        ground = None if background is None else tuple(float(value) for value in display_colour(background))
-        screen.lay_over(context, False, None, film=Film(ground))
+        ground = _displayed(np.zeros(3) if background is None else background)
+        screen.lay_over(context, False, None, ground, film=Film(background is None))
 
 
 def forget() -> None:
@@ -135,6 +151,7 @@ class Screen:
         context: Context,
         among_meshes: bool,
         contour: Contour | None,
+        ground: tuple[float, float, float],
         shown: bool = True,
         film: Film | None = None,
     ) -> None:
@@ -142,7 +159,7 @@ class Screen:
         view = region_view(context.region, context.region_data)
         lead = (_EXACT_LEAD if self._exact else _LEAD) * self._lead
         rect = _rectangle_of(view, self._box, contour.width if contour else 0.0)
-        self._target.lay_over(view, among_meshes, lead, contour, shown, film, self._exact, rect)
+        self._target.lay_over(view, among_meshes, lead, contour, shown, film, self._exact, ground, rect)
 
     def _target_kind(self) -> tuple:
         return self._target.width, self._target.height, self._target.marked
@@ -163,7 +180,7 @@ class Screen:
         wanted = (_of_heads(shown), share)
         if wanted == self._uploaded:
             return
-        kept = [viewport_budget.reduced(one.gaussians, one.subject, share) for one in shown]
+        kept = [viewport_budget.reduced(one.gaussians, one.rest, share) for one in shown]
         placed = [part.transformed(one.matrix) for part, one in zip(kept, shown, strict=True)]
         whole = placed[0] if len(placed) == 1 else Gaussians.concatenate(placed)
         marks = np.repeat([one.mark for one in shown], [len(part) for part in placed]).astype(np.float32)

@@ -17,7 +17,7 @@ if find_spec("torch") is None:
 from bpy_extras.object_utils import world_to_camera_view
 from PIL import Image
 
-from addon import compat, connection, playback, rasterizers, render_engine, splat_numpy
+from addon import click_select, compat, connection, playback, rasterizers, render_engine, splat_numpy, viewport_budget
 from addon.blender_camera import camera_view
 from addon.colour_space import display_colour
 from addon.generate import add_take
@@ -65,12 +65,17 @@ def picture(scene, path: Path) -> np.ndarray:
 
 def expected(scene, *heads) -> tuple[np.ndarray, np.ndarray]:
     """What the backend's rasterizer draws of heads through the scene's camera: premultiplied rgba and depth."""
-    depsgraph = bpy.context.evaluated_depsgraph_get()
-    view = camera_view(scene.camera.evaluated_get(depsgraph), depsgraph)
+    view = scene_view(scene)
     parts = [playback.current_gaussians(h, scene).transformed(np.array(h.matrix_world)) for h in heads]
     whole = type(parts[0]).concatenate(parts)
     image, alpha, depth = render(whole, view.camera, backend="cpu")
     return np.dstack([image, alpha]), depth
+
+
+def scene_view(scene):
+    """What the scene's camera sees."""
+    depsgraph = bpy.context.evaluated_depsgraph_get()
+    return camera_view(scene.camera.evaluated_get(depsgraph), depsgraph)
 
 
 def agreement(found: np.ndarray, wanted: np.ndarray) -> float:
@@ -282,8 +287,7 @@ def test_without_a_backend_it_is_slower_and_the_same(shot, head, tmp_path, monke
 
 
 def test_giving_up_ends_the_wait_and_the_next_picture_is_whole(shot, head, tmp_path):
-    depsgraph = bpy.context.evaluated_depsgraph_get()
-    view = camera_view(shot.camera.evaluated_get(depsgraph), depsgraph)
+    view = scene_view(shot)
     gaussians = playback.current_gaussians(head, shot)
     with pytest.raises(Cancelled):
         rasterizers.draw(gaussians, view, print, given_up=lambda: True)
@@ -294,12 +298,45 @@ def test_giving_up_ends_the_wait_and_the_next_picture_is_whole(shot, head, tmp_p
 
 
 def test_the_numpy_drawing_agrees_with_the_rasterizer_in_colour_and_depth(shot, head):
-    depsgraph = bpy.context.evaluated_depsgraph_get()
-    view = camera_view(shot.camera.evaluated_get(depsgraph), depsgraph)
+    view = scene_view(shot)
     wanted, depth = expected(shot, head)
     found, found_depth = splat_numpy.draw(playback.current_gaussians(head, shot), view.camera)
     assert float(psnr(found, wanted)) > 60
     assert np.abs(found_depth - depth)[wanted[..., 3] > 0.5].max() < 1e-3
+
+
+def test_a_click_finds_the_surface_of_a_head_and_misses_beside_it(shot, head):
+    view = scene_view(shot)
+    wanted, depth = expected(shot, head)
+    gaussians = playback.current_gaussians(head, shot)
+    for column, row in ((80, 80), (60, 100), (3, 3)):
+        found = click_select.depth_at(gaussians, view, np.array([column + 0.5, row + 0.5]))
+        assert (found is not None) == (wanted[row, column, 3] >= 0.3)
+        assert found is None or found == pytest.approx(depth[row, column], abs=1e-3)
+    origin, direction = view.ray(np.array([80.5, 80.5]))
+    point = origin + direction * (depth[80, 80] - view.near) / (direction @ view.camera.viewmat[2, :3])
+    assert view.camera.project(point) == pytest.approx((80.5, 80.5, depth[80, 80]), abs=1e-3)
+
+
+def test_with_half_its_gaussians_a_head_looks_much_the_same_and_keeps_its_outline(shot, tmp_path):
+    subject = tiny_subject(faces=6000, others=400)
+    view = scene_view(shot)
+    whole = render(subject.gaussians, view.camera, backend="cpu")
+    errors = []
+    for share in (0.75, 0.5, 0.1):
+        kept = viewport_budget.reduced(subject.gaussians, subject.gaussians, share)
+        assert len(kept) == round(share * len(subject.gaussians))
+        image, alpha, _ = render(kept, view.camera, backend="cpu")
+        errors.append(float(psnr(np.dstack([image, alpha]), np.dstack(whole[:2]))))
+    assert errors[0] > errors[1] > errors[2] and errors[1] > 22
+    assert viewport_budget.reduced(subject.gaussians, subject.gaussians, 1.0) is subject.gaussians
+
+
+def test_a_head_stretched_along_one_axis_is_drawn_stretched(shot, head, tmp_path):
+    before = composited(shot, "Mask", tmp_path / "a.exr").max(axis=0) > 0.5
+    head.scale.x = 1.5
+    after = composited(shot, "Mask", tmp_path / "b.exr").max(axis=0) > 0.5
+    assert after.sum() == pytest.approx(1.5 * before.sum(), rel=0.06)
 
 
 def test_what_cannot_be_rendered_is_a_sentence_and_blender_lives(shot, head, tmp_path, capfd):

@@ -102,7 +102,7 @@ class Index:
         request.send_response(200 if found else 404)
         request.send_header("Content-Type", kind)
         request.send_header("Content-Length", str(len(body)))
-        request.send_header("Cache-Control", "max-age=3600" if parts[0] != "simple" else "no-store")
+        request.send_header("Cache-Control", "no-store")
         request.end_headers()
         if parts[-1] in self.stall:
             request.wfile.write(body[: len(body) // 2])

@@ -59,7 +59,7 @@ class Home:
 
     @property
     def cache(self) -> Path:
-        """What pip has downloaded; there while an installation is unfinished."""
+        """The wheels that are downloaded already; there while an installation is unfinished."""
         return self.root / "cache"
 
     @property

@@ -11,47 +11,22 @@ import os
 import shutil
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
 
 from emodifftalk.core.errors import UserError
 
 from . import environment, packages
-from .builds import Build, Source, constraints, python_range, table
+from .builds import constraints, python_range
 from .home import Home, Record, claim, delete, read_record, remove, write_record
 from .lock import locked
-from .pip_output import PipProgress, explain
-from .pythons import clean_environment, find_base
+from .order import Order
+from .pip import Pip
+from .pip_output import explain
+from .pythons import find_base
 from .work import CommandFailed, Work
 
 _LONGEST_WINDOWS_PATH = 259
 _LONGEST_INSIDE = 150
 """Letters of the longest path below the folder: torch's is 119, `env\\Lib\\site-packages` comes before it."""
-_RAW_PROGRESS = (24, 1)
-"""The first pip that says its progress in a form made for programs."""
-
-_PROBE = """
-import importlib, json, sys
-for name in sys.argv[1:]:
-    print("Loading " + name, flush=True)
-    importlib.import_module(name)
-torch = sys.modules.get("torch")
-print(json.dumps({"cuda": bool(torch and torch.cuda.is_available())}), flush=True)
-"""
-
-
-@dataclass(frozen=True)
-class Order:
-    """What is wanted: which build, from what, into which folder.
-
-    own_python: path of Blender's Python. wheelhouse: a folder of wheels to install from without a network, or None.
-    """
-
-    home: Home
-    source: Source
-    build: Build
-    own_python: str
-    wheelhouse: Path | None = None
 
 
 def install(order: Order) -> Work:
@@ -109,14 +84,22 @@ def _install(work: Work, order: Order, repair: bool) -> str:
         record.fingerprint = order.source.fingerprint
         record.steps = {} if repair or fresh else record.steps
         write_record(home, record)
-        for folder in (home.cache, home.temporary):
-            folder.mkdir(exist_ok=True)
+        _make_room_for_downloads(home)
         note = _steps(work, order, record, repair, keep_open)
         for folder in (home.cache, home.temporary):
             delete(folder)
         record.finished, record.note = True, note
         write_record(home, record)
     return f"The backend is ready ({time.monotonic() - began:.0f} s). {note}".strip()
+
+
+def _make_room_for_downloads(home: Home) -> None:
+    home.cache.mkdir(exist_ok=True)
+    if home.temporary.is_dir():
+        packages.keep_wheels(home.temporary, home.cache)
+    packages.drop_broken_wheels(home.cache)
+    delete(home.temporary)
+    home.temporary.mkdir()
 
 
 def _steps(work: Work, order: Order, record: Record, repair: bool, keep_open: tuple[int, ...]) -> str:
@@ -143,109 +126,6 @@ def _steps(work: Work, order: Order, record: Record, repair: bool, keep_open: tu
     step("weights", bare, lambda: pip.bare_packages(0.88, 0.92))
     step("backend", record.fingerprint, lambda: pip.backend(0.92, 0.94))
     return _check(work, order, pip)
-
-
-class Pip:
-    """The environment's pip, run so that it asks nothing, writes nowhere else and says how far it is."""
-
-    def __init__(self, work: Work, order: Order, keep_open: tuple[int, ...]) -> None:
-        self._work, self._order, self._keep_open = work, order, keep_open
-        self._version = (0, 0)
-        self._environment = _environment(order)
-
-    def run(self, command: list[str]) -> str:
-        """Run a command in the right surroundings. Raises CommandFailed or Cancelled."""
-        return self._work.command(command, self._environment, keep_open=self._keep_open)
-
-    def plainly(self, act: Callable[[environment.Run], None]) -> None:
-        """Do something with commands; a failure nobody has explained becomes a sentence. Raises UserError."""
-        try:
-            act(self.run)
-        except CommandFailed as error:
-            raise UserError(explain(error.output, error.code)) from error
-
-    def update(self) -> None:
-        """Bring pip itself up to date; an old one works too, only its progress is coarser."""
-        self._ask_version()
-        wanted = tuple(int(part) for part in table()["pip"].split("."))
-        house = self._order.wheelhouse
-        if self._version >= wanted[:2] or (house and not list(house.glob("pip-*.whl"))):
-            return
-        self._work.say("Updating pip", 0.02)
-        try:
-            self.run([*self._pip(), "install", *self._from(), "--upgrade", "--retries", "1", f"pip>={table()['pip']}"])
-        except CommandFailed:
-            self._work.write("pip could not be updated; going on with the one there is")
-        self._ask_version()
-
-    def packages(self, start: float, end: float) -> None:
-        """The requirements, in the chosen build. start, end: the part of the whole work that this is, 0..1."""
-        arguments = ["--only-binary", ":all:", "-r", str(self._order.source.requirements)]
-        if not self._order.wheelhouse:
-            if self._order.build.index:
-                arguments += ["--extra-index-url", self._order.build.index]
-            arguments += ["-c", str(self._order.home.constraints)]
-        self._install(arguments, self._order.build.download, start, end)
-
-    def bare_packages(self, start: float, end: float) -> None:
-        """The packages that are wanted without their dependencies."""
-        arguments = ["--no-deps", "--only-binary", ":all:", "-r", str(self._order.source.bare_requirements)]
-        self._install(arguments, 84e6, start, end)
-
-    def backend(self, start: float, end: float) -> None:
-        """The backend itself, always anew: its version may be the same while its contents are not."""
-        package = self._order.source.package
-        if package.is_dir():  # a checkout: built from a copy, so that nothing is written into it
-            copy = self._order.home.temporary / "backend"
-            delete(copy)
-            hidden = shutil.ignore_patterns("__pycache__", "build", "*.egg-info")
-            package = Path(shutil.copytree(package, copy, ignore=hidden))
-        self._install(["--no-deps", "--force-reinstall", str(package)], 2e7, start, end)
-
-    def probe(self, modules: tuple[str, ...]) -> str:
-        """Import these modules; the last line of the answer is JSON. Raises CommandFailed or Cancelled."""
-        return self.run([*self._python(), "-c", _PROBE, *modules])
-
-    def _install(self, arguments: list[str], expected: float, start: float, end: float) -> None:
-        progress, work = PipProgress(expected), self._work
-
-        def show() -> None:
-            work.text = progress.text or work.text
-            work.fraction = max(work.fraction, start + (end - start) * progress.fraction)
-
-        def heard(line: str) -> bool:
-            dull = progress.feed(line)
-            show()
-            return dull
-
-        def idle() -> None:
-            progress.installed(packages.present(self._order.home.packages()))
-            show()
-
-        bar = "raw" if self._version >= _RAW_PROGRESS else "off"
-        command = [*self._pip(), "install", *self._from(), "--progress-bar", bar, *arguments]
-        work.say("Asking the package index", start)
-        try:
-            work.command(command, self._environment, heard, idle, self._keep_open)
-        except CommandFailed as error:
-            raise UserError(explain(error.output, error.code)) from error
-
-    def _pip(self) -> list[str]:
-        return [*self._python(), "-m", "pip", "--no-input", "--disable-pip-version-check"]
-
-    def _python(self) -> list[str]:
-        return [str(self._order.home.python), "-I", "-u", "-X", "utf8"]
-
-    def _from(self) -> list[str]:
-        house = self._order.wheelhouse
-        return ["--no-index", "--find-links", str(house)] if house else []
-
-    def _ask_version(self) -> None:
-        try:
-            words = self.run([*self._pip(), "--version"]).split()
-            self._version = tuple(int(part) for part in words[1].split(".")[:2])
-        except (CommandFailed, IndexError, ValueError):
-            raise UserError("The environment's pip does not run: press Repair.") from None
 
 
 def _clear_damage(work: Work, home: Home, thorough: bool) -> None:
@@ -280,22 +160,6 @@ def _check(work: Work, order: Order, pip: Pip) -> str:
     if order.build.choice == "cuda" and order.source.modules and not answer["cuda"]:
         return "PyTorch cannot use the NVIDIA card (no card, or its driver is too old): it works on the processor."
     return ""
-
-
-def _environment(order: Order) -> dict[str, str]:
-    """For pip: everything it writes stays below the folder, nothing is asked, other settings of the person hold."""
-    own = {
-        "PIP_CACHE_DIR": str(order.home.cache),
-        "PIP_USER": "0",
-        "PIP_NO_COLOR": "1",
-        "PIP_REQUIRE_VIRTUALENV": "0",
-        "TMPDIR": str(order.home.temporary),
-        "TEMP": str(order.home.temporary),
-        "TMP": str(order.home.temporary),
-    }
-    if order.wheelhouse:
-        own["PIP_CONFIG_FILE"] = os.devnull
-    return clean_environment() | own
 
 
 def _start_log(work: Work, order: Order) -> None:

@@ -1,10 +1,12 @@
-"""The packages in an environment, looked at from outside: which are there, which are damaged."""
+"""Packages looked at from outside pip: which are installed, which are damaged, which wheels are downloaded already."""
 
 from __future__ import annotations
 
 import base64
 import csv
 import hashlib
+import os
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -45,6 +47,38 @@ def forget(infos: dict[Path, list[str]]) -> None:
     """Let pip take these packages for not installed, so that it installs them anew. Raises OSError."""
     for info in infos:
         delete(info)
+
+
+def keep_wheels(temporary: Path, kept: Path) -> None:
+    """Link the wheels that pip is fetching into a folder where they outlive it, also one that is not complete yet.
+
+    pip itself keeps downloads only where the index allows it, and clears them away when it fails.
+    """
+    for wheel in temporary.glob("pip-*/**/*.whl"):
+        try:
+            os.link(wheel, kept / wheel.name)
+        except OSError:
+            pass  # linked a second ago, gone by now, or a disk without links: then it is fetched again
+
+
+def drop_broken_wheels(kept: Path) -> None:
+    """Delete what was cut short: the list of a wheel's files stands at its end. Raises OSError."""
+    for wheel in kept.glob("*.whl"):
+        if not zipfile.is_zipfile(wheel):
+            delete(wheel)
+
+
+def index_of(kept: Path) -> list[str]:
+    """pip's arguments to take these wheels before those of any other index (it asks the last one first).
+
+    As a folder of files they would come after the index. Nothing when there are none. Raises OSError.
+    """
+    wheels = sorted(kept.glob("*.whl"))
+    for wheel in wheels:
+        page = kept / "simple" / wheel.name.partition("-")[0].lower().replace("_", "-").replace(".", "-") / "index.html"
+        page.parent.mkdir(parents=True, exist_ok=True)
+        page.write_text(f'<!DOCTYPE html><a href="{wheel.as_uri()}">{wheel.name}</a>', encoding="utf-8")
+    return ["--extra-index-url", (kept / "simple").as_uri()] if wheels else []
 
 
 def _whole(folder: Path, name: str, digest: str, size: str, thorough: bool) -> bool:

@@ -33,10 +33,12 @@ class PipProgress:
         self._installing: list[str] = []
 
     def feed(self, line: str) -> bool:
-        """Take a line; whether it is a mere progress line, which no log needs."""
+        """Take a line; whether it is one that no log needs."""
         if match := _PROGRESS.match(line):
             self._progressed(float(match[1]), float(match[2]))
             return True
+        if line.startswith("WARNING: Location") and "is ignored" in line:
+            return True  # an index that lacks a package, which most do
         if match := _FETCHED.match(line):
             self._file(match[1], match[2].rpartition("/")[2], float(match[3]) * _UNITS[match[4]])
         elif match := _INSTALLING.match(line):

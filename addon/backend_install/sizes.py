@@ -5,15 +5,16 @@ from __future__ import annotations
 import importlib.util
 import json
 import re
-import ssl
-import urllib.error
 import urllib.parse
-import urllib.request
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from .builds import Build, Source, table
 from .machine import Machine
+
+if TYPE_CHECKING:
+    import ssl
 
 PYPI = "https://pypi.org/simple"
 _JSON = "application/vnd.pypi.simple.v1+json"
@@ -87,20 +88,26 @@ def choose(
 
 def fetch(url: str, seconds: float, accept: str = "*/*", method: str = "GET") -> tuple[bytes, str]:
     """Body and content type of an address. Raises OSError when it cannot be had within `seconds`."""
-    request = urllib.request.Request(url, method=method, headers={"Accept": accept, "User-Agent": "EmoDiffTalk"})
-    with urllib.request.urlopen(request, timeout=seconds, context=_trust()) as answer:
+    from urllib.request import Request, urlopen  # long to load, and Blender waits for us when it starts
+
+    request = Request(url, method=method, headers={"Accept": accept, "User-Agent": "EmoDiffTalk"})
+    with urlopen(request, timeout=seconds, context=_trust()) as answer:
         return answer.read(), answer.headers.get("Content-Type", "")
 
 
 def _length(url: str, seconds: float) -> int | None:
-    request = urllib.request.Request(url, method="HEAD", headers={"User-Agent": "EmoDiffTalk"})
-    with urllib.request.urlopen(request, timeout=seconds, context=_trust()) as answer:
+    from urllib.request import Request, urlopen
+
+    request = Request(url, method="HEAD", headers={"User-Agent": "EmoDiffTalk"})
+    with urlopen(request, timeout=seconds, context=_trust()) as answer:
         length = answer.headers.get("Content-Length")
     return int(length) if length else None
 
 
 def _trust() -> ssl.SSLContext:
     """The system's certificates, and certifi's where Blender's Python brings no others."""
+    import ssl
+
     context = ssl.create_default_context()
     if not context.cert_store_stats()["x509_ca"] and importlib.util.find_spec("certifi") is not None:
         import certifi

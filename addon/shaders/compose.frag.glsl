@@ -4,7 +4,9 @@
  * line: the contour's width in texels of the picture, 0 for none; 1 when the heads themselves are shown; what is drawn
  *       on: 0 a viewport's overlay, 1 the light of an opaque film before `ground`, 2 that of a transparent film;
  *       1 when what meshes hide of the heads has been left out already, so that only the contour has a depth.
- * selected_color, active_color, ground: colours as they are displayed. */
+ * selected_color, active_color, ground (what is mostly behind the heads): colours as they are displayed. */
+
+const float OVERLAY_GAMMA = 2.2;
 
 vec3 light(vec3 shown)
 {
@@ -58,8 +60,13 @@ void main()
                           vec4(light(color.rgb + (1.0 - color.a) * ground.rgb), 1.0);
     return;
   }
-  /* What a viewport's overlay is given it encodes as sRGB and blends as it is displayed: undone here for the
-   * premultiplied colour, the blend is the one the Gaussians were learned with. */
+  /* Blender blends its overlays as powers of 2.2 of what is displayed. Gaussians were learned blended as they are
+   * displayed: exactly so before `ground`, and nearly so before colours like it. */
   vec4 shown = color * (1.0 - rim.a) + rim;
-  laid = vec4(light(shown.rgb), shown.a);
+  vec3 behind = max(ground.rgb, vec3(0.02));
+  vec3 wanted = max(shown.rgb + (1.0 - shown.a) * behind, vec3(0.0));
+  float brighter = dot(wanted, vec3(1.0)) / dot(behind, vec3(1.0));
+  float through = clamp((1.0 - shown.a) * pow(brighter, OVERLAY_GAMMA - 1.0), 0.0, 1.0);
+  vec3 added = pow(wanted, vec3(OVERLAY_GAMMA)) - through * pow(behind, vec3(OVERLAY_GAMMA));
+  laid = vec4(max(added, vec3(0.0)), 1.0 - through);
 }

@@ -126,6 +126,39 @@ def train_subject(params: dict, progress: Progress, cancelled: Callable[[], bool
     return {"subject": str(out), "page": f"{out}.report.html", "report": report}
 
 
+def export(params: dict, progress: Progress, cancelled: Callable[[], bool]) -> dict:
+    """{"heads": [{"subject", "take", "seconds": [F], "gaze": [[2]], "matrices"?: [[4][4]], "rest"?: [F]}], "out",
+    "options"} → {"files", "folder", "written", "bytes", "seconds", "notes"}. options: fields of
+    `export.sequence.Options`; its format is one of those of frames, of shots, or of face curves (of the first head).
+    """
+    from .export.cast import cast_of_many
+    from .export.face_tracks import FORMATS, write_face_track
+    from .export.sequence import Options, export_sequence
+    from .export.shot_files import SHOT_FORMATS, export_shot
+
+    out = Path(_text(params, "out"))
+    try:
+        heads, options = params["heads"], Options(**params.get("options", {}))
+        columns = {key: _stacked(heads, key) for key in ("seconds", "gaze", "matrices", "rest")}
+        files = [(str(head["subject"]), str(head.get("take") or "")) for head in heads]
+        cast = cast_of_many(files, columns["seconds"], columns["gaze"], columns["matrices"], columns["rest"])
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise UserError(f"The request to export makes no sense ({error}).") from error
+
+    def tell(fraction: float, text: str) -> None:
+        progress(fraction, "export", text)
+
+    if options.format in FORMATS:
+        path = write_face_track(out, cast.heads[0], options.format, options.fps, options.overwrite)
+        report = {"written": 1, "bytes": path.stat().st_size, "seconds": 0.0, "notes": []}
+        return {"files": 1, "folder": str(path.parent), **report}
+    write = export_shot if options.format in SHOT_FORMATS else export_sequence
+    done = write(cast, out, options, tell, cancelled)
+    folder = str(done.manifest.parent)
+    report = {"written": done.written, "bytes": done.bytes, "seconds": done.seconds, "notes": done.notes}
+    return {"files": len(done.files), "folder": folder, **report}
+
+
 def rasterize(params: dict, progress: Progress, cancelled: Callable[[], bool]) -> dict:
     """{"viewmat", "K", "width", "height"} and the arrays means, quats, scales, opacities, colors of the Gaussians →
     {"rasterizer"} and the arrays rgba (H, W, 4), premultiplied display-referred sRGB, and depth (H, W) metres."""
@@ -143,6 +176,11 @@ def rasterize(params: dict, progress: Progress, cancelled: Callable[[], bool]) -
     return {"rasterizer": choose("auto"), "arrays": {"rgba": np.dstack([image, alpha]), "depth": depth}}
 
 
+def _stacked(heads: list[dict], key: str) -> np.ndarray | None:
+    """What every head gives under a key, one after the other; None when one of them gives nothing."""
+    return np.array([head[key] for head in heads], float) if all(head.get(key) is not None for head in heads) else None
+
+
 def _text(params: dict, key: str) -> str:
     value = params.get(key)
     if not isinstance(value, str) or not value.strip():
@@ -157,6 +195,7 @@ JOBS: dict[str, Job] = {
     "preview": preview,
     "capture": capture,
     "train_subject": train_subject,
+    "export": export,
     "rasterize": rasterize,
 }
 SOON = frozenset(("ping", "text_to_au", "preview"))

@@ -20,7 +20,7 @@ from tools.complete_blender import complete_blender, with_a_screen
 from tools.environments import Missing
 
 PACKAGE = "bl_ext.user_default.emodifftalk"
-PATIENCE = 240
+PATIENCE = 400
 """Seconds the session may take."""
 
 

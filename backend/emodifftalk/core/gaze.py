@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 
 import numpy as np
 
 from .facs import AU_INDEX, AU_NAMES
 from .gaussians import Gaussians, matrix_to_quat, quat_multiply
+from .limits import GAZE as LIMIT
 from .subject import OTF_GROUPS, Subject, pose
 from .take import TakeFrame
 
-LIMIT = (math.radians(35.0), math.radians(25.0))
-"""The furthest an eye turns, radians: yaw, pitch."""
 _LIDS_UP, _LIDS_DOWN = ("AU05", 1.0), ("AU45", 0.7)
 """What the upper lid does when the eye looks up or down, per radian."""
 

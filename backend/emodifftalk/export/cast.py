@@ -10,38 +10,46 @@ import numpy as np
 from ..core.errors import UserError
 from ..core.gaussians import Gaussians
 from ..core.gaze import GazeKeys, gaze_at, gazing
+from ..core.mouth import resting
 from ..core.subject import Subject, load_subject
 from ..core.take import Take, load_take
+from ..core.thinning import important
 from .framing import moments
 
 
 @dataclass(frozen=True)
 class Head:
     """One head over F frames. seconds: (F,) of its take. gaze: (F, 2) yaw and pitch, radians. matrices: (F, 4, 4) from
-    its own space into the world's, None to stay in its own. A head without a take rests."""
+    its own space into the world's, None to stay in its own. rest: (F,) 0..1, how far its mouth is silenced, None for
+    not at all. A head without a take rests."""
 
     subject: Subject
     take: Take | None
     seconds: np.ndarray
     gaze: np.ndarray
     matrices: np.ndarray | None = None
+    rest: np.ndarray | None = None
 
     def gaussians(self, i: int) -> Gaussians:
         """Frame i of the shot. Raises UserError when take and subject do not belong together."""
         moment = self.take.at(float(self.seconds[i])) if self.take is not None else None
+        if moment is not None and self.rest is not None:
+            moment = resting(self.subject, moment, float(self.rest[i]))
         posed = gazing(self.subject, moment, self.gaze[i])
         return posed if self.matrices is None else posed.transformed(self.matrices[i])
 
 
 @dataclass(frozen=True)
 class Cast:
-    """Heads that are exported together; rows: which Gaussians of all of them are kept (K,), None for all.
+    """Heads that are exported together; rows: which Gaussians of all of them are kept (K,), None for all; swell: the
+    factor by which those grow.
 
     Number and order of the Gaussians are the same in every frame.
     """
 
     heads: tuple[Head, ...]
     rows: np.ndarray | None = None
+    swell: float = 1.0
 
     def __len__(self) -> int:
         return len(self.heads[0].seconds)
@@ -55,17 +63,18 @@ class Cast:
         """All heads in frame i. Raises UserError."""
         parts = [head.gaussians(i) for head in self.heads]
         whole = parts[0] if len(parts) == 1 else Gaussians.concatenate(parts)
-        return whole if self.rows is None else Gaussians(*(array[self.rows] for array in vars(whole).values()))
+        if self.rows is None:
+            return whole
+        kept = Gaussians(*(array[self.rows] for array in vars(whole).values()))
+        return replace(kept, scales=kept.scales * np.float32(self.swell))
 
     def thinned(self, share: float) -> Cast:
-        """The same with this share (0..1] of the Gaussians: those that cover and hide most at rest, in their order."""
+        """The same with this share (0..1] of the Gaussians, those that matter at rest, in their order."""
         if share >= 1.0:
             return self
         rest = [head.subject.gaussians for head in self.heads]
-        areas = [np.sort(g.scales, axis=1)[:, 1:].prod(axis=1) * g.opacities for g in rest]
-        weight = np.concatenate(areas)
-        kept = np.argsort(-weight, kind="stable")[: max(1, round(share * len(weight)))]
-        return replace(self, rows=np.sort(kept))
+        rows, swell = important(rest[0] if len(rest) == 1 else Gaussians.concatenate(rest), share)
+        return replace(self, rows=rows, swell=float(swell))
 
 
 def cast_of_one(
@@ -85,18 +94,25 @@ def cast_of_one(
 
 
 def cast_of_many(
-    files: list[tuple[str, str]], seconds: np.ndarray, gazes: np.ndarray, matrices: np.ndarray | None
+    files: list[tuple[str, str]],
+    seconds: np.ndarray,
+    gazes: np.ndarray,
+    matrices: np.ndarray | None,
+    rests: np.ndarray | None = None,
 ) -> Cast:
     """Heads from files (subject, take or "" for none): seconds (H, F), gazes (H, F, 2), matrices (H, F, 4, 4) or None
-    to stay in their own space. Raises UserError when a file cannot be read or shapes do not fit."""
+    to stay in their own space, rests (H, F) or None. Raises UserError when a file cannot be read or shapes do not
+    fit."""
     heads = len(files)
     fits = seconds.ndim == 2 and len(seconds) == heads and gazes.shape == (*seconds.shape, 2)
-    if not heads or not fits or (matrices is not None and matrices.shape != (*seconds.shape, 4, 4)):
+    fits = fits and (matrices is None or matrices.shape == (*seconds.shape, 4, 4))
+    if not heads or not fits or (rests is not None and rests.shape != seconds.shape) or not seconds.shape[1]:
         raise UserError("The request to export makes no sense: its frames do not fit its heads.")
     found = []
     for k, (subject_path, take_path) in enumerate(files):
         subject, take = load_subject(subject_path), load_take(take_path) if take_path else None
         if take is not None:
             take.frame(0).expect_of(subject)
-        found.append(Head(subject, take, seconds[k], gazes[k], None if matrices is None else matrices[k]))
+        matrix, rest = (None if array is None else array[k] for array in (matrices, rests))
+        found.append(Head(subject, take, seconds[k], gazes[k], matrix, rest))
     return Cast(tuple(found))

@@ -121,7 +121,8 @@ def shot_manifest(cast: Cast, options: Options, kind: Kind, files: str, numbers:
     digest = hashlib.sha256(json.dumps(asdict(options) | {"overwrite": False}, sort_keys=True).encode())
     for head in cast.heads:
         subject, take = head.subject, head.take
-        for array in (head.seconds, head.gaze, head.matrices, subject.gaussians.means, subject.gaussians.colors):
+        rest = subject.gaussians
+        for array in (head.seconds, head.gaze, head.matrices, head.rest, rest.means, rest.colors):
             digest.update(b"" if array is None else np.ascontiguousarray(array).tobytes())
         made_from = take.metadata.get("inputs_hash", "") if take is not None else ""
         digest.update(b"" if take is None else made_from.encode() + take.aus.tobytes())

@@ -17,13 +17,12 @@ from pathlib import Path
 from ..core.blender_process import find_blender, find_script
 from ..core.errors import Cancelled, UserError
 from .journal import Journal
-from .planning import CHANGED, REFUSE
-from .queue_folder import CANCEL, PAUSE, RESUME, QueueFolder
+from .names import CANCEL, CANCELLED, CHANGED, FAILED, PAUSE, REFUSE, RENDERING, RESUME, WAITING
+from .queue_folder import QueueFolder
 from .report import clock, remarks, summary, write_report
 from .runner import Runner, Settings
 from .shot_list import ShotList, list_of_folder, load_list
 from .time_left import in_words
-from .work import CANCELLED, FAILED, RENDERING, WAITING
 
 SCRIPT = ("shots", "render_worker.py")
 _LOG_EVERY = 10.0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import platform
 from pathlib import Path
 
 from ..core.errors import UserError
@@ -21,6 +20,8 @@ class FileLock:
 
     def acquire(self) -> bool:
         """Take the lock if it is free. Raises UserError when the file cannot be written."""
+        import platform
+
         self._file = _locked(self.path)
         if self._file is None:
             return False

@@ -5,14 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from .journal import Journal
+from .names import REFUSE, RENDER
 from .shot_list import Shot
 from .snapshot import Snapshots, content_hash, fingerprint
 from .work import ShotWork
-
-REFUSE, RENDER, KEEP = "refuse", "render", "keep"
-CHANGED = (REFUSE, RENDER, KEEP)
-"""What happens to frames that were rendered from another version of a shot: the shot fails with a sentence, they are
-rendered again, or they are kept among the new ones."""
 
 
 class Planner:

@@ -9,11 +9,6 @@ from pathlib import Path
 from ..core.errors import UserError
 from .file_lock import FileLock, is_held
 
-PAUSE, RESUME, CANCEL = "pause", "resume", "cancel"
-"""What other processes may ask."""
-PAUSING, PAUSED = "pausing", "paused"
-"""States of a queue, beside those of its shots: the last frames are being finished, and nothing is done."""
-
 
 class QueueFolder:
     """The queue of one output folder, as the runner keeps it and as panels and other shells look at it."""
@@ -51,7 +46,7 @@ class QueueFolder:
         return found if isinstance(found, dict) else {}
 
     def ask(self, what: str) -> None:
-        """Ask the runner to PAUSE, RESUME or CANCEL. Raises UserError when the folder cannot be written."""
+        """Ask the runner to PAUSE, RESUME or CANCEL (of `names`). Raises UserError when that cannot be written."""
         write_whole(self.folder / "asked", what)
 
     def asked(self) -> str:

@@ -8,8 +8,8 @@ import os
 from collections import Counter
 from pathlib import Path
 
+from .names import CANCELLED, DONE, FAILED
 from .queue_folder import QueueFolder, write_whole
-from .work import CANCELLED, DONE, FAILED
 
 _WORDS = {DONE: "done", FAILED: "failed", CANCELLED: "not finished"}
 _STYLE = """body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:70rem;padding:0 1rem;color:#222}

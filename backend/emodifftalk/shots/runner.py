@@ -17,13 +17,14 @@ from pathlib import Path
 
 from ..core.blender_process import Blender
 from ..core.errors import UserError
-from .planning import REFUSE, Planner
-from .queue_folder import CANCEL, PAUSE, PAUSED, PAUSING, RESUME, QueueFolder
+from .names import CANCEL, CANCELLED, DONE, FAILED, PAUSE, PAUSED, PAUSING, REFUSE, RENDERING, RESUME
+from .planning import Planner
+from .queue_folder import QueueFolder
 from .render_blender import RenderBlender
 from .shot_list import ShotList
 from .snapshot import Snapshots
 from .time_left import seconds_left
-from .work import CANCELLED, DONE, FAILED, MOVIE, OPEN, RENDERING, ShotWork, shot_status
+from .work import MOVIE, OPEN, ShotWork, shot_status
 
 _LOOK = 0.1  # seconds between two looks at what was asked
 _TELL, _TELL_STILL = 0.3, 3.0
@@ -34,7 +35,7 @@ _ORPHANS = 60.0
 
 @dataclass(frozen=True)
 class Settings:
-    """How to render. script: the add-on's that a Blender runs. changed: see `planning`."""
+    """How to render. script: the add-on's that a Blender runs. changed: one of `names.CHANGED`."""
 
     blender: Blender
     script: Path

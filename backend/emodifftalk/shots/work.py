@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from .journal import Journal
+from .names import CANCELLED, DONE, FAILED, RENDERING, WAITING
 from .shot_list import Shot
 
-WAITING, RENDERING, DONE, FAILED, CANCELLED = "waiting", "rendering", "done", "failed", "cancelled"
 _TRIES = 2
 _FAILURES = 3
 """Frames that may fail before the rest of the shot is not tried any more."""

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from emodifftalk.core.facs import AU_INDEX
-
-if TYPE_CHECKING:
-    from emodifftalk.core.subject import Subject
-    from emodifftalk.core.take import TakeFrame
+from .facs import AU_INDEX
+from .subject import Subject
+from .take import TakeFrame
 
 _OPENING = ("AU25", "AU26")
 _OF_THE_MOUTH = ("AU10", "AU12", "AU14", "AU15", "AU17", "AU23", "AU24", "AU25", "AU26")

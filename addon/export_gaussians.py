@@ -1,0 +1,194 @@
+"""Export…: a head, or all heads of the scene, as Gaussians or face curves for other tools, in the background."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import bpy
+from bpy.props import BoolProperty, EnumProperty, FloatProperty, StringProperty
+from bpy.types import Context, Event, Object, Operator, Scene
+
+from emodifftalk.core.errors import UserError
+
+from . import connection, playback, workshop
+from .heads import absolute, active_head, heads, no_head_reason, settings
+from .workshop import LongJob
+
+CURVES = ("au-csv", "au-json", "arkit-csv", "arkit-json", "usd-blendshapes")
+FORMATS = (
+    ("ply", "3DGS (.ply)", "One .ply per frame, exact: SuperSplat, Houdini, Unreal and Nuke plug-ins"),
+    ("compressed-ply", "Compressed (.ply)", "One .compressed.ply per frame, a quarter of the size: SuperSplat"),
+    ("splat", "Splat (.splat)", "One .splat per frame, 32 bytes a Gaussian: web viewers"),
+    ("spz", "SPZ (.spz)", "One .spz per frame, small: Niantic's format"),
+    ("sog", "SOG (.sog)", "One .sog per frame by PlayCanvas' tool, which must be installed; Gaussians change places"),
+    ("glb", "glTF (.glb)", "One .glb per frame with KHR_gaussian_splatting"),
+    ("npz", "NumPy (.npz)", "One .npz per frame: five arrays"),
+    ("glb-animated", "glTF, one file", "The shot in one .glb, a node shown for each frame"),
+    ("usd", "OpenUSD", "The shot in one layer: ParticleField3DGaussianSplat, sampled in time"),
+    ("usd-half", "OpenUSD, half precision", "The same at two thirds of the size"),
+    ("usd-points", "OpenUSD points", "Points with attributes, for programs without Gaussians: Houdini, Maya, Nuke"),
+    ("arkit-csv", "Face: Live Link (.csv)", "ARKit's 52 shapes as Live Link Face records them"),
+    ("arkit-json", "Face: ARKit (.json)", "ARKit's 52 shapes, frame by frame"),
+    ("usd-blendshapes", "Face: OpenUSD", "The animation of ARKit's 52 blend shapes"),
+    ("au-csv", "Face: action units (.csv)", "The take's 17 action units over seconds"),
+    ("au-json", "Face: action units (.json)", "The take's 17 action units, frame by frame"),
+)
+
+
+def performed(head: Object, scene: Scene, frames: list[int], world: bool) -> dict:
+    """What the backend needs to pose a head in each frame; the scene stands in the last of them afterwards."""
+    entry = playback.active_take(head)
+    told = {
+        "subject": str(absolute(settings(head).subject_path, head)),
+        "take": str(absolute(entry.path, head)) if entry is not None else "",
+        "seconds": [],
+        "gaze": [],
+        "rest": [],
+        "matrices": [] if world else None,
+    }
+    for frame in frames:
+        scene.frame_set(frame)  # whatever is animated is then as it is in that frame: gaze, object, drivers
+        moment, kept = playback.take_moment(head, scene), settings(head)
+        told["seconds"].append(max(moment.seconds, 0.0))
+        told["rest"].append(moment.rest)
+        told["gaze"].append([kept.gaze_yaw, kept.gaze_pitch])
+        if world:
+            told["matrices"].append([list(row) for row in head.matrix_world])
+    return told
+
+
+class EMODIFFTALK_OT_export(Operator):
+    """Write the frame range for other tools, in the background. Cancelled or interrupted, the same export goes on"""
+
+    bl_idname = "emodifftalk.export"
+    bl_label = "Export for Other Tools"
+    bl_options = {"REGISTER"}
+
+    filepath: StringProperty(subtype="FILE_PATH", options={"HIDDEN", "SKIP_SAVE"})
+    format: EnumProperty(name="Format", description="What the other tool reads", items=FORMATS)
+    whose: EnumProperty(
+        name="Heads",
+        description="Which heads are written",
+        items=(
+            ("HEAD", "Active Head", "The active head alone"),
+            ("SCENE", "Whole Scene", "All heads of the scene in one set of Gaussians, where they stand"),
+        ),
+    )
+    space: EnumProperty(
+        name="Space",
+        description="Where the Gaussians are",
+        items=(
+            ("OBJECT", "Object", "The head's own space: it stands at the origin"),
+            ("WORLD", "World", "Where the head is in the scene, frame by frame"),
+        ),
+    )
+    axes: EnumProperty(
+        name="Axes",
+        description="Which way is up",
+        items=(
+            ("AUTO", "As Expected", "What the readers of the format expect"),
+            ("rub", "Y Up", "Right, up, back: glTF, OpenUSD"),
+            ("blender", "Z Up", "As in Blender"),
+            ("rdf", "Y Down", "Right, down, forward: COLMAP, most .ply files"),
+        ),
+    )
+    scale: FloatProperty(name="Scale", description="Multiplies all lengths; 100 for centimetres", default=1.0, min=1e-4)
+    keep: FloatProperty(
+        name="Keep", description="Share of the Gaussians; the least visible go", default=1.0, min=0.01, max=1.0,
+        subtype="FACTOR",
+    )  # fmt: skip
+    overwrite: BoolProperty(name="Overwrite", description="Replace files of another export")
+
+    @classmethod
+    def poll(cls, context: Context) -> bool:
+        """With a head that has a take, a backend, and no other long work going on."""
+        head = active_head(context)
+        reason = no_head_reason(context) if head is None else ""
+        if head is not None and playback.active_take(head) is None:
+            reason = "Generate a take first"
+        if not reason:
+            reason = f"“{workshop.job.title}” is still at work" if workshop.busy() else connection.unavailable_reason()
+        if reason:
+            cls.poll_message_set(reason)
+        return not reason
+
+    def invoke(self, context: Context, event: Event) -> set[str]:
+        """Choose where."""
+        self.filepath = bpy.path.clean_name(active_head(context).name)
+        context.window_manager.fileselect_add(self)
+        return {"RUNNING_MODAL"}
+
+    def draw(self, context: Context) -> None:
+        """Beside the file browser."""
+        layout = self.layout
+        layout.use_property_split = True
+        layout.prop(self, "format")
+        if self.format not in CURVES:
+            for name in ("whose", "space", "axes", "scale", "keep"):
+                row = layout.row()
+                row.active = name != "space" or self.whose == "HEAD"
+                row.prop(self, name)
+        layout.prop(self, "overwrite")
+
+    def execute(self, context: Context) -> set[str]:
+        """Look at every frame, then send the job off; in background mode wait for it."""
+        scene, chosen = context.scene, Path(bpy.path.abspath(self.filepath))
+        frames = list(range(scene.frame_start, scene.frame_end + 1, scene.frame_step))
+        whole = self.whose == "SCENE"
+        cast = list(heads(scene)) if whole else [active_head(context)]
+        before = scene.frame_current, scene.frame_current_final - scene.frame_current
+        try:
+            told = [performed(head, scene, frames, whole or self.space == "WORLD") for head in cast]
+        except UserError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        finally:
+            scene.frame_set(before[0], subframe=before[1])
+        options = {
+            "format": self.format,
+            "name": chosen.name,
+            "first": frames[0],
+            "step": scene.frame_step,
+            "fps": scene.render.fps / scene.render.fps_base / scene.frame_step,
+            "axes": "" if self.axes == "AUTO" else self.axes,
+            "scale": self.scale,
+            "keep": self.keep,
+            "overwrite": self.overwrite,
+        }
+        # Frames go into a folder of that name; one file gets its ending.
+        job = LongJob("export", f"Export {chosen.name}")
+        try:
+            workshop.start(job, {"heads": told, "out": str(chosen), "options": options})
+        except UserError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        return workshop.end_operator(self, job)
+
+
+class EMODIFFTALK_OT_cancel_export(Operator):
+    """Stop the export; whole files stay, and the same export goes on from there"""
+
+    bl_idname = "emodifftalk.cancel_export"
+    bl_label = "Cancel Export"
+
+    @classmethod
+    def poll(cls, context: Context) -> bool:
+        """While one goes on."""
+        if not exporting():
+            cls.poll_message_set("Nothing is being exported")
+        return exporting()
+
+    def execute(self, context: Context) -> set[str]:
+        """Ask for it."""
+        workshop.cancel()
+        return {"FINISHED"}
+
+
+def exporting() -> bool:
+    """Whether an export goes on."""
+    return workshop.busy() and workshop.job.op == "export"
+
+
+_CLASSES = (EMODIFFTALK_OT_export, EMODIFFTALK_OT_cancel_export)
+
+register, unregister = bpy.utils.register_classes_factory(_CLASSES)

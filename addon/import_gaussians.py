@@ -1,0 +1,99 @@
+"""Importing Gaussians that other tools made: an object that stands still, drawn and rendered like a head."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import bpy
+import numpy as np
+from bpy.props import EnumProperty, StringProperty
+from bpy.types import Context, Object, Operator
+from bpy_extras.io_utils import ImportHelper
+
+from emodifftalk.core.errors import UserError
+
+from .heads import portable, settings
+
+_SHOWN = 2000
+"""Points of the object itself; they give it its bounds and something to snap to."""
+
+
+def import_gaussians(path: Path, context: Context, axes: str = "rdf") -> Object:
+    """Add a file of Gaussians to the scene at the 3D cursor's place; axes: one of `core.axes.AXES`.
+
+    Raises UserError, the scene unchanged, for a damaged file.
+    """
+    from emodifftalk.core.gaussian_file import read_gaussians
+
+    gaussians = read_gaussians(path, axes)
+    if not len(gaussians):
+        raise UserError(f"{path.name} holds no Gaussians.")
+    solid = gaussians.means[gaussians.opacities > 0.2]
+    points = solid if len(solid) else gaussians.means
+    some = points[np.linspace(0, len(points) - 1, min(_SHOWN, len(points))).astype(int)]
+    mesh = bpy.data.meshes.new(f"{path.stem} sketch")
+    mesh.from_pydata(some.tolist(), [], [])
+    thing = bpy.data.objects.new(path.stem, mesh)
+    context.collection.objects.link(thing)
+    thing.location = context.scene.cursor.location
+    kept = settings(thing)
+    kept.gaussians_axes, kept.subject_points = axes, len(gaussians)
+    kept.gaussians_path = portable(path)
+    return thing
+
+
+class EMODIFFTALK_OT_import_gaussians(Operator, ImportHelper):
+    """Import Gaussians of another tool as an object that stands still: .ply (plain or compressed), .splat, .spz"""
+
+    bl_idname = "emodifftalk.import_gaussians"
+    bl_label = "Import Gaussians"
+    bl_options = {"REGISTER", "UNDO"}
+
+    filter_glob: StringProperty(default="*.ply;*.splat;*.spz", options={"HIDDEN"})
+    axes: EnumProperty(
+        name="Axes",
+        description="Which way is up in the file; an .spz says so itself",
+        items=(
+            ("rdf", "Y Down", "Right, down, forward: most .ply files"),
+            ("rub", "Y Up", "Right, up, back"),
+            ("blender", "Z Up", "As in Blender"),
+        ),
+    )
+
+    @classmethod
+    def poll(cls, context: Context) -> bool:
+        """In object mode."""
+        if context.mode != "OBJECT":
+            cls.poll_message_set("Switch to Object Mode first")
+            return False
+        return True
+
+    def execute(self, context: Context) -> set[str]:
+        """Import, select, and say what came in."""
+        try:
+            thing = import_gaussians(Path(bpy.path.abspath(self.filepath)), context, self.axes)
+        except UserError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        for other in context.selected_objects:
+            other.select_set(False)
+        thing.select_set(True)
+        context.view_layer.objects.active = thing
+        self.report({"INFO"}, f"{thing.name}: {settings(thing).subject_points:,} Gaussians")
+        return {"FINISHED"}
+
+
+def _menu(self, context: Context) -> None:
+    self.layout.operator(EMODIFFTALK_OT_import_gaussians.bl_idname, text="Gaussians (.ply, .splat, .spz)")
+
+
+def register() -> None:
+    """Add the operator and its place under File → Import."""
+    bpy.utils.register_class(EMODIFFTALK_OT_import_gaussians)
+    bpy.types.TOPBAR_MT_file_import.append(_menu)
+
+
+def unregister() -> None:
+    """Take both away."""
+    bpy.types.TOPBAR_MT_file_import.remove(_menu)
+    bpy.utils.unregister_class(EMODIFFTALK_OT_import_gaussians)

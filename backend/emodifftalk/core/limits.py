@@ -1,0 +1,8 @@
+"""How far things can be set: what both the maths and Blender's sliders keep to. Light, for Blender's start."""
+
+from __future__ import annotations
+
+import math
+
+GAZE = (math.radians(35.0), math.radians(25.0))
+"""The furthest an eye turns, radians: yaw, pitch."""
