@@ -207,7 +207,6 @@ def current_gaussians(
     Raises UserError when the subject or the take cannot be read, or do not belong together.
     """
     from emodifftalk.core.gaze import gazing
-    from emodifftalk.core.mouth import resting
 
     if is_still(head.original):
         return still_gaussians(head.original)
@@ -245,8 +244,6 @@ def _gaze(head: Object, depsgraph_or_scene: Depsgraph | Scene) -> tuple[float, f
 
 def current_frame(head: Object, scene: Scene) -> TakeFrame | None:
     """The take's frame (point offsets, AUs …) at the scene's current frame, None without a take. Raises UserError."""
-    from emodifftalk.core.mouth import resting
-
     take = take_of(head)
     if take is None:
         return None
@@ -255,6 +252,8 @@ def current_frame(head: Object, scene: Scene) -> TakeFrame | None:
 
 def _frame_at(subject: Subject, take: Take, where: Moment) -> TakeFrame:
     """Made once for the sketch and the Gaussians."""
+    from emodifftalk.core.mouth import resting
+
     key = (id(subject), id(take), round(min(max(where.seconds, 0.0), take.duration), 6), round(where.rest, 4))
     if key not in _frames:
         _frames[key] = resting(subject, take.at(where.seconds), where.rest), subject, take
