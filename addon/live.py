@@ -79,7 +79,7 @@ _made: dict[str, str] = {}
 
 def fingerprint(request: Request) -> str:
     """Differs between two requests whose takes look different."""
-    data = staleness.asked_for(request)
+    data = staleness.rounded(staleness.asked_for(request))
     for prompt in data["prompts"]:
         prompt.pop("id")
     return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()

@@ -56,7 +56,7 @@ class Status:
 
 def made_from(request: Request) -> str:
     """What a take is made from, compressed, to be kept with it."""
-    text = json.dumps(_rounded(asked_for(request)), ensure_ascii=False, separators=(",", ":"))
+    text = json.dumps(rounded(asked_for(request)), ensure_ascii=False, separators=(",", ":"))
     return base64.b64encode(zlib.compress(text.encode(), 9)).decode()
 
 
@@ -69,11 +69,12 @@ def asked_for(request: Request) -> dict:
     return data
 
 
-def _rounded(data: object) -> object:
+def rounded(data: object) -> object:
+    """The same plain data with numbers of six places: less is nothing that could be seen."""
     if isinstance(data, dict):
-        return {name: _rounded(value) for name, value in data.items()}
+        return {name: rounded(value) for name, value in data.items()}
     if isinstance(data, (list, tuple)):
-        return [_rounded(value) for value in data]
+        return [rounded(value) for value in data]
     return round(data, 6) if isinstance(data, float) else data
 
 

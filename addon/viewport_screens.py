@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from bpy.types import Context, Object
@@ -20,8 +19,6 @@ from .heads import drawn
 from .splat_cloud import SplatCloud, read_scene_depth
 from .splat_draw import Contour, Film, SplatTarget
 from .world_colour import world_colour
-
-if TYPE_CHECKING:
 
 _LEAD, _EXACT_LEAD = 0.03, 0.006
 """Metres, on a head of natural size, by which it wins against meshes. Its own sketch lies in the skin and must not show

@@ -70,8 +70,7 @@ def frame_portrait(camera: bpy.types.Object, subject: Subject) -> None:
 
 def make_relative() -> None:
     """Let the voices be found beside the scene, wherever both are copied."""
-    for sound in bpy.data.sounds:
-        sound.filepath = bpy.path.relpath(bpy.path.abspath(sound.filepath))
+    bpy.ops.file.make_paths_relative()  # of strips too, which Blender keeps beside their sound
 
 
 def ship_take(head: bpy.types.Object, name: str) -> None:
