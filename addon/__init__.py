@@ -20,6 +20,7 @@ _MODULES = (
     "drop_files",
     "assets",
     "file_paths",
+    "overrides",
     "reading",
     "timeline",
     "pick_voice",

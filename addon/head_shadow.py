@@ -30,7 +30,7 @@ _UNSEEN = (
 def add_shadows(shot: Scene) -> None:
     """Give every head of a shot that has none a hull, in the collections the head is in. Raises UserError."""
     for head in [head for head in heads(shot) if shadow_of(head) is None]:
-        mesh = hull_mesh(playback.subject_of(head).gaussians, f"{head.name} shadow")
+        mesh = hull_mesh(playback.current_gaussians(head, shot), f"{head.name} shadow")
         hull = bpy.data.objects.new(f"{head.name} shadow", mesh)
         hull[_MARK] = True
         hull.parent = head

@@ -252,6 +252,8 @@ def current_frame(head: Object, scene: Scene) -> TakeFrame | None:
 
 def _frame_at(subject: Subject, take: Take, where: Moment) -> TakeFrame:
     """Made once for the sketch and the Gaussians."""
+    from emodifftalk.core.mouth import resting
+
     key = (id(subject), id(take), round(min(max(where.seconds, 0.0), take.duration), 6), round(where.rest, 4))
     if key not in _frames:
         _frames[key] = resting(subject, take.at(where.seconds), where.rest), subject, take

@@ -18,6 +18,7 @@ from emodifftalk.core.limits import GAZE
 from emodifftalk.core.performance import LOUDEST, STRONGEST
 
 from .names import au_property
+from .overrides import OVERRIDABLE, let_overrides_change
 
 _FILE = {"subtype": "FILE_PATH", "options": {"PATH_SUPPORTS_BLEND_RELATIVE"}}
 
@@ -362,29 +363,17 @@ class WindowSettings(PropertyGroup):
 
 _CLASSES = (AuOffsets, AuIntensities, AuCurves, AuGains, AuMutes, HeadTake, HeadSettings, StripSettings, WindowSettings)
 _OWNERS = ((Object, HeadSettings), (Strip, StripSettings), (WindowManager, WindowSettings))
-
-
 _OF_HEADS = (AuOffsets, AuCurves, AuGains, AuMutes, HeadTake, HeadSettings)
-_OVERRIDABLE = {"LIBRARY_OVERRIDABLE"}
-
-
-def _let_overrides_change(cls: type) -> None:
-    """A head linked from another file and overridden here can be acted and given takes like one of this file."""
-    for made in cls.__annotations__.values():
-        if made.function is CollectionProperty:
-            made.keywords["override"] = {*_OVERRIDABLE, "USE_INSERTION"}
-        elif made.function is not PointerProperty or issubclass(made.keywords["type"], bpy.types.ID):
-            made.keywords["override"] = _OVERRIDABLE  # a group within is overridden by its members
 
 
 def register() -> None:
     """Add the properties to Blender's types."""
     for cls in _OF_HEADS:
-        _let_overrides_change(cls)
+        let_overrides_change(cls)
     for cls in _CLASSES:
         bpy.utils.register_class(cls)
     for owner, cls in _OWNERS:
-        owner.emodifftalk = PointerProperty(type=cls, override=_OVERRIDABLE if owner is Object else set())
+        owner.emodifftalk = PointerProperty(type=cls, override=OVERRIDABLE if owner is Object else set())
 
 
 def unregister() -> None:

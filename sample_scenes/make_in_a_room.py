@@ -1,7 +1,7 @@
-"""Builds `in_a_room.blend`, Kofi at a table in a room that Cycles renders, and a frame, `docs/in-a-room.jpg`.
+"""Builds `in_a_room.blend`: Kofi at a table in a room that Cycles renders, and `docs/in-a-room.jpg`, a frame of it.
 
-From the repository root: `python sample_scenes/make_in_a_room.py [--fast]`, best with bpy 4.5: the scene then
-opens in all later Blenders too. Flite (Debian's `flite`) speaks the line when `evening.wav` is not there, the backend
+From the repository root: `python sample_scenes/make_in_a_room.py [--fast]`, best with bpy 4.5: then the scene opens
+in all later Blenders too. Flite (Debian's `flite`) speaks the line when `evening.wav` is not there, the backend
 makes the take when that is not. --fast: a small noisy picture in out/ instead.
 """
 

@@ -54,7 +54,7 @@ def test_what_else_is_dropped_is_said_and_changes_nothing(head, scene, tmp_path)
     tensors.save(tmp_path / "ears.safetensors", {"a": np.zeros(2)}, {"format": "emodifftalk.speech_to_au"})
     tensors.save(tmp_path / "other.safetensors", {"a": np.zeros(2)}, {})
     (tmp_path / "cut.safetensors").write_bytes(b"PK")
-    stranger = save_tiny_subject(tmp_path / "s.safetensors", shipped_template=True)
+    stranger = save_tiny_subject(tmp_path / "stranger.safetensors", shipped_template=True)
     save_tiny_take(tmp_path / "strange.safetensors", stranger)
     before = [thing.name for thing in bpy.data.objects]
     for name, words in (

@@ -1,0 +1,48 @@
+"""Heads linked from another file and overridden here can be acted and given takes like heads of this file."""
+
+from __future__ import annotations
+
+import bpy
+from bpy.props import CollectionProperty
+from bpy.types import PropertyGroup
+
+from .heads import is_head, settings
+
+OVERRIDABLE = {"LIBRARY_OVERRIDABLE"}
+
+
+def let_overrides_change(cls: type[PropertyGroup]) -> None:
+    """Make every property of a group, not yet registered, one that library overrides can change."""
+    for made in cls.__annotations__.values():
+        more = {"USE_INSERTION"} if made.function is CollectionProperty else set()
+        made.keywords["override"] = OVERRIDABLE | more
+
+
+def write_groups(kept: PropertyGroup) -> None:
+    """Write the first member of every group within a head's settings to which nothing was ever written, unchanged.
+
+    Such a group is not in the file, and Blender 5 cannot override what the library does not have.
+    """
+    for prop in kept.bl_rna.properties:
+        group = getattr(kept, prop.identifier) if prop.type == "POINTER" and prop.is_runtime else None
+        if isinstance(group, PropertyGroup):
+            first = next(member.identifier for member in group.bl_rna.properties if member.is_runtime)
+            if not group.is_property_set(first):
+                setattr(group, first, getattr(group, first))
+
+
+@bpy.app.handlers.persistent
+def _on_save(*_: object) -> None:
+    for thing in bpy.data.objects:
+        if is_head(thing) and thing.library is None and thing.override_library is None:
+            write_groups(settings(thing))
+
+
+def register() -> None:
+    """See to it whenever a file is saved: only saved heads can be linked."""
+    bpy.app.handlers.save_pre.append(_on_save)
+
+
+def unregister() -> None:
+    """No more."""
+    bpy.app.handlers.save_pre.remove(_on_save)
