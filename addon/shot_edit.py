@@ -12,7 +12,7 @@ from bpy.types import Context, Object, Operator, PropertyGroup, Scene
 from .heads import heads, is_head
 from .shot_settings import active_shot, queue_settings
 
-_FIELDS = ("enabled", "scene", "camera", "own_range", "frame_start", "frame_end", "format", "movie")
+_FIELDS = ("enabled", "scene", "camera", "own_range", "frame_start", "frame_end", "format", "movie", "codec")
 
 
 def new_shot(kept: PropertyGroup, scene: Scene, name: str = "") -> PropertyGroup:

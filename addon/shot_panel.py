@@ -155,6 +155,8 @@ class EMODIFFTALK_PT_shot(InTab, Panel):
         _draw_takes(column, shot, context)
         column.prop(shot, "format")
         column.prop(shot, "movie")
+        if shot.movie:
+            column.prop(shot, "codec")
         column.prop(shot, "output", placeholder=f"{_place(queue_settings(context))}/{shot.name}")
 
 

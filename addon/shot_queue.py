@@ -38,7 +38,7 @@ def list_data(kept: PropertyGroup, blend: Path, as_seen: bool) -> dict:
 
 def _shot_data(shot: PropertyGroup, blend: Path, as_seen: bool) -> dict:
     data: dict = {"name": shot.name, "blend": str(blend), "enabled": shot.enabled, "format": shot.format}
-    data["movie"] = shot.movie
+    data["movie"], data["codec"] = shot.movie, shot.codec
     if shot.scene is not None:
         data["scene"] = shot.scene.name
     if shot.camera is not None:

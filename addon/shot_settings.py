@@ -60,8 +60,16 @@ class ShotItem(PropertyGroup):
     format: EnumProperty(name="Pictures", description="The format of the frames", items=_FORMATS)
     movie: BoolProperty(
         name="Movie with Voice",
-        description="When all frames are there, also write an .mp4 of them with the sound of the sequencer",
+        description="When all frames are there, also write a movie of them with the sound of the sequencer",
         default=True,
+    )
+    codec: EnumProperty(
+        name="Codec",
+        description="How the movie is written",
+        items=(
+            ("H264", "H.264 (.mp4)", "Small, plays everywhere"),
+            ("PRORES", "ProRes (.mov)", "Large, for editing"),
+        ),
     )
     output: StringProperty(
         name="Folder", description="Where the frames go (empty: a folder of the shot's name in the output folder)",

@@ -222,7 +222,7 @@ def test_the_movie_has_the_voice_where_it_is_heard(folder):
     imageio_ffmpeg = pytest.importorskip("imageio_ffmpeg")
     frames = 72
     talk = {"name": "talk", "frames": [1, frames], "movie": True}
-    linear = {"name": "linear", "frames": [40, 41], "movie": True, "format": "OPEN_EXR"}
+    linear = {"name": "linear", "frames": [40, 41], "movie": True, "format": "OPEN_EXR", "codec": "PRORES"}
     done = shots("run", write_list(folder, [talk, linear], jobs=2))
     assert done.returncode == 0, done.stdout + done.stderr
     movie = folder / "renders" / "talk" / "talk.mp4"
@@ -235,8 +235,8 @@ def test_the_movie_has_the_voice_where_it_is_heard(folder):
     for number in (1, 40, frames):
         picture = np.array(Image.open(folder / "renders" / "talk" / f"talk_{number:04d}.png").convert("RGB"))
         assert shown[number - 1].mean() == pytest.approx(picture.mean(), abs=1.5)
-    reader = imageio_ffmpeg.read_frames(str(folder / "renders" / "linear" / "linear.mp4"))
-    next(reader)
+    reader = imageio_ffmpeg.read_frames(str(folder / "renders" / "linear" / "linear.mov"))
+    assert next(reader)["codec"] == "prores"
     through_view = np.frombuffer(next(reader), np.uint8)
     assert through_view.mean() == pytest.approx(shown[39].mean(), abs=1.5)
     command = [imageio_ffmpeg.get_ffmpeg_exe(), "-loglevel", "error", "-i", movie, "-f", "s16le", "-ac", "1", "-"]

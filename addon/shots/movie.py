@@ -23,9 +23,9 @@ _TOP = 128
 
 
 def make_movie(scene: Scene, first: int, pictures: list[str], path: Path) -> list[str]:
-    """Write an H.264 movie of the pictures of frames `first` and on; returns what a person should know of its sound.
+    """Write a movie, H.264 or ProRes by its ending, of the pictures of frames `first` and on.
 
-    Raises UserError.
+    Returns what a person should know of its sound. Raises UserError.
     """
     heard = _heard_scene(scene)
     stage = heard or scene
@@ -120,6 +120,10 @@ def _record(stage: Scene, path: Path, with_sound: bool) -> None:
     render.use_border = render.use_stamp = render.use_multiview = render.use_motion_blur = False
     render.use_file_extension, render.filepath = False, compat.literal_path(str(path))
     ffmpeg = render.ffmpeg
-    ffmpeg.format, ffmpeg.codec, ffmpeg.constant_rate_factor = "MPEG4", "H264", "HIGH"
-    ffmpeg.audio_codec, ffmpeg.audio_bitrate = "AAC" if with_sound else "NONE", 192
+    if path.suffix == ".mov":
+        ffmpeg.format, ffmpeg.codec = "QUICKTIME", "PRORES"
+        ffmpeg.audio_codec = "PCM" if with_sound else "NONE"
+    else:
+        ffmpeg.format, ffmpeg.codec, ffmpeg.constant_rate_factor = "MPEG4", "H264", "HIGH"
+        ffmpeg.audio_codec, ffmpeg.audio_bitrate = "AAC" if with_sound else "NONE", 192
     stage.use_audio = True  # what is muted for playback is wanted here

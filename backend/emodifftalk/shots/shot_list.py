@@ -20,7 +20,11 @@ EXTENSIONS: Mapping[str, str] = {
     "PNG": ".png", "JPEG": ".jpg", "WEBP": ".webp", "TIFF": ".tif", "OPEN_EXR": ".exr", "OPEN_EXR_MULTILAYER": ".exr",
 }  # fmt: skip
 """Blender's names of the picture formats and how their files end."""
-_FIELDS = ("name", "blend", "scene", "camera", "frames", "step", "takes", "format", "movie", "output", "enabled")
+MOVIES = {"H264": ".mp4", "PRORES": ".mov"}
+"""Blender's names of the movies' codecs and how their files end."""
+_FIELDS = (
+    "name", "blend", "scene", "camera", "frames", "step", "takes", "format", "movie", "codec", "output", "enabled",
+)  # fmt: skip
 _LIST_FIELDS = ("schema", "output", "jobs", "shots")
 _NAME = re.compile(r"[^\W_][\w .\-]{0,79}")
 _MOST_FRAMES = 1_000_000
@@ -30,8 +34,8 @@ _MOST_FRAMES = 1_000_000
 class Shot:
     """One shot. blend: its file. scene, camera: names, empty for the file's own (and the cameras bound to its markers).
     frames: first and last, None for the scene's range. takes: (head, take) pairs; a take is a file's absolute path or
-    the name of one of the head's takes. format: of EXTENSIONS. movie: whether pictures and sound become an .mp4 too.
-    folder: where it is rendered to."""
+    the name of one of the head's takes. format: of EXTENSIONS. movie: whether pictures and sound become one too.
+    codec: of MOVIES. folder: where it is rendered to."""
 
     name: str
     blend: Path
@@ -43,6 +47,7 @@ class Shot:
     takes: tuple[tuple[str, str], ...] = ()
     format: str = "PNG"
     movie: bool = False
+    codec: str = "H264"
 
     def picture(self, frame: int) -> Path:
         """The file of a frame."""
@@ -51,7 +56,7 @@ class Shot:
     @property
     def movie_path(self) -> Path:
         """The file of the movie."""
-        return self.folder / f"{self.name}.mp4"
+        return self.folder / f"{self.name}{MOVIES[self.codec]}"
 
 
 @dataclass(frozen=True)
@@ -140,10 +145,13 @@ def _shot(item: object, base: Path, folder: Path, number: int) -> Shot:
     style = _text(item.get("format", "PNG"), where, "format")
     if style not in EXTENSIONS:
         raise UserError(f"{where}: “format” must be one of {', '.join(EXTENSIONS)}.")
+    codec = _text(item.get("codec", "H264"), where, "codec")
+    if codec not in MOVIES:
+        raise UserError(f"{where}: “codec” must be one of {', '.join(MOVIES)}.")
     return Shot(
         name=name, blend=_joined(base, blend), folder=_inside(folder, item.get("output", name), where), **fields,
         frames=_frames(item.get("frames"), where), step=step, takes=_takes(item.get("takes", {}), base, where),
-        format=style, movie=movie,
+        format=style, movie=movie, codec=codec,
     )  # fmt: skip
 
 

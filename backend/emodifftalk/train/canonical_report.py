@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -28,16 +27,6 @@ def evaluate(rig: Rig, views: list[View], unseen: set[int], backend: str = "cpu"
         picture, _, _ = rig.draw(view, backend, torch.zeros(3, device=view.rgba.device))
         scores.append(score(view.frame, picture, view.image))
     return summary(scores, views[0].size if views else 0, unseen)
-
-
-def peak_memory() -> int | None:
-    """Most memory this process has held so far, MiB; None where the system does not tell (Windows)."""
-    try:
-        import resource
-    except ImportError:
-        return None
-    unit = 1 if sys.platform == "darwin" else 1024  # macOS counts bytes
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit >> 20
 
 
 def save_picture(path: Path, picture: np.ndarray) -> None:
