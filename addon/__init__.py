@@ -15,6 +15,7 @@ _MODULES = (
     "preferences",
     "backend_installer",
     "import_subject",
+    "sample_scenes",
     "import_gaussians",
     "add_head",
     "drop_files",

@@ -23,8 +23,8 @@ SIZE = 256
 """Pixels of a preview, either way."""
 _AWAY = 1.2
 """Metres from which the picture is taken."""
-_MARGIN = 1.25
-"""Height of the picture over that of the face: hair and collar lie beyond it."""
+_MARGIN = 1.12
+"""Height of the picture over that of the head."""
 
 
 def mark(head: Object) -> None:

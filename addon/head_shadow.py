@@ -34,8 +34,7 @@ def add_shadows(shot: Scene) -> None:
         hull = bpy.data.objects.new(f"{head.name} shadow", mesh)
         hull[_MARK] = True
         hull.parent = head
-        hull.display_type, hull.hide_select = "BOUNDS", True
-        hull.display_bounds_type = "CAPSULE"
+        hull.hide_viewport = hull.hide_select = True
         for name in _UNSEEN:
             setattr(hull, name, False)
         for collection in _collections(head, shot):

@@ -40,6 +40,7 @@ class EMODIFFTALK_PT_subject(InTab, Panel):
         if head is None:
             layout.operator("emodifftalk.import_subject", icon="IMPORT")
             draw_sentence(layout, "A subject is one trained head, a .safetensors file.", width=letters(context))
+            layout.operator_menu_enum("emodifftalk.open_sample", "scene", icon="FILE_BLEND")
             return
         kept = settings(head)
         row = layout.row(align=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -73,3 +74,32 @@ def test_a_damaged_subject_is_refused_in_one_sentence_and_changes_nothing(scene,
 def test_a_missing_file_is_refused_too(scene, tmp_path):
     with pytest.raises(RuntimeError, match="does not exist"):
         bpy.ops.emodifftalk.import_subject(filepath=str(tmp_path / "nobody.safetensors"))
+
+
+@pytest.mark.parametrize("name", ["hello", "two_talking", "in_a_room"])
+def test_a_sample_scene_plays_without_a_backend(addon, tmp_path, monkeypatch, name):
+    """Copied, opened, every head with its take, subject and voice found; work saved there is never overwritten."""
+    from addon import playback, sample_scenes
+    from addon.heads import absolute, heads, settings
+    from addon.strips import voice_strips
+
+    monkeypatch.setattr(sample_scenes, "user_folder", lambda folder: tmp_path)
+    assert bpy.ops.emodifftalk.open_sample(scene=name) == {"FINISHED"}
+    scene = bpy.context.scene
+    assert Path(bpy.data.filepath) == tmp_path / f"{name}.blend"
+    cast = list(heads(scene))
+    assert len(cast) == (2 if name == "two_talking" else 1)
+    for head in cast:
+        voices = voice_strips(head, scene)
+        assert voices and all(absolute(strip.sound.filepath).is_file() for strip in voices)
+        assert playback.take_of(head).compact and settings(head).takes[0].path.startswith("//")
+        faces = []
+        for frame in (scene.frame_start, (scene.frame_start + scene.frame_end) // 2):
+            scene.frame_set(frame)
+            faces.append(playback.current_gaussians(head, scene).means)
+        assert abs(faces[0] - faces[1]).max() > 5e-4
+        assert head.session_uid not in playback.problems
+    scene.name = "Changed"
+    bpy.ops.wm.save_mainfile()
+    assert bpy.ops.emodifftalk.open_sample(scene=name) == {"FINISHED"}
+    assert Path(bpy.data.filepath) == tmp_path / f"{name}_2.blend" and bpy.context.scene.name != "Changed"

@@ -81,7 +81,7 @@ def test_the_command_line_exports_a_keyed_gaze(tmp_path, capsys):
     ball = rows(subject, LEFT)
 
     def eye(folder: str, number: int) -> np.ndarray:
-        vertices = plyfile.PlyData.read(str(tmp_path / folder / f"frame{number:04d}.ply"))["vertex"]
+        vertices = plyfile.PlyData.read(str(tmp_path / folder / f"shot.{number + 1:04d}.ply"))["vertex"]
         return np.stack([vertices[axis] for axis in "xyz"], axis=-1)[ball]
 
     assert eye("aside", 0) == pytest.approx(eye("ahead", 0))

@@ -1,0 +1,90 @@
+"""Open Sample Scene: a copy of a scene that comes with the extension, with its voices, takes and heads beside it."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import bpy
+from bpy.props import EnumProperty
+from bpy.types import Context, Event, Operator
+
+from .core_path import ROOT
+from .heads import user_folder
+
+SHIPPED = ROOT / "sample_scenes"
+SCENES = (
+    ("hello", "One Line", "Nora says one line with three feelings"),
+    ("two_talking", "Two Talking", "Nora and Kofi in conversation, each with a voice, feelings and a gaze"),
+    ("in_a_room", "In a Room", "Kofi behind a table in a room that Cycles renders"),
+)
+_BESIDE = ("*.wav", "lines/*.wav", "takes/*.safetensors", "subjects/*.safetensors")
+
+
+def copy_sample(name: str, folder: Path) -> Path:
+    """Copy a sample scene and what it refers to into a folder; files that are there stay. Returns the .blend, under a
+    name that overwrites nobody's work. Raises OSError."""
+    for pattern in _BESIDE:
+        for source in SHIPPED.glob(pattern):
+            target = folder / source.relative_to(SHIPPED)
+            if not target.exists() or target.stat().st_size != source.stat().st_size:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(source, target)
+    shipped = (SHIPPED / f"{name}.blend").read_bytes()
+    number, path = 1, folder / f"{name}.blend"
+    while path.exists() and path.read_bytes() != shipped:  # somebody has saved changes there
+        number += 1
+        path = folder / f"{name}_{number}.blend"
+    path.write_bytes(shipped)
+    return path
+
+
+class EMODIFFTALK_OT_open_sample(Operator):
+    """Open a copy of a sample scene. It plays, scrubs and renders without a backend"""
+
+    bl_idname = "emodifftalk.open_sample"
+    bl_label = "Open Sample Scene"
+
+    scene: EnumProperty(name="Scene", description="Which of the sample scenes", items=SCENES)
+
+    @classmethod
+    def poll(cls, context: Context) -> bool:
+        """Where the samples are."""
+        if not (SHIPPED / "hello.blend").is_file():
+            cls.poll_message_set("The sample scenes are missing: install the extension's .zip again")
+            return False
+        return True
+
+    def invoke(self, context: Context, event: Event) -> set[str]:
+        """Open it; Blender asks about unsaved changes."""
+        return self._open("INVOKE_DEFAULT")
+
+    def execute(self, context: Context) -> set[str]:
+        """Open it at once."""
+        return self._open("EXEC_DEFAULT")
+
+    def _open(self, how: str) -> set[str]:
+        try:
+            path = copy_sample(self.scene, user_folder("samples"))
+        except OSError as error:
+            self.report({"ERROR"}, f"The sample scene cannot be copied: {error.strerror or error}.")
+            return {"CANCELLED"}
+        bpy.ops.wm.open_mainfile(how, filepath=str(path), display_file_selector=False)
+        return {"FINISHED"}
+
+
+def _menu(self, context: Context) -> None:
+    self.layout.separator()
+    self.layout.operator_menu_enum(EMODIFFTALK_OT_open_sample.bl_idname, "scene", text="EmoDiffTalk Sample")
+
+
+def register() -> None:
+    """Add the operator and its place under File → New."""
+    bpy.utils.register_class(EMODIFFTALK_OT_open_sample)
+    bpy.types.TOPBAR_MT_file_new.append(_menu)
+
+
+def unregister() -> None:
+    """Take both away."""
+    bpy.types.TOPBAR_MT_file_new.remove(_menu)
+    bpy.utils.unregister_class(EMODIFFTALK_OT_open_sample)
