@@ -41,7 +41,7 @@ def marker_shots(scene: Scene) -> list[tuple[str, Object, int, int]]:
     """(name, camera, first frame, last frame) of every stretch between camera-bound markers in the scene's range."""
     bound = sorted((m for m in scene.timeline_markers if m.camera is not None), key=lambda marker: marker.frame)
     found = []
-    for marker, after in zip(bound, [*bound[1:], None], strict=True):
+    for marker, after in itertools.zip_longest(bound, bound[1:]):
         first = max(marker.frame, scene.frame_start)
         last = min(after.frame - 1 if after is not None else scene.frame_end, scene.frame_end)
         if marker is bound[0]:

@@ -12,6 +12,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 
 import bpy
 import numpy as np
@@ -23,7 +24,7 @@ from in_window import in_view, quiet_window, screenshot
 ARGUMENTS = sys.argv[sys.argv.index("--") + 1 :]
 OUT, PACKAGE, WANTED = Path(ARGUMENTS[0]), ARGUMENTS[1], ARGUMENTS[2:]
 SAMPLES = Path(sys.modules[PACKAGE].__file__).parent / "sample_scenes"
-SCALE = 1.1
+SCALE, SIDE_BAR = 1.03, 390
 Box = tuple[int, int, int, int]
 boxes: list[Box] = []
 kept: dict[str, list[Box]] = {}
@@ -32,20 +33,20 @@ kept: dict[str, list[Box]] = {}
 def window() -> Iterator[float]:
     """Everything at once, in the middle of three feelings."""
     yield from open_scene("hello")
-    yield from at_frame(93, prompt=1)
+    yield from at_frame(93, prompt="delighted")
 
 
 def emotion() -> Iterator[float]:
     """The prompts of a head, and the bars of one."""
     yield from open_scene("hello", closed="subject voice generate render acting backend shots", lift=0)
-    yield from at_frame(93, prompt=2)
-    boxes.append(part_of(side_bar(), top=60, bottom=545))
+    yield from at_frame(93, prompt="worried and close to tears")
+    boxes.append(part_of(side_bar(), top=60, bottom=457))
 
 
 def pad() -> Iterator[float]:
     """The mood of a head that has been keyed, on the pad."""
     closed = "subject voice emotion generate render backend shots"
-    yield from open_scene("hello", opened="fine", closed=closed, lift=-60)
+    yield from open_scene("hello", opened="fine", closed=closed, lift=-60, zoom=-2, shift=0.2)
     head = bpy.context.active_object
     for frame, mood in ((1, (-0.5, -0.2)), (60, (-0.35, 0.5)), (93, (0.65, 0.45)), (176, (0.1, -0.45))):
         head.emodifftalk.valence, head.emodifftalk.arousal = mood
@@ -54,7 +55,7 @@ def pad() -> Iterator[float]:
     space = in_view()["area"].spaces.active
     space.show_gizmo, space.show_gizmo_navigate = True, False
     bpy.context.window_manager.emodifftalk_pad.shown = True
-    yield from at_frame(93, prompt=1)
+    yield from at_frame(93, prompt="delighted")
     boxes.append(whole(in_view()["area"]))
 
 
@@ -62,62 +63,76 @@ def curves() -> Iterator[float]:
     """A take's action units in the Graph Editor, three of them."""
     closed = "subject voice emotion render acting backend shots"
     yield from open_scene("hello", opened="au_curves", closed=closed, lift=250)
-    yield from at_frame(93, prompt=1)
+    yield from at_frame(93, prompt="delighted")
     head = bpy.context.active_object
     with bpy.context.temp_override(**in_view()):
         bpy.ops.emodifftalk.show_au_curves()
     area = area_of("SEQUENCE_EDITOR")
     area.type = "GRAPH_EDITOR"
+    area.spaces.active.show_region_ui = area.spaces.active.show_handles = False
     yield 0.5
-    compat = sys.modules[f"{PACKAGE}.addon.compat"]
-    for curve in compat.fcurves(head):
-        curve.hide = not any(curve.data_path.endswith(au) for au in ("au01", "au12", "au26"))
+    for curve in compat().fcurves(head):
+        curve.hide = not any(curve.data_path.endswith(au) for au in ("au01", "au12"))
         curve.select = curve.data_path.endswith("au12")
     region = region_of(area, "WINDOW")
     with bpy.context.temp_override(window=in_view()["window"], area=area, region=region):
         bpy.ops.graph.view_all()
-    yield from scroll(380)
+    with bpy.context.temp_override(window=in_view()["window"], area=area, region=region_of(area, "CHANNELS")):
+        bpy.ops.anim.channels_expand(all=True)
+        bpy.ops.anim.channels_expand(all=True)
+    names = region_of(area, "CHANNELS")
+    yield from drag((names.x + names.width, names.y + 60), (90, 0))
+    yield from scroll(290)
 
 
 def line() -> Iterator[float]:
     """The line under the ruler and what it means, after an edit."""
     closed = "subject voice emotion render acting backend shots live"
-    yield from open_scene("hello", opened="take_status", closed=closed)
+    yield from open_scene("hello", opened="take_status", closed=closed, lift=130)
     scene = bpy.context.scene
-    prompts()[1].emodifftalk.strength = 1.5
-    sys.modules[f"{PACKAGE}.addon.compat"].set_right_handle(prompts()[2], 201)
+    sys.modules[f"{PACKAGE}.addon.live_settings"].live_settings().on = False
+    head = bpy.context.active_object
+    prompt_of(head, "delighted").emodifftalk.strength = 1.5
+    last = prompt_of(head, "worried and close to tears")
+    compat().set_right_handle(last, 201)
     scene.frame_end = 200
-    yield from at_frame(93, prompt=1)
+    yield from at_frame(93, prompt="delighted")
     yield 3.0
-    strips = whole(area_of("SEQUENCE_EDITOR"))
-    boxes.append((strips[0], strips[1], strips[2], strips[3] - 38))
-    boxes.append(part_of(side_bar(), top=90, bottom=420))
+    view, strips = whole(in_view()["area"]), whole(area_of("SEQUENCE_EDITOR"))
+    boxes.append((view[0], view[1] + 60, view[2], strips[3]))
 
 
 def two() -> Iterator[float]:
     """Two heads, each with its voice and its feelings."""
-    yield from open_scene("two_talking")
-    yield from at_frame(165, prompt=1)
+    yield from open_scene("two_talking", lift=190, zoom=-3, shift=0.1)
+    yield from at_frame(85, prompt="nervous, listening", channels=7.2)
 
 
 def room() -> Iterator[float]:
     """The compositor of a shot that Cycles renders."""
     closed = "subject voice emotion generate acting backend shots"
-    yield from open_scene("in_a_room", closed=closed, lift=250, shading="SOLID")
+    yield from open_scene("in_a_room", closed=closed, lift=330, shading="SOLID", zoom=0)
     yield from at_frame(112)
     area = area_of("SEQUENCE_EDITOR")
     area.ui_type = "CompositorNodeTree"
+    area.spaces.active.show_region_ui = area.spaces.active.show_region_asset_shelf = False
+    area.spaces.active.show_region_toolbar = False
     yield 1.0
     region = region_of(area, "WINDOW")
     with bpy.context.temp_override(window=in_view()["window"], area=area, region=region):
         bpy.ops.node.view_all()
+        bpy.ops.node.select_all(action="DESELECT")
+    for node in compat().compositor(bpy.context.scene).nodes:
+        if node.bl_idname == "CompositorNodeViewer":
+            node.location.y -= 140  # not behind the output
+    yield from scroll(100)
     yield 1.0
 
 
 def install() -> Iterator[float]:
     """What Install Backend asks."""
     yield from open_scene("hello")
-    yield from at_frame(93, prompt=1)
+    yield from at_frame(93, prompt="delighted")
     chosen = os.environ.pop("EMODIFFTALK_PYTHON", "")
     preferences = bpy.context.preferences
     preferences.system.use_online_access = True
@@ -129,6 +144,7 @@ def install() -> Iterator[float]:
         bpy.ops.emodifftalk.install_backend("INVOKE_DEFAULT")
     yield 1.0
     np.save(OUT / "install.npy", screenshot())
+    boxes.append((341, 320, 868, 617))
     found["window"].event_simulate("ESC", "PRESS", x=800, y=520)
     found["window"].event_simulate("ESC", "RELEASE", x=800, y=520)
     yield 0.5
@@ -159,7 +175,7 @@ def shots() -> Iterator[float]:
         if not running.running or sum(shot["done"] for shot in states) >= 29:
             break
     np.save(OUT / "shots.npy", screenshot())
-    boxes.append(part_of(side_bar(), top=0, bottom=700))
+    boxes.append(part_of(side_bar(), top=226, bottom=716))
     with bpy.context.temp_override(**in_view()):
         bpy.ops.emodifftalk.cancel_shots()
     yield 5.0
@@ -175,7 +191,7 @@ def render() -> Iterator[float]:
         bpy.ops.screen.area_move(x=properties.x, y=properties.y + 100, delta=-260)
     properties.spaces.active.context = "RENDER"
     yield 1.0
-    boxes.append(whole(properties))
+    boxes.append((*whole(properties)[:3], whole(properties)[1] + 500))
 
 
 def two_talking() -> Iterator[float]:
@@ -183,7 +199,8 @@ def two_talking() -> Iterator[float]:
     bpy.ops.wm.open_mainfile(filepath=str(SAMPLES / "two_talking.blend"))
     yield 0.5
     scene = bpy.context.scene
-    scene.frame_set(165)
+    scene.frame_set(85)
+    scene.camera.data.shift_y = 0.03  # the busts end at the lower edge
     scene.render.resolution_x, scene.render.resolution_y = 1280, 720
     image = scene.render.image_settings
     image.file_format, image.color_mode, image.quality = "JPEG", "RGB", 90
@@ -199,11 +216,13 @@ PICTURES: dict[str, Callable[[], Iterator[float]]] = {
 
 
 def open_scene(
-    name: str, opened: str = "", closed: str = "", lift: int = 120, shading: str = "RENDERED"
+    name: str, opened: str = "", closed: str = "", lift: int = 160, shading: str = "RENDERED",
+    zoom: int = -1, shift: float = 0.14,
 ) -> Iterator[float]:
     """A sample scene with its window arranged: a wide side bar with our tab, a sequencer that shows its strips.
 
-    opened, closed: panels, by the ends of their names, that are folded otherwise than they are at first.
+    opened, closed: panels, by the ends of their names, that are folded otherwise than they are at first. lift: pixels
+    by which the sequencer is higher. zoom, shift: of the camera's frame in the viewport.
     """
     fold(opened.split(), closed.split())
     bpy.ops.wm.open_mainfile(filepath=str(SAMPLES / f"{name}.blend"))
@@ -211,13 +230,14 @@ def open_scene(
     area = in_view()["area"]
     space = area.spaces.active
     space.show_region_ui, space.shading.type = True, shading
-    space.show_gizmo = space.show_region_toolbar = space.overlay.show_text = False
+    space.show_gizmo = space.show_region_toolbar = False
+    for name in ("text", "axis_x", "axis_y", "floor", "cursor", "extras", "relationship_lines"):
+        setattr(space.overlay, f"show_{name}", False)
     strips = area_of("SEQUENCE_EDITOR")
     with bpy.context.temp_override(**in_view()):
         if lift:
             bpy.ops.screen.area_move(x=strips.x + 200, y=strips.y + strips.height, delta=lift)
-        bpy.ops.screen.area_move(x=area.x + area.width, y=area.y + 200, delta=90)
-    strips.spaces.active.show_region_toolbar = False
+    strips.spaces.active.show_region_toolbar = strips.spaces.active.show_region_channels = False
     strips.spaces.active.cache_overlay.show_cache = False
     overlay = strips.spaces.active.timeline_overlay
     overlay.show_strip_source = overlay.show_strip_duration = False
@@ -225,12 +245,12 @@ def open_scene(
     region_of(area, "UI").active_panel_category = "EmoDiffTalk"
     yield 0.5
     bar = region_of(area, "UI")
-    yield from drag((bar.x, bar.y + bar.height // 3), (-80, 0))
+    yield from drag((bar.x, bar.y + bar.height // 3), (bar.width - SIDE_BAR, 0))
     if space.region_3d.view_perspective == "CAMERA":
         with bpy.context.temp_override(**in_view()):
             bpy.ops.view3d.view_center_camera()
-        free = area.width - region_of(area, "UI").width
-        space.region_3d.view_camera_offset = (0.5 * (area.width - free) / area.width / 1.6, 0.0)
+            bpy.ops.view3d.zoom(delta=zoom)
+        space.region_3d.view_camera_offset = (shift, 0.0)
     yield 0.3
 
 
@@ -259,10 +279,15 @@ def scroll(pixels: int) -> Iterator[float]:
     yield 0.5
 
 
-def prompts() -> list[bpy.types.Strip]:
-    """The prompts on the timeline, in order."""
-    found = [strip for strip in bpy.context.scene.sequence_editor.strips_all if strip.emodifftalk.is_prompt]
-    return sorted(found, key=lambda strip: strip.content_start)
+def compat() -> ModuleType:
+    """What differs between Blenders."""
+    return sys.modules[f"{PACKAGE}.addon.compat"]
+
+
+def prompt_of(head: bpy.types.Object, words: str) -> bpy.types.Strip:
+    """A prompt of a head."""
+    strips = sys.modules[f"{PACKAGE}.addon.strips"].prompt_strips(head, bpy.context.scene)
+    return next(strip for strip in strips if strip.emodifftalk.text == words)
 
 
 def area_of(kind: str) -> bpy.types.Area:
@@ -293,20 +318,27 @@ def drag(place: tuple[int, int], by: tuple[int, int]) -> Iterator[float]:
     yield 0.2
 
 
-def at_frame(frame: int, prompt: int | None = None) -> Iterator[float]:
-    """The playhead there, the strips in view, one prompt chosen."""
+def at_frame(frame: int, prompt: str = "", channels: float = 3.3) -> Iterator[float]:
+    """The playhead there, the strips of the lowest channels in view, one prompt of the active head chosen."""
     bpy.context.scene.frame_set(frame)
     for strip in bpy.context.scene.sequence_editor.strips_all:
         strip.select = False
-    if prompt is not None:
+    if prompt:
+        chosen = prompt_of(bpy.context.active_object, prompt)
         with bpy.context.temp_override(**in_view()):
-            bpy.ops.emodifftalk.select_prompt(uid=prompts()[prompt].emodifftalk.uid)
+            bpy.ops.emodifftalk.select_prompt(uid=chosen.emodifftalk.uid)
     bpy.context.scene.frame_set(frame)
     area = area_of("SEQUENCE_EDITOR")
-    with bpy.context.temp_override(window=in_view()["window"], area=area, region=region_of(area, "WINDOW")):
+    region = region_of(area, "WINDOW")
+    with bpy.context.temp_override(window=in_view()["window"], area=area, region=region):
         bpy.ops.sequencer.view_all()
-        bpy.ops.view2d.zoom_in(zoomfacx=0.0, zoomfacy=0.5)
-        bpy.ops.view2d.pan(deltax=0, deltay=-3000)
+        (left, low), (right, high) = (
+            region.view2d.view_to_region(x, y, clip=False)
+            for x, y in ((bpy.context.scene.frame_start - 3, 0.6), (bpy.context.scene.frame_end + 3, channels + 1.9))
+        )
+        bpy.ops.view2d.zoom_border(
+            xmin=round(left), xmax=round(right), ymin=round(low), ymax=round(high), wait_for_input=False
+        )
     yield 1.5
 
 
@@ -323,7 +355,7 @@ def whole(area: bpy.types.Area) -> Box:
 
 def part_of(found: Box, top: int, bottom: int) -> Box:
     """The rows of a box from `top` to `bottom`, without the tabs on its right."""
-    return found[0], found[1] + top, found[2] - 34, min(found[1] + bottom, found[3])
+    return found[0] + 6, found[1] + top, found[2] - 34, min(found[1] + bottom, found[3])
 
 
 def box(x: int, y: int, width: int, height: int) -> Box:

@@ -59,7 +59,7 @@ def test_the_list_is_edited_and_travels_with_the_file(film):
 def test_cameras_bound_to_markers_become_shots(film):
     scene = bpy.context.scene
     scene.frame_start, scene.frame_end = 1, 100
-    assert not bpy.ops.emodifftalk.add_marker_shots.poll()
+    assert not bpy.ops.emodifftalk.add_marker_shots.poll() and marker_shots(scene) == []
     side = add_camera(scene, "Side")
     for name, frame, camera in (("wide", 10, scene.camera), ("close/up", 40, side), ("late", 130, side)):
         scene.timeline_markers.new(name, frame=frame).camera = camera
