@@ -15,6 +15,7 @@ class EMODIFFTALK_MT_add_head(Menu):
     """Heads that can be added."""
 
     bl_label = "EmoDiffTalk Head"
+    bl_description = "Add a head at the 3D cursor: a sample, or a subject from a file"
 
     def draw(self, context: Context) -> None:
         """One entry for each sample, then any other."""

@@ -177,11 +177,14 @@ def redraw() -> None:
 
 
 class EMODIFFTALK_OT_affect_pad(Operator):
-    """Show or hide a pad in the 3D viewport on which valence (right is pleasant) and arousal (up is excited) are set by
-    dragging a point. With Auto Keying on, every drag is keyed"""
+    """Show or hide the pad."""
 
     bl_idname = "emodifftalk.affect_pad"
     bl_label = "Valence and Arousal Pad"
+    bl_description = (
+        "Show or hide a pad in the 3D viewport on which valence (right is pleasant) and arousal (up is excited) are "
+        "set by dragging a point. With Auto Keying on, every drag is keyed"
+    )
 
     @classmethod
     def poll(cls, context: Context) -> bool:

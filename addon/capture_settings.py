@@ -28,6 +28,7 @@ class CaptureSettings(PropertyGroup):
     samples: IntProperty(name="Samples", description="Render samples of each picture", default=24, min=1, soft_max=256)
     engine: EnumProperty(
         name="Engine",
+        description="What photographs the character",
         items=(
             ("cycles", "Cycles", "Renders everywhere, and what it shows is what a subject learns best from"),
             ("eevee", "EEVEE", "Faster, but needs a graphics card"),

@@ -73,11 +73,14 @@ def is_in(shot: Scene) -> bool:
 
 
 class EMODIFFTALK_OT_put_heads_in(Operator):
-    """Put the heads into what this scene's engine renders: hidden by what is nearer, hiding what is behind them. Adds a
-    scene that renders the heads and nodes to the compositor; run again, it puts both in order"""
+    """Put the heads into what this scene's engine renders."""
 
     bl_idname = "emodifftalk.put_heads_in"
     bl_label = "Put Heads into This Render"
+    bl_description = (
+        "Put the heads into what this scene's engine renders: hidden by what is nearer, hiding what is behind them. "
+        "Adds a scene that renders the heads and nodes to the compositor; run again, it puts both in order"
+    )
     bl_options = {"REGISTER", "UNDO"}
 
     layer: StringProperty(
@@ -150,11 +153,14 @@ def why_not(scene: Scene) -> str:
 
 
 class EMODIFFTALK_OT_take_heads_out(Operator):
-    """Take the heads out of this scene's render: our nodes, the scene of the heads and their hulls go, links are as
-    they were before"""
+    """Take the heads out of this scene's render."""
 
     bl_idname = "emodifftalk.take_heads_out"
     bl_label = "Take Heads out of This Render"
+    bl_description = (
+        "Take the heads out of this scene's render: our nodes, the scene of the heads and their hulls go, links are as "
+        "they were before"
+    )
     bl_options = {"REGISTER", "UNDO"}
 
     @classmethod

@@ -59,6 +59,7 @@ class EMODIFFTALK_OT_export_ply(Operator):
     prefix: StringProperty(name="Prefix", description="File name before the frame number", default="frame")
     space: EnumProperty(
         name="Space",
+        description="Where the Gaussians are",
         items=(
             ("OBJECT", "Object", "The head's own space: it stands at the origin"),
             ("WORLD", "World", "Where the head is in the scene, frame by frame"),

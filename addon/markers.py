@@ -102,22 +102,28 @@ class _Convert:
 
 
 class EMODIFFTALK_OT_prompts_from_markers(_Convert, Operator):
-    """Make an emotion prompt of every named marker: its name in words, from its frame to the next. Markers bound to a
-    camera are left alone"""
+    """Make an emotion prompt of every named marker."""
 
     bl_idname = "emodifftalk.prompts_from_markers"
     bl_label = "Markers to Emotion Prompts"
+    bl_description = (
+        "Make an emotion prompt of every named marker: its name in words, from its frame to the next. Markers bound to "
+        "a camera are left alone"
+    )
     nothing = "Name markers by feelings first, like “relieved”"
     convert = staticmethod(prompts_from_markers)
     source = staticmethod(lambda head, scene: markers_with_words(scene, False))
 
 
 class EMODIFFTALK_OT_markers_from_prompts(_Convert, Operator):
-    """Make a marker of every prompt of this head, with its words, where it begins. Intensity, eases and values set by
-    hand go with the prompt: keep it if they matter. Words too long for a marker stay a prompt"""
+    """Make a marker of every prompt of this head."""
 
     bl_idname = "emodifftalk.markers_from_prompts"
     bl_label = "Emotion Prompts to Markers"
+    bl_description = (
+        "Make a marker of every prompt of this head, with its words, where it begins. Intensity, eases and values set "
+        "by hand go with the prompt: keep it if they matter. Words too long for a marker stay a prompt"
+    )
     nothing = "This head has no prompts"
     convert = staticmethod(markers_from_prompts)
     source = staticmethod(prompt_strips)

@@ -161,10 +161,10 @@ class HeadSettings(PropertyGroup):
         name="Gaussians", description="A file of Gaussians that do not move", update=_redraw, **_FILE
     )
     gaussians_axes: StringProperty(options={"HIDDEN"})
-    subject_name: StringProperty(name="Name")
-    subject_licence: StringProperty(name="Licence")
-    subject_credit: StringProperty(name="Credit")
-    subject_points: IntProperty(name="Gaussians")
+    subject_name: StringProperty(name="Name", description="What the subject calls itself")
+    subject_licence: StringProperty(name="Licence", description="Under which terms the subject may be used")
+    subject_credit: StringProperty(name="Credit", description="Who made the subject")
+    subject_points: IntProperty(name="Gaussians", description="How many Gaussians the head is made of")
 
     sequencer_scene: PointerProperty(
         type=Scene, name="Sequencer", description="The scene whose strips this head speaks (empty: the scene it is in)"
@@ -354,7 +354,7 @@ class WindowSettings(PropertyGroup):
     new_prompt: StringProperty(
         name="Feeling", description="A feeling in plain words, like “relieved but still shaking”", options={"SKIP_SAVE"}
     )
-    active_prompt: StringProperty(options={"SKIP_SAVE"})
+    active_prompt: StringProperty(options={"HIDDEN", "SKIP_SAVE"})
     all_units: BoolProperty(name="All Units", description="Show the action units too that the words leave at rest")
     show_gaussians: BoolProperty(
         name="Show Gaussians", description="Draw heads in the 3D viewports", default=True, update=_redraw

@@ -78,7 +78,9 @@ class EMODIFFTALK_OT_find_missing(Operator):
     bl_label = "Find Missing Files…"
     bl_options = {"REGISTER", "UNDO"}
 
-    directory: StringProperty(subtype="DIR_PATH", options={"SKIP_SAVE"})
+    directory: StringProperty(
+        name="Folder", description="The folder to search", subtype="DIR_PATH", options={"SKIP_SAVE"}
+    )
     filter_folder: bpy.props.BoolProperty(default=True, options={"HIDDEN"})
 
     @classmethod

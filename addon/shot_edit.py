@@ -143,7 +143,11 @@ class EMODIFFTALK_OT_move_shot(_OfShot, Operator):
     bl_idname = "emodifftalk.move_shot"
     bl_label = "Move Shot"
 
-    direction: EnumProperty(name="Direction", items=(("UP", "Up", ""), ("DOWN", "Down", "")))
+    direction: EnumProperty(
+        name="Direction",
+        description="Which way it moves",
+        items=(("UP", "Up", "Before the one above it"), ("DOWN", "Down", "Behind the one below it")),
+    )
 
     def execute(self, context: Context) -> set[str]:
         """Swap it with its neighbour."""

@@ -128,11 +128,15 @@ def why_not(context: Context) -> str:
 
 
 class EMODIFFTALK_OT_show_au_curves(Operator):
-    """Write the action units of the take that plays as F-curves, to be seen in the Graph Editor. They change nothing
-    until you edit one: that unit then follows your curve when you generate again. Edited curves stay as they are"""
+    """Write the action units of the take that plays as F-curves."""
 
     bl_idname = "emodifftalk.show_au_curves"
     bl_label = "Show AU Curves"
+    bl_description = (
+        "Write the action units of the take that plays as F-curves, to be seen in the Graph Editor. They change "
+        "nothing until you edit one: that unit then follows your curve when you generate again. Edited curves stay as "
+        "they are"
+    )
     bl_options = {"REGISTER", "UNDO"}
 
     @classmethod
@@ -194,7 +198,11 @@ class EMODIFFTALK_OT_reset_au_curve(Operator):
     bl_label = "Back to the Take"
     bl_options = {"REGISTER", "UNDO"}
 
-    au: EnumProperty(name="Action Unit", items=[(au, f"{au} {label}", "") for au, label in AU_LABELS.items()])
+    au: EnumProperty(
+        name="Action Unit",
+        description="The unit whose curve is given up",
+        items=[(au, f"{au} {label}", f"The curve of {label.lower()}") for au, label in AU_LABELS.items()],
+    )
 
     @classmethod
     def poll(cls, context: Context) -> bool:

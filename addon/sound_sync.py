@@ -20,11 +20,14 @@ def why_not(context: Context) -> str:
 
 
 class EMODIFFTALK_OT_sync_to_audio(Operator):
-    """Set the scene's playback to Sync to Audio: when drawing is slower than the sound, frames are dropped and the lips
-    stay with the voice"""
+    """Set the scene's playback to Sync to Audio."""
 
     bl_idname = "emodifftalk.sync_to_audio"
     bl_label = "Sync to Audio"
+    bl_description = (
+        "Set the scene's playback to Sync to Audio: when drawing is slower than the sound, frames are dropped and the "
+        "lips stay with the voice"
+    )
     bl_options = {"REGISTER", "UNDO"}
 
     @classmethod

@@ -14,17 +14,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import bpy
-import gpu
 import numpy as np
 from bpy_extras.object_utils import world_to_camera_view
 from bpy_extras.view3d_utils import location_3d_to_region_2d
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent)]
 
+from in_window import in_view, press, quiet_window, screenshot
 from traces import differences, traces
 
 OUT, PACKAGE = Path(sys.argv[-2]), sys.argv[-1]
-BUFFERS = 3
 PROMPTS = ((1, "calm"), (40, "delighted"))
 facts: dict[str, object] = {"seconds": {}}
 
@@ -75,7 +75,7 @@ def story() -> Iterator[float]:
 
     with timed("switched off"):
         bpy.ops.preferences.addon_disable(module=PACKAGE)
-        screenshot("switched off")
+        keep_screenshot("switched off")
     facts["left behind"] = differences(before, traces(PACKAGE))
 
 
@@ -90,20 +90,6 @@ class timed:
 
     def __exit__(self, *_: object) -> None:
         facts["seconds"][self.what] = time.monotonic() - self.began
-
-
-def quiet_window() -> None:
-    """Nothing that moves or covers the view by itself."""
-    view = bpy.context.preferences.view
-    view.show_splash, view.smooth_view, view.render_display_type = False, 0, "NONE"
-
-
-def in_view() -> dict:
-    """The UI context of the 3D viewport."""
-    window = bpy.context.window_manager.windows[0]
-    area = next(area for area in window.screen.areas if area.type == "VIEW_3D")
-    region = next(region for region in area.regions if region.type == "WINDOW")
-    return {"window": window, "screen": window.screen, "area": area, "region": region}
 
 
 def only_head() -> bpy.types.Object:
@@ -175,26 +161,13 @@ def shoot(name: str, head: bpy.types.Object) -> None:
     settings = bpy.context.window_manager.emodifftalk
     for shown, which in ((False, "without"), (True, "with")):
         settings.show_gaussians = shown
-        screenshot(f"{name} {which}")
+        keep_screenshot(f"{name} {which}")
     facts.setdefault("boxes", {})[name] = view_box(head)
 
 
-def screenshot(name: str) -> None:
-    """The whole window as it is drawn now, RGBA (H, W, 4) uint8, row 0 at the bottom.
-
-    Read from the buffer that is drawn to: Blender's own screenshot is black where a screen is only virtual. That buffer
-    has been swapped for an older one when drawing is done, so all of them are drawn.
-    """
-    found = in_view()
-    with bpy.context.temp_override(**found):
-        for _ in range(BUFFERS):
-            for area in found["screen"].areas:
-                area.tag_redraw()
-            bpy.ops.wm.redraw_timer(type="DRAW_WIN_SWAP", iterations=1)
-        width, height = found["window"].width, found["window"].height
-        pixels = gpu.state.active_framebuffer_get().read_color(0, 0, width, height, 4, 0, "UBYTE")
-    pixels.dimensions = width * height * 4
-    np.save(OUT / f"{name}.npy", np.array(pixels, np.uint8).reshape(height, width, 4))
+def keep_screenshot(name: str) -> None:
+    """Save the window as it is drawn now."""
+    np.save(OUT / f"{name}.npy", screenshot())
 
 
 def points(head: bpy.types.Object) -> np.ndarray:
@@ -237,17 +210,6 @@ def mouth_opening(head: bpy.types.Object) -> float:
     template = sys.modules[f"{PACKAGE}.addon.playback"].subject_of(head).template
     now = np.array([vertex.co for vertex in head.data.vertices])
     return float(template.lip_opening(now - template.neutral))
-
-
-def press(key: str, times: int) -> None:
-    """Press a key over the viewport, as a hand would."""
-    found = in_view()
-    region = found["region"]
-    place = {"x": region.x + region.width // 2, "y": region.y + region.height // 2}
-    found["window"].event_simulate("MOUSEMOVE", "NOTHING", **place)
-    for _ in range(times):
-        for value in ("PRESS", "RELEASE"):
-            found["window"].event_simulate(key, value, **place)
 
 
 def render(path: Path) -> None:

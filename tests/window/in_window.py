@@ -1,0 +1,52 @@
+"""Blender's window seen and used from a script inside it."""
+
+from __future__ import annotations
+
+import bpy
+import gpu
+import numpy as np
+
+BUFFERS = 3
+
+
+def quiet_window() -> None:
+    """Nothing that moves or covers the view by itself."""
+    view = bpy.context.preferences.view
+    view.show_splash, view.smooth_view, view.render_display_type = False, 0, "NONE"
+
+
+def in_view() -> dict:
+    """The UI context of the 3D viewport."""
+    window = bpy.context.window_manager.windows[0]
+    area = next(area for area in window.screen.areas if area.type == "VIEW_3D")
+    region = next(region for region in area.regions if region.type == "WINDOW")
+    return {"window": window, "screen": window.screen, "area": area, "region": region}
+
+
+def screenshot() -> np.ndarray:
+    """The whole window as it is drawn now, RGBA (H, W, 4) uint8, row 0 at the bottom.
+
+    Read from the buffer that is drawn to: Blender's own screenshot is black where a screen is only virtual. That buffer
+    has been swapped for an older one when drawing is done, so all of them are drawn.
+    """
+    found = in_view()
+    with bpy.context.temp_override(**found):
+        for _ in range(BUFFERS):
+            for area in found["screen"].areas:
+                area.tag_redraw()
+            bpy.ops.wm.redraw_timer(type="DRAW_WIN_SWAP", iterations=1)
+        width, height = found["window"].width, found["window"].height
+        pixels = gpu.state.active_framebuffer_get().read_color(0, 0, width, height, 4, 0, "UBYTE")
+    pixels.dimensions = width * height * 4
+    return np.array(pixels, np.uint8).reshape(height, width, 4)
+
+
+def press(key: str, times: int) -> None:
+    """Press a key over the viewport, as a hand would."""
+    found = in_view()
+    region = found["region"]
+    place = {"x": region.x + region.width // 2, "y": region.y + region.height // 2}
+    found["window"].event_simulate("MOUSEMOVE", "NOTHING", **place)
+    for _ in range(times):
+        for value in ("PRESS", "RELEASE"):
+            found["window"].event_simulate(key, value, **place)
