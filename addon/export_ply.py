@@ -15,13 +15,22 @@ from .heads import active_head, no_head_reason
 
 
 def export_frames(
-    head: Object, scene: Scene, folder: Path, frames: range, prefix: str, world: bool = False, overwrite: bool = False
+    head: Object,
+    scene: Scene,
+    folder: Path,
+    frames: range,
+    prefix: str,
+    world: bool = False,
+    overwrite: bool = False,
+    axes: str = "blender",
 ) -> list[Path]:
     """Write PREFIX followed by the four-digit frame number for every frame and return the paths.
 
-    Gaussians are in the head's own space, or in world space with the object's transform (animation included). The
-    scene's current frame is put back. Raises UserError when a file is in the way or cannot be written.
+    axes: one of `core.axes.AXES`. Gaussians are in the head's own space, or in world space with the object's transform
+    (animation included). The scene's current frame is put back. Raises UserError when a file is in the way or cannot be
+    written.
     """
+    from emodifftalk.core.axes import turned
     from emodifftalk.core.ply import write_ply
 
     if not prefix or Path(prefix).name != prefix:
@@ -37,7 +46,8 @@ def export_frames(
         for number, (frame, path) in enumerate(zip(frames, paths, strict=True)):
             scene.frame_set(frame)  # whatever is animated is then as it is in that frame: gaze, object, drivers
             gaussians = playback.current_gaussians(head, scene, playback.take_moment(head, scene))
-            write_ply(path, gaussians.transformed(head.matrix_world) if world else gaussians)
+            placed = gaussians.transformed(head.matrix_world) if world else gaussians
+            write_ply(path, turned(placed, "blender", axes))
             manager.progress_update(number + 1)
     except OSError as error:
         raise UserError(f"{folder} cannot be written: {error.strerror or error}.") from error
@@ -65,6 +75,15 @@ class EMODIFFTALK_OT_export_ply(Operator):
             ("WORLD", "World", "Where the head is in the scene, frame by frame"),
         ),
     )
+    axes: EnumProperty(
+        name="Axes",
+        description="Which way is up",
+        items=(
+            ("rdf", "Y Down", "Right, down, forward: what readers of .ply expect"),
+            ("rub", "Y Up", "Right, up, back: glTF, OpenUSD"),
+            ("blender", "Z Up", "As in Blender"),
+        ),
+    )
     overwrite: BoolProperty(name="Overwrite", description="Replace files of an earlier export")
 
     @classmethod
@@ -89,7 +108,8 @@ class EMODIFFTALK_OT_export_ply(Operator):
         frames = range(scene.frame_start, scene.frame_end + 1, scene.frame_step)
         folder = Path(bpy.path.abspath(self.directory))
         try:
-            paths = export_frames(head, scene, folder, frames, self.prefix, self.space == "WORLD", self.overwrite)
+            world = self.space == "WORLD"
+            paths = export_frames(head, scene, folder, frames, self.prefix, world, self.overwrite, self.axes)
         except UserError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}

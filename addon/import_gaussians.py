@@ -8,11 +8,11 @@ import bpy
 import numpy as np
 from bpy.props import EnumProperty, StringProperty
 from bpy.types import Context, Object, Operator
-from bpy_extras.io_utils import ImportHelper
 
 from emodifftalk.core.errors import UserError
 
 from .heads import portable, settings
+from .importing import BringsIn
 
 _SHOWN = 2000
 """Points of the object itself; they give it its bounds and something to snap to."""
@@ -42,7 +42,7 @@ def import_gaussians(path: Path, context: Context, axes: str = "rdf") -> Object:
     return thing
 
 
-class EMODIFFTALK_OT_import_gaussians(Operator, ImportHelper):
+class EMODIFFTALK_OT_import_gaussians(BringsIn, Operator):
     """Import Gaussians of another tool as an object that stands still: .ply (plain or compressed), .splat, .spz"""
 
     bl_idname = "emodifftalk.import_gaussians"
@@ -60,27 +60,9 @@ class EMODIFFTALK_OT_import_gaussians(Operator, ImportHelper):
         ),
     )
 
-    @classmethod
-    def poll(cls, context: Context) -> bool:
-        """In object mode."""
-        if context.mode != "OBJECT":
-            cls.poll_message_set("Switch to Object Mode first")
-            return False
-        return True
-
-    def execute(self, context: Context) -> set[str]:
-        """Import, select, and say what came in."""
-        try:
-            thing = import_gaussians(Path(bpy.path.abspath(self.filepath)), context, self.axes)
-        except UserError as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
-        for other in context.selected_objects:
-            other.select_set(False)
-        thing.select_set(True)
-        context.view_layer.objects.active = thing
-        self.report({"INFO"}, f"{thing.name}: {settings(thing).subject_points:,} Gaussians")
-        return {"FINISHED"}
+    def bring_in(self, path: Path, context: Context) -> Object:
+        """A still."""
+        return import_gaussians(path, context, self.axes)
 
 
 def _menu(self, context: Context) -> None:

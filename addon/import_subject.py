@@ -8,12 +8,10 @@ from typing import TYPE_CHECKING
 import bpy
 import numpy as np
 from bpy.props import StringProperty
-from bpy.types import Context, Event, Mesh, Object, Operator
-from bpy_extras.io_utils import ImportHelper
-
-from emodifftalk.core.errors import UserError
+from bpy.types import Context, Mesh, Object, Operator
 
 from .heads import portable, settings
+from .importing import BringsIn
 
 if TYPE_CHECKING:
     from emodifftalk.core.subject import Subject
@@ -62,7 +60,7 @@ def sketch_edges(template: FacialTemplate) -> np.ndarray:
     return np.unique(pairs[pairs[:, 0] != pairs[:, 1]], axis=0)
 
 
-class EMODIFFTALK_OT_import_subject(Operator, ImportHelper):
+class EMODIFFTALK_OT_import_subject(BringsIn, Operator):
     """Import a trained head"""
 
     bl_idname = "emodifftalk.import_subject"
@@ -72,31 +70,9 @@ class EMODIFFTALK_OT_import_subject(Operator, ImportHelper):
     filename_ext = ".safetensors"
     filter_glob: StringProperty(default="*.safetensors", options={"HIDDEN"})
 
-    @classmethod
-    def poll(cls, context: Context) -> bool:
-        """In object mode."""
-        if context.mode != "OBJECT":
-            cls.poll_message_set("Switch to Object Mode first")
-            return False
-        return True
-
-    def invoke(self, context: Context, event: Event) -> set[str]:
-        """Open the file browser."""
-        return ImportHelper.invoke(self, context, event)
-
-    def execute(self, context: Context) -> set[str]:
-        """Import, select, and say what came in."""
-        try:
-            head = import_subject(Path(bpy.path.abspath(self.filepath)), context)
-        except UserError as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
-        for other in context.selected_objects:
-            other.select_set(False)
-        head.select_set(True)
-        context.view_layer.objects.active = head
-        self.report({"INFO"}, f"{head.name}: {settings(head).subject_points:,} Gaussians")
-        return {"FINISHED"}
+    def bring_in(self, path: Path, context: Context) -> Object:
+        """A head."""
+        return import_subject(path, context)
 
 
 def _menu(self, context: Context) -> None:

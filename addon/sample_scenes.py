@@ -70,7 +70,19 @@ class EMODIFFTALK_OT_open_sample(Operator):
             self.report({"ERROR"}, f"The sample scene cannot be copied: {error.strerror or error}.")
             return {"CANCELLED"}
         bpy.ops.wm.open_mainfile(how, filepath=str(path), display_file_selector=False)
+        if not bpy.app.background and not bpy.app.timers.is_registered(_frame_strips):
+            bpy.app.timers.register(_frame_strips, first_interval=0.5, persistent=True)
         return {"FINISHED"}
+
+
+def _frame_strips() -> None:
+    """Show all strips in the sequencers of the scene that was opened."""
+    for window in bpy.context.window_manager.windows if Path(bpy.data.filepath).parent.name == "samples" else ():
+        for area in window.screen.areas:
+            region = next((region for region in area.regions if region.type == "WINDOW"), None)
+            if area.type == "SEQUENCE_EDITOR" and region is not None:
+                with bpy.context.temp_override(window=window, area=area, region=region):
+                    bpy.ops.sequencer.view_all()
 
 
 def _menu(self, context: Context) -> None:
@@ -86,5 +98,7 @@ def register() -> None:
 
 def unregister() -> None:
     """Take both away."""
+    if bpy.app.timers.is_registered(_frame_strips):
+        bpy.app.timers.unregister(_frame_strips)
     bpy.types.TOPBAR_MT_file_new.remove(_menu)
     bpy.utils.unregister_class(EMODIFFTALK_OT_open_sample)

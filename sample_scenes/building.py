@@ -89,7 +89,7 @@ def ship_take(head: bpy.types.Object, name: str) -> None:
 
 
 def arrange_windows() -> None:
-    """The side bar open, the camera's view, and the sequencer where the timeline was."""
+    """The side bar open, the camera's view, and a sequencer above the timeline, tall enough for voices and prompts."""
     for workspace in bpy.data.workspaces:
         if hasattr(workspace, "sequencer_scene"):  # 5.0: a workspace edits the strips of the scene it names
             workspace.sequencer_scene = bpy.context.scene
@@ -98,9 +98,21 @@ def arrange_windows() -> None:
             if area.type == "VIEW_3D":
                 area.spaces.active.show_region_ui = True
                 area.spaces.active.region_3d.view_perspective = "CAMERA"
+                render = bpy.context.scene.render
+                square = render.resolution_y >= render.resolution_x
+                area.spaces.active.region_3d.view_camera_zoom = -8.0 if square else 2.0
                 area.spaces.active.overlay.show_floor = False
-            elif area.type == "DOPESHEET_EDITOR" and screen.name == "Layout":
-                area.type = "SEQUENCE_EDITOR"
+    add_sequencer(bpy.data.screens["Layout"])
+
+
+def add_sequencer(screen: bpy.types.Screen) -> None:
+    """Give the lower part of the 3D viewport to the sequencer."""
+    view = next(area for area in screen.areas if area.type == "VIEW_3D")
+    window = bpy.context.window_manager.windows[0]
+    region = next(region for region in view.regions if region.type == "WINDOW")
+    with bpy.context.temp_override(window=window, screen=screen, area=view, region=region):
+        bpy.ops.screen.area_split(direction="HORIZONTAL", factor=0.24)
+    screen.areas[-1].type = "SEQUENCE_EDITOR"
 
 
 def finish(head: bpy.types.Object, path: Path) -> None:

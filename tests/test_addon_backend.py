@@ -195,7 +195,10 @@ def speaking(scene, tmp_path, monkeypatch):
     add_prompt(head, scene, "calm", 10)
     add_prompt(head, scene, "delighted", 70)
     yield head
-    connection.stop()
+    # A backend that rests serves the next test as well: loading torch and the models again takes seconds.
+    connection.pump()
+    if connection.client.state != READY or connection.busy():
+        connection.stop()
     connection.client.forgive()
 
 

@@ -43,7 +43,7 @@ def expect_file(path, gaussians) -> None:
 
 def test_every_frame_is_a_file_that_another_program_reads(playing, scene, tmp_path):
     out = tmp_path / "gaussians"
-    assert bpy.ops.emodifftalk.export_ply(directory=str(out), prefix="head_") == {"FINISHED"}
+    assert bpy.ops.emodifftalk.export_ply(directory=str(out), prefix="head_", axes="blender") == {"FINISHED"}
     assert sorted(p.name for p in out.iterdir()) == [f"head_{n:04d}.ply" for n in range(1, 6)]
     for frame in (1, 5):
         expect_file(out / f"head_{frame:04d}.ply", playback.current_gaussians(playing, scene, Moment((frame - 1) / 24)))

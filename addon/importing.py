@@ -1,0 +1,43 @@
+"""What importing an object has in common, whatever comes in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import bpy
+from bpy.types import Context, Object
+from bpy_extras.io_utils import ImportHelper
+
+from emodifftalk.core.errors import UserError
+
+from .heads import settings
+
+
+class BringsIn(ImportHelper):
+    """An operator that imports a file in object mode, selects what came in and says what it is."""
+
+    @classmethod
+    def poll(cls, context: Context) -> bool:
+        """In object mode."""
+        if context.mode != "OBJECT":
+            cls.poll_message_set("Switch to Object Mode first")
+            return False
+        return True
+
+    def bring_in(self, path: Path, context: Context) -> Object:
+        """Add the file to the scene. Raises UserError, the scene unchanged, when it cannot be read."""
+        raise NotImplementedError
+
+    def execute(self, context: Context) -> set[str]:
+        """Import, select, and say what came in."""
+        try:
+            thing = self.bring_in(Path(bpy.path.abspath(self.filepath)), context)
+        except UserError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        for other in context.selected_objects:
+            other.select_set(False)
+        thing.select_set(True)
+        context.view_layer.objects.active = thing
+        self.report({"INFO"}, f"{thing.name}: {settings(thing).subject_points:,} Gaussians")
+        return {"FINISHED"}
