@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 from tiny_subject import save_tiny_subject, save_tiny_take
 
-from emodifftalk.core.axes import turned
+from emodifftalk.core.axes import AXES, turned
 from emodifftalk.core.errors import Cancelled, UserError
+from emodifftalk.core.facs import AU_INDEX, AU_NAMES
 from emodifftalk.core.gaussian_file import read_gaussians
 from emodifftalk.core.gaussians import Gaussians
-from emodifftalk.core.take import load_take
+from emodifftalk.core.take import load_take, save_take
 from emodifftalk.export.cast import Cast, Head, cast_of_many, cast_of_one
 from emodifftalk.export.frame_formats import FRAME_FORMATS
 from emodifftalk.export.glb import read_glb
@@ -76,6 +77,38 @@ def test_the_picture_of_what_comes_back_is_the_same(cast, tmp_path, name):
     one, other = render(wanted, camera)[0], render(found, camera)[0]
     decibel = 10 * np.log10(1 / max(float(np.mean((one - other) ** 2)), 1e-12))
     assert one.max() > 0.2 and decibel > (40 if FRAME_FORMATS[name].loss else 60)
+
+
+@pytest.mark.parametrize("name", [*(name for name in FRAME_FORMATS if name != "sog"), "usd", "glb-animated"])
+def test_one_eye_shut_and_one_brow_up_stay_on_their_sides(tmp_path, name):
+    """An asymmetric face through every format and its axes: left lids meet, the right brow rises, nothing mirrored."""
+    subject = save_tiny_subject(tmp_path / "s.safetensors", shipped_template=True)
+    points, basis = subject.template.neutral, subject.template.au_basis
+    left = points[:, :1] > 0
+    offsets = basis[AU_INDEX["AU45"]] * left + basis[AU_INDEX["AU02"]] * ~left
+    still = np.zeros((2, len(AU_NAMES)))
+    count = subject.n_face
+    quats = np.broadcast_to(subject.gaussians.quats[:count], (2, count, 4))
+    alphas = np.broadcast_to(subject.gaussians.opacities[:count], (2, count))
+    save_take(tmp_path / "t.safetensors", still, still, np.stack([offsets, offsets]), quats, alphas, {})
+    asymmetric = cast_of_one(tmp_path / "s.safetensors", tmp_path / "t.safetensors", 25.0)
+    if name == "usd":
+        pytest.importorskip("pxr")
+        from pxr import Usd, UsdVol
+
+        done = export_shot(asymmetric, tmp_path / "shot", Options(name))
+        stage = Usd.Stage.Open(str(done.files[0]))
+        field = UsdVol.ParticleField3DGaussianSplat(stage.GetPrimAtPath("/Shot/Gaussians"))
+        found = np.array(field.GetPositionsAttr().Get(1)) @ AXES["rub"]
+    elif name == "glb-animated":
+        done = export_shot(asymmetric, tmp_path / "shot", Options(name))
+        found = turned(read_glb(done.files[0]), "rub", "blender").means
+    else:
+        found = frame_of(export_sequence(asymmetric, tmp_path / "out", Options(name)).files[0], name).means
+    moved = (found - subject.gaussians.means)[:count, 2]
+    sides = subject.gaussians.means[:count, 0] > 0.004
+    assert moved[sides].min() < -0.003 and moved[sides].max() < 0.002, "the left lids close"
+    assert moved[~sides].max() > 0.002 and moved[~sides].min() > -0.002, "the right brow rises"
 
 
 def test_an_export_that_was_stopped_goes_on_and_writes_nothing_twice(cast, tmp_path):
