@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import bpy
 import numpy as np
 from bpy.types import Context, Object, Operator
 
-from emodifftalk.core.camera import Camera
 from emodifftalk.core.errors import UserError
-from emodifftalk.core.subject import Subject
 
 from . import playback, rasterizers
 from .add_head import SUBJECTS
 from .blender_camera import View
 from .heads import active_head, no_head_reason, settings, user_folder
 from .import_subject import import_subject
+
+if TYPE_CHECKING:
+    from emodifftalk.core.subject import Subject
 
 LIBRARY = "EmoDiffTalk Heads"
 SIZE = 256
@@ -57,6 +59,8 @@ def portrait_view(subject: Subject) -> View:
     viewmat = np.eye(4)
     viewmat[:3, :3] = [[1, 0, 0], [0, 0, -1], [0, 1, 0]]
     viewmat[:3, 3] = -viewmat[:3, :3] @ np.array([0.0, front - _AWAY, middle])
+    from emodifftalk.core.camera import Camera
+
     return View(Camera(viewmat, K, SIZE, SIZE))
 
 

@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import bpy
 from bpy.props import BoolProperty
@@ -15,10 +16,11 @@ from emodifftalk.core.errors import UserError
 from emodifftalk.core.facs import AU_NAMES
 
 from . import connection, workshop
-from .capture.family import related
-from .capture.shape_names import Shapes, recognise
 from .heads import absolute, user_folder
 from .workshop import LongJob
+
+if TYPE_CHECKING:
+    from .capture.shape_names import Shapes
 
 _SCRIPT = Path(__file__).resolve().parent / "capture" / "__main__.py"
 _mappings: dict[tuple[str, int], dict] = {}
@@ -36,6 +38,9 @@ def selected_face(context: Context) -> tuple[Object, Shapes]:
     active = context.active_object
     if active is None:
         raise UserError("Select a character: its face or its armature.")
+    from .capture.family import related
+    from .capture.shape_names import recognise
+
     found: list[tuple[Object, Shapes]] = []
     problem = None
     for thing in _faces(_near(active)) or _faces(related(active, context.scene)):

@@ -12,7 +12,6 @@ from bpy_extras.view3d_utils import region_2d_to_location_3d, region_2d_to_origi
 from mathutils import Vector
 
 from emodifftalk.core.errors import UserError
-from emodifftalk.core.take import load_take
 
 from . import playback
 from .file_kinds import SUBJECT, kind_of
@@ -26,6 +25,8 @@ def give_take(head: Object, path: Path, context: Context) -> None:
 
     Raises UserError, nothing changed, when the take is damaged or was made with another subject.
     """
+    from emodifftalk.core.take import load_take
+
     take, scene, kept = load_take(path), context.scene, settings(head)
     points = len(playback.subject_of(head).template.neutral)
     if len(take.frame(0).offsets) != points:

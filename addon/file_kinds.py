@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from emodifftalk.core.errors import UserError
-from emodifftalk.core.tensors import TensorFile
 
 SUBJECT, TAKE = "subject", "take"
 _OTHERS = {
@@ -19,6 +18,8 @@ _OTHERS = {
 
 def kind_of(path: Path) -> str:
     """SUBJECT or TAKE. Raises UserError saying what any other file is, or that it is damaged or gone."""
+    from emodifftalk.core.tensors import TensorFile
+
     kind = TensorFile(path).metadata.get("format", "").removeprefix("emodifftalk.")
     if kind in (SUBJECT, TAKE):
         return kind

@@ -14,8 +14,7 @@ from bpy.props import (
 from bpy.types import Context, Object, PropertyGroup, Scene, Strip, WindowManager
 
 from emodifftalk.core.facs import AU_LABELS
-from emodifftalk.core.limits import GAZE
-from emodifftalk.core.performance import LOUDEST, STRONGEST
+from emodifftalk.core.limits import GAZE, LOUDEST, STRONGEST
 
 from .names import au_property
 from .overrides import OVERRIDABLE, let_overrides_change

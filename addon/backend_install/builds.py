@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import tomllib
-import zipfile
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -98,6 +96,8 @@ def _fingerprint(version: str, files: tuple[tuple[Path, int, int], ...]) -> str:
     digest = hashlib.sha256(version.encode())
     for path, _, _ in files:
         if path.suffix == ".whl":  # its list of files carries their hashes, and is a thousandth of it
+            import zipfile
+
             with zipfile.ZipFile(path) as archive:
                 record = next(name for name in archive.namelist() if name.endswith(".dist-info/RECORD"))
                 digest.update(archive.read(record))
@@ -109,6 +109,8 @@ def _fingerprint(version: str, files: tuple[tuple[Path, int, int], ...]) -> str:
 @cache
 def table() -> dict:
     """What `builds.toml` says."""
+    import tomllib
+
     return tomllib.loads(_FILE.read_text(encoding="utf-8"))
 
 

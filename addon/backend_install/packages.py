@@ -6,7 +6,6 @@ import base64
 import csv
 import hashlib
 import os
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -63,6 +62,8 @@ def keep_wheels(temporary: Path, kept: Path) -> None:
 
 def drop_broken_wheels(kept: Path) -> None:
     """Delete what was cut short: the list of a wheel's files stands at its end. Raises OSError."""
+    import zipfile
+
     for wheel in kept.glob("*.whl"):
         if not zipfile.is_zipfile(wheel):
             delete(wheel)

@@ -16,6 +16,7 @@ import numpy as np
 
 from .errors import UserError
 from .facs import AU_INDEX, AU_NAMES, FPS
+from .limits import LOUDEST, STRONGEST
 
 T = TypeVar("T")
 SCHEMA = 3
@@ -23,10 +24,6 @@ SCHEMA = 3
 voices; older ones are read as well."""
 SPEEDS = (0.01, 100.0)
 """Slowest and fastest a recording is played."""
-STRONGEST = 2.0
-"""Intensity to which a prompt can be exaggerated."""
-LOUDEST = 2.0
-"""Gain to which an action unit can be scaled."""
 MODES = ("additive", "paper")
 GAPS = ("neutral", "hold")
 Curve = tuple[tuple[float, float], ...]
