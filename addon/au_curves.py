@@ -9,19 +9,22 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 from bpy.types import FCurve, Object, Scene
 
 from emodifftalk.core.errors import UserError
 from emodifftalk.core.facs import AU_NAMES, FPS
-from emodifftalk.core.performance import Curve
 
 from . import compat, playback
 from .animated import Evaluate
 from .frames import CURVE_FPS, Clock
 from .heads import settings
 from .names import au_property
+
+if TYPE_CHECKING:
+    from emodifftalk.core.performance import Curve
 
 GROUP = "EmoDiffTalk AU"
 """The group our curves lie in."""

@@ -10,7 +10,6 @@ import bpy
 from bpy.types import Context, Object, Operator, PropertyGroup
 
 from emodifftalk.core.errors import UserError
-from emodifftalk.core.performance import to_json
 
 from . import connection, pace, playback, staleness
 from .backend_client import STARTING
@@ -60,6 +59,8 @@ def start_job(head: Object, context: Context, live: bool = False) -> Job:
 
     live: the take replaces the last one Live made. Raises UserError when it is not possible; nothing has changed then.
     """
+    from emodifftalk.core.performance import to_json
+
     kept, before = settings(head), job_of(head)
     playback.subject_of(head)  # a missing or damaged subject is said now, not after the voice has been heard
     job = Job(head.session_uid, build_performance(head, context.scene), new_take_path(head, live), live)

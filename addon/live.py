@@ -17,7 +17,6 @@ import bpy
 from bpy.types import Context, Depsgraph, Object, Scene
 
 from emodifftalk.core.errors import UserError
-from emodifftalk.core.performance import to_json
 
 from . import animated, connection, generate, live_takes, playback, staleness
 from .backend_client import DEAD, STARTING
@@ -198,6 +197,8 @@ def _act(known: Watched, head: Object, context: Context) -> None:
 
 def _ask(known: Watched, head: Object, scene: Scene, frame: float) -> None:
     """Ask for a preview of a frame. Raises UserError when the backend cannot be started."""
+    from emodifftalk.core.performance import to_json
+
     uid, asked, request = head.session_uid, known.asked, build_performance(head, scene)
     params = {
         "subject": str(absolute(settings(head).subject_path, head)),

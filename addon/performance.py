@@ -5,14 +5,13 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import bpy
 from bpy.types import Object, Scene, Strip
 
 from emodifftalk.core.errors import UserError
 from emodifftalk.core.facs import AU_NAMES
-from emodifftalk.core.performance import Curve, Performance, Prompt, Style, VoiceStrip
 
 from . import au_curves, compat
 from .anchors import Anchor
@@ -23,6 +22,9 @@ from .names import au_property
 from .strips import give_own_uids, prompt_strips, prompt_words, scene_clock, strip_scene, voice_strips
 from .voice_pieces import heard_strips, recording, spans
 from .voice_time import Stretch
+
+if TYPE_CHECKING:
+    from emodifftalk.core.performance import Curve, Performance, Prompt, VoiceStrip
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,8 @@ def build_performance(head: Object, scene: Scene, looking: bool = False) -> Requ
     looking: only to see what is asked for; then nothing in the file or beside it is touched. Raises UserError, one
     sentence, when there is nothing to perform or a strip cannot be used.
     """
+    from emodifftalk.core.performance import Performance, Style
+
     scene = strip_scene(head, scene)
     voices, prompts = heard_strips(head, scene), prompt_strips(head, scene)
     if not looking:
@@ -113,6 +117,8 @@ def _spans(strip: Strip, clock: Clock) -> list[SoundSpan]:
 
 
 def _voice(strip: Strip, span: SoundSpan, looking: bool) -> VoiceStrip:
+    from emodifftalk.core.performance import VoiceStrip
+
     return VoiceStrip(_recording(strip, looking), span.start, span.offset, span.duration, strip.volume, span.speed)
 
 
@@ -139,6 +145,8 @@ def _prompts(strips: list[Strip], scene: Scene, clock: Clock, duration: float) -
 
 
 def _prompt(strip: Strip, clock: Clock, opacity: Evaluate | None) -> Prompt:
+    from emodifftalk.core.performance import Prompt
+
     kept = strip.emodifftalk
     words = prompt_words(strip).strip()
     if not words and not kept.by_hand:

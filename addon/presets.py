@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -133,6 +132,8 @@ def _file_of(name: str) -> Path | None:
 
 def _free_path(name: str) -> Path:
     """A file name that every system can keep, made of a preset's name, and that is free."""
+    import unicodedata
+
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
     stem = re.sub(r"[^a-z0-9]+", "_", plain).strip("_") or "preset"
     if _RESERVED.fullmatch(stem):

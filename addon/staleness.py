@@ -18,7 +18,6 @@ import bpy
 from bpy.types import Depsgraph, Object, Scene
 
 from emodifftalk.core.errors import UserError
-from emodifftalk.core.performance import to_json
 
 from . import animated, pace, playback
 from .frames import clock_text
@@ -62,6 +61,8 @@ def made_from(request: Request) -> str:
 
 def asked_for(request: Request) -> dict:
     """What a take is made from, in plain data; recordings go by name, wherever they lie."""
+    from emodifftalk.core.performance import to_json
+
     data = to_json(request.performance)
     for voice, stretch in zip(data["voice"], request.spoken, strict=True):
         path = Path(voice["path"])
