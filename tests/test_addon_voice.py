@@ -117,6 +117,9 @@ def test_a_voice_at_another_speed_is_said_at_that_speed(playing, scene, speed):
         assert said(playing, scene, frame) == pytest.approx((frame - 11) / 24 * speed, rel=0.01)
 
 
+@pytest.mark.skipif(
+    bpy.app.version < (5, 2, 0), reason="Blender's own mixdown of a retimed sound crashes now and then before 5.2"
+)
 @pytest.mark.parametrize("speed", [0.8, 1.5])
 def test_what_is_generated_from_a_retimed_voice_is_what_blender_plays(head, scene, tmp_path, speed):
     strip = add_voice(head, scene, save_ramp(tmp_path / "v.wav", SECONDS), 11)
@@ -137,8 +140,7 @@ def test_what_is_generated_from_a_retimed_voice_is_what_blender_plays(head, scen
     assert sure.sum() > RATE * 2
     wrong = (played - expected)[sure]
     assert np.ptp(wrong) < 0.5 / 24 * speed  # no drift
-    # 4.5 and 5.0 begin a retimed sound up to three frames beside its strip; 5.2 does not.
-    assert np.abs(wrong).max() < (0.5 if bpy.app.version >= (5, 2, 0) else 4) / 24 * max(speed, 1)
+    assert np.abs(wrong).max() < 0.5 / 24 * max(speed, 1)
 
 
 def test_generating_from_several_speeds_asks_for_a_piece_of_each(head, scene, tmp_path):
