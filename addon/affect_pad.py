@@ -9,7 +9,8 @@ from bpy.props import BoolProperty, PointerProperty
 from bpy.types import Context, Event, Gizmo, GizmoGroup, Object, Operator, PropertyGroup, Scene, WindowManager
 
 from . import compat
-from .heads import active_head, no_head_reason, settings
+from .explained import ForHead
+from .heads import active_head, settings
 
 if TYPE_CHECKING:
     from .affect_drawing import Square
@@ -176,7 +177,7 @@ def redraw() -> None:
                 area.tag_redraw()
 
 
-class EMODIFFTALK_OT_affect_pad(Operator):
+class EMODIFFTALK_OT_affect_pad(ForHead, Operator):
     """Show or hide the pad."""
 
     bl_idname = "emodifftalk.affect_pad"
@@ -185,14 +186,6 @@ class EMODIFFTALK_OT_affect_pad(Operator):
         "Show or hide a pad in the 3D viewport on which valence (right is pleasant) and arousal (up is excited) are "
         "set by dragging a point. With Auto Keying on, every drag is keyed"
     )
-
-    @classmethod
-    def poll(cls, context: Context) -> bool:
-        """With a head chosen."""
-        if active_head(context) is None:
-            cls.poll_message_set(no_head_reason(context))
-            return False
-        return True
 
     def execute(self, context: Context) -> set[str]:
         """Switch it."""

@@ -12,6 +12,7 @@ from . import backend_home, backend_work
 from .backend_install import install
 from .backend_install.home import ABSENT, OLD, read_record
 from .backend_panel import draw_survey
+from .explained import Explained
 
 
 def _end(operator: Operator) -> set[str]:
@@ -35,18 +36,15 @@ def _end(operator: Operator) -> set[str]:
     return {"FINISHED"} if backend_work.work.done else {"CANCELLED"}
 
 
-class _Button(Operator):
+class _Button(Explained, Operator):
     """What the buttons share: they are greyed out with a reason."""
 
     needs_network = False
 
     @classmethod
-    def poll(cls, context: Context) -> bool:
+    def why_not(cls, context: Context) -> str:
         """While nothing else is going on, and where it is needed with a way to the packages."""
-        reason = backend_work.why_not(cls.needs_network) or cls.own_reason()
-        if reason:
-            cls.poll_message_set(reason)
-        return not reason
+        return backend_work.why_not(cls.needs_network) or cls.own_reason()
 
     @classmethod
     def own_reason(cls) -> str:

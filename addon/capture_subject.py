@@ -15,7 +15,8 @@ from bpy.types import Context, Event, Object, Operator, PropertyGroup, Scene
 from emodifftalk.core.errors import UserError
 from emodifftalk.core.facs import AU_NAMES
 
-from . import connection, workshop
+from . import workshop
+from .explained import Explained
 from .heads import absolute, user_folder
 from .workshop import LongJob
 
@@ -161,7 +162,7 @@ def _save_copy(path: Path) -> None:
         raise UserError(f"The temporary copy {path} cannot be written ({why}): is its disk full?") from error
 
 
-class EMODIFFTALK_OT_capture_subject(Operator):
+class EMODIFFTALK_OT_capture_subject(Explained, Operator):
     """Photograph this character from all sides, in another Blender, to train a subject from. The file stays as it is"""
 
     bl_idname = "emodifftalk.capture_subject"
@@ -175,12 +176,9 @@ class EMODIFFTALK_OT_capture_subject(Operator):
     )
 
     @classmethod
-    def poll(cls, context: Context) -> bool:
+    def why_not(cls, context: Context) -> str:
         """With a character selected, a backend, and no other long work going on."""
-        reason = why_not(context)
-        if reason:
-            cls.poll_message_set(reason)
-        return not reason
+        return why_not(context)
 
     def invoke(self, context: Context, event: Event) -> set[str]:
         """Ask first when the folder holds something."""
@@ -215,13 +213,11 @@ class EMODIFFTALK_OT_capture_subject(Operator):
 
 def why_not(context: Context) -> str:
     """Why Capture as Subject is greyed out; empty when it is not."""
-    if workshop.busy():
-        return f"“{workshop.job.title}” is still at work: wait for it or cancel it"
     try:
         selected_face(context)
     except UserError as error:
-        return str(error)
-    return connection.unavailable_reason()
+        return workshop.why_not() if workshop.busy() else str(error)
+    return workshop.why_not()
 
 
 def missing_units(shapes: Shapes) -> list[str]:

@@ -10,6 +10,7 @@ from emodifftalk.core.errors import UserError
 
 from . import compat, composite_nodes, head_shadow
 from .composite_settings import composite_settings
+from .explained import Explained
 from .heads import drawn
 from .heads_scene import drop_heads_scene, keep_in_step, new_heads_scene
 from .render_engine import ENGINE
@@ -72,7 +73,7 @@ def is_in(shot: Scene) -> bool:
     return kept.heads_scene is not None and tree is not None and bool(composite_nodes.our_nodes(tree))
 
 
-class EMODIFFTALK_OT_put_heads_in(Operator):
+class EMODIFFTALK_OT_put_heads_in(Explained, Operator):
     """Put the heads into what this scene's engine renders."""
 
     bl_idname = "emodifftalk.put_heads_in"
@@ -93,12 +94,9 @@ class EMODIFFTALK_OT_put_heads_in(Operator):
     )
 
     @classmethod
-    def poll(cls, context: Context) -> bool:
+    def why_not(cls, context: Context) -> str:
         """With heads in a scene that another engine renders."""
-        reason = why_not(context.scene)
-        if reason:
-            cls.poll_message_set(reason)
-        return not reason
+        return why_not(context.scene)
 
     def invoke(self, context: Context, event: Event) -> set[str]:
         """Start from the view layer that was chosen before."""

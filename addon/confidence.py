@@ -16,6 +16,7 @@ from emodifftalk.core.errors import UserError
 from emodifftalk.core.facs import FPS
 
 from . import compat, playback
+from .explained import Explained
 from .frames import Clock
 from .heads import active_head, heads, no_head_reason, settings
 
@@ -129,17 +130,14 @@ def _target(found: list[int], now: int, forward: bool) -> int | None:
     return max((frame for frame in found if frame < now), default=None)
 
 
-class _Jump:
+class _Jump(Explained):
     bl_options = {"REGISTER", "UNDO"}
     forward = True
 
     @classmethod
-    def poll(cls, context: Context) -> bool:
+    def why_not(cls, context: Context) -> str:
         """With a stretched frame on that side of the playhead."""
-        reason = why_no_jump(context, cls.forward)
-        if reason:
-            cls.poll_message_set(reason)
-        return not reason
+        return why_no_jump(context, cls.forward)
 
     def execute(self, context: Context) -> set[str]:
         """Put the playhead there."""

@@ -14,6 +14,7 @@ from mathutils import Vector
 from emodifftalk.core.errors import UserError
 
 from . import playback
+from .explained import InObjectMode
 from .file_kinds import SUBJECT, kind_of
 from .heads import active_head, no_head_reason, portable, settings
 from .import_subject import import_subject
@@ -42,7 +43,7 @@ def give_take(head: Object, path: Path, context: Context) -> None:
     kept.active_take = len(kept.takes) - 1
 
 
-class EMODIFFTALK_OT_drop_file(Operator):
+class EMODIFFTALK_OT_drop_file(InObjectMode, Operator):
     """Add the dropped subject as a head, or give the dropped take to the active head"""
 
     bl_idname = "emodifftalk.drop_file"
@@ -53,14 +54,6 @@ class EMODIFFTALK_OT_drop_file(Operator):
     files: CollectionProperty(type=OperatorFileListElement, options={"SKIP_SAVE", "HIDDEN"})
     place: FloatVectorProperty(name="Location", description="Where a head is put", subtype="TRANSLATION")
     placed: BoolProperty(options={"SKIP_SAVE", "HIDDEN"})
-
-    @classmethod
-    def poll(cls, context: Context) -> bool:
-        """In object mode."""
-        if context.mode != "OBJECT":
-            cls.poll_message_set("Switch to Object Mode first")
-            return False
-        return True
 
     def invoke(self, context: Context, event: Event) -> set[str]:
         """Remember where it was dropped."""

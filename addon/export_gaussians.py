@@ -10,8 +10,10 @@ from bpy.types import Context, Event, Object, Operator, Scene
 
 from emodifftalk.core.errors import UserError
 
-from . import connection, playback, workshop
-from .heads import absolute, active_head, heads, no_head_reason, settings
+from . import playback, workshop
+from .explained import ForTake
+from .export_ply import SPACES
+from .heads import absolute, active_head, heads, settings
 from .workshop import LongJob
 
 CURVES = ("au-csv", "au-json", "arkit-csv", "arkit-json", "usd-blendshapes")
@@ -57,7 +59,7 @@ def performed(head: Object, scene: Scene, frames: list[int], world: bool) -> dic
     return told
 
 
-class EMODIFFTALK_OT_export(Operator):
+class EMODIFFTALK_OT_export(ForTake, Operator):
     """Write the frame range for other tools, in the background. Cancelled or interrupted, the same export goes on"""
 
     bl_idname = "emodifftalk.export"
@@ -74,14 +76,7 @@ class EMODIFFTALK_OT_export(Operator):
             ("SCENE", "Whole Scene", "All heads of the scene in one set of Gaussians, where they stand"),
         ),
     )
-    space: EnumProperty(
-        name="Space",
-        description="Where the Gaussians are",
-        items=(
-            ("OBJECT", "Object", "The head's own space: it stands at the origin"),
-            ("WORLD", "World", "Where the head is in the scene, frame by frame"),
-        ),
-    )
+    space: EnumProperty(name="Space", description="Where the Gaussians are", items=SPACES)
     axes: EnumProperty(
         name="Axes",
         description="Which way is up",
@@ -100,17 +95,9 @@ class EMODIFFTALK_OT_export(Operator):
     overwrite: BoolProperty(name="Overwrite", description="Replace files of another export")
 
     @classmethod
-    def poll(cls, context: Context) -> bool:
+    def why_not(cls, context: Context) -> str:
         """With a head that has a take, a backend, and no other long work going on."""
-        head = active_head(context)
-        reason = no_head_reason(context) if head is None else ""
-        if head is not None and playback.active_take(head) is None:
-            reason = "Generate a take first"
-        if not reason:
-            reason = f"“{workshop.job.title}” is still at work" if workshop.busy() else connection.unavailable_reason()
-        if reason:
-            cls.poll_message_set(reason)
-        return not reason
+        return super().why_not(context) or workshop.why_not()
 
     def invoke(self, context: Context, event: Event) -> set[str]:
         """Choose where."""

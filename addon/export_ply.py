@@ -11,7 +11,13 @@ from bpy.types import Context, Event, Object, Operator, Scene
 from emodifftalk.core.errors import UserError
 
 from . import playback
-from .heads import active_head, no_head_reason
+from .explained import ForTake
+from .heads import active_head
+
+SPACES = (
+    ("OBJECT", "Object", "The head's own space: it stands at the origin"),
+    ("WORLD", "World", "Where the head is in the scene, frame by frame"),
+)
 
 
 def export_frames(
@@ -57,7 +63,7 @@ def export_frames(
     return paths
 
 
-class EMODIFFTALK_OT_export_ply(Operator):
+class EMODIFFTALK_OT_export_ply(ForTake, Operator):
     """Write one Gaussian splatting .ply for every frame of the scene's range"""
 
     bl_idname = "emodifftalk.export_ply"
@@ -67,14 +73,7 @@ class EMODIFFTALK_OT_export_ply(Operator):
     directory: StringProperty(subtype="DIR_PATH", options={"HIDDEN", "SKIP_SAVE"})
     filter_folder: BoolProperty(default=True, options={"HIDDEN", "SKIP_SAVE"})
     prefix: StringProperty(name="Prefix", description="File name before the frame number", default="frame")
-    space: EnumProperty(
-        name="Space",
-        description="Where the Gaussians are",
-        items=(
-            ("OBJECT", "Object", "The head's own space: it stands at the origin"),
-            ("WORLD", "World", "Where the head is in the scene, frame by frame"),
-        ),
-    )
+    space: EnumProperty(name="Space", description="Where the Gaussians are", items=SPACES)
     axes: EnumProperty(
         name="Axes",
         description="Which way is up",
@@ -85,17 +84,6 @@ class EMODIFFTALK_OT_export_ply(Operator):
         ),
     )
     overwrite: BoolProperty(name="Overwrite", description="Replace files of an earlier export")
-
-    @classmethod
-    def poll(cls, context: Context) -> bool:
-        """With a head that has a take."""
-        head = active_head(context)
-        reason = no_head_reason(context) if head is None else ""
-        if head is not None and playback.active_take(head) is None:
-            reason = "Generate a take first"
-        if reason:
-            cls.poll_message_set(reason)
-        return not reason
 
     def invoke(self, context: Context, event: Event) -> set[str]:
         """Choose a folder."""

@@ -36,10 +36,6 @@ class Clock:
         """Frame, fractional, at a time in seconds."""
         return self.zero + seconds * self.fps / self.fps_base
 
-    def starting_at(self, frame: float) -> Clock:
-        """The same timeline with second 0 at another frame."""
-        return Clock(self.fps, self.fps_base, frame)
-
 
 @dataclass(frozen=True)
 class SoundSpan:

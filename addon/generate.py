@@ -14,6 +14,7 @@ from emodifftalk.core.errors import UserError
 from . import connection, pace, playback, staleness
 from .backend_client import STARTING
 from .connection import Listener
+from .explained import Explained
 from .heads import absolute, active_head, by_session_uid, is_head, new_take_path, no_head_reason, portable, settings
 from .performance import Request, build_performance
 from .reading import read_prompt
@@ -185,7 +186,7 @@ def _read_prompts(head: Object, context: Context) -> None:
             read_prompt(strip)
 
 
-class EMODIFFTALK_OT_generate(Operator):
+class EMODIFFTALK_OT_generate(Explained, Operator):
     """Perform the voice and the emotion prompts with this head and keep the result as a new take"""
 
     bl_idname = "emodifftalk.generate"
@@ -193,12 +194,9 @@ class EMODIFFTALK_OT_generate(Operator):
     bl_options = {"REGISTER"}
 
     @classmethod
-    def poll(cls, context: Context) -> bool:
+    def why_not(cls, context: Context) -> str:
         """With a head that has something to do, a backend, and no job of this head running."""
-        reason = why_not(context)
-        if reason:
-            cls.poll_message_set(reason)
-        return not reason
+        return why_not(context)
 
     def execute(self, context: Context) -> set[str]:
         """Send the job off; in background mode wait for it."""
@@ -280,19 +278,16 @@ class EMODIFFTALK_OT_remove_take(Operator):
         return {"FINISHED"}
 
 
-class EMODIFFTALK_OT_restart_backend(Operator):
+class EMODIFFTALK_OT_restart_backend(Explained, Operator):
     """Start the backend, or end it and start it afresh"""
 
     bl_idname = "emodifftalk.restart_backend"
     bl_label = "Restart"
 
     @classmethod
-    def poll(cls, context: Context) -> bool:
+    def why_not(cls, context: Context) -> str:
         """When its Python is known."""
-        reason = connection.unavailable_reason()
-        if reason:
-            cls.poll_message_set(reason)
-        return not reason
+        return connection.unavailable_reason()
 
     def execute(self, context: Context) -> set[str]:
         """Restart it."""

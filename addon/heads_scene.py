@@ -14,7 +14,7 @@ from bpy.types import Depsgraph, LayerCollection, Object, Scene
 from . import compat, composite_nodes
 from .composite_settings import composite_settings
 from .heads import is_drawn
-from .render_engine import ENGINE, TRUE_TRANSFORMS
+from .render_engine import ENGINE
 
 _RENDER = (
     "resolution_x", "resolution_y", "resolution_percentage", "pixel_aspect_x", "pixel_aspect_y",
@@ -72,12 +72,6 @@ def camera_now(shot: Scene) -> Object | None:
         return shot.camera
     passed = [marker for marker in bound if marker.frame <= shot.frame_current]
     return (passed[-1] if passed else bound[0]).camera
-
-
-def colours_kept(shot: Scene) -> bool:
-    """Whether the heads keep their colours under the shot's view transform."""
-    view = shot.view_settings.view_transform
-    return view in TRUE_TRANSFORMS or (composite_settings(shot).keep_colours and composite_nodes.can_undo(view))
 
 
 def _set(owner: object, name: str, value: object) -> None:

@@ -13,7 +13,8 @@ from emodifftalk.core.errors import UserError
 from emodifftalk.core.facs import AU_NAMES
 
 from . import au_curves, compat
-from .heads import active_head, no_head_reason
+from .explained import ForHead
+from .heads import active_head
 from .names import au_property
 from .strips import scene_clock
 
@@ -58,7 +59,7 @@ def apply_curves(
     return f"{found.kind}: {len(tracks)} curves over {found.times[-1]:.2f} s", notes
 
 
-class EMODIFFTALK_OT_import_curves(Operator, ImportHelper):
+class EMODIFFTALK_OT_import_curves(ForHead, Operator, ImportHelper):
     """Let face curves drive this head from the playhead on: of Live Link Face, ARKit, Audio2Face or OpenFace"""
 
     bl_idname = "emodifftalk.import_curves"
@@ -76,14 +77,6 @@ class EMODIFFTALK_OT_import_curves(Operator, ImportHelper):
     )
     gaze: BoolProperty(name="Gaze", description="Key where the eyes look as well, when the file says", default=True)
     overwrite: BoolProperty(name="Overwrite", description="Replace curves of the head that are keyed already")
-
-    @classmethod
-    def poll(cls, context: Context) -> bool:
-        """With a head chosen."""
-        if active_head(context) is None:
-            cls.poll_message_set(no_head_reason(context))
-            return False
-        return True
 
     def execute(self, context: Context) -> set[str]:
         """Write the F-curves and say what was not used."""

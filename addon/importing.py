@@ -10,19 +10,12 @@ from bpy_extras.io_utils import ImportHelper
 
 from emodifftalk.core.errors import UserError
 
+from .explained import InObjectMode
 from .heads import settings
 
 
-class BringsIn(ImportHelper):
+class BringsIn(InObjectMode, ImportHelper):
     """An operator that imports a file in object mode, selects what came in and says what it is."""
-
-    @classmethod
-    def poll(cls, context: Context) -> bool:
-        """In object mode."""
-        if context.mode != "OBJECT":
-            cls.poll_message_set("Switch to Object Mode first")
-            return False
-        return True
 
     def bring_in(self, path: Path, context: Context) -> Object:
         """Add the file to the scene. Raises UserError, the scene unchanged, when it cannot be read."""

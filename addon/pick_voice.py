@@ -7,6 +7,7 @@ from bpy.props import StringProperty
 from bpy.types import Context, Menu, Object, Operator, Scene, Strip, UILayout
 
 from . import compat
+from .explained import Explained
 from .heads import active_head, heads, no_head_reason, settings
 from .strips import ensure_uid, sound_strips, strip_scene, voice_strips
 from .timeline import listening_scene
@@ -46,7 +47,7 @@ def draw_offer(layout: UILayout, head: Object, scene: Scene) -> None:
         layout.operator("emodifftalk.speak", text=f"{also} {count}", icon="PLAY_SOUND")
 
 
-class EMODIFFTALK_OT_speak(Operator):
+class EMODIFFTALK_OT_speak(Explained, Operator):
     """Let this head speak the selected sound strips, one after the other, beside those it speaks already"""
 
     bl_idname = "emodifftalk.speak"
@@ -56,15 +57,13 @@ class EMODIFFTALK_OT_speak(Operator):
     strip: StringProperty(name="Strip", description="A strip's name; empty: those selected", options={"SKIP_SAVE"})
 
     @classmethod
-    def poll(cls, context: Context) -> bool:
+    def why_not(cls, context: Context) -> str:
         """With a head, and a sound strip that is selected or the only one."""
         head = active_head(context)
         reason = no_head_reason(context) if head is None else ""
         if head is not None and not joinable(head, context.scene) and offered(head, context.scene) is None:
             reason = "Select a sound strip that no head speaks yet"
-        if reason:
-            cls.poll_message_set(reason)
-        return not reason
+        return reason
 
     def execute(self, context: Context) -> set[str]:
         """Let it."""

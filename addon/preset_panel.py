@@ -9,7 +9,8 @@ from bpy.types import Context, Event, Operator, Panel, Strip
 from emodifftalk.core.errors import UserError
 
 from . import presets
-from .heads import active_head, no_head_reason
+from .explained import ForHead
+from .heads import active_head
 from .panel_parts import draw_problem
 from .presets import Preset
 from .prompt_colours import colour
@@ -39,17 +40,7 @@ def apply(preset: Preset, strip: Strip) -> None:
     colour(strip)
 
 
-class _ForHead:
-    @classmethod
-    def poll(cls, context: Context) -> bool:
-        """With a head chosen."""
-        if active_head(context) is None:
-            cls.poll_message_set(no_head_reason(context))
-            return False
-        return True
-
-
-class EMODIFFTALK_OT_save_preset(_ForHead, Operator):
+class EMODIFFTALK_OT_save_preset(ForHead, Operator):
     """Keep this prompt, its words and what they do to the face, for other prompts and other files"""
 
     bl_idname = "emodifftalk.save_preset"
@@ -83,7 +74,7 @@ class EMODIFFTALK_OT_save_preset(_ForHead, Operator):
         return {"FINISHED"}
 
 
-class EMODIFFTALK_OT_apply_preset(_ForHead, Operator):
+class EMODIFFTALK_OT_apply_preset(ForHead, Operator):
     """Give this feeling to the prompt that is shown, or put it on the timeline at the playhead where there is none"""
 
     bl_idname = "emodifftalk.apply_preset"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from emodifftalk.core.colour_space import display_colour, linear_colour
+
 from . import compat
-from .colour_space import display_colour, linear_colour
 from .render_passes import COMBINED, DEPTH, FAINT, FAR, MASK, SOFT_DEPTH, flat, index_pass, mask_of
 from .rendered_heads import SOLID, HeadPicture, RenderedHead
 

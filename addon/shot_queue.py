@@ -12,6 +12,7 @@ from bpy.types import Context, Event, Operator, PropertyGroup
 from emodifftalk.core.errors import UserError
 from emodifftalk.shots.names import CANCEL, PAUSE, RESUME
 
+from .explained import Explained
 from .heads import absolute
 from .shot_process import queue
 from .shot_settings import queue_settings
@@ -80,7 +81,7 @@ def why_not(context: Context) -> str:
     return ""
 
 
-class EMODIFFTALK_OT_render_shots(Operator):
+class EMODIFFTALK_OT_render_shots(Explained, Operator):
     """Render the ticked shots in background Blenders. Frames that are finished stay; this Blender stays usable"""
 
     bl_idname = "emodifftalk.render_shots"
@@ -99,12 +100,9 @@ class EMODIFFTALK_OT_render_shots(Operator):
     )
 
     @classmethod
-    def poll(cls, context: Context) -> bool:
+    def why_not(cls, context: Context) -> str:
         """With a saved file and shots to render."""
-        reason = why_not(context)
-        if reason:
-            cls.poll_message_set(reason)
-        return not reason
+        return why_not(context)
 
     def invoke(self, context: Context, event: Event) -> set[str]:
         """Ask what to do with unsaved changes."""

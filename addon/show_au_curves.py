@@ -14,6 +14,7 @@ from emodifftalk.core.facs import AU_LABELS, AU_NAMES, FPS
 
 from . import compat, playback
 from .au_curves import GROUP, TOLERANCE, digest, drawn_over, path_of, remember, shown, track_of
+from .explained import Explained
 from .frames import Clock
 from .heads import active_head, heads, no_head_reason, settings
 from .names import au_property
@@ -127,7 +128,7 @@ def why_not(context: Context) -> str:
     return "" if track_of(head) is not None else "The file of this take cannot be read"
 
 
-class EMODIFFTALK_OT_show_au_curves(Operator):
+class EMODIFFTALK_OT_show_au_curves(Explained, Operator):
     """Write the action units of the take that plays as F-curves."""
 
     bl_idname = "emodifftalk.show_au_curves"
@@ -140,12 +141,9 @@ class EMODIFFTALK_OT_show_au_curves(Operator):
     bl_options = {"REGISTER", "UNDO"}
 
     @classmethod
-    def poll(cls, context: Context) -> bool:
+    def why_not(cls, context: Context) -> str:
         """With a take that can be read."""
-        reason = why_not(context)
-        if reason:
-            cls.poll_message_set(reason)
-        return not reason
+        return why_not(context)
 
     def execute(self, context: Context) -> set[str]:
         """Write them."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import bpy
 from bpy.types import Context, Operator
 
+from .explained import Explained
 from .heads import active_head
 from .strips import strip_scene, voice_strips
 
@@ -19,7 +20,7 @@ def why_not(context: Context) -> str:
     return ""
 
 
-class EMODIFFTALK_OT_sync_to_audio(Operator):
+class EMODIFFTALK_OT_sync_to_audio(Explained, Operator):
     """Set the scene's playback to Sync to Audio."""
 
     bl_idname = "emodifftalk.sync_to_audio"
@@ -31,12 +32,9 @@ class EMODIFFTALK_OT_sync_to_audio(Operator):
     bl_options = {"REGISTER", "UNDO"}
 
     @classmethod
-    def poll(cls, context: Context) -> bool:
+    def why_not(cls, context: Context) -> str:
         """With a voice, while every frame is played."""
-        reason = why_not(context)
-        if reason:
-            cls.poll_message_set(reason)
-        return not reason
+        return why_not(context)
 
     def execute(self, context: Context) -> set[str]:
         """Switch the sync mode."""

@@ -12,7 +12,8 @@ from bpy_extras.io_utils import ImportHelper
 from emodifftalk.core.errors import UserError
 
 from . import compat, connection, reading
-from .heads import active_head, no_head_reason, settings
+from .explained import ForHead
+from .heads import active_head, settings
 from .strips import (
     ensure_uid,
     prompt_strips,
@@ -120,19 +121,7 @@ def listening_scene(head: Object, context: Context) -> Scene:
     return scene
 
 
-class _ForHead:
-    """Operators that need a head."""
-
-    @classmethod
-    def poll(cls, context: Context) -> bool:
-        """With a head chosen."""
-        if active_head(context) is None:
-            cls.poll_message_set(no_head_reason(context))
-            return False
-        return True
-
-
-class EMODIFFTALK_OT_add_prompt(_ForHead, Operator):
+class EMODIFFTALK_OT_add_prompt(ForHead, Operator):
     """Put this feeling on the timeline at the playhead, as a strip above the voice"""
 
     bl_idname = "emodifftalk.add_prompt"
@@ -156,7 +145,7 @@ class EMODIFFTALK_OT_add_prompt(_ForHead, Operator):
         return {"FINISHED"}
 
 
-class EMODIFFTALK_OT_add_voice(_ForHead, Operator, ImportHelper):
+class EMODIFFTALK_OT_add_voice(ForHead, Operator, ImportHelper):
     """Put a recording on the sequencer at the playhead and let this head speak it"""
 
     bl_idname = "emodifftalk.add_voice"
@@ -180,7 +169,7 @@ class EMODIFFTALK_OT_add_voice(_ForHead, Operator, ImportHelper):
         return {"FINISHED"}
 
 
-class _ForPrompt(_ForHead):
+class _ForPrompt(ForHead):
     """Operators on one prompt, named by its uid."""
 
     uid: StringProperty(options={"HIDDEN", "SKIP_SAVE"})
@@ -239,15 +228,9 @@ class EMODIFFTALK_OT_read_prompt(_ForPrompt, Operator):
     bl_options = {"REGISTER"}
 
     @classmethod
-    def poll(cls, context: Context) -> bool:
+    def why_not(cls, context: Context) -> str:
         """With a head and a backend."""
-        if active_head(context) is None:
-            cls.poll_message_set(no_head_reason(context))
-            return False
-        reason = connection.unavailable_reason()
-        if reason:
-            cls.poll_message_set(reason)
-        return not reason
+        return super().why_not(context) or connection.unavailable_reason()
 
     def execute(self, context: Context) -> set[str]:
         """Ask the backend."""

@@ -10,7 +10,8 @@ from bpy.types import Context, Operator
 
 from emodifftalk.core.errors import UserError
 
-from . import connection, workshop
+from . import workshop
+from .explained import Explained
 from .workshop import LongJob
 
 
@@ -23,7 +24,7 @@ def subject_path(capture: Path) -> Path:
     return path
 
 
-class EMODIFFTALK_OT_train_subject(Operator):
+class EMODIFFTALK_OT_train_subject(Explained, Operator):
     """Learn a subject from the capture, in the background. Cancel keeps what is learned, the same button goes on"""
 
     bl_idname = "emodifftalk.train_subject"
@@ -33,12 +34,9 @@ class EMODIFFTALK_OT_train_subject(Operator):
     capture: StringProperty(name="Capture", description="The capture's folder", options={"SKIP_SAVE"})
 
     @classmethod
-    def poll(cls, context: Context) -> bool:
+    def why_not(cls, context: Context) -> str:
         """With a backend, and no other long work going on."""
-        reason = f"“{workshop.job.title}” is still at work" if workshop.busy() else connection.unavailable_reason()
-        if reason:
-            cls.poll_message_set(reason)
-        return not reason
+        return workshop.why_not()
 
     def execute(self, context: Context) -> set[str]:
         """Send the job off; in background mode wait for it."""

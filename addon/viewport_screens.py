@@ -9,12 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 from bpy.types import Context, Object
 
+from emodifftalk.core.colour_space import display_colour
 from emodifftalk.core.errors import UserError
 from emodifftalk.core.gaussians import Gaussians
 
 from . import playback, viewport_budget, viewport_neighbours
 from .blender_camera import View, region_view
-from .colour_space import display_colour
 from .heads import drawn
 from .splat_cloud import SplatCloud, read_scene_depth
 from .splat_draw import Contour, Film, SplatTarget

@@ -54,6 +54,11 @@ def busy() -> bool:
     return job is not None and job.running
 
 
+def why_not() -> str:
+    """Why no long work can begin, one sentence; empty when it can."""
+    return f"“{job.title}” is still at work: wait for it or cancel it" if busy() else connection.unavailable_reason()
+
+
 def start(new: LongJob, params: dict) -> None:
     """Begin; it reports in `new`. Raises UserError, nothing begun, when other work goes on or nothing starts."""
     global job

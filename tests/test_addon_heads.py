@@ -19,14 +19,14 @@ from addon.heads import absolute, heads, is_head, settings
 
 @pytest.fixture
 def shot(head, scene, tmp_path):
-    """A tiny head with a take, saved as work/shot.blend beside work/files."""
-    files = tmp_path / "work" / "files"
+    """A tiny head with a take, saved as shots/shot.blend beside shots/files."""
+    files = tmp_path / "shots" / "files"
     files.mkdir(parents=True)
     shutil.move(tmp_path / "tiny.safetensors", files / "tiny.safetensors")
     save_tiny_take(files / "take.safetensors", tiny_subject())
     settings(head).subject_path = str(files / "tiny.safetensors")
     bpy.ops.emodifftalk.drop_file(directory=str(files), files=[{"name": "take.safetensors"}])
-    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "work" / "shot.blend"))
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "shots" / "shot.blend"))
     return scene
 
 
@@ -45,8 +45,8 @@ def test_a_saved_file_is_small_and_its_paths_are_relative(shot, tmp_path):
     head = the_head()
     assert settings(head).subject_path == "//files/tiny.safetensors"
     assert settings(head).takes[0].path == "//files/take.safetensors"
-    assert (tmp_path / "work" / "shot.blend").stat().st_size < 400_000
-    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "work" / "shot.blend"))
+    assert (tmp_path / "shots" / "shot.blend").stat().st_size < 400_000
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "shots" / "shot.blend"))
     assert plays(the_head())
 
 
@@ -54,7 +54,7 @@ def test_saving_elsewhere_keeps_the_paths_right(shot, tmp_path):
     (tmp_path / "elsewhere" / "deep").mkdir(parents=True)
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "elsewhere" / "deep" / "shot.blend"))
     head = the_head()
-    assert settings(head).subject_path == "//../../work/files/tiny.safetensors"
+    assert settings(head).subject_path == "//../../shots/files/tiny.safetensors"
     assert plays(head)
     bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "elsewhere" / "deep" / "shot.blend"))
     assert plays(the_head())
@@ -65,11 +65,11 @@ def test_saving_a_copy_leaves_the_work_where_it_is(shot, tmp_path):
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "copies" / "copy.blend"), copy=True)
     assert settings(the_head()).subject_path == "//files/tiny.safetensors" and plays(the_head())
     bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "copies" / "copy.blend"))
-    assert settings(the_head()).subject_path == "//../work/files/tiny.safetensors" and plays(the_head())
+    assert settings(the_head()).subject_path == "//../shots/files/tiny.safetensors" and plays(the_head())
 
 
 def test_a_project_that_moves_as_a_whole_still_plays(shot, tmp_path):
-    shutil.move(tmp_path / "work", tmp_path / "moved")
+    shutil.move(tmp_path / "shots", tmp_path / "moved")
     bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "moved" / "shot.blend"))
     assert plays(the_head()) and not missing_files()
 
@@ -106,8 +106,8 @@ def test_an_appended_head_finds_its_files(shot, tmp_path):
     bpy.ops.wm.read_factory_settings(use_empty=True)
     (tmp_path / "other").mkdir()
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "other" / "new.blend"))
-    bpy.ops.wm.append(directory=str(tmp_path / "work" / "shot.blend" / "Object") + os.sep, filename=name)
-    assert settings(the_head()).subject_path == "//../work/files/tiny.safetensors"
+    bpy.ops.wm.append(directory=str(tmp_path / "shots" / "shot.blend" / "Object") + os.sep, filename=name)
+    assert settings(the_head()).subject_path == "//../shots/files/tiny.safetensors"
     assert plays(the_head())
 
 
@@ -116,7 +116,7 @@ def test_a_linked_head_plays_and_an_override_can_be_acted(shot, tmp_path):
     bpy.ops.wm.read_factory_settings(use_empty=True)
     (tmp_path / "other").mkdir()
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "other" / "new.blend"))
-    with bpy.data.libraries.load(str(tmp_path / "work" / "shot.blend"), link=True) as (_, here):
+    with bpy.data.libraries.load(str(tmp_path / "shots" / "shot.blend"), link=True) as (_, here):
         here.objects = [name]
     linked = here.objects[0]
     bpy.context.scene.collection.objects.link(linked)
@@ -125,7 +125,7 @@ def test_a_linked_head_plays_and_an_override_can_be_acted(shot, tmp_path):
     assert plays(mine)
     settings(mine).expressiveness = 0.25
     settings(mine).aus.au12 = 0.5
-    bpy.ops.emodifftalk.drop_file(directory=str(tmp_path / "work" / "files"), files=[{"name": "take.safetensors"}])
+    bpy.ops.emodifftalk.drop_file(directory=str(tmp_path / "shots" / "files"), files=[{"name": "take.safetensors"}])
     assert len(settings(mine).takes) == 2
     bpy.ops.wm.save_mainfile()
     bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "other" / "new.blend"))
@@ -136,12 +136,12 @@ def test_a_linked_head_plays_and_an_override_can_be_acted(shot, tmp_path):
 
 
 def test_missing_files_are_found_by_name_and_by_content(shot, tmp_path):
-    files, archive = tmp_path / "work" / "files", tmp_path / "archive" / "2026"
+    files, archive = tmp_path / "shots" / "files", tmp_path / "archive" / "2026"
     (archive / "wrong").mkdir(parents=True)
     save_tiny_subject(archive / "wrong" / "tiny.safetensors", seed=9)  # of the same name, another person
     shutil.move(files / "tiny.safetensors", archive / "tiny.safetensors")
     shutil.move(files / "take.safetensors", archive / "renamed.safetensors")
-    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "work" / "shot.blend"))
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "shots" / "shot.blend"))
     assert sorted(file.kind for file in missing_files()) == ["subject", "take"]
     assert "cannot be found" in playback.problems[the_head().session_uid]
     with pytest.raises(RuntimeError, match="There is no folder"):

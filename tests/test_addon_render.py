@@ -19,12 +19,12 @@ from PIL import Image
 
 from addon import click_select, compat, connection, playback, rasterizers, render_engine, splat_numpy, viewport_budget
 from addon.blender_camera import camera_view
-from addon.colour_space import display_colour
 from addon.generate import add_take
 from addon.heads import settings
 from addon.performance import build_performance
 from addon.render_passes import FAR
 from addon.timeline import add_prompt
+from emodifftalk.core.colour_space import display_colour
 from emodifftalk.core.errors import Cancelled
 from emodifftalk.splat.metrics import psnr
 from emodifftalk.splat.render import render

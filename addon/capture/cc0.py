@@ -12,6 +12,7 @@ from pathlib import Path
 import bpy
 import numpy as np
 
+from emodifftalk.core.colour_space import display_colour
 from emodifftalk.core.dome import VIEWS, Place, calibrate, layout
 from emodifftalk.core.errors import UserError
 from emodifftalk.core.range_of_motion import GAZE_POSES, HELD_OUT_POSES, POSES, Shot, gaze_of, intensities, schedule
@@ -19,7 +20,6 @@ from emodifftalk.core.subject import OTF_GROUPS
 from emodifftalk.data.actor import Actor
 from emodifftalk.data.capture import Capture, CaptureCamera, CaptureFrame, save_capture
 
-from ..colour_space import display_colour
 from .actor_scene import ActorScene
 from .colours import Places
 from .lights import studio_light

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from emodifftalk.core.colour_space import display_colour
 from emodifftalk.core.subject import OTF_GROUPS
 
-from ..colour_space import display_colour
 from .surfaces import Surface
 
 COUNTS = {"surround": 9000, "hair": 3000, "eye": 450, "teeth": 320, "tongue": 220}

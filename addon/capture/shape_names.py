@@ -38,11 +38,6 @@ class Shapes:
         """Action units the character can show."""
         return [name for name in AU_NAMES if name in self.weights]
 
-    @property
-    def missing_aus(self) -> list[str]:
-        """Action units it cannot show."""
-        return [name for name in AU_NAMES if name not in self.weights]
-
     def values(self, units: dict[str, float]) -> dict[str, float]:
         """Values of all known shape keys for a pose; what the pose does not use is 0."""
         values = dict.fromkeys(self.known, 0.0)

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..core.colour_space import linear_colour
 from ..core.errors import UserError
 from ..core.gaussians import Gaussians, normalize
 from ..core.ply import SH_C0
@@ -117,7 +118,7 @@ def write_usd_points(
             _Column("quats", turns, lambda g: Vt.QuatfArray.FromNumpy(_xyzw(g))),
             _Column("scales", sizes, lambda g: Vt.Vec3fArray.FromNumpy(g.scales)),
             _Column("scales", points.CreateWidthsAttr(), lambda g: Vt.FloatArray.FromNumpy(2 * g.scales.mean(axis=1))),
-            _Column("colors", colors, lambda g: Vt.Vec3fArray.FromNumpy(_linear(g.colors))),
+            _Column("colors", colors, lambda g: Vt.Vec3fArray.FromNumpy(linear_colour(g.colors).astype(np.float32))),
             _Column("opacities", opacities, lambda g: Vt.FloatArray.FromNumpy(g.opacities)),
         ]
 
@@ -189,10 +190,6 @@ def _xyzw(g: Gaussians) -> np.ndarray:
 
 def _harmonics(g: Gaussians) -> np.ndarray:
     return ((g.colors - 0.5) / SH_C0).astype(np.float32)
-
-
-def _linear(srgb: np.ndarray) -> np.ndarray:
-    return np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4).astype(np.float32)
 
 
 def _extent(g: Gaussians) -> np.ndarray:
