@@ -1,6 +1,6 @@
 """Making a held-out set: held-out voices speak held-out sentences, feelings are added, moments are chosen.
 
-Needs the synthesizers espeak-ng, flite and festival. `addon/capture/held_out.py` takes the pictures.
+Needs the synthesizers espeak-ng, flite and festival. `sample_scenes/heads/held_out.py` takes the pictures.
 """
 
 from __future__ import annotations

@@ -17,6 +17,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from addon.capture.lights import studio_light
+from addon.capture.photograph import photograph, picture_path, prepare
 from emodifftalk.core.dome import calibrate, layout
 from emodifftalk.core.errors import UserError
 from emodifftalk.core.facs import ARTICULATIONS, AU_NAMES
@@ -35,8 +37,6 @@ from emodifftalk.evaluate.held_out_set import (
 from emodifftalk.evaluate.recording import STRIPS, choose_moments, record
 
 from .cc0 import Cc0Character, empty_scene
-from .lights import studio_light
-from .photograph import photograph, picture_path, prepare
 
 SITTERS = {"nora": "caucasian_female_young", "kofi": "african_male_young"}
 """Which CC0 head each sample subject was captured from."""
@@ -45,7 +45,7 @@ SITTERS = {"nora": "caucasian_female_young", "kofi": "african_male_young"}
 def main() -> int:
     """Parse the command line, make the set, return the exit code."""
     parser = argparse.ArgumentParser(
-        prog="addon.capture.held_out", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="sample_scenes.heads.held_out", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--actor", required=True, help="cc0_heads.npz")
     parser.add_argument("--out", default=str(SHIPPED), help="folder of the set (default: the shipped one)")

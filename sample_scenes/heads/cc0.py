@@ -12,6 +12,8 @@ from pathlib import Path
 import bpy
 import numpy as np
 
+from addon.capture.lights import studio_light
+from addon.capture.photograph import photograph, picture_path, prepare
 from emodifftalk.core.colour_space import display_colour
 from emodifftalk.core.dome import VIEWS, Place, calibrate, layout
 from emodifftalk.core.errors import UserError
@@ -22,8 +24,6 @@ from emodifftalk.data.capture import Capture, CaptureCamera, CaptureFrame, save_
 
 from .actor_scene import ActorScene
 from .colours import Places
-from .lights import studio_light
-from .photograph import photograph, picture_path, prepare
 
 CREDIT = "captured from the CC0 MakeHuman base mesh"
 SEEDS = {
@@ -62,7 +62,7 @@ class Cc0Character:
 
 def main() -> int:
     """Parse the command line, capture, return the exit code."""
-    parser = argparse.ArgumentParser(prog="addon.capture.cc0", description=__doc__)
+    parser = argparse.ArgumentParser(prog="sample_scenes.heads.cc0", description=__doc__)
     parser.add_argument("--actor", required=True, help="cc0_heads.npz")
     parser.add_argument("--identity", default="african_male_young")
     parser.add_argument("--out", required=True, help="capture folder to write")
