@@ -11,8 +11,8 @@ import bpy
 from emodifftalk import __version__
 from emodifftalk.core.errors import UserError
 
-from .backend_install.builds import Source, table
-from .backend_install.home import ABSENT, BROKEN, HALF, OLD, READY, Home, read_record, standing
+from .backend.install.builds import Source, table
+from .backend.install.home import ABSENT, BROKEN, HALF, OLD, READY, Home, read_record, standing
 from .core_path import ROOT
 from .preference_values import PACKAGE, preferences
 

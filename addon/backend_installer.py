@@ -9,8 +9,8 @@ from bpy.types import Context, Event, Operator
 from emodifftalk.core.errors import UserError
 
 from . import backend_home, backend_work
-from .backend_install import install
-from .backend_install.home import ABSENT, OLD, read_record
+from .backend.install import install
+from .backend.install.home import ABSENT, OLD, read_record
 from .backend_panel import draw_survey
 from .explained import Explained
 

@@ -8,9 +8,9 @@ import bpy
 from bpy.types import Operator, UILayout
 
 from . import backend_home, backend_work, connection
-from .backend_install.home import ABSENT, BROKEN, HALF, OLD
-from .backend_install.machine import suits
-from .backend_install.sizes import minutes, readable
+from .backend.install.home import ABSENT, BROKEN, HALF, OLD
+from .backend.install.machine import suits
+from .backend.install.sizes import minutes, readable
 from .panel_parts import draw_problem, draw_sentence
 from .preference_values import PACKAGE
 

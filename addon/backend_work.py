@@ -15,13 +15,13 @@ import bpy
 from emodifftalk.core.errors import UserError
 
 from . import backend_home, connection, workshop
-from .backend_install import sizes
-from .backend_install.builds import Build, builds_for, python_range
-from .backend_install.machine import Machine, look, suits
-from .backend_install.order import Order
-from .backend_install.pythons import Base, find_base
-from .backend_install.sizes import Size
-from .backend_install.work import Work
+from .backend.install import sizes
+from .backend.install.builds import Build, builds_for, python_range
+from .backend.install.machine import Machine, look, suits
+from .backend.install.order import Order
+from .backend.install.pythons import Base, find_base
+from .backend.install.sizes import Size
+from .backend.install.work import Work
 from .preference_values import preferences
 
 _TICK = 0.2

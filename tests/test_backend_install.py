@@ -14,13 +14,13 @@ from pathlib import Path
 import pytest
 from tiny_wheels import Index, make_wheel, tiny_build, tiny_extension
 
-from addon.backend_install import builds, install, machine, pythons, sizes
-from addon.backend_install import home as homes
-from addon.backend_install.home import ABSENT, BROKEN, HALF, MARKER, OLD, READY, Home, claim, standing
-from addon.backend_install.machine import Machine
-from addon.backend_install.order import Order
-from addon.backend_install.pip_output import PipProgress, explain
-from addon.backend_install.work import Work
+from addon.backend.install import builds, install, machine, pythons, sizes
+from addon.backend.install import home as homes
+from addon.backend.install.home import ABSENT, BROKEN, HALF, MARKER, OLD, READY, Home, claim, standing
+from addon.backend.install.machine import Machine
+from addon.backend.install.order import Order
+from addon.backend.install.pip_output import PipProgress, explain
+from addon.backend.install.work import Work
 from emodifftalk.core.errors import UserError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -329,7 +329,7 @@ def test_a_backend_that_does_not_load_is_not_called_ready(installed):
 
 
 def test_two_blenders_do_not_install_into_one_folder(installed):
-    from addon.backend_install.lock import locked
+    from addon.backend.install.lock import locked
 
     with locked(installed.home.lock):
         work = run(install.install(installed))

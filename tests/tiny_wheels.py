@@ -10,7 +10,7 @@ import time
 import zipfile
 from pathlib import Path
 
-from addon.backend_install.builds import Build, Source
+from addon.backend.install.builds import Build, Source
 
 VERSION = "0.1.0"
 
