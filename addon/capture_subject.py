@@ -21,7 +21,7 @@ from .heads import absolute, user_folder
 from .workshop import LongJob
 
 if TYPE_CHECKING:
-    from .capture.shape_names import Shapes
+    from .capture.studio.shape_names import Shapes
 
 _SCRIPT = Path(__file__).resolve().parent / "capture" / "__main__.py"
 _mappings: dict[tuple[str, int], dict] = {}
@@ -39,8 +39,8 @@ def selected_face(context: Context) -> tuple[Object, Shapes]:
     active = context.active_object
     if active is None:
         raise UserError("Select a character: its face or its armature.")
-    from .capture.family import related
-    from .capture.shape_names import recognise
+    from .capture.studio.family import related
+    from .capture.studio.shape_names import recognise
 
     found: list[tuple[Object, Shapes]] = []
     problem = None

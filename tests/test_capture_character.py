@@ -23,7 +23,7 @@ pytest.importorskip("torch")
 from PIL import Image
 from small_character import AUS, SHAPE_KEYS, save_character
 
-from addon.capture.shape_names import recognise
+from addon.capture.studio.shape_names import recognise
 from emodifftalk.core import tensors
 from emodifftalk.core.errors import Cancelled, UserError
 from emodifftalk.core.facs import AU_INDEX, AU_NAMES

@@ -12,8 +12,8 @@ from pathlib import Path
 import bpy
 import numpy as np
 
-from addon.capture.lights import studio_light
-from addon.capture.photograph import photograph, picture_path, prepare
+from addon.capture.studio.lights import studio_light
+from addon.capture.studio.photograph import photograph, picture_path, prepare
 from emodifftalk.core.colour_space import display_colour
 from emodifftalk.core.dome import VIEWS, Place, calibrate, layout
 from emodifftalk.core.errors import UserError

@@ -17,8 +17,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from addon.capture.lights import studio_light
-from addon.capture.photograph import photograph, picture_path, prepare
+from addon.capture.studio.lights import studio_light
+from addon.capture.studio.photograph import photograph, picture_path, prepare
 from emodifftalk.core.dome import calibrate, layout
 from emodifftalk.core.errors import UserError
 from emodifftalk.core.facs import ARTICULATIONS, AU_NAMES

@@ -1,6 +1,6 @@
 """Photographs a character of a .blend file as the plan in a folder says: the child process of the backend's capture.
 
-`blender -b scene.blend --python addon/capture/__main__.py -- --blend scene.blend --folder OUT`, or the same words after
+`blender -b scene.blend --python addon/capture/studio/__main__.py -- --blend scene.blend --folder OUT`, or the same words after
 `python -m addon.capture` where Blender is a Python module. The .blend file is never saved.
 """
 
@@ -27,9 +27,10 @@ def main() -> int:
     if options.child:
         threading.Thread(target=_end_with_parent, daemon=True).start()
     _find_packages(options.core)
-    from addon.capture.session import photograph_character
     from emodifftalk.core.errors import UserError
     from emodifftalk.core.plan import SAY
+
+    from .session import photograph_character
 
     def say(event: dict) -> None:
         print(f"{SAY}{json.dumps(event)}", flush=True)
