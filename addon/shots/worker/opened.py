@@ -10,8 +10,8 @@ from bpy.types import Object, Scene
 
 from emodifftalk.core.errors import UserError
 
-from .. import compat, playback
-from ..heads import absolute, heads, settings
+from ... import compat, playback
+from ...heads import absolute, heads, settings
 
 _FPS = 25  # of takes
 
