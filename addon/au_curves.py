@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from bpy.types import FCurve, Object, Scene
 
+from emodifftalk.core.clock import CURVE_FPS, Clock
 from emodifftalk.core.errors import UserError
 from emodifftalk.core.facs import AU_NAMES, FPS
 
 from . import compat, playback
 from .animated import Evaluate
-from .frames import CURVE_FPS, Clock
 from .heads import settings
 from .names import au_property
 

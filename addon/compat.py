@@ -8,8 +8,7 @@ import bpy
 from bpy.types import FCurve, Scene, SequenceEditor, Strip
 
 from emodifftalk.core.errors import UserError
-
-from .retiming import RetimingKey
+from emodifftalk.core.retiming import RetimingKey
 
 _HANDLES = bpy.app.version >= (5, 2, 0)
 """5.2 renamed a strip's times (`frame_start` became `content_start` …) and warns about the old names."""

@@ -12,12 +12,12 @@ import bpy
 import numpy as np
 from bpy.types import Context, Depsgraph, Object, Operator, Scene
 
+from emodifftalk.core.clock import Clock
 from emodifftalk.core.errors import UserError
 from emodifftalk.core.facs import FPS
 
 from . import compat, playback
 from .explained import Explained
-from .frames import Clock
 from .heads import active_head, heads, no_head_reason, settings
 
 PATH = "emodifftalk.confidence"

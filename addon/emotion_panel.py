@@ -5,13 +5,13 @@ from __future__ import annotations
 import bpy
 from bpy.types import Context, Menu, Panel, Strip, UILayout
 
+from emodifftalk.core.clock import clock_text
 from emodifftalk.core.facs import AU_LABELS, AU_NAMES
 from emodifftalk.core.labels import INTENSITIES, LABELS
 
 from . import compat, connection, prompt_colours
 from .backend_client import STARTING
 from .backend_panel import draw_remedy
-from .frames import clock_text
 from .heads import active_head
 from .names import au_property
 from .panel_parts import OfHead, draw_problem, draw_sentence, letters

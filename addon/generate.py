@@ -10,6 +10,7 @@ import bpy
 from bpy.types import Context, Object, Operator, PropertyGroup
 
 from emodifftalk.core.errors import UserError
+from emodifftalk.core.voice_time import to_text
 
 from . import connection, pace, playback, staleness
 from .backend_client import STARTING
@@ -19,7 +20,6 @@ from .heads import absolute, active_head, by_session_uid, is_head, new_take_path
 from .performance import Request, build_performance
 from .reading import read_prompt
 from .strips import prompt_strips
-from .voice_time import to_text
 
 
 @dataclass

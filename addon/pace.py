@@ -11,7 +11,7 @@ from bpy.types import PropertyGroup
 from .heads import user_folder
 
 if TYPE_CHECKING:
-    from .changes import Changes
+    from emodifftalk.core.changes import Changes
 
 _FILE = "pace.json"
 

@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING, Any
 import bpy
 from bpy.types import Object, Scene, Strip
 
+from emodifftalk.core.clock import CURVE_FPS, Clock, SoundSpan, sampled_curve
 from emodifftalk.core.errors import UserError
 from emodifftalk.core.facs import AU_NAMES
+from emodifftalk.core.voice_time import Stretch
 
 from . import au_curves, compat
 from .anchors import Anchor
 from .animated import Evaluate, evaluators
-from .frames import CURVE_FPS, Clock, SoundSpan, sampled_curve
 from .heads import settings, user_folder
 from .names import au_property
 from .strips import give_own_uids, prompt_strips, prompt_words, scene_clock, strip_scene, voice_strips
 from .voice_pieces import heard_strips, recording, spans
-from .voice_time import Stretch
 
 if TYPE_CHECKING:
     from emodifftalk.core.performance import Curve, Performance, Prompt, VoiceStrip

@@ -11,15 +11,15 @@ import bpy
 import numpy as np
 from bpy.types import Depsgraph, Object, PropertyGroup, Scene
 
+from emodifftalk.core.clock import Clock
 from emodifftalk.core.errors import UserError
 from emodifftalk.core.facs import FPS
+from emodifftalk.core.voice_time import Moment, VoiceMap, from_text
 
 from .anchors import Anchor, zero_frame
-from .frames import Clock
 from .heads import absolute, heads, is_still, settings
 from .strips import scene_clock, strip_scene
 from .voice_pieces import playing
-from .voice_time import Moment, VoiceMap, from_text
 
 if TYPE_CHECKING:
     from emodifftalk.core.gaussians import Gaussians

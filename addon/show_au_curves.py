@@ -10,15 +10,15 @@ import numpy as np
 from bpy.props import EnumProperty
 from bpy.types import Context, Depsgraph, FCurve, Object, Operator, Scene
 
+from emodifftalk.core.clock import Clock
 from emodifftalk.core.facs import AU_LABELS, AU_NAMES, FPS
+from emodifftalk.core.voice_time import VoiceMap
 
 from . import compat, playback
 from .au_curves import GROUP, TOLERANCE, digest, drawn_over, path_of, remember, shown, track_of
 from .explained import Explained
-from .frames import Clock
 from .heads import active_head, heads, no_head_reason, settings
 from .names import au_property
-from .voice_time import VoiceMap
 
 _BEZIER, _AUTO_CLAMPED = 2, 4  # of a key's interpolation and handles
 _written_for: dict[int, tuple[str, Clock | VoiceMap]] = {}

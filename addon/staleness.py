@@ -17,16 +17,16 @@ from typing import TYPE_CHECKING
 import bpy
 from bpy.types import Depsgraph, Object, Scene
 
+from emodifftalk.core.clock import clock_text
 from emodifftalk.core.errors import UserError
 
 from . import animated, pace, playback
-from .frames import clock_text
 from .heads import absolute, by_session_uid, is_head, settings
 from .performance import Request, build_performance
 from .strips import scene_clock
 
 if TYPE_CHECKING:
-    from .changes import Changes
+    from emodifftalk.core.changes import Changes
 
 BAKED, STALE, MISSING, STRETCHED = "baked", "stale", "missing", "stretched"
 _PAUSE = 0.5
@@ -88,7 +88,7 @@ def _unpacked(text: str) -> dict | None:
 
 def check(head: Object, scene: Scene) -> Status:
     """Look now."""
-    from .changes import compare, without
+    from emodifftalk.core.changes import compare, without
 
     entry = playback.active_take(head)
     try:

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 
 from bpy.types import Context, Object, PropertyGroup, Scene, Strip
 
+from emodifftalk.core.clock import Clock
 from emodifftalk.core.facs import AU_NAMES
 
 from . import compat
 from .composite_settings import shot_of
-from .frames import Clock
 from .heads import is_head, settings
 from .names import au_property
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from bpy.types import Object, Scene, Strip
 
+from emodifftalk.core.clock import Clock, SoundSpan, sound_span
 from emodifftalk.core.errors import UserError
+from emodifftalk.core.retiming import RetimingKey, paces
+from emodifftalk.core.voice_time import Stretch
 
 from . import compat
-from .frames import Clock, SoundSpan, sound_span
-from .retiming import RetimingKey, paces
 from .strips import scene_clock, voice_strips
-from .voice_time import Stretch
 
 
 def spans(strip: Strip, clock: Clock) -> list[SoundSpan]:

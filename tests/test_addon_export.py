@@ -13,9 +13,9 @@ from addon import playback
 from addon.generate import add_take
 from addon.performance import build_performance
 from addon.timeline import add_prompt
-from addon.voice_time import Moment
 from emodifftalk.core.errors import UserError
 from emodifftalk.core.ply import ply_table, write_ply
+from emodifftalk.core.voice_time import Moment
 
 
 @pytest.fixture

@@ -354,7 +354,7 @@ def test_the_cost_is_what_the_last_takes_cost(acted, scene, monkeypatch):
 
 
 def _changes(head, scene):
-    from addon.changes import compare
+    from emodifftalk.core.changes import compare
 
     now = staleness.asked_for(build_performance(head, scene, looking=True))
     return compare(staleness._unpacked(settings(head).takes[0].made_from), now)

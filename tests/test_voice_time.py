@@ -11,9 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from addon.frames import Clock, sound_span
-from addon.retiming import RetimingKey, paces
-from addon.voice_time import EASE, Stretch, VoiceMap, from_text, to_text
+from emodifftalk.core.clock import Clock, sound_span
+from emodifftalk.core.retiming import RetimingKey, paces
+from emodifftalk.core.voice_time import EASE, Stretch, VoiceMap, from_text, to_text
 
 RATES = [(24, 1.001), (24, 1.0), (25, 1.0), (30, 1.001), (30, 1.0), (50, 1.0), (60, 1.0)]
 TEN_MINUTES = 600

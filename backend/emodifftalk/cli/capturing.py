@@ -8,7 +8,7 @@ import sys
 from ..core.dome import VIEWS
 from ..core.errors import Cancelled
 from ..core.plan import ENGINES
-from .progress import ProgressLine
+from ..core.progress_line import ProgressLine
 
 
 def add_commands(commands: argparse._SubParsersAction) -> None:

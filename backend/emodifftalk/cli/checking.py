@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..core.facs import AU_NAMES
-from .progress import ProgressLine
+from ..core.progress_line import ProgressLine
 
 if TYPE_CHECKING:
     from ..data.readers.record import Capture

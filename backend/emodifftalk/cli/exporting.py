@@ -7,8 +7,8 @@ from pathlib import Path
 
 from ..core.axes import AXES
 from ..core.errors import UserError
+from ..core.progress_line import ProgressLine
 from .making import add_subject_and_take, gaze_keys
-from .progress import ProgressLine
 
 
 def add_commands(commands: argparse._SubParsersAction) -> None:

@@ -75,9 +75,9 @@ def _text_to_au(options: argparse.Namespace) -> None:
 
 
 def _speech_to_au(options: argparse.Namespace) -> None:
+    from ..core.progress_line import ProgressLine
     from ..speech.audio import load_audio
     from ..speech.encoder import load_speech_to_au
-    from .progress import ProgressLine
 
     wave = load_audio(options.audio)
     model = load_speech_to_au(options.front_end)

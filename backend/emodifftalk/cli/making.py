@@ -8,7 +8,7 @@ import math
 from pathlib import Path
 
 from ..core.errors import UserError
-from .progress import ProgressLine
+from ..core.progress_line import ProgressLine
 
 
 def add_commands(commands: argparse._SubParsersAction) -> None:

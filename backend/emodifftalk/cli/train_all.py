@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from ..core.errors import Cancelled
-from .progress import ProgressLine
+from ..core.progress_line import ProgressLine
 
 
 def add_all(stages: argparse._SubParsersAction) -> None:

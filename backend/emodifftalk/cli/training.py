@@ -6,7 +6,7 @@ import argparse
 import json
 
 from ..core.errors import UserError
-from .progress import ProgressLine
+from ..core.progress_line import ProgressLine
 from .train_all import add_all
 
 

@@ -8,8 +8,8 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from ..cli.progress import ProgressLine
 from ..core.errors import Cancelled, UserError
+from ..core.progress_line import ProgressLine
 from . import against, tables
 from .held_out_set import SHIPPED, HeldOutSet, load_held_out
 from .into import write_between
