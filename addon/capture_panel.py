@@ -7,8 +7,8 @@ from bpy.types import Context, Panel, UILayout
 
 from emodifftalk.core.errors import UserError
 
-from . import workshop
-from .backend_panel import draw_remedy
+from .backend import long_work
+from .backend.panel import draw_remedy
 from .capture_subject import capture_folder, capture_settings, missing_units, pictures_in, selected_face
 from .panel_parts import draw_problem, draw_sentence, letters
 
@@ -26,7 +26,7 @@ class EMODIFFTALK_PT_capture(Panel):
     def draw(self, context: Context) -> None:
         """The character and its settings; the work while it lasts; how it ended."""
         layout, width = self.layout, letters(context)
-        if workshop.busy():
+        if long_work.busy():
             _draw_work(layout, width)
             return
         _draw_character(layout, context, width)
@@ -40,13 +40,13 @@ class EMODIFFTALK_PT_capture(Panel):
 
 
 def _draw_work(layout: UILayout, width: int) -> None:
-    job = workshop.job
+    job = long_work.job
     layout.label(text=job.title, icon="RENDER_STILL")
     row = layout.row(align=True)
     row.scale_y = 1.5
     row.progress(text=f"{job.fraction:.0%}", factor=job.fraction)
     row.operator("emodifftalk.cancel_work", text="", icon="CANCEL")
-    draw_sentence(layout, workshop.job_text(), width=width)
+    draw_sentence(layout, long_work.job_text(), width=width)
 
 
 def _draw_character(layout: UILayout, context: Context, width: int) -> None:
@@ -81,7 +81,7 @@ def _draw_settings(layout: UILayout, context: Context) -> None:
 
 
 def _draw_ending(layout: UILayout, width: int) -> None:
-    job = workshop.job
+    job = long_work.job
     if job is None:
         return
     if job.problem:

@@ -15,10 +15,10 @@ from bpy.types import Context, Event, Object, Operator, PropertyGroup, Scene
 from emodifftalk.core.errors import UserError
 from emodifftalk.core.facs import AU_NAMES
 
-from . import workshop
+from .backend import long_work
+from .backend.long_work import LongJob
 from .explained import Explained
 from .heads import absolute, user_folder
-from .workshop import LongJob
 
 if TYPE_CHECKING:
     from .capture.studio.shape_names import Shapes
@@ -139,7 +139,7 @@ def start_capture(context: Context, overwrite: bool = False) -> LongJob:
     job = LongJob("capture", f"Capture {face.name}", ended=lambda: copy.unlink(missing_ok=True))
     try:
         _save_copy(copy)
-        workshop.start(job, params)
+        long_work.start(job, params)
     except BaseException:
         copy.unlink(missing_ok=True)
         raise
@@ -208,7 +208,7 @@ class EMODIFFTALK_OT_capture_subject(Explained, Operator):
         except UserError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
-        return workshop.end_operator(self, job)
+        return long_work.end_operator(self, job)
 
 
 def why_not(context: Context) -> str:
@@ -216,8 +216,8 @@ def why_not(context: Context) -> str:
     try:
         selected_face(context)
     except UserError as error:
-        return workshop.why_not() if workshop.busy() else str(error)
-    return workshop.why_not()
+        return long_work.why_not() if long_work.busy() else str(error)
+    return long_work.why_not()
 
 
 def missing_units(shapes: Shapes) -> list[str]:
@@ -234,11 +234,11 @@ class EMODIFFTALK_OT_cancel_work(Operator):
     @classmethod
     def poll(cls, context: Context) -> bool:
         """While something is going on."""
-        return workshop.busy()
+        return long_work.busy()
 
     def execute(self, context: Context) -> set[str]:
         """Ask the backend to let go."""
-        workshop.cancel()
+        long_work.cancel()
         return {"FINISHED"}
 
 
@@ -249,11 +249,11 @@ def register() -> None:
     """Add the operators."""
     for cls in _CLASSES:
         bpy.utils.register_class(cls)
-    workshop.register()
+    long_work.register()
 
 
 def unregister() -> None:
     """Take them away and stop what is going on."""
-    workshop.unregister()
+    long_work.unregister()
     for cls in reversed(_CLASSES):
         bpy.utils.unregister_class(cls)

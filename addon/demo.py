@@ -57,7 +57,7 @@ def main() -> int:
 
 
 def _demo() -> None:
-    from . import connection
+    from .backend import connection
     from .generate import job_of
     from .heads import settings
 

@@ -9,9 +9,10 @@ from emodifftalk.core.clock import clock_text
 from emodifftalk.core.facs import AU_LABELS, AU_NAMES
 from emodifftalk.core.labels import INTENSITIES, LABELS
 
-from . import compat, connection, prompt_colours
-from .backend_client import STARTING
-from .backend_panel import draw_remedy
+from . import compat, prompt_colours
+from .backend import connection
+from .backend.client import STARTING
+from .backend.panel import draw_remedy
 from .heads import active_head
 from .names import au_property
 from .panel_parts import OfHead, draw_problem, draw_sentence, letters

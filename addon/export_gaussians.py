@@ -10,11 +10,12 @@ from bpy.types import Context, Event, Object, Operator, Scene
 
 from emodifftalk.core.errors import UserError
 
-from . import playback, workshop
+from . import playback
+from .backend import long_work
+from .backend.long_work import LongJob
 from .explained import ForTake
 from .export_ply import SPACES
 from .heads import absolute, active_head, heads, settings
-from .workshop import LongJob
 
 CURVES = ("au-csv", "au-json", "arkit-csv", "arkit-json", "usd-blendshapes")
 FORMATS = (
@@ -97,7 +98,7 @@ class EMODIFFTALK_OT_export(ForTake, Operator):
     @classmethod
     def why_not(cls, context: Context) -> str:
         """With a head that has a take, a backend, and no other long work going on."""
-        return super().why_not(context) or workshop.why_not()
+        return super().why_not(context) or long_work.why_not()
 
     def invoke(self, context: Context, event: Event) -> set[str]:
         """Choose where."""
@@ -145,11 +146,11 @@ class EMODIFFTALK_OT_export(ForTake, Operator):
         # Frames go into a folder of that name; one file gets its ending.
         job = LongJob("export", f"Export {chosen.name}")
         try:
-            workshop.start(job, {"heads": told, "out": str(chosen), "options": options})
+            long_work.start(job, {"heads": told, "out": str(chosen), "options": options})
         except UserError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
-        return workshop.end_operator(self, job)
+        return long_work.end_operator(self, job)
 
 
 class EMODIFFTALK_OT_cancel_export(Operator):
@@ -167,13 +168,13 @@ class EMODIFFTALK_OT_cancel_export(Operator):
 
     def execute(self, context: Context) -> set[str]:
         """Ask for it."""
-        workshop.cancel()
+        long_work.cancel()
         return {"FINISHED"}
 
 
 def exporting() -> bool:
     """Whether an export goes on."""
-    return workshop.busy() and workshop.job.op == "export"
+    return long_work.busy() and long_work.job.op == "export"
 
 
 _CLASSES = (EMODIFFTALK_OT_export, EMODIFFTALK_OT_cancel_export)

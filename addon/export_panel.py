@@ -5,7 +5,7 @@ from __future__ import annotations
 import bpy
 from bpy.types import Context, Panel
 
-from . import workshop
+from .backend import long_work
 from .export_gaussians import exporting
 from .panel_parts import OfHead, draw_problem, draw_sentence, letters
 
@@ -22,7 +22,7 @@ class EMODIFFTALK_PT_exchange(OfHead, Panel):
         layout, width = self.layout, letters(context)
         if exporting():
             row = layout.row(align=True)
-            row.progress(text=f"{workshop.job_text()}  {workshop.job.fraction:.0%}", factor=workshop.job.fraction)
+            row.progress(text=f"{long_work.job_text()}  {long_work.job.fraction:.0%}", factor=long_work.job.fraction)
             row.operator("emodifftalk.cancel_export", text="", icon="CANCEL")
         else:
             layout.operator("emodifftalk.export", text="Export…", icon="EXPORT")
@@ -30,7 +30,7 @@ class EMODIFFTALK_PT_exchange(OfHead, Panel):
         layout.operator("emodifftalk.import_curves", text="Import Face Curves…", icon="IMPORT")
 
     def _draw_ending(self, width: int) -> None:
-        job = workshop.job
+        job = long_work.job
         if job is None or job.op != "export":
             return
         if job.problem:

@@ -12,9 +12,10 @@ from bpy.types import Context, Object, Operator, PropertyGroup
 from emodifftalk.core.errors import UserError
 from emodifftalk.core.voice_time import to_text
 
-from . import connection, pace, playback, staleness
-from .backend_client import STARTING
-from .connection import Listener
+from . import pace, playback, staleness
+from .backend import connection
+from .backend.client import STARTING
+from .backend.connection import Listener
 from .explained import Explained
 from .heads import absolute, active_head, by_session_uid, is_head, new_take_path, no_head_reason, portable, settings
 from .performance import Request, build_performance

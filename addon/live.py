@@ -18,9 +18,10 @@ from bpy.types import Context, Depsgraph, Object, Scene
 
 from emodifftalk.core.errors import UserError
 
-from . import animated, connection, generate, live_takes, playback, staleness
-from .backend_client import DEAD, STARTING
-from .connection import Listener
+from . import animated, generate, live_takes, playback, staleness
+from .backend import connection
+from .backend.client import DEAD, STARTING
+from .backend.connection import Listener
 from .heads import absolute, heads, settings
 from .live_settings import live_settings
 from .performance import Request, build_performance

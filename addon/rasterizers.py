@@ -15,7 +15,7 @@ from emodifftalk.core.camera import Camera
 from emodifftalk.core.errors import Cancelled, UserError
 from emodifftalk.core.gaussians import Gaussians
 
-from . import connection
+from .backend import connection
 from .blender_camera import View
 
 _FAR_AWAY = 200.0

@@ -11,7 +11,8 @@ from bpy_extras.io_utils import ImportHelper
 
 from emodifftalk.core.errors import UserError
 
-from . import compat, connection, reading
+from . import compat, reading
+from .backend import connection
 from .explained import ForHead
 from .heads import active_head, settings
 from .strips import (

@@ -10,9 +10,9 @@ from bpy.types import Context, Operator
 
 from emodifftalk.core.errors import UserError
 
-from . import workshop
+from .backend import long_work
+from .backend.long_work import LongJob
 from .explained import Explained
-from .workshop import LongJob
 
 
 def subject_path(capture: Path) -> Path:
@@ -36,7 +36,7 @@ class EMODIFFTALK_OT_train_subject(Explained, Operator):
     @classmethod
     def why_not(cls, context: Context) -> str:
         """With a backend, and no other long work going on."""
-        return workshop.why_not()
+        return long_work.why_not()
 
     def execute(self, context: Context) -> set[str]:
         """Send the job off; in background mode wait for it."""
@@ -45,11 +45,11 @@ class EMODIFFTALK_OT_train_subject(Explained, Operator):
         try:
             if not (folder / "capture.json").is_file():
                 raise UserError(f"{folder} holds no finished capture: capture a character first.")
-            workshop.start(job, {"capture": str(folder), "out": str(subject_path(folder))})
+            long_work.start(job, {"capture": str(folder), "out": str(subject_path(folder))})
         except UserError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
-        return workshop.end_operator(self, job)
+        return long_work.end_operator(self, job)
 
 
 def register() -> None:

@@ -13,7 +13,7 @@ bpy = pytest.importorskip("bpy")
 
 from small_character import build_character
 
-from addon import workshop
+from addon.backend import long_work
 from addon.capture_subject import capture_folder, selected_face, start_capture, why_not
 from addon.train_subject import subject_path
 from emodifftalk.core.errors import UserError
@@ -30,7 +30,7 @@ def character(scene, tmp_path, monkeypatch):
     kept.size, kept.samples, kept.spoken = 32, 1, 0
     bpy.context.view_layer.objects.active = bpy.data.objects["Bea Rig"]
     yield face
-    workshop.stop()
+    long_work.stop()
 
 
 def select(name: str) -> None:
@@ -82,11 +82,11 @@ def test_the_file_as_it_is_now_is_captured_and_stays_as_it_was_and_cancel_keeps_
     end = time.monotonic() + 120
     while job.running and "picture" not in job.text:
         assert time.monotonic() < end
-        workshop.pump()
+        long_work.pump()
         time.sleep(0.02)
     assert bpy.ops.emodifftalk.cancel_work() == {"FINISHED"}
-    workshop.wait()
-    assert job.cancelled and not job.problem and not workshop.client.alive
+    long_work.wait()
+    assert job.cancelled and not job.problem and not long_work.client.alive
     kept = list((out / "pictures").glob("*.png"))
     # The face is called Ada in the open file alone: what was captured is not what lies on the disk.
     assert kept and blend.read_bytes() == before and Path(bpy.data.filepath) == blend

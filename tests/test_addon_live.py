@@ -13,7 +13,8 @@ bpy = pytest.importorskip("bpy")
 
 from test_addon_backend import speaking, until  # noqa: F401
 
-from addon import connection, live, live_takes, playback
+from addon import live, live_takes, playback
+from addon.backend import connection
 from addon.export_ply import export_frames
 from addon.generate import start_job
 from addon.heads import absolute, settings

@@ -434,7 +434,9 @@ def test_the_other_build_replaces_the_whole_environment(index):
 @pytest.fixture
 def blender(scene, tmp_path, monkeypatch):
     """The add-on in Blender with a folder of its own for the backend, and nothing else to fall back on."""
-    from addon import backend_home, backend_work, connection, preference_values
+    from addon import preference_values
+    from addon.backend import connection, survey
+    from addon.backend import home as backend_home
 
     chosen = preference_values._DEFAULTS
     monkeypatch.setattr(chosen, "backend_folder", str(tmp_path))
@@ -444,25 +446,25 @@ def blender(scene, tmp_path, monkeypatch):
     monkeypatch.setattr(connection, "find_spec", lambda name: None)
     source, house = tiny_extension(tmp_path)
     monkeypatch.setattr(backend_home, "source", lambda: source)
-    monkeypatch.setattr(backend_work, "builds_for", lambda machine: {"cpu": tiny_build()})
-    monkeypatch.setattr(backend_work, "survey", None)
+    monkeypatch.setattr(survey, "builds_for", lambda machine: {"cpu": tiny_build()})
+    monkeypatch.setattr(survey, "survey", None)
     yield chosen, house
-    backend_work.stop()
-    backend_work.work = None
+    survey.stop()
+    survey.work = None
 
 
 def test_offline_the_button_is_greyed_out_and_says_how_to_change_that(blender):
     import bpy
 
-    from addon import backend_work, connection
+    from addon.backend import connection, survey
 
     assert not bpy.app.online_access, "this Blender was started offline"
     assert "not installed yet" in connection.unavailable_reason()
     assert not bpy.ops.emodifftalk.install_backend.poll()
-    assert "Preferences → System → Network" in backend_work.why_not()
+    assert "Preferences → System → Network" in survey.why_not()
     chosen, house = blender
     chosen.wheelhouse = str(house / "nowhere")
-    assert not bpy.ops.emodifftalk.install_backend.poll() and "does not exist" in backend_work.why_not()
+    assert not bpy.ops.emodifftalk.install_backend.poll() and "does not exist" in survey.why_not()
     chosen.wheelhouse = str(house)
     assert bpy.ops.emodifftalk.install_backend.poll()
     assert not bpy.ops.emodifftalk.repair_backend.poll(), "nothing is installed"
@@ -471,7 +473,8 @@ def test_offline_the_button_is_greyed_out_and_says_how_to_change_that(blender):
 def test_the_button_installs_and_generate_finds_it_and_uninstall_takes_it_away(blender, capfd):
     import bpy
 
-    from addon import backend_home, connection
+    from addon.backend import connection
+    from addon.backend import home as backend_home
 
     chosen, house = blender
     chosen.wheelhouse = str(house)

@@ -16,10 +16,10 @@ import bpy
 
 from emodifftalk.core.errors import UserError
 
-from . import backend_home
-from .backend_client import DEAD, STARTING, STOPPED, BackendClient
-from .core_path import ROOT
-from .preference_values import preferences
+from ..core_path import ROOT
+from ..preference_values import preferences
+from . import home
+from .client import DEAD, STARTING, STOPPED, BackendClient
 
 if TYPE_CHECKING:
     import numpy as np
@@ -51,9 +51,9 @@ def python_path() -> Path:
         if not path.is_file():
             raise UserError(f"The backend's Python {path} does not exist: correct it in the add-on's preferences.")
         return path
-    problem = backend_home.problem()
+    problem = home.problem()
     if not problem:
-        return backend_home.home().python
+        return home.home().python
     path = ROOT / ".venv" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     if path.is_file():
         return path

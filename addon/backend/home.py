@@ -11,10 +11,10 @@ import bpy
 from emodifftalk import __version__
 from emodifftalk.core.errors import UserError
 
-from .backend.install.builds import Source, table
-from .backend.install.home import ABSENT, BROKEN, HALF, OLD, READY, Home, read_record, standing
-from .core_path import ROOT
-from .preference_values import PACKAGE, preferences
+from ..core_path import ROOT
+from ..preference_values import PACKAGE, preferences
+from .install.builds import Source, table
+from .install.home import ABSENT, BROKEN, HALF, OLD, READY, Home, read_record, standing
 
 _FOLDER = "emodifftalk-backend"
 

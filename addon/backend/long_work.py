@@ -13,7 +13,7 @@ from bpy.types import Operator
 from emodifftalk.core.errors import UserError
 
 from . import connection
-from .backend_client import STARTING, BackendClient
+from .client import STARTING, BackendClient
 
 _TICK = 0.2
 

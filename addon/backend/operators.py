@@ -8,11 +8,11 @@ from bpy.types import Context, Event, Operator
 
 from emodifftalk.core.errors import UserError
 
-from . import backend_home, backend_work
-from .backend.install import install
-from .backend.install.home import ABSENT, OLD, read_record
-from .backend_panel import draw_survey
-from .explained import Explained
+from ..explained import Explained
+from . import home, survey
+from .install import install
+from .install.home import ABSENT, OLD, read_record
+from .panel import draw_survey
 
 
 def _end(operator: Operator) -> set[str]:
@@ -20,20 +20,20 @@ def _end(operator: Operator) -> set[str]:
     if not bpy.app.background:
         return {"FINISHED"}
     said = ""
-    while backend_work.busy():
+    while survey.busy():
         try:
-            backend_work.work.join(0.2)
+            survey.work.join(0.2)
         except KeyboardInterrupt:
-            backend_work.work.cancel()
-        line = f"{backend_work.work.text.partition(',')[0]} {int(backend_work.work.fraction * 20) * 5} %"
+            survey.work.cancel()
+        line = f"{survey.work.text.partition(',')[0]} {int(survey.work.fraction * 20) * 5} %"
         if line != said:
             said = line
             print(f"EmoDiffTalk: {line}", flush=True)
-    if backend_work.work.problem:
-        operator.report({"ERROR"}, backend_work.work.problem)
-    elif backend_work.work.done:
-        operator.report({"INFO"}, backend_work.work.note)
-    return {"FINISHED"} if backend_work.work.done else {"CANCELLED"}
+    if survey.work.problem:
+        operator.report({"ERROR"}, survey.work.problem)
+    elif survey.work.done:
+        operator.report({"INFO"}, survey.work.note)
+    return {"FINISHED"} if survey.work.done else {"CANCELLED"}
 
 
 class _Button(Explained, Operator):
@@ -44,12 +44,12 @@ class _Button(Explained, Operator):
     @classmethod
     def why_not(cls, context: Context) -> str:
         """While nothing else is going on, and where it is needed with a way to the packages."""
-        return backend_work.why_not(cls.needs_network) or cls.own_reason()
+        return survey.why_not(cls.needs_network) or cls.own_reason()
 
     @classmethod
     def own_reason(cls) -> str:
         """Why this one cannot be pressed."""
-        return "" if backend_home.state() != ABSENT else "No backend is installed"
+        return "" if home.state() != ABSENT else "No backend is installed"
 
 
 class EMODIFFTALK_OT_install_backend(_Button):
@@ -79,26 +79,26 @@ class EMODIFFTALK_OT_install_backend(_Button):
     def invoke(self, context: Context, event: Event) -> set[str]:
         """Show sizes and ask."""
         context.window.cursor_set("WAIT")
-        backend_work.take_survey()
+        survey.take_survey()
         context.window.cursor_set("DEFAULT")
-        title = "Update Backend" if backend_home.state() == OLD else "Install Backend"
-        confirm = "Install" if not backend_work.survey.problem else "Look Again"
+        title = "Update Backend" if home.state() == OLD else "Install Backend"
+        confirm = "Install" if not survey.survey.problem else "Look Again"
         return context.window_manager.invoke_props_dialog(self, width=460, title=title, confirm_text=confirm)
 
     def draw(self, context: Context) -> None:
         """What would be fetched, how large it is, and where it goes."""
-        draw_survey(self.layout, self, backend_work.survey)
+        draw_survey(self.layout, self, survey.survey)
 
     def execute(self, context: Context) -> set[str]:
         """Begin; in background mode wait."""
         try:
-            wanted = backend_work.order(self.choice)
+            wanted = survey.order(self.choice)
             if reason := install.missing_room(wanted):
                 raise UserError(reason)
         except UserError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
-        backend_work.start(install.install(wanted))
+        survey.start(install.install(wanted))
         return _end(self)
 
 
@@ -113,12 +113,12 @@ class EMODIFFTALK_OT_repair_backend(_Button):
     def execute(self, context: Context) -> set[str]:
         """Begin, with the build that is installed; in background mode wait."""
         try:
-            backend_work.take_survey(10.0)
-            wanted = backend_work.order(read_record(backend_home.home()).choice.upper() or "AUTO")
+            survey.take_survey(10.0)
+            wanted = survey.order(read_record(home.home()).choice.upper() or "AUTO")
         except UserError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
-        backend_work.start(install.repair(wanted))
+        survey.start(install.repair(wanted))
         return _end(self)
 
 
@@ -135,13 +135,13 @@ class EMODIFFTALK_OT_uninstall_backend(_Button):
             self,
             event,
             title="Uninstall the Backend",
-            message=f"{backend_home.home().root} is removed. Takes stay and play.",
+            message=f"{home.home().root} is removed. Takes stay and play.",
             confirm_text="Uninstall",
         )
 
     def execute(self, context: Context) -> set[str]:
         """Begin; in background mode wait."""
-        backend_work.start(install.uninstall(backend_home.home()))
+        survey.start(install.uninstall(home.home()))
         return _end(self)
 
 
@@ -154,13 +154,13 @@ class EMODIFFTALK_OT_cancel_install(Operator):
     @classmethod
     def poll(cls, context: Context) -> bool:
         """While something is going on."""
-        if not backend_work.busy():
+        if not survey.busy():
             cls.poll_message_set("Nothing is being installed")
-        return backend_work.busy()
+        return survey.busy()
 
     def execute(self, context: Context) -> set[str]:
         """End it with everything it has started."""
-        backend_work.work.cancel()
+        survey.work.cancel()
         return {"FINISHED"}
 
 
@@ -173,7 +173,7 @@ class EMODIFFTALK_OT_copy_install_log(Operator):
     @classmethod
     def poll(cls, context: Context) -> bool:
         """When there is one."""
-        there = bool(backend_work.work is not None and backend_work.work.lines) or backend_home.home().log.is_file()
+        there = bool(survey.work is not None and survey.work.lines) or home.home().log.is_file()
         if not there:
             cls.poll_message_set("There is no log yet")
         return there
@@ -181,9 +181,9 @@ class EMODIFFTALK_OT_copy_install_log(Operator):
     def execute(self, context: Context) -> set[str]:
         """Put it on the clipboard."""
         try:
-            text = backend_home.home().log.read_text(encoding="utf-8", errors="replace")
+            text = home.home().log.read_text(encoding="utf-8", errors="replace")
         except OSError:
-            text = "\n".join(backend_work.work.lines) if backend_work.work is not None else ""
+            text = "\n".join(survey.work.lines) if survey.work is not None else ""
         context.window_manager.clipboard = text
         self.report({"INFO"}, f"Copied {len(text.splitlines())} lines")
         return {"FINISHED"}
@@ -202,11 +202,11 @@ def register() -> None:
     """Add the buttons."""
     for cls in _CLASSES:
         bpy.utils.register_class(cls)
-    backend_work.register()
+    survey.register()
 
 
 def unregister() -> None:
     """Take them away and give up what is going on."""
-    backend_work.unregister()
+    survey.unregister()
     for cls in reversed(_CLASSES):
         bpy.utils.unregister_class(cls)

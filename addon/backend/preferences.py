@@ -4,10 +4,10 @@ import bpy
 from bpy.props import StringProperty
 from bpy.types import AddonPreferences, Context
 
+from ..panels import draw_backend
+from ..preference_values import PACKAGE
 from . import connection
-from .backend_panel import draw_remedy, draw_upkeep
-from .panels import draw_backend
-from .preference_values import PACKAGE
+from .panel import draw_remedy, draw_upkeep
 
 _WIDTH = 90
 

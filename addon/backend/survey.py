@@ -14,15 +14,16 @@ import bpy
 
 from emodifftalk.core.errors import UserError
 
-from . import backend_home, connection, workshop
-from .backend.install import sizes
-from .backend.install.builds import Build, builds_for, python_range
-from .backend.install.machine import Machine, look, suits
-from .backend.install.order import Order
-from .backend.install.pythons import Base, find_base
-from .backend.install.sizes import Size
-from .backend.install.work import Work
-from .preference_values import preferences
+from ..preference_values import preferences
+from . import connection, long_work
+from . import home as backend_home
+from .install import sizes
+from .install.builds import Build, builds_for, python_range
+from .install.machine import Machine, look, suits
+from .install.order import Order
+from .install.pythons import Base, find_base
+from .install.sizes import Size
+from .install.work import Work
 
 _TICK = 0.2
 _SURVEY_SECONDS = 3.0
@@ -115,8 +116,8 @@ def why_not(needs_network: bool = True) -> str:
     """Why an installation button is greyed out; empty when it is not."""
     if busy():
         return "The backend is being worked on: wait or cancel"
-    if workshop.busy():
-        return f"“{workshop.job.title}” is at work with the backend: wait for it or cancel it"
+    if long_work.busy():
+        return f"“{long_work.job.title}” is at work with the backend: wait for it or cancel it"
     return why_no_network() if needs_network else ""
 
 

@@ -7,12 +7,13 @@ import shutil
 import bpy
 from bpy.types import Operator, UILayout
 
-from . import backend_home, backend_work, connection
-from .backend.install.home import ABSENT, BROKEN, HALF, OLD
-from .backend.install.machine import suits
-from .backend.install.sizes import minutes, readable
-from .panel_parts import draw_problem, draw_sentence
-from .preference_values import PACKAGE
+from ..panel_parts import draw_problem, draw_sentence
+from ..preference_values import PACKAGE
+from . import connection, home
+from . import survey as backend_work
+from .install.home import ABSENT, BROKEN, HALF, OLD
+from .install.machine import suits
+from .install.sizes import minutes, readable
 
 
 def draw_remedy(layout: UILayout, width: int) -> bool:
@@ -44,7 +45,7 @@ def draw_work(layout: UILayout, width: int) -> None:
 
 def draw_buttons(layout: UILayout, width: int) -> None:
     """What can be done about the installed backend, how the last attempt ended, and the way out when offline."""
-    state, work = backend_home.state(), backend_work.work
+    state, work = home.state(), backend_work.work
     column = layout.column(align=True)
     column.scale_y = 1.3
     if state == BROKEN:
@@ -75,9 +76,9 @@ def draw_upkeep(layout: UILayout, width: int) -> None:
     if work is not None and work.problem:
         draw_problem(layout, work.problem, width)
         _draw_log(layout, width)
-    if backend_home.state() == ABSENT:
+    if home.state() == ABSENT:
         return
-    if note := backend_home.note():
+    if note := home.note():
         draw_sentence(layout, note, icon="CHECKMARK", width=width - 4)
     row = layout.row(align=True)
     row.operator("emodifftalk.repair_backend", icon="TOOL_SETTINGS")
@@ -114,7 +115,7 @@ def _draw_size(layout: UILayout, survey: backend_work.Survey, choice: str, name:
 
 
 def _draw_place(layout: UILayout, survey: backend_work.Survey, chosen: str) -> None:
-    size, build, root = survey.sizes[chosen], survey.builds[chosen], backend_home.home().root
+    size, build, root = survey.sizes[chosen], survey.builds[chosen], home.home().root
     folder = next(path for path in (root, *root.parents) if path.exists())
     free = shutil.disk_usage(folder).free
     column = layout.column(align=True)
@@ -126,7 +127,7 @@ def _draw_place(layout: UILayout, survey: backend_work.Survey, chosen: str) -> N
     if survey.base is not None:
         column.label(text=f"With {survey.base.named}")
     draw_sentence(layout, f"Into {root}", icon="FILE_FOLDER", width=74)
-    if free < build.room and backend_home.home().packages() is None:
+    if free < build.room and home.home().packages() is None:
         draw_problem(layout, "There is not enough free space on this disk.", 74)
 
 
