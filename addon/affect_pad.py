@@ -8,8 +8,8 @@ import bpy
 from bpy.props import BoolProperty, PointerProperty
 from bpy.types import Context, Event, Gizmo, GizmoGroup, Object, Operator, PropertyGroup, Scene, WindowManager
 
-from . import compat
-from .explained import ForHead
+from .blender import compat
+from .blender.operators import ForHead
 from .heads import active_head, settings
 
 if TYPE_CHECKING:

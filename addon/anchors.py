@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from bpy.types import Scene
 
-from . import compat
+from .blender import compat
 from .strips import scene_clock, strips_of
 
 

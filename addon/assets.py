@@ -13,7 +13,7 @@ from emodifftalk.core.errors import UserError
 
 from . import playback, rasterizers
 from .add_head import SUBJECTS
-from .blender_camera import View
+from .blender.camera import View
 from .heads import active_head, no_head_reason, settings, user_folder
 from .import_subject import import_subject
 

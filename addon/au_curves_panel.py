@@ -7,8 +7,8 @@ from bpy.types import Context, FCurve, Panel, UILayout
 
 from emodifftalk.core.facs import AU_LABELS
 
-from . import compat
 from .au_curves import drawn_over, path_of
+from .blender import compat
 from .heads import active_head, settings
 from .names import au_property
 from .panel_parts import AU_GROUPS, OfHead, draw_sentence, letters

@@ -17,7 +17,7 @@ from emodifftalk.core.facs import AU_NAMES
 
 from .backend import long_work
 from .backend.long_work import LongJob
-from .explained import Explained
+from .blender.operators import Explained
 from .heads import absolute, user_folder
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from bpy.types import Context, Event, KeyConfig, KeyMap, KeyMapItem, Object, Ope
 
 from emodifftalk.core.gaussians import Gaussians
 
-from .blender_camera import View, region_view
+from .blender.camera import View, region_view
 from .heads import drawn
 
 _HIT = 0.3

@@ -8,9 +8,10 @@ from bpy.types import Context, Event, Operator, Scene, ViewLayer
 
 from emodifftalk.core.errors import UserError
 
-from . import compat, composite_nodes, head_shadow
+from . import composite_nodes, head_shadow
+from .blender import compat
+from .blender.operators import Explained
 from .composite_settings import composite_settings
-from .explained import Explained
 from .heads import drawn
 from .heads_scene import drop_heads_scene, keep_in_step, new_heads_scene
 from .render_engine import ENGINE

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from bpy.types import Node, NodeSocket, NodeTree, Scene, bpy_prop_collection
 
-from . import compat
+from .blender import compat
 from .render_passes import FAR, SOFT_DEPTH
 
 GROUP = "EmoDiffTalk Heads"

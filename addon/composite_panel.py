@@ -58,7 +58,7 @@ def _draw_colours(layout, scene, width: int) -> None:
 
 
 def _draw_light(layout, scene) -> None:
-    from .compat import compositor
+    from .blender.compat import compositor
     from .composite_nodes import our_nodes
 
     group = next((node for node in our_nodes(compositor(scene)) if node.bl_idname == "CompositorNodeGroup"), None)

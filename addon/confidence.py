@@ -16,8 +16,9 @@ from emodifftalk.core.clock import Clock
 from emodifftalk.core.errors import UserError
 from emodifftalk.core.facs import FPS
 
-from . import compat, playback
-from .explained import Explained
+from . import playback
+from .blender import compat
+from .blender.operators import Explained
 from .heads import active_head, heads, no_head_reason, settings
 
 PATH = "emodifftalk.confidence"

@@ -142,7 +142,7 @@ def contact_sheet(video: Path, head: bpy.types.Object, path: Path) -> Path:
     import numpy as np
     from PIL import Image, ImageDraw, ImageFont
 
-    from .compat import left_handle, right_handle
+    from .blender.compat import left_handle, right_handle
     from .strips import prompt_strips, prompt_words
 
     scene = bpy.context.scene
@@ -168,7 +168,7 @@ def contact_sheet(video: Path, head: bpy.types.Object, path: Path) -> Path:
 
 
 def _describe(head: bpy.types.Object) -> None:
-    from .compat import left_handle
+    from .blender.compat import left_handle
     from .heads import settings
     from .strips import prompt_strips, prompt_words, voice_strips
 

@@ -14,7 +14,7 @@ from mathutils import Vector
 from emodifftalk.core.errors import UserError
 
 from . import playback
-from .explained import InObjectMode
+from .blender.operators import InObjectMode
 from .file_kinds import SUBJECT, kind_of
 from .heads import active_head, no_head_reason, portable, settings
 from .import_subject import import_subject

@@ -9,10 +9,11 @@ from emodifftalk.core.clock import clock_text
 from emodifftalk.core.facs import AU_LABELS, AU_NAMES
 from emodifftalk.core.labels import INTENSITIES, LABELS
 
-from . import compat, prompt_colours
+from . import prompt_colours
 from .backend import connection
 from .backend.client import STARTING
 from .backend.panel import draw_remedy
+from .blender import compat
 from .heads import active_head
 from .names import au_property
 from .panel_parts import OfHead, draw_problem, draw_sentence, letters

@@ -13,7 +13,7 @@ from emodifftalk.core.errors import UserError
 from . import playback
 from .backend import long_work
 from .backend.long_work import LongJob
-from .explained import ForTake
+from .blender.operators import ForTake
 from .export_ply import SPACES
 from .heads import absolute, active_head, heads, settings
 

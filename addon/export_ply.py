@@ -11,7 +11,7 @@ from bpy.types import Context, Event, Object, Operator, Scene
 from emodifftalk.core.errors import UserError
 
 from . import playback
-from .explained import ForTake
+from .blender.operators import ForTake
 from .heads import active_head
 
 SPACES = (

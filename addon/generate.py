@@ -16,7 +16,7 @@ from . import pace, playback, staleness
 from .backend import connection
 from .backend.client import STARTING
 from .backend.connection import Listener
-from .explained import Explained
+from .blender.operators import Explained
 from .heads import absolute, active_head, by_session_uid, is_head, new_take_path, no_head_reason, portable, settings
 from .performance import Request, build_performance
 from .reading import read_prompt

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 import bpy
 from bpy.types import Depsgraph, LayerCollection, Object, Scene
 
-from . import compat, composite_nodes
+from . import composite_nodes
+from .blender import compat
 from .composite_settings import composite_settings
 from .heads import is_drawn
 from .render_engine import ENGINE

@@ -10,7 +10,7 @@ from bpy_extras.io_utils import ImportHelper
 
 from emodifftalk.core.errors import UserError
 
-from .explained import InObjectMode
+from .blender.operators import InObjectMode
 from .heads import settings
 
 

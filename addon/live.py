@@ -18,10 +18,11 @@ from bpy.types import Context, Depsgraph, Object, Scene
 
 from emodifftalk.core.errors import UserError
 
-from . import animated, generate, live_takes, playback, staleness
+from . import generate, live_takes, playback, staleness
 from .backend import connection
 from .backend.client import DEAD, STARTING
 from .backend.connection import Listener
+from .blender import animation
 from .heads import absolute, heads, settings
 from .live_settings import live_settings
 from .performance import Request, build_performance
@@ -343,7 +344,7 @@ def _refresh() -> None:
 @bpy.app.handlers.persistent
 def _on_change(scene: Scene, depsgraph: Depsgraph | None = None) -> None:
     global _changed
-    if not animated.stepping:
+    if not animation.stepping:
         _changed = True
         if live_settings().on and not problem and not _playing():
             soon()

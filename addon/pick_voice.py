@@ -6,8 +6,8 @@ import bpy
 from bpy.props import StringProperty
 from bpy.types import Context, Menu, Object, Operator, Scene, Strip, UILayout
 
-from . import compat
-from .explained import Explained
+from .blender import compat
+from .blender.operators import Explained
 from .heads import active_head, heads, no_head_reason, settings
 from .strips import ensure_uid, sound_strips, strip_scene, voice_strips
 from .timeline import listening_scene

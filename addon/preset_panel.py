@@ -9,7 +9,7 @@ from bpy.types import Context, Event, Operator, Panel, Strip
 from emodifftalk.core.errors import UserError
 
 from . import presets
-from .explained import ForHead
+from .blender.operators import ForHead
 from .heads import active_head
 from .panel_parts import draw_problem
 from .presets import Preset

@@ -16,7 +16,7 @@ from emodifftalk.core.errors import Cancelled, UserError
 from emodifftalk.core.gaussians import Gaussians
 
 from .backend import connection
-from .blender_camera import View
+from .blender.camera import View
 
 _FAR_AWAY = 200.0
 """Metres from which a telephoto lens stands in for an orthographic camera where only perspective can be drawn."""

@@ -13,10 +13,10 @@ from bpy.types import PropertyGroup, Strip
 from emodifftalk.core.errors import UserError
 from emodifftalk.core.facs import AU_NAMES
 
-from . import compat
 from .backend import connection
 from .backend.client import DEAD
 from .backend.connection import Listener
+from .blender import compat
 from .prompt_colours import colour
 from .strips import au_values, ensure_uid, is_prompt, owner_of, prompt_words, write_aus
 

@@ -12,7 +12,7 @@ from emodifftalk.core.errors import Cancelled, UserError
 from emodifftalk.core.gaussians import Gaussians
 
 from . import rasterizers
-from .blender_camera import View, camera_view
+from .blender.camera import View, camera_view
 from .motion_blur import moments
 from .render_passes import wanted_passes, wants_heads_apart
 from .rendered_heads import draw_heads, rendered_heads

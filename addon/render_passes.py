@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 from bpy.types import Scene, ViewLayer
 
-from . import compat
+from .blender import compat
 from .heads import drawn
 from .rendered_heads import SOLID
 

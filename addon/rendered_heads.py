@@ -12,7 +12,7 @@ from emodifftalk.core.errors import UserError
 from emodifftalk.core.gaussians import Gaussians
 
 from . import playback
-from .blender_camera import View
+from .blender.camera import View
 from .heads import is_drawn
 
 Rasterizer = Callable[[Gaussians, View], tuple["np.ndarray", "np.ndarray"]]

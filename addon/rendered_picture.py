@@ -6,7 +6,7 @@ import numpy as np
 
 from emodifftalk.core.colour_space import display_colour, linear_colour
 
-from . import compat
+from .blender import compat
 from .render_passes import COMBINED, DEPTH, FAINT, FAR, MASK, SOFT_DEPTH, flat, index_pass, mask_of
 from .rendered_heads import SOLID, HeadPicture, RenderedHead
 

@@ -12,7 +12,7 @@ from bpy.types import Context, Event, Operator, PropertyGroup
 from emodifftalk.core.errors import UserError
 from emodifftalk.shots.names import CANCEL, PAUSE, RESUME
 
-from .explained import Explained
+from .blender.operators import Explained
 from .heads import absolute
 from .shot_process import queue
 from .shot_settings import queue_settings

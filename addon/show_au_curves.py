@@ -14,9 +14,10 @@ from emodifftalk.core.clock import Clock
 from emodifftalk.core.facs import AU_LABELS, AU_NAMES, FPS
 from emodifftalk.core.voice_time import VoiceMap
 
-from . import compat, playback
+from . import playback
 from .au_curves import GROUP, TOLERANCE, digest, drawn_over, path_of, remember, shown, track_of
-from .explained import Explained
+from .blender import compat
+from .blender.operators import Explained
 from .heads import active_head, heads, no_head_reason, settings
 from .names import au_property
 

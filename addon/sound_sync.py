@@ -5,7 +5,7 @@ from __future__ import annotations
 import bpy
 from bpy.types import Context, Operator
 
-from .explained import Explained
+from .blender.operators import Explained
 from .heads import active_head
 from .strips import strip_scene, voice_strips
 

@@ -20,7 +20,8 @@ from bpy.types import Depsgraph, Object, Scene
 from emodifftalk.core.clock import clock_text
 from emodifftalk.core.errors import UserError
 
-from . import animated, pace, playback
+from . import pace, playback
+from .blender import animation
 from .heads import absolute, by_session_uid, is_head, settings
 from .performance import Request, build_performance
 from .strips import scene_clock
@@ -238,7 +239,7 @@ def _redraw() -> None:
 @bpy.app.handlers.persistent
 def _on_change(scene: Scene | None = None, depsgraph: Depsgraph | None = None) -> None:
     global _changed
-    _changed = _changed or not animated.stepping
+    _changed = _changed or not animation.stepping
 
 
 @bpy.app.handlers.persistent

@@ -9,7 +9,7 @@ from __future__ import annotations
 import bpy
 from bpy.types import Depsgraph, Scene
 
-from . import animated, compat
+from .blender import animation, compat
 from .prompt_colours import colour
 from .reading import is_read, read_soon
 from .strips import give_own_uids, is_prompt, prompt_words
@@ -27,7 +27,7 @@ def tend(scene: Scene) -> None:
 
 @bpy.app.handlers.persistent
 def _on_update(scene: Scene, depsgraph: Depsgraph) -> None:
-    if animated.stepping or scene.library is not None or bpy.app.is_job_running("RENDER"):
+    if animation.stepping or scene.library is not None or bpy.app.is_job_running("RENDER"):
         return
     for update in depsgraph.updates:
         if isinstance(update.id, Scene):

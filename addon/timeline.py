@@ -11,9 +11,10 @@ from bpy_extras.io_utils import ImportHelper
 
 from emodifftalk.core.errors import UserError
 
-from . import compat, reading
+from . import reading
 from .backend import connection
-from .explained import ForHead
+from .blender import compat
+from .blender.operators import ForHead
 from .heads import active_head, settings
 from .strips import (
     ensure_uid,

@@ -12,7 +12,7 @@ from emodifftalk.core.errors import UserError
 
 from .backend import long_work
 from .backend.long_work import LongJob
-from .explained import Explained
+from .blender.operators import Explained
 
 
 def subject_path(capture: Path) -> Path:

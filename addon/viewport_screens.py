@@ -14,7 +14,7 @@ from emodifftalk.core.errors import UserError
 from emodifftalk.core.gaussians import Gaussians
 
 from . import playback, viewport_budget, viewport_neighbours
-from .blender_camera import View, region_view
+from .blender.camera import View, region_view
 from .heads import drawn
 from .splat_cloud import SplatCloud, read_scene_depth
 from .splat_draw import Contour, Film, SplatTarget

@@ -9,7 +9,7 @@ from emodifftalk.core.errors import UserError
 from emodifftalk.core.retiming import RetimingKey, paces
 from emodifftalk.core.voice_time import Stretch
 
-from . import compat
+from .blender import compat
 from .strips import scene_clock, voice_strips
 
 

@@ -16,7 +16,7 @@ from building import FPS, HERE, begin, finish, ship_take
 from furnishing import build_armchair, build_room, build_table, put_light
 from mathutils import Vector
 
-from addon.compat import compositor, right_handle, set_right_handle
+from addon.blender.compat import compositor, right_handle, set_right_handle
 from addon.composite import put_heads_in
 from addon.composite_nodes import our_nodes
 from addon.generate import add_take

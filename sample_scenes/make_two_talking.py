@@ -12,7 +12,7 @@ from pathlib import Path
 import bpy
 from building import FPS, HERE, add_camera, begin, finish, set_up_picture, ship_take
 
-from addon.compat import set_right_handle
+from addon.blender.compat import set_right_handle
 from addon.heads import settings
 from addon.import_subject import import_subject
 from addon.timeline import add_prompt, add_voice

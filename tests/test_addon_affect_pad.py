@@ -8,8 +8,9 @@ import pytest
 
 bpy = pytest.importorskip("bpy")
 
-from addon import affect_pad, compat
+from addon import affect_pad
 from addon.affect_drawing import corner_square, nearest_feeling
+from addon.blender import compat
 from addon.heads import settings
 
 

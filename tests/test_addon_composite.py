@@ -17,7 +17,8 @@ pytest.importorskip("PIL")
 
 from PIL import Image
 
-from addon import compat, composite_nodes, playback
+from addon import composite_nodes, playback
+from addon.blender import compat
 from addon.composite import put_heads_in
 from addon.composite_settings import composite_settings
 from addon.head_shadow import shadow_of

@@ -11,7 +11,8 @@ from tiny_subject import save_tiny_take, tiny_subject
 
 bpy = pytest.importorskip("bpy")
 
-from addon import compat, playback, rendered_heads
+from addon import playback, rendered_heads
+from addon.blender import compat
 from addon.generate import add_take
 from addon.import_curves import apply_curves
 from addon.performance import build_performance

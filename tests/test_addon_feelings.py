@@ -9,8 +9,9 @@ import pytest
 
 bpy = pytest.importorskip("bpy")
 
-from addon import compat, presets, reading
+from addon import presets, reading
 from addon.backend import connection
+from addon.blender import compat
 from addon.performance import build_performance
 from addon.preset_panel import apply, preset_of
 from addon.presets import Preset

@@ -6,7 +6,7 @@ import pytest
 
 bpy = pytest.importorskip("bpy")
 
-from addon import compat
+from addon.blender import compat
 from addon.strips import prompt_strips
 from addon.timeline import add_prompt
 

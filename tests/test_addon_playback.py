@@ -9,7 +9,8 @@ from tiny_subject import save_tiny_take, tiny_subject
 
 bpy = pytest.importorskip("bpy")
 
-from addon import compat, playback
+from addon import playback
+from addon.blender import compat
 from addon.generate import add_take
 from addon.heads import absolute, portable, settings
 from addon.performance import build_performance

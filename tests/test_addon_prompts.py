@@ -8,7 +8,7 @@ from sounds import save_ramp
 
 bpy = pytest.importorskip("bpy")
 
-from addon import compat
+from addon.blender import compat
 from addon.heads import settings
 from addon.performance import build_performance
 from addon.strips import prompt_strips

@@ -17,9 +17,10 @@ if find_spec("torch") is None:
 from bpy_extras.object_utils import world_to_camera_view
 from PIL import Image
 
-from addon import click_select, compat, playback, rasterizers, render_engine, splat_numpy, viewport_budget
+from addon import click_select, playback, rasterizers, render_engine, splat_numpy, viewport_budget
 from addon.backend import connection
-from addon.blender_camera import camera_view
+from addon.blender import compat
+from addon.blender.camera import camera_view
 from addon.generate import add_take
 from addon.heads import settings
 from addon.performance import build_performance

@@ -10,7 +10,7 @@ from sounds import RATE, read_ramp, save_ramp
 
 bpy = pytest.importorskip("bpy")
 
-from addon import compat
+from addon.blender import compat
 from addon.heads import settings
 from addon.performance import build_performance
 from addon.timeline import add_voice

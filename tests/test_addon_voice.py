@@ -11,7 +11,8 @@ from tiny_subject import save_tiny_take, tiny_subject
 
 bpy = pytest.importorskip("bpy")
 
-from addon import compat, pace, pick_voice, playback, staleness, timeline_line
+from addon import pace, pick_voice, playback, staleness, timeline_line
+from addon.blender import compat
 from addon.generate import add_take
 from addon.heads import settings
 from addon.performance import build_performance

@@ -8,7 +8,7 @@ from bpy.types import Context, Event, Operator
 
 from emodifftalk.core.errors import UserError
 
-from ..explained import Explained
+from ..blender.operators import Explained
 from . import home, survey
 from .install import install
 from .install.home import ABSENT, OLD, read_record

@@ -12,7 +12,7 @@ from bpy.types import Object
 
 from emodifftalk.core.errors import UserError
 
-from ...compat import fcurves
+from ...blender.compat import fcurves
 from . import measure
 from .changes import Changes
 from .family import family_of, hide_others

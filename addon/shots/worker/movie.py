@@ -13,7 +13,7 @@ from bpy.types import Scene
 
 from emodifftalk.shots.journal import unfinished
 
-from ... import compat
+from ...blender import compat
 from ...heads import absolute, heads
 from ...strips import strip_scene
 from .pictures import keep, not_written

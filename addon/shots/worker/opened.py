@@ -10,7 +10,8 @@ from bpy.types import Object, Scene
 
 from emodifftalk.core.errors import UserError
 
-from ... import compat, playback
+from ... import playback
+from ...blender import compat
 from ...heads import absolute, heads, settings
 
 _FPS = 25  # of takes

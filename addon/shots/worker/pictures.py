@@ -13,7 +13,7 @@ from emodifftalk.core.errors import UserError
 from emodifftalk.shots.journal import unfinished
 from emodifftalk.shots.whole import is_whole
 
-from ... import compat
+from ...blender import compat
 
 _LITTLE = 4 << 20
 """Bytes of free disk under which a file that is not whole is blamed on them."""

@@ -1,0 +1,1 @@
+"""Blender itself, made the same in every version: compatibility, animation, cameras, redraws, registering."""
