@@ -14,8 +14,8 @@ bpy = pytest.importorskip("bpy")
 from small_character import build_character
 
 from addon.backend import long_work
-from addon.capture_subject import capture_folder, selected_face, start_capture, why_not
-from addon.train_subject import subject_path
+from addon.capture.operators import capture_folder, selected_face, start_capture, why_not
+from addon.capture.training import subject_path
 from emodifftalk.core.errors import UserError
 
 

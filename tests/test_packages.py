@@ -117,7 +117,7 @@ def test_two_builds_of_the_same_sources_are_the_same_bytes(tmp_path):
 
 
 def test_nothing_in_the_package_needs_what_is_left_out(contents):
-    assert {"addon/capture/studio/__main__.py", "addon/capture_subject.py"} <= set(contents)
+    assert {"addon/capture/studio/__main__.py", "addon/capture/operators.py"} <= set(contents)
     assert "sample_scenes/heads/cc0.py" not in contents
     for name, data in contents.items():
         if name.endswith(".py"):

@@ -15,13 +15,13 @@ from bpy.types import Context, Event, Object, Operator, PropertyGroup, Scene
 from emodifftalk.core.errors import UserError
 from emodifftalk.core.facs import AU_NAMES
 
-from .backend import long_work
-from .backend.long_work import LongJob
-from .blender.operators import Explained
-from .heads import absolute, user_folder
+from ..backend import long_work
+from ..backend.long_work import LongJob
+from ..blender.operators import Explained
+from ..heads import absolute, user_folder
 
 if TYPE_CHECKING:
-    from .capture.studio.shape_names import Shapes
+    from .studio.shape_names import Shapes
 
 _SCRIPT = Path(__file__).resolve().parent / "capture" / "__main__.py"
 _mappings: dict[tuple[str, int], dict] = {}
@@ -39,8 +39,8 @@ def selected_face(context: Context) -> tuple[Object, Shapes]:
     active = context.active_object
     if active is None:
         raise UserError("Select a character: its face or its armature.")
-    from .capture.studio.family import related
-    from .capture.studio.shape_names import recognise
+    from .studio.family import related
+    from .studio.shape_names import recognise
 
     found: list[tuple[Object, Shapes]] = []
     problem = None

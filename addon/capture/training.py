@@ -10,9 +10,9 @@ from bpy.types import Context, Operator
 
 from emodifftalk.core.errors import UserError
 
-from .backend import long_work
-from .backend.long_work import LongJob
-from .blender.operators import Explained
+from ..backend import long_work
+from ..backend.long_work import LongJob
+from ..blender.operators import Explained
 
 
 def subject_path(capture: Path) -> Path:

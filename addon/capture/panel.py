@@ -7,10 +7,10 @@ from bpy.types import Context, Panel, UILayout
 
 from emodifftalk.core.errors import UserError
 
-from .backend import long_work
-from .backend.panel import draw_remedy
-from .capture_subject import capture_folder, capture_settings, missing_units, pictures_in, selected_face
-from .panel_parts import draw_problem, draw_sentence, letters
+from ..backend import long_work
+from ..backend.panel import draw_remedy
+from ..panel_parts import draw_problem, draw_sentence, letters
+from .operators import capture_folder, capture_settings, missing_units, pictures_in, selected_face
 
 
 class EMODIFFTALK_PT_capture(Panel):

@@ -1,0 +1,1 @@
+"""Characters become subjects: photographed by another Blender, learned by the backend."""
