@@ -17,10 +17,10 @@ from furnishing import build_armchair, build_room, build_table, put_light
 from mathutils import Vector
 
 from addon.blender.compat import compositor, right_handle, set_right_handle
-from addon.composite import put_heads_in
-from addon.composite_nodes import our_nodes
+from addon.composite.nodes import our_nodes
+from addon.composite.operators import put_heads_in
+from addon.composite.shadow import add_shadows
 from addon.generate import add_take
-from addon.head_shadow import add_shadows
 from addon.heads import settings
 from addon.import_subject import import_subject
 from addon.performance import build_performance

@@ -17,11 +17,12 @@ pytest.importorskip("PIL")
 
 from PIL import Image
 
-from addon import composite_nodes, playback
+from addon import playback
 from addon.blender import compat
-from addon.composite import put_heads_in
+from addon.composite import nodes as composite_nodes
+from addon.composite.operators import put_heads_in
+from addon.composite.shadow import shadow_of
 from addon.composite_settings import composite_settings
-from addon.head_shadow import shadow_of
 
 ROOT = Path(__file__).resolve().parent.parent
 WIDTH, HEIGHT = 144, 96

@@ -14,7 +14,7 @@ from bpy_extras.object_utils import world_to_camera_view
 from mathutils import Vector
 from PIL import Image
 
-from addon.composite import is_in
+from addon.composite.operators import is_in
 from addon.heads import absolute, heads, settings
 from addon.playback import active_take, take_of
 

@@ -11,11 +11,11 @@ from collections.abc import Iterator
 import bpy
 from bpy.types import Depsgraph, LayerCollection, Object, Scene
 
-from . import composite_nodes
-from .blender import compat
-from .composite_settings import composite_settings
-from .heads import is_drawn
-from .render_engine import ENGINE
+from ..blender import compat
+from ..composite_settings import composite_settings
+from ..heads import is_drawn
+from ..render_engine import ENGINE
+from . import nodes
 
 _RENDER = (
     "resolution_x", "resolution_y", "resolution_percentage", "pixel_aspect_x", "pixel_aspect_y",
@@ -118,9 +118,9 @@ def _keep_colours(shot: Scene) -> None:
     if tree is None:
         return
     view = shot.view_settings.view_transform if composite_settings(shot).keep_colours else ""
-    for node in composite_nodes.our_nodes(tree):
+    for node in nodes.our_nodes(tree):
         if node.bl_idname == "CompositorNodeGroup" and node.node_tree is not None:
-            composite_nodes.set_view_transform(node.node_tree, view)
+            nodes.set_view_transform(node.node_tree, view)
 
 
 @bpy.app.handlers.persistent

@@ -8,13 +8,13 @@ from bpy.types import Context, Event, Operator, Scene, ViewLayer
 
 from emodifftalk.core.errors import UserError
 
-from . import composite_nodes, head_shadow
-from .blender import compat
-from .blender.operators import Explained
-from .composite_settings import composite_settings
-from .heads import drawn
+from ..blender import compat
+from ..blender.operators import Explained
+from ..composite_settings import composite_settings
+from ..heads import drawn
+from ..render_engine import ENGINE
+from . import nodes, shadow
 from .heads_scene import drop_heads_scene, keep_in_step, new_heads_scene
-from .render_engine import ENGINE
 
 
 def put_heads_in(shot: Scene, layer: ViewLayer) -> list[str]:
@@ -34,7 +34,7 @@ def put_heads_in(shot: Scene, layer: ViewLayer) -> list[str]:
     kept.made_depth = kept.made_depth or not layer.use_pass_z
     layer.use_pass_z = True  # the Render Layers node has a Depth socket from now on
     kept.layer = layer.name
-    if not composite_nodes.insert(tree, shot, layer.name, new_heads_scene(shot)):
+    if not nodes.insert(tree, shot, layer.name, new_heads_scene(shot)):
         take_heads_out(shot)
         raise UserError(
             f"The compositor does not use the picture of the view layer “{layer.name}”: connect its Render Layers node "
@@ -50,13 +50,13 @@ def take_heads_out(shot: Scene) -> None:
     """Undo `put_heads_in`: nodes, links, passes and the second scene are as they were."""
     tree, kept = compat.compositor(shot), composite_settings(shot)
     if tree is not None:
-        composite_nodes.remove(tree)
+        nodes.remove(tree)
         if kept.made_compositor:
             compat.drop_compositor(shot)
     _give_depth_back(shot)
     kept.made_compositor, kept.layer = False, ""
     drop_heads_scene(shot)
-    head_shadow.remove_shadows(shot)
+    shadow.remove_shadows(shot)
 
 
 def _give_depth_back(shot: Scene) -> None:
@@ -71,7 +71,7 @@ def is_in(shot: Scene) -> bool:
     """Whether the shot's renders hold its heads."""
     tree = compat.compositor(shot)
     kept = composite_settings(shot)
-    return kept.heads_scene is not None and tree is not None and bool(composite_nodes.our_nodes(tree))
+    return kept.heads_scene is not None and tree is not None and bool(nodes.our_nodes(tree))
 
 
 class EMODIFFTALK_OT_put_heads_in(Explained, Operator):
@@ -129,10 +129,10 @@ class EMODIFFTALK_OT_put_heads_in(Explained, Operator):
 def _shadow(shot: Scene, wanted: bool) -> list[str]:
     """Give the heads shadows or take them away; returns why not."""
     if not wanted:
-        head_shadow.remove_shadows(shot)
+        shadow.remove_shadows(shot)
         return []
     try:
-        head_shadow.add_shadows(shot)
+        shadow.add_shadows(shot)
     except UserError as error:
         return [f"A head throws no shadow. {error}"]
     return []

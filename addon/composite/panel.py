@@ -5,12 +5,12 @@ from __future__ import annotations
 import bpy
 from bpy.types import Context, Panel
 
-from .composite import is_in
-from .composite_nodes import can_undo
-from .composite_settings import composite_settings
-from .heads import active_head
-from .panel_parts import InTab, draw_sentence, letters
-from .render_engine import ENGINE, TRUE_TRANSFORMS
+from ..composite_settings import composite_settings
+from ..heads import active_head
+from ..panel_parts import InTab, draw_sentence, letters
+from ..render_engine import ENGINE, TRUE_TRANSFORMS
+from .nodes import can_undo
+from .operators import is_in
 
 _ENGINES = {"BLENDER_EEVEE": "EEVEE", "BLENDER_EEVEE_NEXT": "EEVEE", "BLENDER_WORKBENCH": "Workbench"}
 
@@ -58,8 +58,8 @@ def _draw_colours(layout, scene, width: int) -> None:
 
 
 def _draw_light(layout, scene) -> None:
-    from .blender.compat import compositor
-    from .composite_nodes import our_nodes
+    from ..blender.compat import compositor
+    from .nodes import our_nodes
 
     group = next((node for node in our_nodes(compositor(scene)) if node.bl_idname == "CompositorNodeGroup"), None)
     if group is None:

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from bpy.types import Node, NodeSocket, NodeTree, Scene, bpy_prop_collection
 
-from .blender import compat
-from .render_passes import FAR, SOFT_DEPTH
+from ..blender import compat
+from ..render_passes import FAR, SOFT_DEPTH
 
 GROUP = "EmoDiffTalk Heads"
 _MARK = "emodifftalk_heads"

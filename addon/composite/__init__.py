@@ -1,0 +1,1 @@
+"""Heads in what another engine renders: joined by depth in the compositor."""
