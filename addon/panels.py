@@ -8,11 +8,12 @@ from bpy.types import Context, Object, Panel, UILayout, UIList
 from emodifftalk.core.clock import clock_text
 from emodifftalk.core.facs import AU_LABELS
 
-from . import confidence, playback, viewport
+from . import playback, viewport
 from .backend import connection
 from .backend.client import BUSY, DEAD, READY, STARTING
 from .backend.panel import draw_remedy
 from .blender import compat
+from .curves import confidence
 from .emotion_panel import EMODIFFTALK_MT_labels, EMODIFFTALK_PT_emotion, EMODIFFTALK_PT_prompt
 from .generate import Job, job_of, job_text
 from .heads import active_head, settings

@@ -102,8 +102,8 @@ def _redraw(self: PropertyGroup, context: Context) -> None:
 
 
 def _take_changed(self: PropertyGroup, context: Context) -> None:
-    from .confidence import show_again
-    from .show_au_curves import follow
+    from .curves.confidence import show_again
+    from .curves.shown import follow
 
     _redraw(self, context)
     show_again(self.id_data, context.scene)

@@ -145,7 +145,7 @@ def _named(what: str, start: float | None, shift: float) -> str:
 def _stretched(head: Object, scene: Scene) -> tuple[tuple[float, float, str], ...]:
     from emodifftalk.core.take import stretches
 
-    from .confidence import confidence_of
+    from .curves.confidence import confidence_of
 
     values = confidence_of(head)
     if values is None or not len(values):

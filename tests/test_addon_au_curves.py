@@ -9,8 +9,8 @@ from tiny_subject import save_tiny_take, tiny_subject
 
 bpy = pytest.importorskip("bpy")
 
-from addon.au_curves import GROUP, drawn_over, path_of
 from addon.blender import compat
+from addon.curves.au_curves import GROUP, drawn_over, path_of
 from addon.generate import add_take
 from addon.heads import settings
 from addon.performance import build_performance

@@ -16,10 +16,10 @@ import pytest
 bpy = pytest.importorskip("bpy")
 
 from addon import playback
-from addon.au_curves import drawn_over, path_of
 from addon.backend import connection
 from addon.backend.client import BUSY, DEAD, DEATHS, READY, STARTING, STOPPED, BackendClient
 from addon.blender import compat
+from addon.curves.au_curves import drawn_over, path_of
 from addon.generate import job_of, start_job
 from addon.heads import settings
 from addon.timeline import add_prompt, add_voice

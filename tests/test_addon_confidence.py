@@ -9,8 +9,8 @@ from tiny_subject import save_tiny_take, tiny_subject
 
 bpy = pytest.importorskip("bpy")
 
-from addon import confidence
 from addon.blender import compat
+from addon.curves import confidence
 from addon.generate import add_take
 from addon.heads import active_head, settings
 from addon.performance import build_performance

@@ -13,8 +13,8 @@ bpy = pytest.importorskip("bpy")
 
 from addon import playback, rendered_heads
 from addon.blender import compat
+from addon.curves.imported import apply_curves
 from addon.generate import add_take
-from addon.import_curves import apply_curves
 from addon.performance import build_performance
 from addon.timeline import add_prompt
 from emodifftalk.core.errors import UserError

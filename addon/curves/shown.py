@@ -14,12 +14,12 @@ from emodifftalk.core.clock import Clock
 from emodifftalk.core.facs import AU_LABELS, AU_NAMES, FPS
 from emodifftalk.core.voice_time import VoiceMap
 
-from . import playback
+from .. import playback
+from ..blender import compat
+from ..blender.operators import Explained
+from ..heads import active_head, heads, no_head_reason, settings
+from ..names import au_property
 from .au_curves import GROUP, TOLERANCE, digest, drawn_over, path_of, remember, shown, track_of
-from .blender import compat
-from .blender.operators import Explained
-from .heads import active_head, heads, no_head_reason, settings
-from .names import au_property
 
 _BEZIER, _AUTO_CLAMPED = 2, 4  # of a key's interpolation and handles
 _written_for: dict[int, tuple[str, Clock | VoiceMap]] = {}

@@ -12,12 +12,12 @@ from bpy_extras.io_utils import ImportHelper
 from emodifftalk.core.errors import UserError
 from emodifftalk.core.facs import AU_NAMES
 
+from ..blender import compat
+from ..blender.operators import ForHead
+from ..heads import active_head
+from ..names import au_property
+from ..strips import scene_clock
 from . import au_curves
-from .blender import compat
-from .blender.operators import ForHead
-from .heads import active_head
-from .names import au_property
-from .strips import scene_clock
 
 OFFSETS, GAZE = "EmoDiffTalk AU Offsets", "EmoDiffTalk Gaze"
 """The groups of F-curves beside `au_curves.GROUP`."""

@@ -16,10 +16,10 @@ from emodifftalk.core.clock import Clock
 from emodifftalk.core.errors import UserError
 from emodifftalk.core.facs import FPS
 
-from . import playback
-from .blender import compat
-from .blender.operators import Explained
-from .heads import active_head, heads, no_head_reason, settings
+from .. import playback
+from ..blender import compat
+from ..blender.operators import Explained
+from ..heads import active_head, heads, no_head_reason, settings
 
 PATH = "emodifftalk.confidence"
 GROUP = "EmoDiffTalk Confidence"

@@ -7,11 +7,11 @@ from bpy.types import Context, FCurve, Panel, UILayout
 
 from emodifftalk.core.facs import AU_LABELS
 
+from ..blender import compat
+from ..heads import active_head, settings
+from ..names import au_property
+from ..panel_parts import AU_GROUPS, OfHead, draw_sentence, letters
 from .au_curves import drawn_over, path_of
-from .blender import compat
-from .heads import active_head, settings
-from .names import au_property
-from .panel_parts import AU_GROUPS, OfHead, draw_sentence, letters
 
 
 class EMODIFFTALK_PT_au_curves(OfHead, Panel):

@@ -18,11 +18,11 @@ from emodifftalk.core.clock import CURVE_FPS, Clock
 from emodifftalk.core.errors import UserError
 from emodifftalk.core.facs import AU_NAMES, FPS
 
-from . import playback
-from .blender import compat
-from .blender.animation import Evaluate
-from .heads import settings
-from .names import au_property
+from .. import playback
+from ..blender import compat
+from ..blender.animation import Evaluate
+from ..heads import settings
+from ..names import au_property
 
 if TYPE_CHECKING:
     from emodifftalk.core.performance import Curve
