@@ -119,7 +119,7 @@ def head_at(context: Context, x: float, y: float) -> Object | None:
 
 def depth_at(gaussians: Gaussians, view: View, pixel: np.ndarray) -> float | None:
     """Expected view depth in metres of Gaussians (world space) at a pixel (2,), row 0 at the top; None beside them."""
-    from .splat_numpy import blend_at
+    from .draw.numpy_splats import blend_at
 
     alpha, depth = blend_at(gaussians, view, pixel)
     return depth if alpha >= _HIT else None

@@ -11,13 +11,13 @@ from bpy.types import Context, Depsgraph, Operator, Panel, RenderEngine, RenderR
 from emodifftalk.core.errors import Cancelled, UserError
 from emodifftalk.core.gaussians import Gaussians
 
-from . import rasterizers
 from .blender.camera import View, camera_view
+from .draw import rasterizers
+from .draw.world_colour import world_colour
 from .motion_blur import moments
 from .render_passes import wanted_passes, wants_heads_apart
 from .rendered_heads import draw_heads, rendered_heads
 from .rendered_picture import RenderedPicture
-from .world_colour import world_colour
 
 ENGINE = "EMODIFFTALK"
 TRUE_TRANSFORMS = ("Standard", "Raw")

@@ -17,10 +17,11 @@ if find_spec("torch") is None:
 from bpy_extras.object_utils import world_to_camera_view
 from PIL import Image
 
-from addon import click_select, playback, rasterizers, render_engine, splat_numpy, viewport_budget
+from addon import click_select, playback, render_engine, viewport_budget
 from addon.backend import connection
 from addon.blender import compat
 from addon.blender.camera import camera_view
+from addon.draw import numpy_splats, rasterizers
 from addon.generate import add_take
 from addon.heads import settings
 from addon.performance import build_performance
@@ -294,7 +295,7 @@ def test_giving_up_ends_the_wait_and_the_next_picture_is_whole(shot, head, tmp_p
     with pytest.raises(Cancelled):
         rasterizers.draw(gaussians, view, print, given_up=lambda: True)
     with pytest.raises(Cancelled):
-        splat_numpy.draw(gaussians, view.camera, given_up=lambda: True)
+        numpy_splats.draw(gaussians, view.camera, given_up=lambda: True)
     assert not connection.busy()
     assert agreement(picture(shot, tmp_path / "after.png"), expected(shot, head)[0]) > 45
 
@@ -302,7 +303,7 @@ def test_giving_up_ends_the_wait_and_the_next_picture_is_whole(shot, head, tmp_p
 def test_the_numpy_drawing_agrees_with_the_rasterizer_in_colour_and_depth(shot, head):
     view = scene_view(shot)
     wanted, depth = expected(shot, head)
-    found, found_depth = splat_numpy.draw(playback.current_gaussians(head, shot), view.camera)
+    found, found_depth = numpy_splats.draw(playback.current_gaussians(head, shot), view.camera)
     assert float(psnr(found, wanted)) > 60
     assert np.abs(found_depth - depth)[wanted[..., 3] > 0.5].max() < 1e-3
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from emodifftalk.core.gaussians import Gaussians
 
-from .blender.camera import View
+from ..blender.camera import View
 from .gpu_parts import nothing_near, set_anew, splat_shader, state, table
 
 EPS2D = 0.3

@@ -16,7 +16,7 @@ from emodifftalk.core.camera import Camera
 from emodifftalk.core.errors import Cancelled
 from emodifftalk.core.gaussians import Gaussians, normalize, quat_to_matrix
 
-from .blender.camera import View
+from ..blender.camera import View
 
 EPS2D = 0.3
 _ALPHA_LEAST, _ALPHA_MOST = 1 / 255, 0.999

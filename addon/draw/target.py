@@ -18,9 +18,9 @@ import numpy as np
 from emodifftalk.core.camera import Camera
 from emodifftalk.core.gaussians import Gaussians
 
-from .blender.camera import View
+from ..blender.camera import View
+from .cloud import SceneDepth, SplatCloud
 from .gpu_parts import compose_shader, read_floats, rectangle, set_anew, state
-from .splat_cloud import SceneDepth, SplatCloud
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ from emodifftalk.core.camera import Camera
 from emodifftalk.core.errors import Cancelled, UserError
 from emodifftalk.core.gaussians import Gaussians
 
-from .backend import connection
-from .blender.camera import View
+from ..backend import connection
+from ..blender.camera import View
 
 _FAR_AWAY = 200.0
 """Metres from which a telephoto lens stands in for an orthographic camera where only perspective can be drawn."""
@@ -49,17 +49,17 @@ def draw(
             if given_up():
                 raise Cancelled from error
             announce(f"Drawn inside Blender, which is slower, without the backend. {error}")
-    from . import splat_numpy
+    from . import numpy_splats
 
-    return splat_numpy.draw(gaussians, view, given_up)
+    return numpy_splats.draw(gaussians, view, given_up)
 
 
 def _on_the_card(gaussians: Gaussians, view: View) -> tuple[np.ndarray, np.ndarray]:
     if bpy.app.background:
         _init_card()
-    from . import splat_draw
+    from . import target
 
-    return splat_draw.draw_offscreen(gaussians, view)
+    return target.draw_offscreen(gaussians, view)
 
 
 def _init_card() -> None:

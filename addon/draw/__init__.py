@@ -1,0 +1,1 @@
+"""Gaussians to pixels: clouds on the card, rasterizers, colours. Knows no head's take."""
