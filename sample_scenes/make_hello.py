@@ -9,7 +9,7 @@ import bpy
 from building import FPS, HERE, add_camera, begin, finish, frame_portrait, set_up_picture, ship_take
 
 from addon.blender.compat import right_handle
-from addon.import_subject import import_subject
+from addon.files.import_subject import import_subject
 from addon.timeline import add_prompt, add_voice
 from emodifftalk.core.subject import load_subject
 

@@ -20,9 +20,9 @@ from addon.blender.compat import compositor, right_handle, set_right_handle
 from addon.composite.nodes import our_nodes
 from addon.composite.operators import put_heads_in
 from addon.composite.shadow import add_shadows
+from addon.files.import_subject import import_subject
 from addon.generate import add_take
 from addon.heads import settings
-from addon.import_subject import import_subject
 from addon.performance import build_performance
 from addon.timeline import add_prompt, add_voice
 

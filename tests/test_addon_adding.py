@@ -10,7 +10,8 @@ from tiny_subject import save_tiny_subject, save_tiny_take, tiny_subject
 
 bpy = pytest.importorskip("bpy")
 
-from addon import add_head, assets, playback
+from addon import playback
+from addon.files import add_head, assets
 from addon.heads import is_head, settings
 
 

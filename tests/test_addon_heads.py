@@ -13,7 +13,7 @@ from tiny_subject import save_tiny_subject, save_tiny_take, tiny_subject
 bpy = pytest.importorskip("bpy")
 
 from addon import playback
-from addon.head_files import missing_files
+from addon.files.head_files import missing_files
 from addon.heads import absolute, heads, is_head, settings
 
 

@@ -15,7 +15,7 @@ from test_addon_backend import speaking, until  # noqa: F401
 
 from addon import live, live_takes, playback
 from addon.backend import connection
-from addon.export_ply import export_frames
+from addon.files.export_ply import export_frames
 from addon.generate import start_job
 from addon.heads import absolute, settings
 from addon.live_settings import live_settings

@@ -79,11 +79,12 @@ def test_a_missing_file_is_refused_too(scene, tmp_path):
 @pytest.mark.parametrize("name", ["hello", "two_talking", "in_a_room"])
 def test_a_sample_scene_plays_without_a_backend(addon, tmp_path, monkeypatch, name):
     """Copied, opened, every head with its take, subject and voice found; work saved there is never overwritten."""
-    from addon import playback, sample_scenes
+    from addon import playback
+    from addon.files import samples
     from addon.heads import absolute, heads, settings
     from addon.strips import voice_strips
 
-    monkeypatch.setattr(sample_scenes, "user_folder", lambda folder: tmp_path)
+    monkeypatch.setattr(samples, "user_folder", lambda folder: tmp_path)
     assert bpy.ops.emodifftalk.open_sample(scene=name) == {"FINISHED"}
     scene = bpy.context.scene
     assert Path(bpy.data.filepath) == tmp_path / f"{name}.blend"

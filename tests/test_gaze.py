@@ -94,7 +94,7 @@ def test_a_keyed_gaze_is_seen_in_the_viewport_in_renders_and_in_exports(head, sc
     bpy = pytest.importorskip("bpy")
     plyfile = pytest.importorskip("plyfile")
     from addon import playback
-    from addon.export_ply import export_frames
+    from addon.files.export_ply import export_frames
     from addon.heads import settings
 
     ball, kept = rows(tiny_subject(), LEFT), settings(head)

@@ -11,11 +11,11 @@ from bpy.types import Context, Object, Operator
 
 from emodifftalk.core.errors import UserError
 
-from . import playback
+from .. import playback
+from ..blender.camera import View
+from ..draw import rasterizers
+from ..heads import active_head, no_head_reason, settings, user_folder
 from .add_head import SUBJECTS
-from .blender.camera import View
-from .draw import rasterizers
-from .heads import active_head, no_head_reason, settings, user_folder
 from .import_subject import import_subject
 
 if TYPE_CHECKING:

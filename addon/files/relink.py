@@ -12,11 +12,11 @@ from bpy.types import Context, Event, Operator, Panel
 
 from emodifftalk.core.errors import UserError
 
-from . import playback
-from .file_kinds import kind_of
+from .. import playback
+from ..heads import portable
+from ..panel_parts import InTab, draw_sentence, letters
 from .head_files import HeadFile, missing_files, same_content
-from .heads import portable
-from .panel_parts import InTab, draw_sentence, letters
+from .kinds import kind_of
 
 _SUFFIX = ".safetensors"
 _NAMED = 4

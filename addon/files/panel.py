@@ -5,9 +5,9 @@ from __future__ import annotations
 import bpy
 from bpy.types import Context, Panel
 
-from .backend import long_work
-from .export_gaussians import exporting
-from .panel_parts import OfHead, draw_problem, draw_sentence, letters
+from ..backend import long_work
+from ..panel_parts import OfHead, draw_problem, draw_sentence, letters
+from .export import exporting
 
 
 class EMODIFFTALK_PT_exchange(OfHead, Panel):

@@ -13,12 +13,12 @@ from mathutils import Vector
 
 from emodifftalk.core.errors import UserError
 
-from . import playback
-from .blender.operators import InObjectMode
-from .file_kinds import SUBJECT, kind_of
-from .heads import active_head, no_head_reason, portable, settings
+from .. import playback
+from ..blender.operators import InObjectMode
+from ..heads import active_head, no_head_reason, portable, settings
+from ..performance import build_performance
 from .import_subject import import_subject
-from .performance import build_performance
+from .kinds import SUBJECT, kind_of
 
 
 def give_take(head: Object, path: Path, context: Context) -> None:

@@ -10,12 +10,12 @@ from bpy.types import Context, Event, Object, Operator, Scene
 
 from emodifftalk.core.errors import UserError
 
-from . import playback
-from .backend import long_work
-from .backend.long_work import LongJob
-from .blender.operators import ForTake
+from .. import playback
+from ..backend import long_work
+from ..backend.long_work import LongJob
+from ..blender.operators import ForTake
+from ..heads import absolute, active_head, heads, settings
 from .export_ply import SPACES
-from .heads import absolute, active_head, heads, settings
 
 CURVES = ("au-csv", "au-json", "arkit-csv", "arkit-json", "usd-blendshapes")
 FORMATS = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import bpy
 from bpy.types import Context, Menu
 
-from .core_path import ROOT
+from ..core_path import ROOT
 
 SUBJECTS = ROOT / "sample_scenes" / "subjects"
 """Where the sample heads lie."""

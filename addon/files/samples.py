@@ -9,8 +9,8 @@ import bpy
 from bpy.props import EnumProperty
 from bpy.types import Context, Event, Operator
 
-from .core_path import ROOT
-from .heads import user_folder
+from ..core_path import ROOT
+from ..heads import user_folder
 
 SHIPPED = ROOT / "sample_scenes"
 SCENES = (

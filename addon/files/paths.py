@@ -11,8 +11,8 @@ from pathlib import Path
 import bpy
 from bpy.types import Object
 
+from ..heads import is_head, settings
 from .head_files import head_files, remember_files
-from .heads import is_head, settings
 
 _before: list[tuple[object, str, str]] = []
 """What the paths were before the save in progress: owner, attribute, path."""
