@@ -12,13 +12,14 @@ from bpy.types import Context, Object, Operator, PropertyGroup
 from emodifftalk.core.errors import UserError
 from emodifftalk.core.voice_time import to_text
 
-from . import pace, playback, staleness
+from . import pace, staleness
 from .backend import connection
 from .backend.client import STARTING
 from .backend.connection import Listener
 from .blender.operators import Explained
 from .heads import absolute, active_head, by_session_uid, is_head, new_take_path, no_head_reason, portable, settings
 from .performance import Request, build_performance
+from .playback import gaussians
 from .reading import read_prompt
 from .strips import prompt_strips
 
@@ -64,7 +65,7 @@ def start_job(head: Object, context: Context, live: bool = False) -> Job:
     from emodifftalk.core.performance import to_json
 
     kept, before = settings(head), job_of(head)
-    playback.subject_of(head)  # a missing or damaged subject is said now, not after the voice has been heard
+    gaussians.subject_of(head)  # a missing or damaged subject is said now, not after the voice has been heard
     job = Job(head.session_uid, build_performance(head, context.scene), new_take_path(head, live), live)
     if before is not None and before.running:
         connection.cancel(before.number)
@@ -74,7 +75,7 @@ def start_job(head: Object, context: Context, live: bool = False) -> Job:
         "performance": to_json(job.request.performance),
         "out": str(job.path),
     }
-    if (previous := playback.active_take(head)) is not None:
+    if (previous := gaussians.active_take(head)) is not None:
         params["previous"] = str(absolute(previous.path, head))
     listener = Listener(
         done=lambda result: _finished(job, result),
@@ -266,7 +267,7 @@ class EMODIFFTALK_OT_remove_take(Operator):
     def poll(cls, context: Context) -> bool:
         """With a take chosen."""
         head = active_head(context)
-        if head is None or playback.active_take(head) is None:
+        if head is None or gaussians.active_take(head) is None:
             cls.poll_message_set("There is no take to remove")
             return False
         return True

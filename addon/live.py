@@ -18,7 +18,7 @@ from bpy.types import Context, Depsgraph, Object, Scene
 
 from emodifftalk.core.errors import UserError
 
-from . import generate, live_takes, playback, staleness
+from . import generate, live_takes, staleness
 from .backend import connection
 from .backend.client import DEAD, STARTING
 from .backend.connection import Listener
@@ -26,6 +26,7 @@ from .blender import animation
 from .heads import absolute, heads, settings
 from .live_settings import live_settings
 from .performance import Request, build_performance
+from .playback import gaussians
 from .strips import scene_clock, strip_scene
 
 REST = 1.0
@@ -105,7 +106,7 @@ def step() -> None:
         return
     context, changed, now, seen = bpy.context, _changed, time.monotonic(), set()
     for head in list(heads(context.scene)):
-        if playback.active_take(head) is None or head.library is not None:
+        if gaussians.active_take(head) is None or head.library is not None:
             continue
         seen.add(head.session_uid)
         known = _watched.setdefault(head.session_uid, Watched())
@@ -141,7 +142,7 @@ def _look(known: Watched, head: Object, scene: Scene) -> None:
 
 
 def _file(head: Object) -> str:
-    return str(absolute(playback.active_take(head).path, head))
+    return str(absolute(gaussians.active_take(head).path, head))
 
 
 def _origin(head: Object, take: str, asked: str, edited: bool) -> str:
@@ -187,7 +188,7 @@ def _act(known: Watched, head: Object, context: Context) -> None:
     _made.setdefault(known.take, known.made_from)
     try:
         frame = round(context.scene.frame_current_final, 3)
-        shown = known.previewed == known.asked and frame in playback.previews.get(head.session_uid, {})
+        shown = known.previewed == known.asked and frame in gaussians.previews.get(head.session_uid, {})
         if known.sent is None and not shown:
             _ask(known, head, context.scene, frame)
         elif known.sent is not None and known.sent[1] != known.asked:
@@ -228,9 +229,9 @@ def _show(uid: int, known: Watched, frame: float, result: dict) -> None:
     from emodifftalk.core.take import TakeFrame
 
     if known.previewed != known.asked:
-        playback.previews.pop(uid, None)
+        gaussians.previews.pop(uid, None)
         known.previewed = known.asked
-    kept = playback.previews.setdefault(uid, {})
+    kept = gaussians.previews.setdefault(uid, {})
     kept[frame] = TakeFrame(**result["arrays"])
     while len(kept) > _KEPT:
         kept.pop(next(iter(kept)))
@@ -263,7 +264,7 @@ def _rest(uid: int, known: Watched) -> None:
     if known.sent is not None:
         connection.cancel(known.sent[0])
     known.previewed, known.declined = "", ""
-    if playback.previews.pop(uid, None) is not None:
+    if gaussians.previews.pop(uid, None) is not None:
         _refresh()
 
 
@@ -297,7 +298,7 @@ def stop() -> None:
 
 def status(head: Object) -> tuple[str, str]:
     """What Live is doing about a head, in a few words, and an icon."""
-    known, shown = watched(head), playback.preview_of(head, bpy.context.scene) is not None
+    known, shown = watched(head), gaussians.preview_of(head, bpy.context.scene) is not None
     if known is None or not live_settings().on:
         return "", "NONE"
     if known.obstacle:
@@ -337,7 +338,7 @@ def _playing() -> bool:
 
 
 def _refresh() -> None:
-    playback.refresh(bpy.context.scene)
+    gaussians.refresh(bpy.context.scene)
     connection.redraw_panels()
 
 
@@ -353,7 +354,7 @@ def _on_change(scene: Scene, depsgraph: Depsgraph | None = None) -> None:
 @bpy.app.handlers.persistent
 def _on_frame(scene: Scene, depsgraph: Depsgraph | None = None) -> None:
     if _playing():
-        playback.previews.clear()  # a frame that is right among many that are not yet would flash
+        gaussians.previews.clear()  # a frame that is right among many that are not yet would flash
     elif any(known.stale for known in _watched.values()):
         soon()
 

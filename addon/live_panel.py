@@ -5,10 +5,11 @@ from __future__ import annotations
 import bpy
 from bpy.types import Context, Operator, Panel, SpaceView3D
 
-from . import live, playback
+from . import live
 from .heads import active_head, heads, no_head_reason
 from .live_settings import live_settings
 from .panel_parts import OfHead, draw_problem, draw_sentence, letters
+from .playback import gaussians
 
 _SIZE, _EDGE = 15, 18
 """Of the word, and its distance from the corner, in pixels at a resolution scale of 1."""
@@ -26,7 +27,7 @@ class EMODIFFTALK_PT_live(OfHead, Panel):
     def poll(cls, context: Context) -> bool:
         """With a head that has a take."""
         head = active_head(context)
-        return head is not None and playback.active_take(head) is not None
+        return head is not None and gaussians.active_take(head) is not None
 
     def draw_header(self, context: Context) -> None:
         """On or off."""
@@ -43,7 +44,7 @@ class EMODIFFTALK_PT_live(OfHead, Panel):
             text, icon = live.status(head)
             if text:
                 draw_sentence(layout, text, icon, letters(context))
-        if playback.active_take(head).live:
+        if gaussians.active_take(head).live:
             layout.operator("emodifftalk.keep_take", icon="PINNED")
 
 
@@ -77,7 +78,7 @@ class EMODIFFTALK_OT_keep_take(Operator):
     def poll(cls, context: Context) -> bool:
         """With a take that Live would replace."""
         head = active_head(context)
-        entry = playback.active_take(head) if head is not None else None
+        entry = gaussians.active_take(head) if head is not None else None
         if head is None:
             cls.poll_message_set(no_head_reason(context))
         elif entry is None or not entry.live:
@@ -86,14 +87,14 @@ class EMODIFFTALK_OT_keep_take(Operator):
 
     def execute(self, context: Context) -> set[str]:
         """Make it one like those that Generate makes."""
-        playback.active_take(active_head(context)).live = False
+        gaussians.active_take(active_head(context)).live = False
         return {"FINISHED"}
 
 
 def draw_word() -> None:
     """Write “Preview” into the corner of a viewport that shows one."""
     context = bpy.context
-    if not any(playback.preview_of(head, context.scene) and head.visible_get() for head in heads(context.scene)):
+    if not any(gaussians.preview_of(head, context.scene) and head.visible_get() for head in heads(context.scene)):
         return
     import blf
 

@@ -8,7 +8,7 @@ from bpy.types import Context, Object, Panel, UILayout, UIList
 from emodifftalk.core.clock import clock_text
 from emodifftalk.core.facs import AU_LABELS
 
-from . import playback, viewport
+from . import viewport
 from .backend import connection
 from .backend.client import BUSY, DEAD, READY, STARTING
 from .backend.panel import draw_remedy
@@ -20,6 +20,7 @@ from .heads import active_head, settings
 from .names import au_property
 from .panel_parts import AU_GROUPS, InTab, OfHead, draw_problem, draw_sentence, letters
 from .pick_voice import draw_offer
+from .playback import gaussians
 from .render_engine import ENGINE, TRUE_TRANSFORMS
 from .strips import scene_clock, sound_strips, strip_scene, voice_strips
 from .take_status import EMODIFFTALK_PT_take_status, draw_status
@@ -53,7 +54,7 @@ class EMODIFFTALK_PT_subject(InTab, Panel):
         layout.prop(context.window_manager.emodifftalk, "show_gaussians")
         details = [f"{kept.subject_points:,} Gaussians", kept.subject_licence]
         layout.label(text=" · ".join(part for part in details if part))
-        problem = playback.problems.get(head.session_uid)
+        problem = gaussians.problems.get(head.session_uid)
         for sentence in (problem, viewport.problem):
             if sentence:
                 draw_problem(layout, sentence, letters(context))
@@ -127,7 +128,7 @@ class EMODIFFTALK_PT_fine(OfHead, Panel):
         shown = context.window_manager.emodifftalk_pad.shown
         pad.operator("emodifftalk.affect_pad", text="", icon="PIVOT_CURSOR", depress=shown)
         column = layout.column(align=True)
-        column.active = steers = playback.steers(active_head(context))
+        column.active = steers = gaussians.steers(active_head(context))
         column.prop(kept, "gaze_yaw", slider=True)
         column.prop(kept, "gaze_pitch", slider=True)
         if not steers:
@@ -176,7 +177,7 @@ class EMODIFFTALK_PT_generate(OfHead, Panel):
         row = layout.row()
         row.template_list("EMODIFFTALK_UL_takes", "", kept, "takes", kept, "active_take", rows=2, maxrows=5)
         row.column(align=True).operator("emodifftalk.remove_take", text="", icon="REMOVE")
-        entry = playback.active_take(head)
+        entry = gaussians.active_take(head)
         if entry is not None:
             if entry.note:
                 draw_sentence(layout, entry.note, width=width)

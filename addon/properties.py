@@ -96,7 +96,7 @@ AuMutes = type(
 
 
 def _redraw(self: PropertyGroup, context: Context) -> None:
-    from .playback import refresh
+    from .playback.gaussians import refresh
 
     refresh(context.scene)
 

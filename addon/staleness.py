@@ -20,10 +20,11 @@ from bpy.types import Depsgraph, Object, Scene
 from emodifftalk.core.clock import clock_text
 from emodifftalk.core.errors import UserError
 
-from . import pace, playback
+from . import pace
 from .blender import animation
 from .heads import absolute, by_session_uid, is_head, settings
 from .performance import Request, build_performance
+from .playback import gaussians
 from .strips import scene_clock
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ def check(head: Object, scene: Scene) -> Status:
     """Look now."""
     from emodifftalk.core.changes import compare, without
 
-    entry = playback.active_take(head)
+    entry = gaussians.active_take(head)
     try:
         request = build_performance(head, scene, looking=True)
     except UserError as error:
@@ -99,7 +100,7 @@ def check(head: Object, scene: Scene) -> Status:
     clock = scene_clock(scene, request.anchor.zero_frame)
     after = asked_for(request)
     try:
-        take = playback.take_of(head)
+        take = gaussians.take_of(head)
         other_subject = take is not None and _other_subject(head, take.metadata.get("subject_hash", ""))
     except UserError:
         take, other_subject = None, False  # the panel says so already
@@ -150,17 +151,17 @@ def _stretched(head: Object, scene: Scene) -> tuple[tuple[float, float, str], ..
     values = confidence_of(head)
     if values is None or not len(values):
         return ()
-    frames, shown = playback.by_frame(values, head, scene)
+    frames, shown = gaussians.by_frame(values, head, scene)
     return tuple((float(frames[a]), float(frames[b - 1]) + 1, STRETCHED) for a, b in stretches(shown))
 
 
 def _played(head: Object, scene: Scene) -> tuple[tuple[float, float, str], ...]:
     """What plays of a take of which nothing more is known."""
     try:
-        take = playback.take_of(head)
+        take = gaussians.take_of(head)
     except UserError:
         return ()
-    clock = playback.take_clock(head, scene) if take is not None else None
+    clock = gaussians.take_clock(head, scene) if take is not None else None
     if clock is None:
         return ()
     return ((clock.frame(0.0), clock.frame(take.duration), BAKED), *_stretched(head, scene))
@@ -174,7 +175,7 @@ def _other_subject(head: Object, made_with: str) -> bool:
     from emodifftalk.core.subject import file_hash
 
     path = str(absolute(settings(head).subject_path, head))
-    key = playback.file_key(path)
+    key = gaussians.file_key(path)
     if key not in _hashes:
         _hashes[key] = file_hash(path)
     return bool(made_with) and _hashes[key] != made_with

@@ -13,12 +13,13 @@ from emodifftalk.core.colour_space import display_colour
 from emodifftalk.core.errors import UserError
 from emodifftalk.core.gaussians import Gaussians
 
-from . import playback, viewport_budget, viewport_neighbours
+from . import viewport_budget, viewport_neighbours
 from .blender.camera import View, region_view
 from .draw.cloud import SplatCloud, read_scene_depth
 from .draw.target import Contour, Film, SplatTarget
 from .draw.world_colour import world_colour
 from .heads import drawn
+from .playback import gaussians as playback
 
 _LEAD, _EXACT_LEAD = 0.03, 0.006
 """Metres, on a head of natural size, by which it wins against meshes. Its own sketch lies in the skin and must not show

@@ -17,12 +17,12 @@ pytest.importorskip("PIL")
 
 from PIL import Image
 
-from addon import playback
 from addon.blender import compat
 from addon.composite import nodes as composite_nodes
 from addon.composite.operators import put_heads_in
 from addon.composite.shadow import shadow_of
 from addon.composite_settings import composite_settings
+from addon.playback import gaussians
 
 ROOT = Path(__file__).resolve().parent.parent
 WIDTH, HEIGHT = 144, 96
@@ -278,7 +278,7 @@ def test_each_frame_shows_the_take_at_that_frame_by_the_shots_own_strips(shot, t
     for frame in (1, 30):
         shot.frame_set(frame)
         second.frame_set(frame)
-        assert playback.take_seconds(head, second) == pytest.approx(playback.take_seconds(head, shot))
+        assert gaussians.take_seconds(head, second) == pytest.approx(gaussians.take_seconds(head, shot))
     shot.frame_start, shot.frame_end, shot.frame_step = 1, 41, 40
     bpy.data.objects["Board"].hide_render = True
     shot.render.image_settings.file_format = "PNG"

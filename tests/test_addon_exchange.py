@@ -11,11 +11,12 @@ from tiny_subject import save_tiny_take, tiny_subject
 
 bpy = pytest.importorskip("bpy")
 
-from addon import playback, rendered_heads
+from addon import rendered_heads
 from addon.blender import compat
 from addon.curves.imported import apply_curves
 from addon.generate import add_take
 from addon.performance import build_performance
+from addon.playback import gaussians as playback
 from addon.timeline import add_prompt
 from emodifftalk.core.errors import UserError
 from emodifftalk.core.gaussian_file import read_gaussians

@@ -12,9 +12,9 @@ from tiny_subject import save_tiny_subject, save_tiny_take, tiny_subject
 
 bpy = pytest.importorskip("bpy")
 
-from addon import playback
 from addon.files.head_files import missing_files
 from addon.heads import absolute, heads, is_head, settings
+from addon.playback import gaussians
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def the_head():
 
 def plays(head) -> bool:
     """Whether its files are found and belong together."""
-    return len(playback.current_gaussians(head, bpy.context.scene)) == 340 and playback.take_of(head) is not None
+    return len(gaussians.current_gaussians(head, bpy.context.scene)) == 340 and gaussians.take_of(head) is not None
 
 
 def test_a_saved_file_is_small_and_its_paths_are_relative(shot, tmp_path):
@@ -84,7 +84,7 @@ def test_a_duplicate_plays_a_take_of_its_own(shot, tmp_path, linked):
     assert twin != head and (twin.data == head.data) == linked and len(list(heads(shot))) == 2
     settings(twin).active_take = -1  # shows its neutral face
     shot.frame_set(40)
-    talking, still = (playback.current_gaussians(thing, shot) for thing in (head, twin))
+    talking, still = (gaussians.current_gaussians(thing, shot) for thing in (head, twin))
     assert np.abs(talking.means - still.means).max() > 0.005
     bpy.data.objects.remove(twin)
     assert plays(head)
@@ -98,7 +98,7 @@ def test_undo_and_redo_of_an_import(scene, subject_path):
     assert not any(is_head(thing) for thing in bpy.data.objects)
     bpy.ops.ed.redo()
     assert settings(the_head()).subject_points == 340
-    assert len(playback.current_gaussians(the_head(), bpy.context.scene)) == 340
+    assert len(gaussians.current_gaussians(the_head(), bpy.context.scene)) == 340
 
 
 def test_an_appended_head_finds_its_files(shot, tmp_path):
@@ -143,14 +143,14 @@ def test_missing_files_are_found_by_name_and_by_content(shot, tmp_path):
     shutil.move(files / "take.safetensors", archive / "renamed.safetensors")
     bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "shots" / "shot.blend"))
     assert sorted(file.kind for file in missing_files()) == ["subject", "take"]
-    assert "cannot be found" in playback.problems[the_head().session_uid]
+    assert "cannot be found" in gaussians.problems[the_head().session_uid]
     with pytest.raises(RuntimeError, match="There is no folder"):
         bpy.ops.emodifftalk.find_missing(directory=str(tmp_path / "nowhere"))
     assert bpy.ops.emodifftalk.find_missing(directory=str(tmp_path / "archive")) == {"FINISHED"}
     kept = settings(the_head())
     assert kept.subject_path == "//../archive/2026/tiny.safetensors"
     assert kept.takes[0].path == "//../archive/2026/renamed.safetensors"
-    assert plays(the_head()) and not playback.problems
+    assert plays(the_head()) and not gaussians.problems
     with pytest.raises(RuntimeError, match="No file is missing"):
         bpy.ops.emodifftalk.find_missing(directory=str(tmp_path))
 

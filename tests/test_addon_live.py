@@ -13,12 +13,13 @@ bpy = pytest.importorskip("bpy")
 
 from test_addon_backend import speaking, until  # noqa: F401
 
-from addon import live, live_takes, playback
+from addon import live, live_takes
 from addon.backend import connection
 from addon.files.export_ply import export_frames
 from addon.generate import start_job
 from addon.heads import absolute, settings
 from addon.live_settings import live_settings
+from addon.playback import gaussians
 from addon.strips import prompt_strips, write_words
 from addon.timeline import add_prompt
 
@@ -50,8 +51,8 @@ def reword(head, scene, words: str) -> None:
 
 def preview(head, scene):
     """Step until the current frame's preview is there."""
-    until(lambda: playback.preview_of(head, scene) is not None, act)
-    return playback.preview_of(head, scene)
+    until(lambda: gaussians.preview_of(head, scene) is not None, act)
+    return gaussians.preview_of(head, scene)
 
 
 def act() -> None:
@@ -66,20 +67,20 @@ def caught_up(head) -> bool:
 
 
 def mouth(head, scene) -> np.ndarray:
-    return playback.current_gaussians(head, scene).means
+    return gaussians.current_gaussians(head, scene).means
 
 
 def test_the_frame_changes_at_once_and_is_marked_then_the_take_follows_and_agrees(shot, scene):
-    before, entry = mouth(shot, scene), playback.active_take(shot).path
+    before, entry = mouth(shot, scene), gaussians.active_take(shot).path
     reword(shot, scene, "furious")
     preview(shot, scene)
-    assert playback.active_take(shot).path == entry, "the take came first"
+    assert gaussians.active_take(shot).path == entry, "the take came first"
     early = mouth(shot, scene)
     assert np.linalg.norm(early - before, axis=1).max() > 0.002
     assert live.status(shot)[0].startswith("Preview")
     until(lambda: caught_up(shot), act)
-    assert playback.preview_of(shot, scene) is None and not live.status(shot)[0].startswith("Preview")
-    assert playback.active_take(shot).path != entry
+    assert gaussians.preview_of(shot, scene) is None and not live.status(shot)[0].startswith("Preview")
+    assert gaussians.active_take(shot).path != entry
     assert np.linalg.norm(mouth(shot, scene) - early, axis=1).max() < 0.002
 
 
@@ -132,7 +133,7 @@ def test_no_picture_and_no_file_ever_shows_a_preview(shot, scene, tmp_path, monk
     reword(shot, scene, "furious")
     preview(shot, scene)
     graph = bpy.context.evaluated_depsgraph_get()
-    assert playback.current_gaussians(shot.evaluated_get(graph), graph) is playback.current_gaussians(shot, scene)
+    assert gaussians.current_gaussians(shot.evaluated_get(graph), graph) is gaussians.current_gaussians(shot, scene)
     assert picture("during") == seen
     assert file("during") == written
 
@@ -159,10 +160,10 @@ def test_only_the_last_of_many_quick_edits_is_shown_and_never_more_than_one_is_a
 
 def _final(head, scene):
     """The frame of the take that Generate makes of the same."""
-    playback.previews.clear()
+    gaussians.previews.clear()
     job = start_job(head, bpy.context)
     connection.wait(job.number)
-    return playback.current_frame(head, scene)
+    return gaussians.current_frame(head, scene)
 
 
 def test_previews_follow_the_playhead_while_the_take_is_out_of_date(shot, scene, monkeypatch):
@@ -170,10 +171,10 @@ def test_previews_follow_the_playhead_while_the_take_is_out_of_date(shot, scene,
     reword(shot, scene, "furious")
     first = preview(shot, scene)
     scene.frame_set(HERE + 7)
-    assert playback.preview_of(shot, scene) is None
+    assert gaussians.preview_of(shot, scene) is None
     assert not np.array_equal(preview(shot, scene).aus, first.aus)
     scene.frame_set(HERE)
-    assert playback.preview_of(shot, scene) is first
+    assert gaussians.preview_of(shot, scene) is first
 
 
 def test_an_edit_that_is_taken_back_shows_the_take_again_and_nothing_is_made(shot, scene):
@@ -206,7 +207,7 @@ def test_a_take_that_she_chose_to_look_at_is_left_alone(shot, scene):
     time.sleep(0.3)
     for _ in range(5):
         act()
-    assert caught_up(shot) and settings(shot).active_take == 0 and playback.preview_of(shot, scene) is None
+    assert caught_up(shot) and settings(shot).active_take == 0 and gaussians.preview_of(shot, scene) is None
 
 
 def test_undo_goes_from_edit_to_edit(shot, scene):
@@ -220,7 +221,7 @@ def test_undo_goes_from_edit_to_edit(shot, scene):
     head, scene = next(o for o in bpy.data.objects if o.session_uid == uid), bpy.context.scene
     act()
     assert len(prompt_strips(head, scene)) == 2 and len(settings(head).takes) == 1
-    assert not live.watched(head).stale and playback.preview_of(head, scene) is None
+    assert not live.watched(head).stale and gaussians.preview_of(head, scene) is None
     bpy.ops.ed.redo()
     head, scene = next(o for o in bpy.data.objects if o.session_uid == uid), bpy.context.scene
     act()
@@ -235,7 +236,7 @@ def test_a_backend_that_dies_pauses_live_with_a_sentence_and_resume_goes_on(shot
     live.step()
     os.kill(connection.client.pid, signal.SIGKILL)
     until(lambda: live.problem, live.step)
-    assert "SIGKILL" in live.problem and playback.preview_of(shot, scene) is None
+    assert "SIGKILL" in live.problem and gaussians.preview_of(shot, scene) is None
     live.step()
     assert not connection.client.alive, "it was started again without being asked"
     assert bpy.ops.emodifftalk.resume_live() == {"FINISHED"}
@@ -262,7 +263,7 @@ def test_switched_off_it_shows_takes_and_asks_for_nothing(shot, scene):
     reword(shot, scene, "furious")
     preview(shot, scene)
     live_settings().on = False
-    assert playback.preview_of(shot, scene) is None
+    assert gaussians.preview_of(shot, scene) is None
     until(lambda: not connection.client.pending, connection.pump)
     time.sleep(0.3)
     live.step()

@@ -9,11 +9,11 @@ from tiny_subject import save_tiny_take, tiny_subject
 
 bpy = pytest.importorskip("bpy")
 
-from addon import playback
 from addon.blender import compat
 from addon.generate import add_take
 from addon.heads import absolute, portable, settings
 from addon.performance import build_performance
+from addon.playback import gaussians
 from addon.timeline import add_prompt, add_voice
 from emodifftalk.core.errors import UserError
 from emodifftalk.core.facs import AU_INDEX
@@ -31,7 +31,7 @@ def playing(head, scene, tmp_path):
 
 
 def jaw(head, scene) -> float:
-    return float(playback.current_frame(head, scene).aus[JAW])
+    return float(gaussians.current_frame(head, scene).aus[JAW])
 
 
 def opening(head) -> float:
@@ -42,14 +42,14 @@ def opening(head) -> float:
 
 def test_scrubbing_moves_the_sketch_and_the_gaussians(playing, scene):
     scene.frame_set(11)
-    closed, start = opening(playing), playback.current_gaussians(playing, scene)
+    closed, start = opening(playing), gaussians.current_gaussians(playing, scene)
     scene.frame_set(11 + 48)
     assert opening(playing) > closed + 0.01
-    moved = playback.current_gaussians(playing, scene)
+    moved = gaussians.current_gaussians(playing, scene)
     assert np.abs(moved.means - start.means).max() > 0.01
     scene.frame_set(11)
     assert opening(playing) == pytest.approx(closed)
-    assert playback.current_gaussians(playing, scene).means == pytest.approx(start.means)
+    assert gaussians.current_gaussians(playing, scene).means == pytest.approx(start.means)
 
 
 def test_a_frame_is_a_time_whatever_the_frame_rate(playing, scene):
@@ -109,31 +109,31 @@ def test_several_takes_can_be_compared(playing, scene, tmp_path):
 
 
 def test_a_head_without_a_take_shows_its_resting_face(head, scene):
-    assert playback.current_gaussians(head, scene).means == pytest.approx(tiny_subject().gaussians.means)
+    assert gaussians.current_gaussians(head, scene).means == pytest.approx(tiny_subject().gaussians.means)
 
 
 def test_a_lost_take_is_a_sentence_in_the_panel_and_not_an_error_at_every_frame(playing, scene, tmp_path):
     (tmp_path / "take.safetensors").unlink()
     scene.frame_set(20)
-    assert "take.safetensors" in playback.problems[playing.session_uid]
+    assert "take.safetensors" in gaussians.problems[playing.session_uid]
     save_tiny_take(tmp_path / "take.safetensors", tiny_subject())
     scene.frame_set(21)
-    assert playing.session_uid not in playback.problems
+    assert playing.session_uid not in gaussians.problems
 
 
 def test_a_take_of_another_subject_is_refused(playing, scene, tmp_path):
     save_tiny_take(tmp_path / "other.safetensors", tiny_subject(faces=10))
     settings(playing).takes[0].path = str(tmp_path / "other.safetensors")
     with pytest.raises(UserError, match="another subject"):
-        playback.current_gaussians(playing, scene)
+        gaussians.current_gaussians(playing, scene)
 
 
 def test_the_evaluated_head_gives_the_same_gaussians(playing, scene):
     scene.frame_set(40)
     depsgraph = bpy.context.evaluated_depsgraph_get()
     evaluated = playing.evaluated_get(depsgraph)
-    expected = playback.current_gaussians(playing, scene)
-    assert playback.current_gaussians(evaluated, depsgraph) is expected
+    expected = gaussians.current_gaussians(playing, scene)
+    assert gaussians.current_gaussians(evaluated, depsgraph) is expected
 
 
 def test_everything_survives_saving_moving_the_folder_and_opening_again(playing, scene, tmp_path):

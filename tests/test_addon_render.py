@@ -17,7 +17,7 @@ if find_spec("torch") is None:
 from bpy_extras.object_utils import world_to_camera_view
 from PIL import Image
 
-from addon import click_select, playback, render_engine, viewport_budget
+from addon import click_select, render_engine, viewport_budget
 from addon.backend import connection
 from addon.blender import compat
 from addon.blender.camera import camera_view
@@ -25,6 +25,7 @@ from addon.draw import numpy_splats, rasterizers
 from addon.generate import add_take
 from addon.heads import settings
 from addon.performance import build_performance
+from addon.playback import gaussians as playback
 from addon.render_passes import FAR
 from addon.timeline import add_prompt
 from emodifftalk.core.colour_space import display_colour

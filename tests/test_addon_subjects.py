@@ -79,9 +79,9 @@ def test_a_missing_file_is_refused_too(scene, tmp_path):
 @pytest.mark.parametrize("name", ["hello", "two_talking", "in_a_room"])
 def test_a_sample_scene_plays_without_a_backend(addon, tmp_path, monkeypatch, name):
     """Copied, opened, every head with its take, subject and voice found; work saved there is never overwritten."""
-    from addon import playback
     from addon.files import samples
     from addon.heads import absolute, heads, settings
+    from addon.playback import gaussians
     from addon.strips import voice_strips
 
     monkeypatch.setattr(samples, "user_folder", lambda folder: tmp_path)
@@ -93,13 +93,13 @@ def test_a_sample_scene_plays_without_a_backend(addon, tmp_path, monkeypatch, na
     for head in cast:
         voices = voice_strips(head, scene)
         assert voices and all(absolute(strip.sound.filepath).is_file() for strip in voices)
-        assert playback.take_of(head).compact and settings(head).takes[0].path.startswith("//")
+        assert gaussians.take_of(head).compact and settings(head).takes[0].path.startswith("//")
         faces = []
         for frame in (scene.frame_start, (scene.frame_start + scene.frame_end) // 2):
             scene.frame_set(frame)
-            faces.append(playback.current_gaussians(head, scene).means)
+            faces.append(gaussians.current_gaussians(head, scene).means)
         assert abs(faces[0] - faces[1]).max() > 5e-4
-        assert head.session_uid not in playback.problems
+        assert head.session_uid not in gaussians.problems
     scene.name = "Changed"
     bpy.ops.wm.save_mainfile()
     assert bpy.ops.emodifftalk.open_sample(scene=name) == {"FINISHED"}

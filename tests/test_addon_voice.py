@@ -11,11 +11,12 @@ from tiny_subject import save_tiny_take, tiny_subject
 
 bpy = pytest.importorskip("bpy")
 
-from addon import pace, pick_voice, playback, staleness, timeline_line
+from addon import pace, pick_voice, staleness, timeline_line
 from addon.blender import compat
 from addon.generate import add_take
 from addon.heads import settings
 from addon.performance import build_performance
+from addon.playback import gaussians
 from addon.timeline import add_prompt, add_voice
 from emodifftalk.core.errors import UserError
 from emodifftalk.core.facs import AU_INDEX
@@ -51,7 +52,7 @@ def frames(scene, seconds: float) -> int:
 
 def said(head, scene, frame: float) -> float:
     """Seconds into the recording that the face says at a frame: this take says it at the same second."""
-    return playback.take_moment(head, scene, frame).seconds
+    return gaussians.take_moment(head, scene, frame).seconds
 
 
 def in_sequencer(scene):
@@ -89,7 +90,7 @@ def test_moved_cut_and_trimmed_pieces_are_said_where_they_are_heard(head, scene,
         for frame in range(int(compat.left_handle(strip)), int(compat.right_handle(strip)), 3):
             heard = (frame - compat.content_start(strip)) * base / fps
             assert said(head, scene, frame) == pytest.approx(heard, abs=1e-3)
-            assert playback.take_moment(head, scene, frame).rest == 0
+            assert gaussians.take_moment(head, scene, frame).rest == 0
 
 
 @pytest.mark.parametrize(("fps", "base"), [(24, 1.001), (60, 1.0)])
@@ -162,15 +163,15 @@ def test_a_muted_piece_rests_the_mouth_and_only_the_mouth(playing, scene, how):
         piece.mute = True
     else:
         scene.sequence_editor.channels[5].mute = True
-    assert playback.take_moment(playing, scene, 59).rest == 0
-    assert playback.take_moment(playing, scene, 100).rest == 1
+    assert gaussians.take_moment(playing, scene, 59).rest == 0
+    assert gaussians.take_moment(playing, scene, 100).rest == 1
     scene.frame_set(100)
-    frame = playback.current_frame(playing, scene)
+    frame = gaussians.current_frame(playing, scene)
     subject = tiny_subject()
     lips = subject.template.landmarks["lip_inner_lower"]
     assert frame.aus[JAW] == 0 and np.abs(frame.offsets[lips]).max() < 1e-6
-    assert np.abs(playback.current_gaussians(playing, scene).means - subject.gaussians.means).max() < 1e-3
-    eases = [playback.take_moment(playing, scene, 60 + part / 4).rest for part in range(16)]
+    assert np.abs(gaussians.current_gaussians(playing, scene).means - subject.gaussians.means).max() < 1e-3
+    eases = [gaussians.take_moment(playing, scene, 60 + part / 4).rest for part in range(16)]
     assert eases == sorted(eases) and eases[0] == 0 and eases[-1] == 1
     assert [s.start for s in build_performance(playing, scene).performance.voice] == [0]
 
@@ -230,7 +231,7 @@ def test_finding_the_moment_is_quick_with_many_strips(playing, scene, tmp_path):
     scene.frame_set(40)
     began = time.perf_counter()
     for frame in range(200):
-        playback.take_moment(playing, scene, frame)
+        gaussians.take_moment(playing, scene, frame)
     assert (time.perf_counter() - began) / 200 < 0.004
 
 

@@ -93,22 +93,22 @@ def test_the_command_line_exports_a_keyed_gaze(tmp_path, capsys):
 def test_a_keyed_gaze_is_seen_in_the_viewport_in_renders_and_in_exports(head, scene, tmp_path):
     bpy = pytest.importorskip("bpy")
     plyfile = pytest.importorskip("plyfile")
-    from addon import playback
     from addon.files.export_ply import export_frames
     from addon.heads import settings
+    from addon.playback import gaussians
 
     ball, kept = rows(tiny_subject(), LEFT), settings(head)
-    assert playback.steers(head)
+    assert gaussians.steers(head)
     for frame, yaw in ((1, 0.0), (11, 0.5)):
         kept.gaze_yaw = yaw
         kept.keyframe_insert("gaze_yaw", frame=frame)
     scene.frame_set(1)
-    ahead = playback.current_gaussians(head, scene).means[ball]
+    ahead = gaussians.current_gaussians(head, scene).means[ball]
     scene.frame_set(11)
-    aside = playback.current_gaussians(head, scene).means[ball]
+    aside = gaussians.current_gaussians(head, scene).means[ball]
     assert np.abs(aside - ahead).max() > 1e-3
     depsgraph = bpy.context.evaluated_depsgraph_get()
-    assert playback.current_gaussians(head.evaluated_get(depsgraph), depsgraph).means[ball] == pytest.approx(aside)
+    assert gaussians.current_gaussians(head.evaluated_get(depsgraph), depsgraph).means[ball] == pytest.approx(aside)
     first, last = export_frames(head, scene, tmp_path / "out", range(1, 12, 10), "f")
     for path, expected in ((first, ahead), (last, aside)):
         vertices = plyfile.PlyData.read(str(path))["vertex"]

@@ -16,7 +16,7 @@ from PIL import Image
 
 from addon.composite.operators import is_in
 from addon.heads import absolute, heads, settings
-from addon.playback import active_take, take_of
+from addon.playback.gaussians import active_take, take_of
 
 SCENES = Path(__file__).resolve().parent.parent / "sample_scenes"
 BLEND = SCENES / "in_a_room.blend"

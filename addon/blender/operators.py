@@ -39,7 +39,7 @@ class ForTake(ForHead):
     @classmethod
     def why_not(cls, context: Context) -> str:
         """With a head that has a take."""
-        from ..playback import active_take
+        from ..playback.gaussians import active_take
 
         reason = super().why_not(context)
         return reason or ("" if active_take(active_head(context)) is not None else "Generate a take first")

@@ -18,11 +18,11 @@ from emodifftalk.core.clock import CURVE_FPS, Clock
 from emodifftalk.core.errors import UserError
 from emodifftalk.core.facs import AU_NAMES, FPS
 
-from .. import playback
 from ..blender import compat
 from ..blender.animation import Evaluate
 from ..heads import settings
 from ..names import au_property
+from ..playback import gaussians
 
 if TYPE_CHECKING:
     from emodifftalk.core.performance import Curve
@@ -58,7 +58,7 @@ def track_of(head: Object) -> np.ndarray | None:
     Takes of earlier versions only know the face as it came out, with everything drawn over it.
     """
     try:
-        take = playback.take_of(head)
+        take = gaussians.take_of(head)
     except UserError:
         return None
     if take is None:
@@ -77,7 +77,7 @@ def sampled(head: Object, scene: Scene, au: str, evaluate: Evaluate, clock: Cloc
     values = np.array([evaluate(clock.frame(second)) for second in seconds.tolist()])
     track = track_of(head)
     if track is not None:
-        place = playback.take_clock(head, scene)
+        place = gaussians.take_clock(head, scene)
         there = [place.seconds(clock.frame(second)) * FPS for second in seconds.tolist()]
         nearest = np.rint(there).astype(int)  # to the bit where the two lie frame on frame
         frame_on_frame = (np.abs(there - nearest) < 1e-3) & (nearest >= 0) & (nearest < len(track))

@@ -16,10 +16,10 @@ from emodifftalk.core.clock import Clock
 from emodifftalk.core.errors import UserError
 from emodifftalk.core.facs import FPS
 
-from .. import playback
 from ..blender import compat
 from ..blender.operators import Explained
 from ..heads import active_head, heads, no_head_reason, settings
+from ..playback import gaussians
 
 PATH = "emodifftalk.confidence"
 GROUP = "EmoDiffTalk Confidence"
@@ -30,7 +30,7 @@ _shown: dict[int, tuple] = {}
 def confidence_of(head: Object) -> np.ndarray | None:
     """Confidence (T,) of the take that plays, 0..1; None without one that can be read and says so."""
     try:
-        take = playback.take_of(head)
+        take = gaussians.take_of(head)
     except UserError:
         return None
     return None if take is None or not take.judged else take.confidence
@@ -51,10 +51,10 @@ def places(head: Object, scene: Scene) -> list[int]:
     values = confidence_of(head)
     if values is None:
         return []
-    clock = playback.take_clock(head, scene)
+    clock = gaussians.take_clock(head, scene)
     if clock is not None:
         return sorted({round(clock.frame(start / FPS)) for start, _ in stretches(values)})
-    frames, shown = playback.by_frame(values, head, scene)
+    frames, shown = gaussians.by_frame(values, head, scene)
     return [int(frames[start]) for start, _ in stretches(shown)]
 
 
@@ -75,8 +75,8 @@ def show(head: Object, scene: Scene) -> None:
     """Bring the head's curve in line with the take that plays and where it lies; wipe it when there is none."""
     if not compat.can_animate(head):
         return
-    values, clock = confidence_of(head), playback.take_clock(head, scene)
-    wanted = (None if values is None else values.tobytes(), clock or playback.voice_map(head, scene))
+    values, clock = confidence_of(head), gaussians.take_clock(head, scene)
+    wanted = (None if values is None else values.tobytes(), clock or gaussians.voice_map(head, scene))
     if _shown.get(head.session_uid) == wanted:
         return
     compat.write_fcurve(head, PATH, GROUP, [] if values is None else _curve(values, clock, head, scene))
@@ -88,7 +88,7 @@ def show(head: Object, scene: Scene) -> None:
 def _curve(values: np.ndarray, clock: Clock | None, head: Object, scene: Scene) -> list[tuple[float, float]]:
     if clock is not None:
         return keys(values, clock)
-    frames, shown = playback.by_frame(values, head, scene)
+    frames, shown = gaussians.by_frame(values, head, scene)
     return _bends([(float(frame), round(float(value), 4)) for frame, value in zip(frames, shown, strict=True)])
 
 
@@ -113,7 +113,7 @@ def why_no_jump(context: Context, forward: bool) -> str:
     head = active_head(context)
     if head is None:
         return no_head_reason(context)
-    if playback.active_take(head) is None:
+    if gaussians.active_take(head) is None:
         return "Generate a take first"
     if confidence_of(head) is None:
         return "This take does not say: it is of an earlier version, or its file cannot be read"

@@ -14,11 +14,11 @@ from emodifftalk.core.clock import Clock
 from emodifftalk.core.facs import AU_LABELS, AU_NAMES, FPS
 from emodifftalk.core.voice_time import VoiceMap
 
-from .. import playback
 from ..blender import compat
 from ..blender.operators import Explained
 from ..heads import active_head, heads, no_head_reason, settings
 from ..names import au_property
+from ..playback import gaussians
 from .au_curves import GROUP, TOLERANCE, digest, drawn_over, path_of, remember, shown, track_of
 
 _BEZIER, _AUTO_CLAMPED = 2, 4  # of a key's interpolation and handles
@@ -28,13 +28,13 @@ _written_for: dict[int, tuple[str, Clock | VoiceMap]] = {}
 
 def show(head: Object, scene: Scene, which: tuple[str, ...] = AU_NAMES) -> None:
     """Write curves of the take that plays for some units, whatever their curves were before."""
-    track, clock = track_of(head), playback.take_clock(head, scene)
+    track, clock = track_of(head), gaussians.take_clock(head, scene)
     if track is None or not compat.can_animate(head):
         return
     if clock is not None:
         frames = np.array([clock.frame(i / FPS) for i in range(len(track))])
     else:
-        frames, track = playback.by_frame(track, head, scene)
+        frames, track = gaussians.by_frame(track, head, scene)
     digests = shown(head)
     for au in which:
         compat.remove_fcurve(head, path_of(au))
@@ -43,7 +43,7 @@ def show(head: Object, scene: Scene, which: tuple[str, ...] = AU_NAMES) -> None:
         curve.select = False
         digests[path_of(au)] = digest(curve)
     remember(head, digests)
-    _written_for[head.session_uid] = _now(head, clock or playback.voice_map(head, scene))
+    _written_for[head.session_uid] = _now(head, clock or gaussians.voice_map(head, scene))
 
 
 def follow(head: Object, scene: Scene) -> None:
@@ -113,7 +113,7 @@ def _write_keys(curve: FCurve, frames: np.ndarray, values: np.ndarray) -> None:
 
 
 def _now(head: Object, clock: Clock | VoiceMap) -> tuple[str, Clock | VoiceMap]:
-    entry = playback.active_take(head)
+    entry = gaussians.active_take(head)
     return ("" if entry is None else entry.path), clock
 
 
@@ -124,7 +124,7 @@ def why_not(context: Context) -> str:
         return no_head_reason(context)
     if not compat.can_animate(head):
         return "This head is linked from another file: make a library override first"
-    if playback.active_take(head) is None:
+    if gaussians.active_take(head) is None:
         return "Generate a take first"
     return "" if track_of(head) is not None else "The file of this take cannot be read"
 
@@ -151,7 +151,7 @@ class EMODIFFTALK_OT_show_au_curves(Explained, Operator):
         head = active_head(context)
         kept = drawn_over(head)
         show(head, context.scene, tuple(au for au in AU_NAMES if au not in kept))
-        if playback.take_of(head).aus_emotion is None:
+        if gaussians.take_of(head).aus_emotion is None:
             self.report({"WARNING"}, "This take is of an earlier version: its curves contain what was drawn over it")
         return {"FINISHED"}
 
@@ -222,7 +222,7 @@ def _on_frame(scene: Scene, depsgraph: Depsgraph | None = None) -> None:
     for head in heads(scene):
         if not settings(head).au_shown:
             continue
-        now = _now(head, playback.take_clock(head, scene) or playback.voice_map(head, scene))
+        now = _now(head, gaussians.take_clock(head, scene) or gaussians.voice_map(head, scene))
         if _written_for.setdefault(head.session_uid, now) != now:
             _written_for[head.session_uid] = now
             follow(head, scene)

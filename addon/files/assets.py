@@ -11,10 +11,10 @@ from bpy.types import Context, Object, Operator
 
 from emodifftalk.core.errors import UserError
 
-from .. import playback
 from ..blender.camera import View
 from ..draw import rasterizers
 from ..heads import active_head, no_head_reason, settings, user_folder
+from ..playback import gaussians
 from .add_head import SUBJECTS
 from .import_subject import import_subject
 
@@ -32,7 +32,7 @@ _MARGIN = 1.12
 
 def mark(head: Object) -> None:
     """Make a head an asset with its portrait as preview. Raises UserError when its subject cannot be read."""
-    rgba = portrait(playback.subject_of(head))
+    rgba = portrait(gaussians.subject_of(head))
     head.asset_mark()
     kept = settings(head)
     about = head.asset_data

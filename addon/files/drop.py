@@ -13,10 +13,10 @@ from mathutils import Vector
 
 from emodifftalk.core.errors import UserError
 
-from .. import playback
 from ..blender.operators import InObjectMode
 from ..heads import active_head, no_head_reason, portable, settings
 from ..performance import build_performance
+from ..playback import gaussians
 from .import_subject import import_subject
 from .kinds import SUBJECT, kind_of
 
@@ -29,7 +29,7 @@ def give_take(head: Object, path: Path, context: Context) -> None:
     from emodifftalk.core.take import load_take
 
     take, scene, kept = load_take(path), context.scene, settings(head)
-    points = len(playback.subject_of(head).template.neutral)
+    points = len(gaussians.subject_of(head).template.neutral)
     if len(take.frame(0).offsets) != points:
         raise UserError(f"{path.name} was made with another subject than {kept.subject_name}: choose that head first.")
     entry = kept.takes.add()

@@ -10,11 +10,11 @@ from bpy.types import Context, Event, Object, Operator, Scene
 
 from emodifftalk.core.errors import UserError
 
-from .. import playback
 from ..backend import long_work
 from ..backend.long_work import LongJob
 from ..blender.operators import ForTake
 from ..heads import absolute, active_head, heads, settings
+from ..playback import gaussians
 from .export_ply import SPACES
 
 CURVES = ("au-csv", "au-json", "arkit-csv", "arkit-json", "usd-blendshapes")
@@ -40,7 +40,7 @@ FORMATS = (
 
 def performed(head: Object, scene: Scene, frames: list[int], world: bool) -> dict:
     """What the backend needs to pose a head in each frame; the scene stands in the last of them afterwards."""
-    entry = playback.active_take(head)
+    entry = gaussians.active_take(head)
     told = {
         "subject": str(absolute(settings(head).subject_path, head)),
         "take": str(absolute(entry.path, head)) if entry is not None else "",
@@ -51,7 +51,7 @@ def performed(head: Object, scene: Scene, frames: list[int], world: bool) -> dic
     }
     for frame in frames:
         scene.frame_set(frame)  # whatever is animated is then as it is in that frame: gaze, object, drivers
-        moment, kept = playback.take_moment(head, scene), settings(head)
+        moment, kept = gaussians.take_moment(head, scene), settings(head)
         told["seconds"].append(max(moment.seconds, 0.0))
         told["rest"].append(moment.rest)
         told["gaze"].append([kept.gaze_yaw, kept.gaze_pitch])

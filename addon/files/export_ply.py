@@ -10,9 +10,9 @@ from bpy.types import Context, Event, Object, Operator, Scene
 
 from emodifftalk.core.errors import UserError
 
-from .. import playback
 from ..blender.operators import ForTake
 from ..heads import active_head
+from ..playback import gaussians as playback
 
 SPACES = (
     ("OBJECT", "Object", "The head's own space: it stands at the origin"),

@@ -12,9 +12,9 @@ from bpy.types import Context, Event, Operator, Panel
 
 from emodifftalk.core.errors import UserError
 
-from .. import playback
 from ..heads import portable
 from ..panel_parts import InTab, draw_sentence, letters
+from ..playback import gaussians
 from .head_files import HeadFile, missing_files, same_content
 from .kinds import kind_of
 
@@ -38,9 +38,9 @@ def find_missing(folder: Path) -> tuple[list[HeadFile], list[HeadFile]]:
         else:
             file.refer_to(portable(place))
             found.append(file)
-    playback.forget()
+    gaussians.forget()
     for scene in bpy.data.scenes:
-        playback.refresh(scene)
+        gaussians.refresh(scene)
     return found, lost
 
 

@@ -16,10 +16,10 @@ from emodifftalk.core.errors import UserError
 from emodifftalk.core.facs import FPS
 from emodifftalk.core.voice_time import Moment, VoiceMap, from_text
 
-from .anchors import Anchor, zero_frame
-from .heads import absolute, heads, is_still, settings
-from .strips import scene_clock, strip_scene
-from .voice_pieces import playing
+from ..heads import absolute, heads, is_still, settings
+from ..strips import scene_clock, strip_scene
+from ..voice_pieces import playing
+from .take_time import Anchor, zero_frame
 
 if TYPE_CHECKING:
     from emodifftalk.core.gaussians import Gaussians

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from bpy.types import Scene
 
-from .blender import compat
-from .strips import scene_clock, strips_of
+from ..blender import compat
+from ..strips import scene_clock, strips_of
 
 
 @dataclass(frozen=True)

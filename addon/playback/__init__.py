@@ -1,0 +1,1 @@
+"""From files and the frame to the Gaussians of a head. No backend needed."""
