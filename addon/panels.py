@@ -21,7 +21,7 @@ from .names import au_property
 from .panel_parts import AU_GROUPS, InTab, OfHead, draw_problem, draw_sentence, letters
 from .pick_voice import draw_offer
 from .playback import gaussians
-from .render_engine import ENGINE, TRUE_TRANSFORMS
+from .render.engine import ENGINE, TRUE_TRANSFORMS
 from .strips import scene_clock, sound_strips, strip_scene, voice_strips
 from .take_status import EMODIFFTALK_PT_take_status, draw_status
 

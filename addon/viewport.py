@@ -10,7 +10,7 @@ import bpy
 from bpy.types import Context, SpaceView3D
 
 from . import viewport_budget, viewport_neighbours
-from .render_engine import ENGINE, shows_true_colours
+from .render.engine import ENGINE, shows_true_colours
 
 _handle: object | None = None
 problem: str = ""

@@ -11,12 +11,12 @@ from tiny_subject import save_tiny_take, tiny_subject
 
 bpy = pytest.importorskip("bpy")
 
-from addon import rendered_heads
 from addon.blender import compat
 from addon.curves.imported import apply_curves
 from addon.generate import add_take
 from addon.performance import build_performance
 from addon.playback import gaussians as playback
+from addon.render import heads
 from addon.timeline import add_prompt
 from emodifftalk.core.errors import UserError
 from emodifftalk.core.gaussian_file import read_gaussians
@@ -114,7 +114,7 @@ def test_gaussians_of_another_tool_stand_in_the_scene_and_are_rendered(scene, tm
     found = playback.current_gaussians(still, scene)
     assert np.abs(found.means - gaussians.means).max() < 1e-4
     bpy.context.view_layer.update()
-    drawn = list(rendered_heads.rendered_heads(bpy.context.evaluated_depsgraph_get(), []))
+    drawn = list(heads.rendered_heads(bpy.context.evaluated_depsgraph_get(), []))
     assert len(drawn) == 1 and drawn[0].gaussians.means[:, 0].mean() == pytest.approx(0.5, abs=0.05)
     bpy.ops.wm.save_mainfile()
     bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "shot.blend"))

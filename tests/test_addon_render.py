@@ -17,7 +17,7 @@ if find_spec("torch") is None:
 from bpy_extras.object_utils import world_to_camera_view
 from PIL import Image
 
-from addon import click_select, render_engine, viewport_budget
+from addon import click_select, viewport_budget
 from addon.backend import connection
 from addon.blender import compat
 from addon.blender.camera import camera_view
@@ -26,7 +26,8 @@ from addon.generate import add_take
 from addon.heads import settings
 from addon.performance import build_performance
 from addon.playback import gaussians as playback
-from addon.render_passes import FAR
+from addon.render import engine
+from addon.render.passes import FAR
 from addon.timeline import add_prompt
 from emodifftalk.core.colour_space import display_colour
 from emodifftalk.core.errors import Cancelled
@@ -285,7 +286,7 @@ def test_without_a_backend_it_is_slower_and_the_same(shot, head, tmp_path, monke
     wanted = expected(shot, head)[0]
     connection.stop()
     monkeypatch.setenv("EMODIFFTALK_PYTHON", "/nowhere/python")
-    render_engine._announced.clear()
+    engine._announced.clear()
     assert agreement(picture(shot, tmp_path / "numpy.png"), wanted) > 45
     assert "without the backend" in capfd.readouterr().out
 
@@ -346,11 +347,11 @@ def test_a_head_stretched_along_one_axis_is_drawn_stretched(shot, head, tmp_path
 def test_what_cannot_be_rendered_is_a_sentence_and_blender_lives(shot, head, tmp_path, capfd):
     settings(head).subject_path = str(tmp_path / "gone.safetensors")
     playback.forget()
-    render_engine._announced.clear()
+    engine._announced.clear()
     with pytest.raises(RuntimeError, match=r"gone\.safetensors"):
         picture(shot, tmp_path / "gone.png")
     bpy.data.objects.remove(head)
-    render_engine._announced.clear()
+    engine._announced.clear()
     picture(shot, tmp_path / "nobody.png")
     assert "no head to render" in capfd.readouterr().out
     shot.camera.data.type = "PANO"

@@ -14,7 +14,7 @@ from bpy.types import Depsgraph, LayerCollection, Object, Scene
 from ..blender import compat
 from ..composite_settings import composite_settings
 from ..heads import is_drawn
-from ..render_engine import ENGINE
+from ..render.engine import ENGINE
 from . import nodes
 
 _RENDER = (

@@ -11,7 +11,7 @@ from __future__ import annotations
 from bpy.types import Node, NodeSocket, NodeTree, Scene, bpy_prop_collection
 
 from ..blender import compat
-from ..render_passes import FAR, SOFT_DEPTH
+from ..render.passes import FAR, SOFT_DEPTH
 
 GROUP = "EmoDiffTalk Heads"
 _MARK = "emodifftalk_heads"

@@ -12,7 +12,7 @@ from ..blender import compat
 from ..blender.operators import Explained
 from ..composite_settings import composite_settings
 from ..heads import drawn
-from ..render_engine import ENGINE
+from ..render.engine import ENGINE
 from . import nodes, shadow
 from .heads_scene import drop_heads_scene, keep_in_step, new_heads_scene
 

@@ -8,7 +8,7 @@ from bpy.types import Context, Panel
 from ..composite_settings import composite_settings
 from ..heads import active_head
 from ..panel_parts import InTab, draw_sentence, letters
-from ..render_engine import ENGINE, TRUE_TRANSFORMS
+from ..render.engine import ENGINE, TRUE_TRANSFORMS
 from .nodes import can_undo
 from .operators import is_in
 

@@ -11,9 +11,9 @@ from collections.abc import Iterator
 import numpy as np
 from bpy.types import Scene, ViewLayer
 
-from .blender import compat
-from .heads import drawn
-from .rendered_heads import SOLID
+from ..blender import compat
+from ..heads import drawn
+from .heads import SOLID
 
 COMBINED, DEPTH, MASK = "Combined", "Depth", "Mask"
 SOFT_DEPTH = "Soft Depth"

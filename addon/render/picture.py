@@ -6,9 +6,9 @@ import numpy as np
 
 from emodifftalk.core.colour_space import display_colour, linear_colour
 
-from .blender import compat
-from .render_passes import COMBINED, DEPTH, FAINT, FAR, MASK, SOFT_DEPTH, flat, index_pass, mask_of
-from .rendered_heads import SOLID, HeadPicture, RenderedHead
+from ..blender import compat
+from .heads import SOLID, HeadPicture, RenderedHead
+from .passes import COMBINED, DEPTH, FAINT, FAR, MASK, SOFT_DEPTH, flat, index_pass, mask_of
 
 
 class _Depths:

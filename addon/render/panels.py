@@ -5,9 +5,9 @@ from __future__ import annotations
 import bpy
 from bpy.types import Context, Panel, UILayout
 
-from .heads import drawn
-from .panel_parts import OfHead
-from .render_engine import ENGINE
+from ..heads import drawn
+from ..panel_parts import OfHead
+from .engine import ENGINE
 
 
 class _Tab:

@@ -11,13 +11,13 @@ from bpy.types import Context, Depsgraph, Operator, Panel, RenderEngine, RenderR
 from emodifftalk.core.errors import Cancelled, UserError
 from emodifftalk.core.gaussians import Gaussians
 
-from .blender.camera import View, camera_view
-from .draw import rasterizers
-from .draw.world_colour import world_colour
+from ..blender.camera import View, camera_view
+from ..draw import rasterizers
+from ..draw.world_colour import world_colour
+from .heads import draw_heads, rendered_heads
 from .motion_blur import moments
-from .render_passes import wanted_passes, wants_heads_apart
-from .rendered_heads import draw_heads, rendered_heads
-from .rendered_picture import RenderedPicture
+from .passes import wanted_passes, wants_heads_apart
+from .picture import RenderedPicture
 
 ENGINE = "EMODIFFTALK"
 TRUE_TRANSFORMS = ("Standard", "Raw")
@@ -120,7 +120,7 @@ class EmoDiffTalkRenderEngine(RenderEngine):
         """
         import gpu
 
-        from .viewport_screens import draw_light
+        from ..viewport_screens import draw_light
 
         scene = depsgraph.scene
         light = None if scene.render.film_transparent else world_colour(scene)

@@ -1,0 +1,1 @@
+"""Final frames: the render engine, its passes, motion blur."""
