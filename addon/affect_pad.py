@@ -10,7 +10,7 @@ from bpy.types import Context, Event, Gizmo, GizmoGroup, Object, Operator, Prope
 
 from .blender import compat
 from .blender.operators import ForHead
-from .heads import active_head, settings
+from .scene.heads import active_head, settings
 
 if TYPE_CHECKING:
     from .affect_drawing import Square

@@ -16,7 +16,7 @@ from bpy.types import Context, Event, KeyConfig, KeyMap, KeyMapItem, Object, Ope
 from emodifftalk.core.gaussians import Gaussians
 
 from .blender.camera import View, region_view
-from .heads import drawn
+from .scene.heads import drawn
 
 _HIT = 0.3
 """A click hits a head from this alpha on."""

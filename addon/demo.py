@@ -59,7 +59,7 @@ def main() -> int:
 def _demo() -> None:
     from .backend import connection
     from .generate import job_of
-    from .heads import settings
+    from .scene.heads import settings
 
     watch = Stopwatch()
     print(f"EmoDiffTalk in Blender {bpy.app.version_string}, Python {sys.version.split()[0]}")
@@ -90,7 +90,7 @@ def _demo() -> None:
 
 def open_shot() -> bpy.types.Object:
     """Open a copy of the sample shot in out/demo, so that its takes and pictures lie there; returns its head."""
-    from .heads import heads, settings
+    from .scene.heads import heads, settings
 
     shutil.rmtree(OUT, ignore_errors=True)
     OUT.mkdir(parents=True)
@@ -143,7 +143,7 @@ def contact_sheet(video: Path, head: bpy.types.Object, path: Path) -> Path:
     from PIL import Image, ImageDraw, ImageFont
 
     from .blender.compat import left_handle, right_handle
-    from .strips import prompt_strips, prompt_words
+    from .scene.strips import prompt_strips, prompt_words
 
     scene = bpy.context.scene
     reader = imageio_ffmpeg.read_frames(str(video))
@@ -169,8 +169,8 @@ def contact_sheet(video: Path, head: bpy.types.Object, path: Path) -> Path:
 
 def _describe(head: bpy.types.Object) -> None:
     from .blender.compat import left_handle
-    from .heads import settings
-    from .strips import prompt_strips, prompt_words, voice_strips
+    from .scene.heads import settings
+    from .scene.strips import prompt_strips, prompt_words, voice_strips
 
     scene = bpy.context.scene
     kept = settings(head)

@@ -14,11 +14,11 @@ from .backend import connection
 from .backend.client import STARTING
 from .backend.panel import draw_remedy
 from .blender import compat
-from .heads import active_head
-from .names import au_property
-from .panel_parts import OfHead, draw_problem, draw_sentence, letters
 from .reading import is_being_read, is_read
-from .strips import is_prompt, prompt_strips, prompt_words, scene_clock, strip_scene
+from .scene.heads import active_head
+from .scene.names import au_property
+from .scene.panel_parts import OfHead, draw_problem, draw_sentence, letters
+from .scene.strips import is_prompt, prompt_strips, prompt_words, scene_clock, strip_scene
 from .timeline import active_prompt
 
 _SHOWN_AU = 0.05

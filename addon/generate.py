@@ -17,11 +17,20 @@ from .backend import connection
 from .backend.client import STARTING
 from .backend.connection import Listener
 from .blender.operators import Explained
-from .heads import absolute, active_head, by_session_uid, is_head, new_take_path, no_head_reason, portable, settings
 from .performance import Request, build_performance
 from .playback import gaussians
 from .reading import read_prompt
-from .strips import prompt_strips
+from .scene.heads import (
+    absolute,
+    active_head,
+    by_session_uid,
+    is_head,
+    new_take_path,
+    no_head_reason,
+    portable,
+    settings,
+)
+from .scene.strips import prompt_strips
 
 
 @dataclass

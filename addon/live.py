@@ -23,11 +23,11 @@ from .backend import connection
 from .backend.client import DEAD, STARTING
 from .backend.connection import Listener
 from .blender import animation
-from .heads import absolute, heads, settings
 from .live_settings import live_settings
 from .performance import Request, build_performance
 from .playback import gaussians
-from .strips import scene_clock, strip_scene
+from .scene.heads import absolute, heads, settings
+from .scene.strips import scene_clock, strip_scene
 
 REST = 1.0
 """Seconds without an edit after which the take is made again."""

@@ -6,10 +6,10 @@ import bpy
 from bpy.types import Context, Operator, Panel, SpaceView3D
 
 from . import live
-from .heads import active_head, heads, no_head_reason
 from .live_settings import live_settings
-from .panel_parts import OfHead, draw_problem, draw_sentence, letters
 from .playback import gaussians
+from .scene.heads import active_head, heads, no_head_reason
+from .scene.panel_parts import OfHead, draw_problem, draw_sentence, letters
 
 _SIZE, _EDGE = 15, 18
 """Of the word, and its distance from the corner, in pixels at a resolution scale of 1."""

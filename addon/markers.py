@@ -12,8 +12,8 @@ from bpy.types import Context, Menu, Object, Operator, Scene, TimelineMarker
 from emodifftalk.core.errors import UserError
 
 from .blender import compat
-from .heads import active_head, no_head_reason
-from .strips import prompt_strips, prompt_words, scene_clock, strip_scene, voice_strips
+from .scene.heads import active_head, no_head_reason
+from .scene.strips import prompt_strips, prompt_words, scene_clock, strip_scene, voice_strips
 from .timeline import add_prompt, listening_scene
 
 _UNNAMED = re.compile(r"F_\d+|Marker(\.\d+)?", re.IGNORECASE)

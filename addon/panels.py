@@ -16,13 +16,13 @@ from .blender import compat
 from .curves import confidence
 from .emotion_panel import EMODIFFTALK_MT_labels, EMODIFFTALK_PT_emotion, EMODIFFTALK_PT_prompt
 from .generate import Job, job_of, job_text
-from .heads import active_head, settings
-from .names import au_property
-from .panel_parts import AU_GROUPS, InTab, OfHead, draw_problem, draw_sentence, letters
 from .pick_voice import draw_offer
 from .playback import gaussians
 from .render.engine import ENGINE, TRUE_TRANSFORMS
-from .strips import scene_clock, sound_strips, strip_scene, voice_strips
+from .scene.heads import active_head, settings
+from .scene.names import au_property
+from .scene.panel_parts import AU_GROUPS, InTab, OfHead, draw_problem, draw_sentence, letters
+from .scene.strips import scene_clock, sound_strips, strip_scene, voice_strips
 from .take_status import EMODIFFTALK_PT_take_status, draw_status
 
 _STATES = {

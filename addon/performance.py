@@ -18,10 +18,10 @@ from emodifftalk.core.voice_time import Stretch
 from .blender import compat
 from .blender.animation import Evaluate, evaluators
 from .curves import au_curves
-from .heads import settings, user_folder
-from .names import au_property
 from .playback.take_time import Anchor
-from .strips import give_own_uids, prompt_strips, prompt_words, scene_clock, strip_scene, voice_strips
+from .scene.heads import settings, user_folder
+from .scene.names import au_property
+from .scene.strips import give_own_uids, prompt_strips, prompt_words, scene_clock, strip_scene, voice_strips
 from .voice_pieces import heard_strips, recording, spans
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from bpy.types import Context, Menu, Object, Operator, Scene, Strip, UILayout
 
 from .blender import compat
 from .blender.operators import Explained
-from .heads import active_head, heads, no_head_reason, settings
-from .strips import ensure_uid, sound_strips, strip_scene, voice_strips
+from .scene.heads import active_head, heads, no_head_reason, settings
+from .scene.strips import ensure_uid, sound_strips, strip_scene, voice_strips
 from .timeline import listening_scene
 
 

@@ -10,12 +10,12 @@ from emodifftalk.core.errors import UserError
 
 from . import presets
 from .blender.operators import ForHead
-from .heads import active_head
-from .panel_parts import draw_problem
 from .presets import Preset
 from .prompt_colours import colour
 from .reading import is_read
-from .strips import au_values, prompt_words, write_aus, write_words
+from .scene.heads import active_head
+from .scene.panel_parts import draw_problem
+from .scene.strips import au_values, prompt_words, write_aus, write_words
 from .timeline import active_prompt, add_prompt, listening_scene
 
 

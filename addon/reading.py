@@ -18,7 +18,7 @@ from .backend.client import DEAD
 from .backend.connection import Listener
 from .blender import compat
 from .prompt_colours import colour
-from .strips import au_values, ensure_uid, is_prompt, owner_of, prompt_words, write_aus
+from .scene.strips import au_values, ensure_uid, is_prompt, owner_of, prompt_words, write_aus
 
 _asked: dict[str, str] = {}
 """Words that are being read, by the prompt's uid."""

@@ -9,7 +9,7 @@ from bpy.types import Context, Panel, PropertyGroup, UILayout, UIList
 
 from emodifftalk.shots.names import CANCELLED, DONE, FAILED, PAUSED, PAUSING, RENDERING
 
-from .panel_parts import InTab, draw_problem, draw_sentence, letters
+from .scene.panel_parts import InTab, draw_problem, draw_sentence, letters
 from .shot_edit import heads_without_choice
 from .shot_process import queue
 from .shot_queue import output_folder

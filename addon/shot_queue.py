@@ -13,7 +13,7 @@ from emodifftalk.core.errors import UserError
 from emodifftalk.shots.names import CANCEL, PAUSE, RESUME
 
 from .blender.operators import Explained
-from .heads import absolute
+from .scene.heads import absolute
 from .shot_process import queue
 from .shot_settings import queue_settings
 

@@ -6,8 +6,8 @@ import bpy
 from bpy.types import Context, Operator
 
 from .blender.operators import Explained
-from .heads import active_head
-from .strips import strip_scene, voice_strips
+from .scene.heads import active_head
+from .scene.strips import strip_scene, voice_strips
 
 
 def why_not(context: Context) -> str:

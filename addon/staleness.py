@@ -22,10 +22,10 @@ from emodifftalk.core.errors import UserError
 
 from . import pace
 from .blender import animation
-from .heads import absolute, by_session_uid, is_head, settings
 from .performance import Request, build_performance
 from .playback import gaussians
-from .strips import scene_clock
+from .scene.heads import absolute, by_session_uid, is_head, settings
+from .scene.strips import scene_clock
 
 if TYPE_CHECKING:
     from emodifftalk.core.changes import Changes

@@ -7,7 +7,7 @@ import re
 from bpy.types import Context, Object, Panel, UILayout
 
 from .live_settings import live_settings
-from .panel_parts import OfHead, draw_sentence, letters
+from .scene.panel_parts import OfHead, draw_sentence, letters
 from .staleness import BAKED, STALE, status
 from .timeline_line import draw_legend
 

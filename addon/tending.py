@@ -12,7 +12,7 @@ from bpy.types import Depsgraph, Scene
 from .blender import animation, compat
 from .prompt_colours import colour
 from .reading import is_read, read_soon
-from .strips import give_own_uids, is_prompt, prompt_words
+from .scene.strips import give_own_uids, is_prompt, prompt_words
 
 
 def tend(scene: Scene) -> None:

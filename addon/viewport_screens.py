@@ -18,8 +18,8 @@ from .blender.camera import View, region_view
 from .draw.cloud import SplatCloud, read_scene_depth
 from .draw.target import Contour, Film, SplatTarget
 from .draw.world_colour import world_colour
-from .heads import drawn
 from .playback import gaussians as playback
+from .scene.heads import drawn
 
 _LEAD, _EXACT_LEAD = 0.03, 0.006
 """Metres, on a head of natural size, by which it wins against meshes. Its own sketch lies in the skin and must not show

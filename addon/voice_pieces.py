@@ -10,7 +10,7 @@ from emodifftalk.core.retiming import RetimingKey, paces
 from emodifftalk.core.voice_time import Stretch
 
 from .blender import compat
-from .strips import scene_clock, voice_strips
+from .scene.strips import scene_clock, voice_strips
 
 
 def spans(strip: Strip, clock: Clock) -> list[SoundSpan]:

@@ -14,8 +14,8 @@ sys.path.insert(0, str(HERE.parent))
 
 import addon  # noqa: E402
 from addon.generate import job_of  # noqa: E402
-from addon.heads import absolute, settings  # noqa: E402
 from addon.playback.gaussians import active_take
+from addon.scene.heads import absolute, settings
 from emodifftalk.core.compact_take import compact_take  # noqa: E402
 from emodifftalk.core.subject import Subject  # noqa: E402
 from emodifftalk.export.framing import portrait_span  # noqa: E402

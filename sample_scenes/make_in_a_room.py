@@ -22,8 +22,8 @@ from addon.composite.operators import put_heads_in
 from addon.composite.shadow import add_shadows
 from addon.files.import_subject import import_subject
 from addon.generate import add_take
-from addon.heads import settings
 from addon.performance import build_performance
+from addon.scene.heads import settings
 from addon.timeline import add_prompt, add_voice
 
 VOICE = HERE / "evening.wav"

@@ -11,8 +11,8 @@ from tiny_subject import save_tiny_subject, save_tiny_take, tiny_subject
 bpy = pytest.importorskip("bpy")
 
 from addon.files import add_head, assets
-from addon.heads import is_head, settings
 from addon.playback import gaussians
+from addon.scene.heads import is_head, settings
 
 
 def drop(folder: Path, *names: str, **options) -> set[str]:

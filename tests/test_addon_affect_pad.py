@@ -11,7 +11,7 @@ bpy = pytest.importorskip("bpy")
 from addon import affect_pad
 from addon.affect_drawing import corner_square, nearest_feeling
 from addon.blender import compat
-from addon.heads import settings
+from addon.scene.heads import settings
 
 
 def pad(square):

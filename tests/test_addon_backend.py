@@ -20,8 +20,8 @@ from addon.backend.client import BUSY, DEAD, DEATHS, READY, STARTING, STOPPED, B
 from addon.blender import compat
 from addon.curves.au_curves import drawn_over, path_of
 from addon.generate import job_of, start_job
-from addon.heads import settings
 from addon.playback import gaussians
+from addon.scene.heads import settings
 from addon.timeline import add_prompt, add_voice
 from emodifftalk.core.errors import UserError
 from emodifftalk.core.facs import AU_INDEX

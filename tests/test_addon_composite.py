@@ -21,8 +21,8 @@ from addon.blender import compat
 from addon.composite import nodes as composite_nodes
 from addon.composite.operators import put_heads_in
 from addon.composite.shadow import shadow_of
-from addon.composite_settings import composite_settings
 from addon.playback import gaussians
+from addon.scene.composite_settings import composite_settings
 
 ROOT = Path(__file__).resolve().parent.parent
 WIDTH, HEIGHT = 144, 96
@@ -265,7 +265,7 @@ def test_each_frame_shows_the_take_at_that_frame_by_the_shots_own_strips(shot, t
 
     from addon.generate import add_take
     from addon.performance import build_performance
-    from addon.strips import strip_scene
+    from addon.scene.strips import strip_scene
     from addon.timeline import add_prompt
 
     head = bpy.data.objects["Tiny"]

@@ -12,8 +12,8 @@ bpy = pytest.importorskip("bpy")
 from addon.blender import compat
 from addon.curves import confidence
 from addon.generate import add_take
-from addon.heads import active_head, settings
 from addon.performance import build_performance
+from addon.scene.heads import active_head, settings
 from addon.timeline import add_voice
 from emodifftalk.core import tensors
 

@@ -16,7 +16,7 @@ from addon.performance import build_performance
 from addon.preset_panel import apply, preset_of
 from addon.presets import Preset
 from addon.prompt_colours import TAGS
-from addon.strips import au_values, prompt_strips
+from addon.scene.strips import au_values, prompt_strips
 from addon.tending import tend
 from addon.timeline import add_prompt
 from emodifftalk.core.families import FAMILIES, family_named, family_of

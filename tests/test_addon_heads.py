@@ -13,8 +13,8 @@ from tiny_subject import save_tiny_subject, save_tiny_take, tiny_subject
 bpy = pytest.importorskip("bpy")
 
 from addon.files.head_files import missing_files
-from addon.heads import absolute, heads, is_head, settings
 from addon.playback import gaussians
+from addon.scene.heads import absolute, heads, is_head, settings
 
 
 @pytest.fixture

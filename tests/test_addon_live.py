@@ -17,10 +17,10 @@ from addon import live, live_takes
 from addon.backend import connection
 from addon.files.export_ply import export_frames
 from addon.generate import start_job
-from addon.heads import absolute, settings
 from addon.live_settings import live_settings
 from addon.playback import gaussians
-from addon.strips import prompt_strips, write_words
+from addon.scene.heads import absolute, settings
+from addon.scene.strips import prompt_strips, write_words
 from addon.timeline import add_prompt
 
 HERE = 110

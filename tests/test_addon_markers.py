@@ -7,7 +7,7 @@ import pytest
 bpy = pytest.importorskip("bpy")
 
 from addon.blender import compat
-from addon.strips import prompt_strips
+from addon.scene.strips import prompt_strips
 from addon.timeline import add_prompt
 
 

@@ -11,9 +11,9 @@ bpy = pytest.importorskip("bpy")
 
 from addon.blender import compat
 from addon.generate import add_take
-from addon.heads import absolute, portable, settings
 from addon.performance import build_performance
 from addon.playback import gaussians
+from addon.scene.heads import absolute, portable, settings
 from addon.timeline import add_prompt, add_voice
 from emodifftalk.core.errors import UserError
 from emodifftalk.core.facs import AU_INDEX

@@ -12,7 +12,7 @@ from tiny_subject import tiny_subject
 
 bpy = pytest.importorskip("bpy")
 
-from addon.heads import active_head, settings
+from addon.scene.heads import active_head, settings
 
 
 def everything() -> dict[str, list[str]]:
@@ -80,9 +80,9 @@ def test_a_missing_file_is_refused_too(scene, tmp_path):
 def test_a_sample_scene_plays_without_a_backend(addon, tmp_path, monkeypatch, name):
     """Copied, opened, every head with its take, subject and voice found; work saved there is never overwritten."""
     from addon.files import samples
-    from addon.heads import absolute, heads, settings
     from addon.playback import gaussians
-    from addon.strips import voice_strips
+    from addon.scene.heads import absolute, heads, settings
+    from addon.scene.strips import voice_strips
 
     monkeypatch.setattr(samples, "user_folder", lambda folder: tmp_path)
     assert bpy.ops.emodifftalk.open_sample(scene=name) == {"FINISHED"}

@@ -434,9 +434,9 @@ def test_the_other_build_replaces_the_whole_environment(index):
 @pytest.fixture
 def blender(scene, tmp_path, monkeypatch):
     """The add-on in Blender with a folder of its own for the backend, and nothing else to fall back on."""
-    from addon import preference_values
     from addon.backend import connection, survey
     from addon.backend import home as backend_home
+    from addon.scene import preference_values
 
     chosen = preference_values._DEFAULTS
     monkeypatch.setattr(chosen, "backend_folder", str(tmp_path))

@@ -94,8 +94,8 @@ def test_a_keyed_gaze_is_seen_in_the_viewport_in_renders_and_in_exports(head, sc
     bpy = pytest.importorskip("bpy")
     plyfile = pytest.importorskip("plyfile")
     from addon.files.export_ply import export_frames
-    from addon.heads import settings
     from addon.playback import gaussians
+    from addon.scene.heads import settings
 
     ball, kept = rows(tiny_subject(), LEFT), settings(head)
     assert gaussians.steers(head)

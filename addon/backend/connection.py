@@ -17,7 +17,7 @@ import bpy
 from emodifftalk.core.errors import UserError
 
 from ..core_path import ROOT
-from ..preference_values import preferences
+from ..scene.preference_values import preferences
 from . import home
 from .client import DEAD, STARTING, STOPPED, BackendClient
 

@@ -12,7 +12,7 @@ from emodifftalk import __version__
 from emodifftalk.core.errors import UserError
 
 from ..core_path import ROOT
-from ..preference_values import PACKAGE, preferences
+from ..scene.preference_values import PACKAGE, preferences
 from .install.builds import Source, table
 from .install.home import ABSENT, BROKEN, HALF, OLD, READY, Home, read_record, standing
 

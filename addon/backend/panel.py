@@ -7,8 +7,8 @@ import shutil
 import bpy
 from bpy.types import Operator, UILayout
 
-from ..panel_parts import draw_problem, draw_sentence
-from ..preference_values import PACKAGE
+from ..scene.panel_parts import draw_problem, draw_sentence
+from ..scene.preference_values import PACKAGE
 from . import connection, home
 from . import survey as backend_work
 from .install.home import ABSENT, BROKEN, HALF, OLD

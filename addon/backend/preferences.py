@@ -5,7 +5,7 @@ from bpy.props import StringProperty
 from bpy.types import AddonPreferences, Context
 
 from ..panels import draw_backend
-from ..preference_values import PACKAGE
+from ..scene.preference_values import PACKAGE
 from . import connection
 from .panel import draw_remedy, draw_upkeep
 

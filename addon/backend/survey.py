@@ -14,7 +14,7 @@ import bpy
 
 from emodifftalk.core.errors import UserError
 
-from ..preference_values import preferences
+from ..scene.preference_values import preferences
 from . import connection, long_work
 from . import home as backend_home
 from .install import sizes

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bpy.types import Context
 
-from ..heads import active_head, no_head_reason
+from ..scene.heads import active_head, no_head_reason
 
 
 class Explained:

@@ -18,7 +18,7 @@ from emodifftalk.core.facs import AU_NAMES
 from ..backend import long_work
 from ..backend.long_work import LongJob
 from ..blender.operators import Explained
-from ..heads import absolute, user_folder
+from ..scene.heads import absolute, user_folder
 
 if TYPE_CHECKING:
     from .studio.shape_names import Shapes

@@ -9,7 +9,7 @@ from emodifftalk.core.errors import UserError
 
 from ..backend import long_work
 from ..backend.panel import draw_remedy
-from ..panel_parts import draw_problem, draw_sentence, letters
+from ..scene.panel_parts import draw_problem, draw_sentence, letters
 from .operators import capture_folder, capture_settings, missing_units, pictures_in, selected_face
 
 

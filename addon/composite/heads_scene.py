@@ -12,9 +12,9 @@ import bpy
 from bpy.types import Depsgraph, LayerCollection, Object, Scene
 
 from ..blender import compat
-from ..composite_settings import composite_settings
-from ..heads import is_drawn
 from ..render.engine import ENGINE
+from ..scene.composite_settings import composite_settings
+from ..scene.heads import is_drawn
 from . import nodes
 
 _RENDER = (

@@ -10,9 +10,9 @@ from emodifftalk.core.errors import UserError
 
 from ..blender import compat
 from ..blender.operators import Explained
-from ..composite_settings import composite_settings
-from ..heads import drawn
 from ..render.engine import ENGINE
+from ..scene.composite_settings import composite_settings
+from ..scene.heads import drawn
 from . import nodes, shadow
 from .heads_scene import drop_heads_scene, keep_in_step, new_heads_scene
 

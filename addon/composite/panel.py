@@ -5,10 +5,10 @@ from __future__ import annotations
 import bpy
 from bpy.types import Context, Panel
 
-from ..composite_settings import composite_settings
-from ..heads import active_head
-from ..panel_parts import InTab, draw_sentence, letters
 from ..render.engine import ENGINE, TRUE_TRANSFORMS
+from ..scene.composite_settings import composite_settings
+from ..scene.heads import active_head
+from ..scene.panel_parts import InTab, draw_sentence, letters
 from .nodes import can_undo
 from .operators import is_in
 

@@ -12,9 +12,9 @@ from bpy.types import Mesh, Object, Scene
 
 from emodifftalk.core.gaussians import Gaussians
 
-from ..composite_settings import composite_settings
-from ..heads import heads
 from ..playback import gaussians as playback
+from ..scene.composite_settings import composite_settings
+from ..scene.heads import heads
 
 _MARK = "emodifftalk_shadow"
 _LAYERS, _SPOKES = 28, 28

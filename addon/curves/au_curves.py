@@ -20,9 +20,9 @@ from emodifftalk.core.facs import AU_NAMES, FPS
 
 from ..blender import compat
 from ..blender.animation import Evaluate
-from ..heads import settings
-from ..names import au_property
 from ..playback import gaussians
+from ..scene.heads import settings
+from ..scene.names import au_property
 
 if TYPE_CHECKING:
     from emodifftalk.core.performance import Curve

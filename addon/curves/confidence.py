@@ -18,8 +18,8 @@ from emodifftalk.core.facs import FPS
 
 from ..blender import compat
 from ..blender.operators import Explained
-from ..heads import active_head, heads, no_head_reason, settings
 from ..playback import gaussians
+from ..scene.heads import active_head, heads, no_head_reason, settings
 
 PATH = "emodifftalk.confidence"
 GROUP = "EmoDiffTalk Confidence"

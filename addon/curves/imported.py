@@ -14,9 +14,9 @@ from emodifftalk.core.facs import AU_NAMES
 
 from ..blender import compat
 from ..blender.operators import ForHead
-from ..heads import active_head
-from ..names import au_property
-from ..strips import scene_clock
+from ..scene.heads import active_head
+from ..scene.names import au_property
+from ..scene.strips import scene_clock
 from . import au_curves
 
 OFFSETS, GAZE = "EmoDiffTalk AU Offsets", "EmoDiffTalk Gaze"

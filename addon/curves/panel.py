@@ -8,9 +8,9 @@ from bpy.types import Context, FCurve, Panel, UILayout
 from emodifftalk.core.facs import AU_LABELS
 
 from ..blender import compat
-from ..heads import active_head, settings
-from ..names import au_property
-from ..panel_parts import AU_GROUPS, OfHead, draw_sentence, letters
+from ..scene.heads import active_head, settings
+from ..scene.names import au_property
+from ..scene.panel_parts import AU_GROUPS, OfHead, draw_sentence, letters
 from .au_curves import drawn_over, path_of
 
 

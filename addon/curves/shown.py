@@ -16,9 +16,9 @@ from emodifftalk.core.voice_time import VoiceMap
 
 from ..blender import compat
 from ..blender.operators import Explained
-from ..heads import active_head, heads, no_head_reason, settings
-from ..names import au_property
 from ..playback import gaussians
+from ..scene.heads import active_head, heads, no_head_reason, settings
+from ..scene.names import au_property
 from .au_curves import GROUP, TOLERANCE, digest, drawn_over, path_of, remember, shown, track_of
 
 _BEZIER, _AUTO_CLAMPED = 2, 4  # of a key's interpolation and handles

@@ -13,8 +13,8 @@ from emodifftalk.core.errors import UserError
 
 from ..blender.camera import View
 from ..draw import rasterizers
-from ..heads import active_head, no_head_reason, settings, user_folder
 from ..playback import gaussians
+from ..scene.heads import active_head, no_head_reason, settings, user_folder
 from .add_head import SUBJECTS
 from .import_subject import import_subject
 

@@ -13,8 +13,8 @@ from emodifftalk.core.errors import UserError
 from ..backend import long_work
 from ..backend.long_work import LongJob
 from ..blender.operators import ForTake
-from ..heads import absolute, active_head, heads, settings
 from ..playback import gaussians
+from ..scene.heads import absolute, active_head, heads, settings
 from .export_ply import SPACES
 
 CURVES = ("au-csv", "au-json", "arkit-csv", "arkit-json", "usd-blendshapes")

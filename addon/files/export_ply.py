@@ -11,8 +11,8 @@ from bpy.types import Context, Event, Object, Operator, Scene
 from emodifftalk.core.errors import UserError
 
 from ..blender.operators import ForTake
-from ..heads import active_head
 from ..playback import gaussians as playback
+from ..scene.heads import active_head
 
 SPACES = (
     ("OBJECT", "Object", "The head's own space: it stands at the origin"),

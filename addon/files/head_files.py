@@ -11,7 +11,7 @@ from pathlib import Path
 import bpy
 from bpy.types import PropertyGroup, Sound
 
-from ..heads import absolute, is_head, settings
+from ..scene.heads import absolute, is_head, settings
 
 _ENDS = 1 << 20
 """Bytes at either end of a file that its fingerprint reads: opening a scene with ten takes must not read them all."""

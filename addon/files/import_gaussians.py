@@ -11,7 +11,7 @@ from bpy.types import Context, Object, Operator
 
 from emodifftalk.core.errors import UserError
 
-from ..heads import portable, settings
+from ..scene.heads import portable, settings
 from .importing import BringsIn
 
 _SHOWN = 2000

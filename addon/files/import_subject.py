@@ -10,7 +10,7 @@ import numpy as np
 from bpy.props import StringProperty
 from bpy.types import Context, Mesh, Object, Operator
 
-from ..heads import portable, settings
+from ..scene.heads import portable, settings
 from .importing import BringsIn
 
 if TYPE_CHECKING:

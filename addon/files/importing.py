@@ -11,7 +11,7 @@ from bpy_extras.io_utils import ImportHelper
 from emodifftalk.core.errors import UserError
 
 from ..blender.operators import InObjectMode
-from ..heads import settings
+from ..scene.heads import settings
 
 
 class BringsIn(InObjectMode, ImportHelper):

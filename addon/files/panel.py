@@ -6,7 +6,7 @@ import bpy
 from bpy.types import Context, Panel
 
 from ..backend import long_work
-from ..panel_parts import OfHead, draw_problem, draw_sentence, letters
+from ..scene.panel_parts import OfHead, draw_problem, draw_sentence, letters
 from .export import exporting
 
 

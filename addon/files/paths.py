@@ -11,7 +11,7 @@ from pathlib import Path
 import bpy
 from bpy.types import Object
 
-from ..heads import is_head, settings
+from ..scene.heads import is_head, settings
 from .head_files import head_files, remember_files
 
 _before: list[tuple[object, str, str]] = []

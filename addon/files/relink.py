@@ -12,9 +12,9 @@ from bpy.types import Context, Event, Operator, Panel
 
 from emodifftalk.core.errors import UserError
 
-from ..heads import portable
-from ..panel_parts import InTab, draw_sentence, letters
 from ..playback import gaussians
+from ..scene.heads import portable
+from ..scene.panel_parts import InTab, draw_sentence, letters
 from .head_files import HeadFile, missing_files, same_content
 from .kinds import kind_of
 

@@ -10,7 +10,7 @@ from bpy.props import EnumProperty
 from bpy.types import Context, Event, Operator
 
 from ..core_path import ROOT
-from ..heads import user_folder
+from ..scene.heads import user_folder
 
 SHIPPED = ROOT / "sample_scenes"
 SCENES = (

@@ -16,8 +16,8 @@ from emodifftalk.core.errors import UserError
 from emodifftalk.core.facs import FPS
 from emodifftalk.core.voice_time import Moment, VoiceMap, from_text
 
-from ..heads import absolute, heads, is_still, settings
-from ..strips import scene_clock, strip_scene
+from ..scene.heads import absolute, heads, is_still, settings
+from ..scene.strips import scene_clock, strip_scene
 from ..voice_pieces import playing
 from .take_time import Anchor, zero_frame
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from bpy.types import Scene
 
 from ..blender import compat
-from ..strips import scene_clock, strips_of
+from ..scene.strips import scene_clock, strips_of
 
 
 @dataclass(frozen=True)

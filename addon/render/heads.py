@@ -12,8 +12,8 @@ from emodifftalk.core.errors import UserError
 from emodifftalk.core.gaussians import Gaussians
 
 from ..blender.camera import View
-from ..heads import is_drawn
 from ..playback import gaussians as playback
+from ..scene.heads import is_drawn
 
 Rasterizer = Callable[[Gaussians, View], tuple["np.ndarray", "np.ndarray"]]
 """Gaussians in world space and a view → premultiplied display-referred rgba (H, W, 4), view depth (H, W) metres."""

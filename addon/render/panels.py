@@ -5,8 +5,8 @@ from __future__ import annotations
 import bpy
 from bpy.types import Context, Panel, UILayout
 
-from ..heads import drawn
-from ..panel_parts import OfHead
+from ..scene.heads import drawn
+from ..scene.panel_parts import OfHead
 from .engine import ENGINE
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from bpy.types import Scene, ViewLayer
 
 from ..blender import compat
-from ..heads import drawn
+from ..scene.heads import drawn
 from .heads import SOLID
 
 COMBINED, DEPTH, MASK = "Combined", "Depth", "Mask"

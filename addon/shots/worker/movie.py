@@ -14,8 +14,8 @@ from bpy.types import Scene
 from emodifftalk.shots.journal import unfinished
 
 from ...blender import compat
-from ...heads import absolute, heads
-from ...strips import strip_scene
+from ...scene.heads import absolute, heads
+from ...scene.strips import strip_scene
 from .pictures import keep, not_written
 
 _TOP = 128

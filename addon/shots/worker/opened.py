@@ -11,8 +11,8 @@ from bpy.types import Object, Scene
 from emodifftalk.core.errors import UserError
 
 from ...blender import compat
-from ...heads import absolute, heads, settings
 from ...playback import gaussians
+from ...scene.heads import absolute, heads, settings
 
 _FPS = 25  # of takes
 

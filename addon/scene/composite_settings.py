@@ -8,7 +8,7 @@ from bpy.types import Context, PropertyGroup, Scene
 
 
 def _colours_changed(self: CompositeSettings, context: Context) -> None:
-    from .composite.heads_scene import keep_in_step
+    from ..composite.heads_scene import keep_in_step
 
     keep_in_step(self.id_data)
 

@@ -96,14 +96,14 @@ AuMutes = type(
 
 
 def _redraw(self: PropertyGroup, context: Context) -> None:
-    from .playback.gaussians import refresh
+    from ..playback.gaussians import refresh
 
     refresh(context.scene)
 
 
 def _take_changed(self: PropertyGroup, context: Context) -> None:
-    from .curves.confidence import show_again
-    from .curves.shown import follow
+    from ..curves.confidence import show_again
+    from ..curves.shown import follow
 
     _redraw(self, context)
     show_again(self.id_data, context.scene)
@@ -291,8 +291,8 @@ class HeadSettings(PropertyGroup):
 
 
 def _words_changed(self: "StripSettings", context: Context) -> None:
-    from .prompt_colours import colour
-    from .reading import read_soon
+    from ..prompt_colours import colour
+    from ..reading import read_soon
     from .strips import owner_of, show_words
 
     show_words(self)
@@ -304,7 +304,7 @@ def _words_changed(self: "StripSettings", context: Context) -> None:
 
 
 def _hand_changed(self: "StripSettings", context: Context) -> None:
-    from .reading import hand_changed
+    from ..reading import hand_changed
 
     hand_changed(self)
 

@@ -10,7 +10,7 @@ from bpy.types import Context, Object, PropertyGroup, Scene, Strip
 from emodifftalk.core.clock import Clock
 from emodifftalk.core.facs import AU_NAMES
 
-from .blender import compat
+from ..blender import compat
 from .composite_settings import shot_of
 from .heads import is_head, settings
 from .names import au_property
