@@ -12,9 +12,10 @@ bpy = pytest.importorskip("bpy")
 
 from small_shots import add_camera, save_shot
 
-from addon import shot_process, shot_queue
-from addon.shot_edit import marker_shots
-from addon.shot_settings import queue_settings
+from addon.shots import process
+from addon.shots import queue as shot_queue
+from addon.shots.edit import marker_shots
+from addon.shots.settings import queue_settings
 
 
 @pytest.fixture
@@ -23,15 +24,15 @@ def film(addon, tmp_path, monkeypatch):
     monkeypatch.setenv("EMODIFFTALK_PYTHON", "/no/backend")
     bpy.ops.wm.open_mainfile(filepath=str(save_shot(tmp_path / "film")))
     yield queue_settings(bpy.context)
-    shot_process.queue.stop()
+    process.queue.stop()
 
 
 def pump(true) -> None:
     """What the window's timer does, until something comes true."""
     end = time.monotonic() + 60
     while not true():
-        assert time.monotonic() < end, shot_process.queue.status
-        shot_process.queue.poll()
+        assert time.monotonic() < end, process.queue.status
+        process.queue.poll()
         time.sleep(0.02)
 
 
@@ -77,7 +78,7 @@ def test_the_saved_file_is_rendered_while_the_person_works_on_and_cancel_keeps_f
     bpy.ops.wm.save_mainfile()
     blend = Path(bpy.data.filepath)
     film.shots[0].name, before = "renamed", blend.read_bytes()
-    queue, renders = shot_process.queue, blend.parent / "renders"
+    queue, renders = process.queue, blend.parent / "renders"
     shot_queue.start_queue(bpy.context, as_seen=True)
     assert blend.read_bytes() == before
     assert json.loads((renders / "shots.json").read_text())["shots"][0]["name"] == "renamed"
@@ -103,7 +104,7 @@ def test_a_script_waits_for_the_end_and_nothing_is_saved_on_the_sly(film):
     film.shots[0].takes[0].take = "second"
     before = Path(bpy.data.filepath).read_bytes()
     assert bpy.ops.emodifftalk.render_shots() == {"FINISHED"}
-    shot = shot_process.queue.status["shots"][0]
+    shot = process.queue.status["shots"][0]
     assert (shot["state"], shot["done"], shot["low"]) == ("done", 2, [1, 2])
     assert Path(bpy.data.filepath).read_bytes() == before
     film.shots[0].name = "a/b"
@@ -115,7 +116,7 @@ def test_the_queue_ends_with_the_add_on(film):
     bpy.ops.emodifftalk.add_shot()
     film.shots[0].own_range, film.shots[0].frame_end = True, 400
     shot_queue.start_queue(bpy.context, as_seen=True)
-    queue = shot_process.queue
+    queue = process.queue
     pump(lambda: queue.status and queue.status["shots"][0]["done"] >= 1)
     queue.stop()
     assert not queue.running and not queue.folder.running and not queue.folder.living_workers()

@@ -9,8 +9,8 @@ import bpy
 from bpy.props import EnumProperty
 from bpy.types import Context, Object, Operator, PropertyGroup, Scene
 
-from .scene.heads import heads, is_head
-from .shot_settings import active_shot, queue_settings
+from ..scene.heads import heads, is_head
+from .settings import active_shot, queue_settings
 
 _FIELDS = ("enabled", "scene", "camera", "own_range", "frame_start", "frame_end", "format", "movie", "codec")
 

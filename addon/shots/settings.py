@@ -13,7 +13,7 @@ from bpy.types import Context, Object, PropertyGroup, Scene
 
 from emodifftalk.shots.names import KEEP, REFUSE, RENDER
 
-from .scene.heads import is_head, settings
+from ..scene.heads import is_head, settings
 
 _FOLDER = {"subtype": "DIR_PATH", "options": {"PATH_SUPPORTS_BLEND_RELATIVE"}}
 _FORMATS = (

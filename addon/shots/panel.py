@@ -9,11 +9,11 @@ from bpy.types import Context, Panel, PropertyGroup, UILayout, UIList
 
 from emodifftalk.shots.names import CANCELLED, DONE, FAILED, PAUSED, PAUSING, RENDERING
 
-from .scene.panel_parts import InTab, draw_problem, draw_sentence, letters
-from .shot_edit import heads_without_choice
-from .shot_process import queue
-from .shot_queue import output_folder
-from .shot_settings import active_shot, queue_settings
+from ..scene.panel_parts import InTab, draw_problem, draw_sentence, letters
+from .edit import heads_without_choice
+from .process import queue
+from .queue import output_folder
+from .settings import active_shot, queue_settings
 
 _ICONS = {DONE: "CHECKMARK", FAILED: "ERROR", CANCELLED: "PAUSE", RENDERING: "RENDER_ANIMATION"}
 _STATES = {PAUSING: "Finishing frames", PAUSED: "Paused"}

@@ -18,7 +18,7 @@ import emodifftalk
 from emodifftalk.core.errors import UserError
 from emodifftalk.shots.names import CANCEL, FAILED
 
-from .backend import connection
+from ..backend import connection
 
 if TYPE_CHECKING:
     from emodifftalk.shots.queue_folder import QueueFolder

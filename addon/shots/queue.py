@@ -12,10 +12,10 @@ from bpy.types import Context, Event, Operator, PropertyGroup
 from emodifftalk.core.errors import UserError
 from emodifftalk.shots.names import CANCEL, PAUSE, RESUME
 
-from .blender.operators import Explained
-from .scene.heads import absolute
-from .shot_process import queue
-from .shot_settings import queue_settings
+from ..blender.operators import Explained
+from ..scene.heads import absolute
+from .process import queue
+from .settings import queue_settings
 
 _SAVE, _AS_SAVED = "SAVE", "AS_SAVED"
 

@@ -1,0 +1,1 @@
+"""The shot list and its queue of background Blenders."""
