@@ -58,8 +58,8 @@ def main() -> int:
 
 def _demo() -> None:
     from .backend import connection
-    from .generate import job_of
     from .scene.heads import settings
+    from .takes.generate import job_of
 
     watch = Stopwatch()
     print(f"EmoDiffTalk in Blender {bpy.app.version_string}, Python {sys.version.split()[0]}")

@@ -15,7 +15,6 @@ from .backend.panel import draw_remedy
 from .blender import compat
 from .curves import confidence
 from .emotion_panel import EMODIFFTALK_MT_labels, EMODIFFTALK_PT_emotion, EMODIFFTALK_PT_prompt
-from .generate import Job, job_of, job_text
 from .pick_voice import draw_offer
 from .playback import gaussians
 from .render.engine import ENGINE, TRUE_TRANSFORMS
@@ -23,7 +22,8 @@ from .scene.heads import active_head, settings
 from .scene.names import au_property
 from .scene.panel_parts import AU_GROUPS, InTab, OfHead, draw_problem, draw_sentence, letters
 from .scene.strips import scene_clock, sound_strips, strip_scene, voice_strips
-from .take_status import EMODIFFTALK_PT_take_status, draw_status
+from .takes.generate import Job, job_of, job_text
+from .takes.status import EMODIFFTALK_PT_take_status, draw_status
 
 _STATES = {
     READY: ("Ready", "CHECKMARK"),

@@ -21,9 +21,9 @@ from addon.composite.nodes import our_nodes
 from addon.composite.operators import put_heads_in
 from addon.composite.shadow import add_shadows
 from addon.files.import_subject import import_subject
-from addon.generate import add_take
-from addon.performance import build_performance
 from addon.scene.heads import settings
+from addon.takes.generate import add_take
+from addon.takes.performance import build_performance
 from addon.timeline import add_prompt, add_voice
 
 VOICE = HERE / "evening.wav"

@@ -11,10 +11,10 @@ bpy = pytest.importorskip("bpy")
 
 from addon.blender import compat
 from addon.curves.au_curves import GROUP, drawn_over, path_of
-from addon.generate import add_take
-from addon.performance import build_performance
 from addon.playback.gaussians import take_clock, take_of
 from addon.scene.heads import settings
+from addon.takes.generate import add_take
+from addon.takes.performance import build_performance
 from addon.timeline import add_prompt, add_voice
 from emodifftalk.core import tensors
 from emodifftalk.core.facs import AU_INDEX, AU_NAMES

@@ -19,9 +19,9 @@ from addon.backend import connection
 from addon.backend.client import BUSY, DEAD, DEATHS, READY, STARTING, STOPPED, BackendClient
 from addon.blender import compat
 from addon.curves.au_curves import drawn_over, path_of
-from addon.generate import job_of, start_job
 from addon.playback import gaussians
 from addon.scene.heads import settings
+from addon.takes.generate import job_of, start_job
 from addon.timeline import add_prompt, add_voice
 from emodifftalk.core.errors import UserError
 from emodifftalk.core.facs import AU_INDEX
@@ -309,7 +309,7 @@ def test_what_the_backend_refuses_is_shown_as_its_sentence(speaking, tmp_path):
 
 
 def test_generate_says_why_it_cannot(scene, head):
-    from addon.generate import why_not
+    from addon.takes.generate import why_not
 
     assert "Choose a voice" in why_not(bpy.context)
     assert not bpy.ops.emodifftalk.generate.poll()

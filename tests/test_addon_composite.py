@@ -263,9 +263,9 @@ def test_the_head_throws_a_shadow_and_is_not_seen_twice(shot, tmp_path):
 def test_each_frame_shows_the_take_at_that_frame_by_the_shots_own_strips(shot, tmp_path):
     from tiny_subject import save_tiny_take, tiny_subject
 
-    from addon.generate import add_take
-    from addon.performance import build_performance
     from addon.scene.strips import strip_scene
+    from addon.takes.generate import add_take
+    from addon.takes.performance import build_performance
     from addon.timeline import add_prompt
 
     head = bpy.data.objects["Tiny"]

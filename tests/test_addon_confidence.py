@@ -11,9 +11,9 @@ bpy = pytest.importorskip("bpy")
 
 from addon.blender import compat
 from addon.curves import confidence
-from addon.generate import add_take
-from addon.performance import build_performance
 from addon.scene.heads import active_head, settings
+from addon.takes.generate import add_take
+from addon.takes.performance import build_performance
 from addon.timeline import add_voice
 from emodifftalk.core import tensors
 

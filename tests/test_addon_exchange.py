@@ -13,10 +13,10 @@ bpy = pytest.importorskip("bpy")
 
 from addon.blender import compat
 from addon.curves.imported import apply_curves
-from addon.generate import add_take
-from addon.performance import build_performance
 from addon.playback import gaussians as playback
 from addon.render import heads
+from addon.takes.generate import add_take
+from addon.takes.performance import build_performance
 from addon.timeline import add_prompt
 from emodifftalk.core.errors import UserError
 from emodifftalk.core.gaussian_file import read_gaussians

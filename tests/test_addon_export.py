@@ -9,9 +9,9 @@ from tiny_subject import save_tiny_take, tiny_subject
 bpy = pytest.importorskip("bpy")
 plyfile = pytest.importorskip("plyfile")
 
-from addon.generate import add_take
-from addon.performance import build_performance
 from addon.playback import gaussians as playback
+from addon.takes.generate import add_take
+from addon.takes.performance import build_performance
 from addon.timeline import add_prompt
 from emodifftalk.core.errors import UserError
 from emodifftalk.core.ply import ply_table, write_ply

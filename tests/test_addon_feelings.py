@@ -12,11 +12,11 @@ bpy = pytest.importorskip("bpy")
 from addon import presets, reading
 from addon.backend import connection
 from addon.blender import compat
-from addon.performance import build_performance
 from addon.preset_panel import apply, preset_of
 from addon.presets import Preset
 from addon.prompt_colours import TAGS
 from addon.scene.strips import au_values, prompt_strips
+from addon.takes.performance import build_performance
 from addon.tending import tend
 from addon.timeline import add_prompt
 from emodifftalk.core.families import FAMILIES, family_named, family_of

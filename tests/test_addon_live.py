@@ -13,14 +13,14 @@ bpy = pytest.importorskip("bpy")
 
 from test_addon_backend import speaking, until  # noqa: F401
 
-from addon import live, live_takes
 from addon.backend import connection
 from addon.files.export_ply import export_frames
-from addon.generate import start_job
-from addon.live_settings import live_settings
 from addon.playback import gaussians
 from addon.scene.heads import absolute, settings
 from addon.scene.strips import prompt_strips, write_words
+from addon.takes import live, live_takes
+from addon.takes.generate import start_job
+from addon.takes.settings import live_settings
 from addon.timeline import add_prompt
 
 HERE = 110

@@ -10,10 +10,10 @@ from tiny_subject import save_tiny_take, tiny_subject
 bpy = pytest.importorskip("bpy")
 
 from addon.blender import compat
-from addon.generate import add_take
-from addon.performance import build_performance
 from addon.playback import gaussians
 from addon.scene.heads import absolute, portable, settings
+from addon.takes.generate import add_take
+from addon.takes.performance import build_performance
 from addon.timeline import add_prompt, add_voice
 from emodifftalk.core.errors import UserError
 from emodifftalk.core.facs import AU_INDEX

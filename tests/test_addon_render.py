@@ -22,12 +22,12 @@ from addon.backend import connection
 from addon.blender import compat
 from addon.blender.camera import camera_view
 from addon.draw import numpy_splats, rasterizers
-from addon.generate import add_take
-from addon.performance import build_performance
 from addon.playback import gaussians as playback
 from addon.render import engine
 from addon.render.passes import FAR
 from addon.scene.heads import settings
+from addon.takes.generate import add_take
+from addon.takes.performance import build_performance
 from addon.timeline import add_prompt
 from emodifftalk.core.colour_space import display_colour
 from emodifftalk.core.errors import Cancelled

@@ -11,8 +11,8 @@ from sounds import RATE, read_ramp, save_ramp
 bpy = pytest.importorskip("bpy")
 
 from addon.blender import compat
-from addon.performance import build_performance
 from addon.scene.heads import settings
+from addon.takes.performance import build_performance
 from addon.timeline import add_voice
 from emodifftalk.core.clock import Clock, clock_text, sampled_curve, sound_span
 from emodifftalk.core.errors import UserError

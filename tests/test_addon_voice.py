@@ -11,12 +11,13 @@ from tiny_subject import save_tiny_take, tiny_subject
 
 bpy = pytest.importorskip("bpy")
 
-from addon import pace, pick_voice, staleness, timeline_line
+from addon import pick_voice
 from addon.blender import compat
-from addon.generate import add_take
-from addon.performance import build_performance
 from addon.playback import gaussians
 from addon.scene.heads import settings
+from addon.takes import line, pace, staleness
+from addon.takes.generate import add_take
+from addon.takes.performance import build_performance
 from addon.timeline import add_prompt, add_voice
 from emodifftalk.core.errors import UserError
 from emodifftalk.core.facs import AU_INDEX
@@ -378,7 +379,7 @@ def test_the_line_lies_under_the_ruler_where_the_frames_are(acted, scene):
 
     region = SimpleNamespace(width=300, height=200, view2d=SimpleNamespace(view_to_region=to_region))
     settings(acted).seed = 3
-    found = timeline_line.rectangles(timeline_line.bars(scene, bpy.context), region, 2.0)
+    found = line.rectangles(line.bars(scene, bpy.context), region, 2.0)
     assert found[staleness.STALE] == [(0, 146.0, 300, 154.0)] and not found[staleness.BAKED]
     assert not found[staleness.MISSING]
     assert not scene.is_property_set("emodifftalk_line") and scene.emodifftalk_line.show

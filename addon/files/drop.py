@@ -14,9 +14,9 @@ from mathutils import Vector
 from emodifftalk.core.errors import UserError
 
 from ..blender.operators import InObjectMode
-from ..performance import build_performance
 from ..playback import gaussians
 from ..scene.heads import active_head, no_head_reason, portable, settings
+from ..takes.performance import build_performance
 from .import_subject import import_subject
 from .kinds import SUBJECT, kind_of
 

@@ -6,10 +6,10 @@ import re
 
 from bpy.types import Context, Object, Panel, UILayout
 
-from .live_settings import live_settings
-from .scene.panel_parts import OfHead, draw_sentence, letters
+from ..scene.panel_parts import OfHead, draw_sentence, letters
+from .line import draw_legend
+from .settings import live_settings
 from .staleness import BAKED, STALE, status
-from .timeline_line import draw_legend
 
 
 def draw_status(layout: UILayout, head: Object, context: Context) -> None:

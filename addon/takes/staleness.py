@@ -20,12 +20,12 @@ from bpy.types import Depsgraph, Object, Scene
 from emodifftalk.core.clock import clock_text
 from emodifftalk.core.errors import UserError
 
+from ..blender import animation
+from ..playback import gaussians
+from ..scene.heads import absolute, by_session_uid, is_head, settings
+from ..scene.strips import scene_clock
 from . import pace
-from .blender import animation
 from .performance import Request, build_performance
-from .playback import gaussians
-from .scene.heads import absolute, by_session_uid, is_head, settings
-from .scene.strips import scene_clock
 
 if TYPE_CHECKING:
     from emodifftalk.core.changes import Changes
@@ -146,7 +146,7 @@ def _named(what: str, start: float | None, shift: float) -> str:
 def _stretched(head: Object, scene: Scene) -> tuple[tuple[float, float, str], ...]:
     from emodifftalk.core.take import stretches
 
-    from .curves.confidence import confidence_of
+    from ..curves.confidence import confidence_of
 
     values = confidence_of(head)
     if values is None or not len(values):

@@ -8,7 +8,7 @@ import bpy
 from bpy.props import BoolProperty, PointerProperty
 from bpy.types import Context, Menu, PropertyGroup, Region, Scene, UILayout
 
-from .scene.heads import active_head, heads, settings
+from ..scene.heads import active_head, heads, settings
 from .staleness import BAKED, MISSING, STALE, STRETCHED, status
 
 COLOURS = {

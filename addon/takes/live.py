@@ -18,16 +18,16 @@ from bpy.types import Context, Depsgraph, Object, Scene
 
 from emodifftalk.core.errors import UserError
 
+from ..backend import connection
+from ..backend.client import DEAD, STARTING
+from ..backend.connection import Listener
+from ..blender import animation
+from ..playback import gaussians
+from ..scene.heads import absolute, heads, settings
+from ..scene.strips import scene_clock, strip_scene
 from . import generate, live_takes, staleness
-from .backend import connection
-from .backend.client import DEAD, STARTING
-from .backend.connection import Listener
-from .blender import animation
-from .live_settings import live_settings
 from .performance import Request, build_performance
-from .playback import gaussians
-from .scene.heads import absolute, heads, settings
-from .scene.strips import scene_clock, strip_scene
+from .settings import live_settings
 
 REST = 1.0
 """Seconds without an edit after which the take is made again."""

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import bpy
 
-from .scene.heads import absolute, is_head, settings
+from ..scene.heads import absolute, is_head, settings
 
 _UNDONE = 3
 """Files that undo may still ask for."""

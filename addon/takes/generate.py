@@ -12,15 +12,13 @@ from bpy.types import Context, Object, Operator, PropertyGroup
 from emodifftalk.core.errors import UserError
 from emodifftalk.core.voice_time import to_text
 
-from . import pace, staleness
-from .backend import connection
-from .backend.client import STARTING
-from .backend.connection import Listener
-from .blender.operators import Explained
-from .performance import Request, build_performance
-from .playback import gaussians
-from .reading import read_prompt
-from .scene.heads import (
+from ..backend import connection
+from ..backend.client import STARTING
+from ..backend.connection import Listener
+from ..blender.operators import Explained
+from ..playback import gaussians
+from ..reading import read_prompt
+from ..scene.heads import (
     absolute,
     active_head,
     by_session_uid,
@@ -30,7 +28,9 @@ from .scene.heads import (
     portable,
     settings,
 )
-from .scene.strips import prompt_strips
+from ..scene.strips import prompt_strips
+from . import pace, staleness
+from .performance import Request, build_performance
 
 
 @dataclass

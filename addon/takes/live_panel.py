@@ -5,11 +5,11 @@ from __future__ import annotations
 import bpy
 from bpy.types import Context, Operator, Panel, SpaceView3D
 
+from ..playback import gaussians
+from ..scene.heads import active_head, heads, no_head_reason
+from ..scene.panel_parts import OfHead, draw_problem, draw_sentence, letters
 from . import live
-from .live_settings import live_settings
-from .playback import gaussians
-from .scene.heads import active_head, heads, no_head_reason
-from .scene.panel_parts import OfHead, draw_problem, draw_sentence, letters
+from .settings import live_settings
 
 _SIZE, _EDGE = 15, 18
 """Of the word, and its distance from the corner, in pixels at a resolution scale of 1."""

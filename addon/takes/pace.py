@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from bpy.types import PropertyGroup
 
-from .scene.heads import user_folder
+from ..scene.heads import user_folder
 
 if TYPE_CHECKING:
     from emodifftalk.core.changes import Changes
