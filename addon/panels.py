@@ -14,8 +14,6 @@ from .backend.client import BUSY, DEAD, READY, STARTING
 from .backend.panel import draw_remedy
 from .blender import compat
 from .curves import confidence
-from .emotion_panel import EMODIFFTALK_MT_labels, EMODIFFTALK_PT_emotion, EMODIFFTALK_PT_prompt
-from .pick_voice import draw_offer
 from .playback import gaussians
 from .render.engine import ENGINE, TRUE_TRANSFORMS
 from .scene.heads import active_head, settings
@@ -24,6 +22,8 @@ from .scene.panel_parts import AU_GROUPS, InTab, OfHead, draw_problem, draw_sent
 from .scene.strips import scene_clock, sound_strips, strip_scene, voice_strips
 from .takes.generate import Job, job_of, job_text
 from .takes.status import EMODIFFTALK_PT_take_status, draw_status
+from .timeline.emotion_panel import EMODIFFTALK_MT_labels, EMODIFFTALK_PT_emotion, EMODIFFTALK_PT_prompt
+from .timeline.pick_voice import draw_offer
 
 _STATES = {
     READY: ("Ready", "CHECKMARK"),

@@ -10,7 +10,7 @@ from building import FPS, HERE, add_camera, begin, finish, frame_portrait, set_u
 
 from addon.blender.compat import right_handle
 from addon.files.import_subject import import_subject
-from addon.timeline import add_prompt, add_voice
+from addon.timeline.prompts import add_prompt, add_voice
 from emodifftalk.core.subject import load_subject
 
 FEELINGS = ((0.0, "grumpy and impatient"), (2.3, "delighted"), (4.75, "worried and close to tears"))

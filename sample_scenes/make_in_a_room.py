@@ -24,7 +24,7 @@ from addon.files.import_subject import import_subject
 from addon.scene.heads import settings
 from addon.takes.generate import add_take
 from addon.takes.performance import build_performance
-from addon.timeline import add_prompt, add_voice
+from addon.timeline.prompts import add_prompt, add_voice
 
 VOICE = HERE / "evening.wav"
 TAKE = HERE / "takes" / "in_a_room.safetensors"

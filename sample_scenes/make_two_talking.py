@@ -15,7 +15,7 @@ from building import FPS, HERE, add_camera, begin, finish, set_up_picture, ship_
 from addon.blender.compat import set_right_handle
 from addon.files.import_subject import import_subject
 from addon.scene.heads import settings
-from addon.timeline import add_prompt, add_voice
+from addon.timeline.prompts import add_prompt, add_voice
 from emodifftalk.core.subject import load_subject
 
 SECONDS = 10.2

@@ -8,10 +8,10 @@ import pytest
 
 bpy = pytest.importorskip("bpy")
 
-from addon import affect_pad
-from addon.affect_drawing import corner_square, nearest_feeling
 from addon.blender import compat
 from addon.scene.heads import settings
+from addon.timeline import affect_pad
+from addon.timeline.affect_drawing import corner_square, nearest_feeling
 
 
 def pad(square):

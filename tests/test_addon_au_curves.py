@@ -15,7 +15,7 @@ from addon.playback.gaussians import take_clock, take_of
 from addon.scene.heads import settings
 from addon.takes.generate import add_take
 from addon.takes.performance import build_performance
-from addon.timeline import add_prompt, add_voice
+from addon.timeline.prompts import add_prompt, add_voice
 from emodifftalk.core import tensors
 from emodifftalk.core.facs import AU_INDEX, AU_NAMES
 

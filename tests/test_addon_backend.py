@@ -22,7 +22,7 @@ from addon.curves.au_curves import drawn_over, path_of
 from addon.playback import gaussians
 from addon.scene.heads import settings
 from addon.takes.generate import job_of, start_job
-from addon.timeline import add_prompt, add_voice
+from addon.timeline.prompts import add_prompt, add_voice
 from emodifftalk.core.errors import UserError
 from emodifftalk.core.facs import AU_INDEX
 

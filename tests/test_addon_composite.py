@@ -266,7 +266,7 @@ def test_each_frame_shows_the_take_at_that_frame_by_the_shots_own_strips(shot, t
     from addon.scene.strips import strip_scene
     from addon.takes.generate import add_take
     from addon.takes.performance import build_performance
-    from addon.timeline import add_prompt
+    from addon.timeline.prompts import add_prompt
 
     head = bpy.data.objects["Tiny"]
     add_prompt(head, shot, "calm", 1)

@@ -14,7 +14,7 @@ from addon.curves import confidence
 from addon.scene.heads import active_head, settings
 from addon.takes.generate import add_take
 from addon.takes.performance import build_performance
-from addon.timeline import add_voice
+from addon.timeline.prompts import add_voice
 from emodifftalk.core import tensors
 
 

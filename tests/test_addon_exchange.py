@@ -17,7 +17,7 @@ from addon.playback import gaussians as playback
 from addon.render import heads
 from addon.takes.generate import add_take
 from addon.takes.performance import build_performance
-from addon.timeline import add_prompt
+from addon.timeline.prompts import add_prompt
 from emodifftalk.core.errors import UserError
 from emodifftalk.core.gaussian_file import read_gaussians
 

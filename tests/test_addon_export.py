@@ -12,7 +12,7 @@ plyfile = pytest.importorskip("plyfile")
 from addon.playback import gaussians as playback
 from addon.takes.generate import add_take
 from addon.takes.performance import build_performance
-from addon.timeline import add_prompt
+from addon.timeline.prompts import add_prompt
 from emodifftalk.core.errors import UserError
 from emodifftalk.core.ply import ply_table, write_ply
 from emodifftalk.core.voice_time import Moment

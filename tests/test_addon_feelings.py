@@ -9,16 +9,16 @@ import pytest
 
 bpy = pytest.importorskip("bpy")
 
-from addon import presets, reading
 from addon.backend import connection
 from addon.blender import compat
-from addon.preset_panel import apply, preset_of
-from addon.presets import Preset
-from addon.prompt_colours import TAGS
 from addon.scene.strips import au_values, prompt_strips
 from addon.takes.performance import build_performance
-from addon.tending import tend
-from addon.timeline import add_prompt
+from addon.timeline import presets, reading
+from addon.timeline.colours import TAGS
+from addon.timeline.preset_panel import apply, preset_of
+from addon.timeline.presets import Preset
+from addon.timeline.prompts import add_prompt
+from addon.timeline.tending import tend
 from emodifftalk.core.families import FAMILIES, family_named, family_of
 from emodifftalk.core.performance import prompt_weights
 

@@ -21,7 +21,7 @@ from addon.scene.strips import prompt_strips, write_words
 from addon.takes import live, live_takes
 from addon.takes.generate import start_job
 from addon.takes.settings import live_settings
-from addon.timeline import add_prompt
+from addon.timeline.prompts import add_prompt
 
 HERE = 110
 """A frame in the last prompt."""

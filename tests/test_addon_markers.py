@@ -8,7 +8,7 @@ bpy = pytest.importorskip("bpy")
 
 from addon.blender import compat
 from addon.scene.strips import prompt_strips
-from addon.timeline import add_prompt
+from addon.timeline.prompts import add_prompt
 
 
 def mark(scene, *marks: tuple[int, str]):

@@ -14,7 +14,7 @@ from addon.playback import gaussians
 from addon.scene.heads import absolute, portable, settings
 from addon.takes.generate import add_take
 from addon.takes.performance import build_performance
-from addon.timeline import add_prompt, add_voice
+from addon.timeline.prompts import add_prompt, add_voice
 from emodifftalk.core.errors import UserError
 from emodifftalk.core.facs import AU_INDEX
 

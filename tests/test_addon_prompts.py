@@ -12,7 +12,7 @@ from addon.blender import compat
 from addon.scene.heads import settings
 from addon.scene.strips import prompt_strips
 from addon.takes.performance import build_performance
-from addon.timeline import active_prompt, add_prompt, add_voice
+from addon.timeline.prompts import active_prompt, add_prompt, add_voice
 from emodifftalk.core.errors import UserError
 from emodifftalk.core.performance import Style, from_json, prompt_weights, to_json
 

@@ -28,7 +28,7 @@ from addon.render.passes import FAR
 from addon.scene.heads import settings
 from addon.takes.generate import add_take
 from addon.takes.performance import build_performance
-from addon.timeline import add_prompt
+from addon.timeline.prompts import add_prompt
 from emodifftalk.core.colour_space import display_colour
 from emodifftalk.core.errors import Cancelled
 from emodifftalk.splat.metrics import psnr

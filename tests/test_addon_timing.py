@@ -13,7 +13,7 @@ bpy = pytest.importorskip("bpy")
 from addon.blender import compat
 from addon.scene.heads import settings
 from addon.takes.performance import build_performance
-from addon.timeline import add_voice
+from addon.timeline.prompts import add_voice
 from emodifftalk.core.clock import Clock, clock_text, sampled_curve, sound_span
 from emodifftalk.core.errors import UserError
 

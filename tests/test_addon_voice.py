@@ -11,14 +11,14 @@ from tiny_subject import save_tiny_take, tiny_subject
 
 bpy = pytest.importorskip("bpy")
 
-from addon import pick_voice
 from addon.blender import compat
 from addon.playback import gaussians
 from addon.scene.heads import settings
 from addon.takes import line, pace, staleness
 from addon.takes.generate import add_take
 from addon.takes.performance import build_performance
-from addon.timeline import add_prompt, add_voice
+from addon.timeline import pick_voice
+from addon.timeline.prompts import add_prompt, add_voice
 from emodifftalk.core.errors import UserError
 from emodifftalk.core.facs import AU_INDEX
 

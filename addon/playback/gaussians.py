@@ -18,7 +18,7 @@ from emodifftalk.core.voice_time import Moment, VoiceMap, from_text
 
 from ..scene.heads import absolute, heads, is_still, settings
 from ..scene.strips import scene_clock, strip_scene
-from ..voice_pieces import playing
+from ..timeline.voice_pieces import playing
 from .take_time import Anchor, zero_frame
 
 if TYPE_CHECKING:

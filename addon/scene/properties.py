@@ -291,8 +291,8 @@ class HeadSettings(PropertyGroup):
 
 
 def _words_changed(self: "StripSettings", context: Context) -> None:
-    from ..prompt_colours import colour
-    from ..reading import read_soon
+    from ..timeline.colours import colour
+    from ..timeline.reading import read_soon
     from .strips import owner_of, show_words
 
     show_words(self)
@@ -304,7 +304,7 @@ def _words_changed(self: "StripSettings", context: Context) -> None:
 
 
 def _hand_changed(self: "StripSettings", context: Context) -> None:
-    from ..reading import hand_changed
+    from ..timeline.reading import hand_changed
 
     hand_changed(self)
 

@@ -17,7 +17,6 @@ from ..backend.client import STARTING
 from ..backend.connection import Listener
 from ..blender.operators import Explained
 from ..playback import gaussians
-from ..reading import read_prompt
 from ..scene.heads import (
     absolute,
     active_head,
@@ -29,6 +28,7 @@ from ..scene.heads import (
     settings,
 )
 from ..scene.strips import prompt_strips
+from ..timeline.reading import read_prompt
 from . import pace, staleness
 from .performance import Request, build_performance
 

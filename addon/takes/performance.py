@@ -22,7 +22,7 @@ from ..playback.take_time import Anchor
 from ..scene.heads import settings, user_folder
 from ..scene.names import au_property
 from ..scene.strips import give_own_uids, prompt_strips, prompt_words, scene_clock, strip_scene, voice_strips
-from ..voice_pieces import heard_strips, recording, spans
+from ..timeline.voice_pieces import heard_strips, recording, spans
 
 if TYPE_CHECKING:
     from emodifftalk.core.performance import Curve, Performance, Prompt, VoiceStrip

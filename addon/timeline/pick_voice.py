@@ -6,11 +6,11 @@ import bpy
 from bpy.props import StringProperty
 from bpy.types import Context, Menu, Object, Operator, Scene, Strip, UILayout
 
-from .blender import compat
-from .blender.operators import Explained
-from .scene.heads import active_head, heads, no_head_reason, settings
-from .scene.strips import ensure_uid, sound_strips, strip_scene, voice_strips
-from .timeline import listening_scene
+from ..blender import compat
+from ..blender.operators import Explained
+from ..scene.heads import active_head, heads, no_head_reason, settings
+from ..scene.strips import ensure_uid, sound_strips, strip_scene, voice_strips
+from .prompts import listening_scene
 
 
 def offered(head: Object, scene: Scene) -> Strip | None:

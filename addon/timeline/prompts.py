@@ -11,12 +11,12 @@ from bpy_extras.io_utils import ImportHelper
 
 from emodifftalk.core.errors import UserError
 
+from ..backend import connection
+from ..blender import compat
+from ..blender.operators import ForHead
+from ..scene.heads import active_head, settings
+from ..scene.strips import ensure_uid, prompt_strips, scene_clock, strip_scene, voice_strips, write_words
 from . import reading
-from .backend import connection
-from .blender import compat
-from .blender.operators import ForHead
-from .scene.heads import active_head, settings
-from .scene.strips import ensure_uid, prompt_strips, scene_clock, strip_scene, voice_strips, write_words
 
 _SECONDS = 3.0
 """Length of a prompt that nothing else ends."""

@@ -9,17 +9,17 @@ from emodifftalk.core.clock import clock_text
 from emodifftalk.core.facs import AU_LABELS, AU_NAMES
 from emodifftalk.core.labels import INTENSITIES, LABELS
 
-from . import prompt_colours
-from .backend import connection
-from .backend.client import STARTING
-from .backend.panel import draw_remedy
-from .blender import compat
+from ..backend import connection
+from ..backend.client import STARTING
+from ..backend.panel import draw_remedy
+from ..blender import compat
+from ..scene.heads import active_head
+from ..scene.names import au_property
+from ..scene.panel_parts import OfHead, draw_problem, draw_sentence, letters
+from ..scene.strips import is_prompt, prompt_strips, prompt_words, scene_clock, strip_scene
+from . import colours
+from .prompts import active_prompt
 from .reading import is_being_read, is_read
-from .scene.heads import active_head
-from .scene.names import au_property
-from .scene.panel_parts import OfHead, draw_problem, draw_sentence, letters
-from .scene.strips import is_prompt, prompt_strips, prompt_words, scene_clock, strip_scene
-from .timeline import active_prompt
 
 _SHOWN_AU = 0.05
 """An action unit below this is not worth a line."""
@@ -62,7 +62,7 @@ def _draw_prompt_row(layout: UILayout, strip: Strip, scene: bpy.types.Scene, cho
     right = split.row(align=True)
     right.alignment = "RIGHT"
     right.label(text=clock_text(start))
-    row.label(text="", icon=prompt_colours.icon(strip))
+    row.label(text="", icon=colours.icon(strip))
     row.operator("emodifftalk.remove_prompt", text="", icon="X", emboss=False).uid = uid
 
 

@@ -13,12 +13,12 @@ from bpy.types import PropertyGroup, Strip
 from emodifftalk.core.errors import UserError
 from emodifftalk.core.facs import AU_NAMES
 
-from .backend import connection
-from .backend.client import DEAD
-from .backend.connection import Listener
-from .blender import compat
-from .prompt_colours import colour
-from .scene.strips import au_values, ensure_uid, is_prompt, owner_of, prompt_words, write_aus
+from ..backend import connection
+from ..backend.client import DEAD
+from ..backend.connection import Listener
+from ..blender import compat
+from ..scene.strips import au_values, ensure_uid, is_prompt, owner_of, prompt_words, write_aus
+from .colours import colour
 
 _asked: dict[str, str] = {}
 """Words that are being read, by the prompt's uid."""

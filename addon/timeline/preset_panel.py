@@ -8,15 +8,15 @@ from bpy.types import Context, Event, Operator, Panel, Strip
 
 from emodifftalk.core.errors import UserError
 
+from ..blender.operators import ForHead
+from ..scene.heads import active_head
+from ..scene.panel_parts import draw_problem
+from ..scene.strips import au_values, prompt_words, write_aus, write_words
 from . import presets
-from .blender.operators import ForHead
+from .colours import colour
 from .presets import Preset
-from .prompt_colours import colour
+from .prompts import active_prompt, add_prompt, listening_scene
 from .reading import is_read
-from .scene.heads import active_head
-from .scene.panel_parts import draw_problem
-from .scene.strips import au_values, prompt_words, write_aus, write_words
-from .timeline import active_prompt, add_prompt, listening_scene
 
 
 def preset_of(strip: Strip, name: str) -> Preset:

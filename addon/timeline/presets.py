@@ -11,7 +11,7 @@ from pathlib import Path
 from emodifftalk.core.errors import UserError
 from emodifftalk.core.facs import AU_NAMES
 
-from .scene.heads import user_folder
+from ..scene.heads import user_folder
 
 _FORMAT = "emodifftalk.preset"
 _LONGEST = 60

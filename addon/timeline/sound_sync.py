@@ -5,9 +5,9 @@ from __future__ import annotations
 import bpy
 from bpy.types import Context, Operator
 
-from .blender.operators import Explained
-from .scene.heads import active_head
-from .scene.strips import strip_scene, voice_strips
+from ..blender.operators import Explained
+from ..scene.heads import active_head
+from ..scene.strips import strip_scene, voice_strips
 
 
 def why_not(context: Context) -> str:

@@ -11,10 +11,10 @@ from bpy.types import Context, Menu, Object, Operator, Scene, TimelineMarker
 
 from emodifftalk.core.errors import UserError
 
-from .blender import compat
-from .scene.heads import active_head, no_head_reason
-from .scene.strips import prompt_strips, prompt_words, scene_clock, strip_scene, voice_strips
-from .timeline import add_prompt, listening_scene
+from ..blender import compat
+from ..scene.heads import active_head, no_head_reason
+from ..scene.strips import prompt_strips, prompt_words, scene_clock, strip_scene, voice_strips
+from .prompts import add_prompt, listening_scene
 
 _UNNAMED = re.compile(r"F_\d+|Marker(\.\d+)?", re.IGNORECASE)
 """What Blender calls a marker that nobody has named."""

@@ -9,10 +9,10 @@ from __future__ import annotations
 import bpy
 from bpy.types import Depsgraph, Scene
 
-from .blender import animation, compat
-from .prompt_colours import colour
+from ..blender import animation, compat
+from ..scene.strips import give_own_uids, is_prompt, prompt_words
+from .colours import colour
 from .reading import is_read, read_soon
-from .scene.strips import give_own_uids, is_prompt, prompt_words
 
 
 def tend(scene: Scene) -> None:

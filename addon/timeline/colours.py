@@ -6,7 +6,7 @@ from bpy.types import Strip
 
 from emodifftalk.core.families import family_named, family_of
 
-from .scene.strips import au_values, prompt_words
+from ..scene.strips import au_values, prompt_words
 
 TAGS: dict[str, str] = {
     "joy": "COLOR_03",

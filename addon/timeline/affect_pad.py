@@ -8,9 +8,9 @@ import bpy
 from bpy.props import BoolProperty, PointerProperty
 from bpy.types import Context, Event, Gizmo, GizmoGroup, Object, Operator, PropertyGroup, Scene, WindowManager
 
-from .blender import compat
-from .blender.operators import ForHead
-from .scene.heads import active_head, settings
+from ..blender import compat
+from ..blender.operators import ForHead
+from ..scene.heads import active_head, settings
 
 if TYPE_CHECKING:
     from .affect_drawing import Square

@@ -9,8 +9,8 @@ from emodifftalk.core.errors import UserError
 from emodifftalk.core.retiming import RetimingKey, paces
 from emodifftalk.core.voice_time import Stretch
 
-from .blender import compat
-from .scene.strips import scene_clock, voice_strips
+from ..blender import compat
+from ..scene.strips import scene_clock, voice_strips
 
 
 def spans(strip: Strip, clock: Clock) -> list[SoundSpan]:

@@ -1,0 +1,1 @@
+"""Voices and prompts on the sequencer: put there, read, coloured, kept tidy."""
