@@ -8,7 +8,6 @@ from bpy.types import Context, Object, Panel, UILayout, UIList
 from emodifftalk.core.clock import clock_text
 from emodifftalk.core.facs import AU_LABELS
 
-from . import viewport
 from .backend import connection
 from .backend.client import BUSY, DEAD, READY, STARTING
 from .backend.panel import draw_remedy
@@ -24,6 +23,7 @@ from .takes.generate import Job, job_of, job_text
 from .takes.status import EMODIFFTALK_PT_take_status, draw_status
 from .timeline.emotion_panel import EMODIFFTALK_MT_labels, EMODIFFTALK_PT_emotion, EMODIFFTALK_PT_prompt
 from .timeline.pick_voice import draw_offer
+from .viewport import drawing
 
 _STATES = {
     READY: ("Ready", "CHECKMARK"),
@@ -55,7 +55,7 @@ class EMODIFFTALK_PT_subject(InTab, Panel):
         details = [f"{kept.subject_points:,} Gaussians", kept.subject_licence]
         layout.label(text=" · ".join(part for part in details if part))
         problem = gaussians.problems.get(head.session_uid)
-        for sentence in (problem, viewport.problem):
+        for sentence in (problem, drawing.problem):
             if sentence:
                 draw_problem(layout, sentence, letters(context))
 

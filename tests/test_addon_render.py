@@ -17,7 +17,6 @@ if find_spec("torch") is None:
 from bpy_extras.object_utils import world_to_camera_view
 from PIL import Image
 
-from addon import click_select, viewport_budget
 from addon.backend import connection
 from addon.blender import compat
 from addon.blender.camera import camera_view
@@ -29,6 +28,7 @@ from addon.scene.heads import settings
 from addon.takes.generate import add_take
 from addon.takes.performance import build_performance
 from addon.timeline.prompts import add_prompt
+from addon.viewport import budget, click_select
 from emodifftalk.core.colour_space import display_colour
 from emodifftalk.core.errors import Cancelled
 from emodifftalk.splat.metrics import psnr
@@ -329,12 +329,12 @@ def test_with_half_its_gaussians_a_head_looks_much_the_same_and_keeps_its_outlin
     whole = render(subject.gaussians, view.camera, backend="cpu")
     errors = []
     for share in (0.75, 0.5, 0.1):
-        kept = viewport_budget.reduced(subject.gaussians, subject.gaussians, share)
+        kept = budget.reduced(subject.gaussians, subject.gaussians, share)
         assert len(kept) == round(share * len(subject.gaussians))
         image, alpha, _ = render(kept, view.camera, backend="cpu")
         errors.append(float(psnr(np.dstack([image, alpha]), np.dstack(whole[:2]))))
     assert errors[0] > errors[1] > errors[2] and errors[1] > 22
-    assert viewport_budget.reduced(subject.gaussians, subject.gaussians, 1.0) is subject.gaussians
+    assert budget.reduced(subject.gaussians, subject.gaussians, 1.0) is subject.gaussians
 
 
 def test_a_head_stretched_along_one_axis_is_drawn_stretched(shot, head, tmp_path):

@@ -120,7 +120,7 @@ class EmoDiffTalkRenderEngine(RenderEngine):
         """
         import gpu
 
-        from ..viewport_screens import draw_light
+        from ..viewport.screens import draw_light
 
         scene = depsgraph.scene
         light = None if scene.render.film_transparent else world_colour(scene)

@@ -15,8 +15,8 @@ from bpy.types import Context, Event, KeyConfig, KeyMap, KeyMapItem, Object, Ope
 
 from emodifftalk.core.gaussians import Gaussians
 
-from .blender.camera import View, region_view
-from .scene.heads import drawn
+from ..blender.camera import View, region_view
+from ..scene.heads import drawn
 
 _HIT = 0.3
 """A click hits a head from this alpha on."""
@@ -98,8 +98,8 @@ def choose(context: Context, head: Object, toggle: bool, move: bool = False) -> 
 
 def head_at(context: Context, x: float, y: float) -> Object | None:
     """The front-most head that a viewport shows as Gaussians at a pixel of its region; None behind anything else."""
-    from .viewport import shows_gaussians
-    from .viewport_screens import shown_heads
+    from .drawing import shows_gaussians
+    from .screens import shown_heads
 
     if not shows_gaussians(context):
         return None
@@ -119,7 +119,7 @@ def head_at(context: Context, x: float, y: float) -> Object | None:
 
 def depth_at(gaussians: Gaussians, view: View, pixel: np.ndarray) -> float | None:
     """Expected view depth in metres of Gaussians (world space) at a pixel (2,), row 0 at the top; None beside them."""
-    from .draw.numpy_splats import blend_at
+    from ..draw.numpy_splats import blend_at
 
     alpha, depth = blend_at(gaussians, view, pixel)
     return depth if alpha >= _HIT else None

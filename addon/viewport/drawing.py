@@ -9,8 +9,8 @@ from __future__ import annotations
 import bpy
 from bpy.types import Context, SpaceView3D
 
-from . import viewport_budget, viewport_neighbours
-from .render.engine import ENGINE, shows_true_colours
+from ..render.engine import ENGINE, shows_true_colours
+from . import budget, neighbours
 
 _handle: object | None = None
 problem: str = ""
@@ -36,7 +36,7 @@ def shows_gaussians(context: Context) -> bool:
 
 
 def _draw(context: Context) -> None:
-    from .viewport_screens import contour_of, ground_of, screen_of
+    from .screens import contour_of, ground_of, screen_of
 
     # Our engine renders heads only: in its shading no mesh is seen that could hide one.
     alone = context.space_data.shading.type == "RENDERED" and context.scene.render.engine == ENGINE
@@ -52,7 +52,7 @@ def register() -> None:
     global _handle, problem
     problem = ""
     if not bpy.app.background:
-        viewport_neighbours.register()
+        neighbours.register()
         _handle = SpaceView3D.draw_handler_add(draw, (), "WINDOW", "POST_VIEW")
 
 
@@ -60,10 +60,10 @@ def unregister() -> None:
     """Stop drawing."""
     global _handle
     if _handle is not None:
-        from . import viewport_screens
+        from . import screens
 
         SpaceView3D.draw_handler_remove(_handle, "WINDOW")
         _handle = None
-        viewport_screens.forget()
-    viewport_neighbours.unregister()
-    viewport_budget.forget()
+        screens.forget()
+    neighbours.unregister()
+    budget.forget()

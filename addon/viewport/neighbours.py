@@ -6,7 +6,7 @@ import bpy
 import numpy as np
 from bpy.types import Context, Depsgraph, Object, Scene
 
-from .scene.heads import is_drawn
+from ..scene.heads import is_drawn
 
 _SOLID = {"MESH", "CURVE", "SURFACE", "META", "FONT", "CURVES", "POINTCLOUD", "VOLUME", "GREASEPENCIL"}
 _changes = 0

@@ -13,13 +13,14 @@ from emodifftalk.core.colour_space import display_colour
 from emodifftalk.core.errors import UserError
 from emodifftalk.core.gaussians import Gaussians
 
-from . import viewport_budget, viewport_neighbours
-from .blender.camera import View, region_view
-from .draw.cloud import SplatCloud, read_scene_depth
-from .draw.target import Contour, Film, SplatTarget
-from .draw.world_colour import world_colour
-from .playback import gaussians as playback
-from .scene.heads import drawn
+from ..blender.camera import View, region_view
+from ..draw.cloud import SplatCloud, read_scene_depth
+from ..draw.target import Contour, Film, SplatTarget
+from ..draw.world_colour import world_colour
+from ..playback import gaussians as playback
+from ..scene.heads import drawn
+from . import budget as viewport_budget
+from . import neighbours
 
 _LEAD, _EXACT_LEAD = 0.03, 0.006
 """Metres, on a head of natural size, by which it wins against meshes. Its own sketch lies in the skin and must not show
@@ -134,7 +135,7 @@ class Screen:
         view = region_view(context.region, context.region_data)
         share, scale = self._quality(context, shown, view)
         self._upload(shown, share)
-        self._exact = among_meshes and viewport_neighbours.any_near(context, *self._box)
+        self._exact = among_meshes and neighbours.any_near(context, *self._box)
         size = tuple(max(1, round(scale * side)) for side in (view.width, view.height))
         marked = any(one.mark for one in shown)
         key = (self._uploaded, _of_view(view), size)
