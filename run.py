@@ -37,7 +37,7 @@ MAIN = Environment(
     needed_gib=8,
 )
 MODULES = {
-    "demo": ("addon.demo",),
+    "demo": ("sample_scenes.demo",),
     "bench": ("emodifftalk.splat.bench", "addon.bench"),
     "evaluate": ("emodifftalk.evaluate",),
 }

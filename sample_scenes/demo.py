@@ -57,9 +57,9 @@ def main() -> int:
 
 
 def _demo() -> None:
-    from .backend import connection
-    from .scene.heads import settings
-    from .takes.generate import job_of
+    from addon.backend import connection
+    from addon.scene.heads import settings
+    from addon.takes.generate import job_of
 
     watch = Stopwatch()
     print(f"EmoDiffTalk in Blender {bpy.app.version_string}, Python {sys.version.split()[0]}")
@@ -90,7 +90,7 @@ def _demo() -> None:
 
 def open_shot() -> bpy.types.Object:
     """Open a copy of the sample shot in out/demo, so that its takes and pictures lie there; returns its head."""
-    from .scene.heads import heads, settings
+    from addon.scene.heads import heads, settings
 
     shutil.rmtree(OUT, ignore_errors=True)
     OUT.mkdir(parents=True)
@@ -142,8 +142,8 @@ def contact_sheet(video: Path, head: bpy.types.Object, path: Path) -> Path:
     import numpy as np
     from PIL import Image, ImageDraw, ImageFont
 
-    from .blender.compat import left_handle, right_handle
-    from .scene.strips import prompt_strips, prompt_words
+    from addon.blender.compat import left_handle, right_handle
+    from addon.scene.strips import prompt_strips, prompt_words
 
     scene = bpy.context.scene
     reader = imageio_ffmpeg.read_frames(str(video))
@@ -168,9 +168,9 @@ def contact_sheet(video: Path, head: bpy.types.Object, path: Path) -> Path:
 
 
 def _describe(head: bpy.types.Object) -> None:
-    from .blender.compat import left_handle
-    from .scene.heads import settings
-    from .scene.strips import prompt_strips, prompt_words, voice_strips
+    from addon.blender.compat import left_handle
+    from addon.scene.heads import settings
+    from addon.scene.strips import prompt_strips, prompt_words, voice_strips
 
     scene = bpy.context.scene
     kept = settings(head)
