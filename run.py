@@ -38,7 +38,7 @@ MAIN = Environment(
 )
 MODULES = {
     "demo": ("sample_scenes.demo",),
-    "bench": ("emodifftalk.splat.bench", "addon.bench"),
+    "bench": ("emodifftalk.splat.bench", "tools.bench_addon"),
     "evaluate": ("emodifftalk.evaluate",),
 }
 

@@ -17,10 +17,9 @@ from pathlib import Path
 
 import numpy as np
 
+from addon.core_path import ROOT, ensure_core
 from tools.complete_blender import complete_blender
 from tools.environments import Missing
-
-from .core_path import ROOT, ensure_core
 
 ensure_core()
 
