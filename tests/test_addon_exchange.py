@@ -19,7 +19,7 @@ from addon.takes.generate import add_take
 from addon.takes.performance import build_performance
 from addon.timeline.prompts import add_prompt
 from emodifftalk.core.errors import UserError
-from emodifftalk.core.gaussian_file import read_gaussians
+from emodifftalk.core.formats.gaussian_file import read_gaussians
 
 
 @pytest.fixture
@@ -102,7 +102,7 @@ def test_what_is_keyed_already_stays_unless_asked(head, scene, recording):
 def test_gaussians_of_another_tool_stand_in_the_scene_and_are_rendered(scene, tmp_path):
     """A still has bounds and a transform, is drawn where it stands, and comes back after saving and opening."""
     from emodifftalk.core.axes import turned
-    from emodifftalk.core.spz import write_spz
+    from emodifftalk.core.formats.spz import write_spz
 
     gaussians = tiny_subject().gaussians
     write_spz(tmp_path / "bust.spz", turned(gaussians, "blender", "rub"))

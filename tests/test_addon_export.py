@@ -14,7 +14,7 @@ from addon.takes.generate import add_take
 from addon.takes.performance import build_performance
 from addon.timeline.prompts import add_prompt
 from emodifftalk.core.errors import UserError
-from emodifftalk.core.ply import ply_table, write_ply
+from emodifftalk.core.formats.ply import ply_table, write_ply
 from emodifftalk.core.voice_time import Moment
 
 

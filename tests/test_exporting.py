@@ -14,7 +14,7 @@ from tiny_subject import save_tiny_subject, save_tiny_take
 from emodifftalk.core.axes import AXES, turned
 from emodifftalk.core.errors import Cancelled, UserError
 from emodifftalk.core.facs import AU_INDEX, AU_NAMES
-from emodifftalk.core.gaussian_file import read_gaussians
+from emodifftalk.core.formats.gaussian_file import read_gaussians
 from emodifftalk.core.gaussians import Gaussians
 from emodifftalk.core.take import load_take, save_take
 from emodifftalk.export.cast import Cast, Head, cast_of_many, cast_of_one

@@ -14,8 +14,8 @@ from tiny_subject import save_tiny_subject, save_tiny_take
 
 from emodifftalk.core.arkit import ARKIT, arkit_of, from_arkit
 from emodifftalk.core.errors import UserError
-from emodifftalk.core.face_curves import perform_with, read_face_curves
 from emodifftalk.core.facs import ARTICULATIONS, AU_INDEX, AU_NAMES
+from emodifftalk.core.formats.face_curves import perform_with, read_face_curves
 from emodifftalk.core.performance import Performance, VoiceStrip, from_json, to_json
 from emodifftalk.export.cast import cast_of_one
 from emodifftalk.export.face_tracks import FORMATS, au_track, write_face_track

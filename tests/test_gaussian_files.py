@@ -15,13 +15,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from emodifftalk.core.axes import AXES, turned
-from emodifftalk.core.compressed_ply import read_compressed_ply, write_compressed_ply
-from emodifftalk.core.dot_splat import read_splat, write_splat
 from emodifftalk.core.errors import UserError
-from emodifftalk.core.gaussian_file import read_gaussians
+from emodifftalk.core.formats.compressed_ply import read_compressed_ply, write_compressed_ply
+from emodifftalk.core.formats.dot_splat import read_splat, write_splat
+from emodifftalk.core.formats.gaussian_file import read_gaussians
+from emodifftalk.core.formats.ply import read_ply, write_ply
+from emodifftalk.core.formats.spz import read_spz, write_spz
 from emodifftalk.core.gaussians import Gaussians, normalize, quat_to_matrix
-from emodifftalk.core.ply import read_ply, write_ply
-from emodifftalk.core.spz import read_spz, write_spz
 
 FORMATS = {
     # how to write and read it, and what it may lose: metres, share of a scale, opacity, colour, degrees

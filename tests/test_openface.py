@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from emodifftalk.core.errors import UserError
 from emodifftalk.core.facs import AU_INDEX
-from emodifftalk.core.openface import read_openface
+from emodifftalk.core.formats.openface import read_openface
 
 HEADER = "frame, face_id, timestamp, confidence, success, AU12_r, AU24_r"
 

@@ -31,7 +31,7 @@ def apply_curves(
     adds: as offsets, beside what voice and feelings do, instead of in their place. over: replace curves that somebody
     has made; else those stay and are named. Raises UserError when the file cannot be read or the head not be animated.
     """
-    from emodifftalk.core.face_curves import read_face_curves
+    from emodifftalk.core.formats.face_curves import read_face_curves
 
     if not compat.can_animate(head):
         raise UserError(f"{head.name} or its animation belongs to another file: make a library override first.")

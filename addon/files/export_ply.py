@@ -37,7 +37,7 @@ def export_frames(
     written.
     """
     from emodifftalk.core.axes import turned
-    from emodifftalk.core.ply import write_ply
+    from emodifftalk.core.formats.ply import write_ply
 
     if not prefix or Path(prefix).name != prefix:
         raise UserError(f"The prefix “{prefix}” must be a plain file name.")

@@ -23,7 +23,7 @@ def import_gaussians(path: Path, context: Context, axes: str = "rdf") -> Object:
 
     Raises UserError, the scene unchanged, for a damaged file.
     """
-    from emodifftalk.core.gaussian_file import read_gaussians
+    from emodifftalk.core.formats.gaussian_file import read_gaussians
 
     gaussians = read_gaussians(path, axes)
     if not len(gaussians):

@@ -97,7 +97,7 @@ def subject_of(head: Object) -> Subject:
 
 def still_gaussians(thing: Object) -> Gaussians:
     """The Gaussians of a still, read once, in its object space. Raises UserError."""
-    from emodifftalk.core.gaussian_file import read_gaussians
+    from emodifftalk.core.formats.gaussian_file import read_gaussians
 
     kept = settings(thing)
     path = str(absolute(kept.gaussians_path, thing))

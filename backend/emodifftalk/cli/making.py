@@ -137,7 +137,7 @@ def _drive(options: argparse.Namespace) -> None:
 
 
 def _with_curves(performance, options: argparse.Namespace):
-    from ..core.face_curves import perform_with, read_face_curves
+    from ..core.formats.face_curves import perform_with, read_face_curves
 
     found = read_face_curves(options.curves)
     if not options.json:

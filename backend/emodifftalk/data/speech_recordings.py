@@ -96,7 +96,7 @@ def _from_csv(path: Path, seconds: float) -> np.ndarray:
 
 
 def _from_openface(path: Path, names: list[str], seconds: float) -> np.ndarray:
-    from ..core.openface import read_openface
+    from ..core.formats.openface import read_openface
 
     track = read_openface(path)
     if track.times[-1] < (1 - _SLACK) * seconds - 0.5:

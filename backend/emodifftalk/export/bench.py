@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 
 from ..core.camera import look_at
-from ..core.gaussian_file import read_gaussians
+from ..core.formats.gaussian_file import read_gaussians
+from ..core.formats.ply import FIELDS, ply_table
 from ..core.gaussians import Gaussians
-from ..core.ply import FIELDS, ply_table
 from ..core.process_memory import peak_memory
 from .cast import Cast, cast_of_one
 from .frame_formats import FRAME_FORMATS

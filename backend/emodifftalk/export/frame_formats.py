@@ -12,12 +12,12 @@ from pathlib import Path
 
 import numpy as np
 
-from ..core.compressed_ply import write_compressed_ply
-from ..core.dot_splat import write_splat
 from ..core.errors import UserError
+from ..core.formats.compressed_ply import write_compressed_ply
+from ..core.formats.dot_splat import write_splat
+from ..core.formats.ply import write_ply
+from ..core.formats.spz import write_spz
 from ..core.gaussians import Gaussians
-from ..core.ply import write_ply
-from ..core.spz import write_spz
 from ..core.whole_file import whole_file
 from .glb import write_glb
 

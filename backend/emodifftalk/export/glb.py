@@ -18,8 +18,8 @@ from typing import BinaryIO
 import numpy as np
 
 from ..core.errors import UserError
+from ..core.formats.ply import SH_C0
 from ..core.gaussians import Gaussians, normalize
-from ..core.ply import SH_C0
 from ..core.whole_file import whole_file
 
 EXTENSION = "KHR_gaussian_splatting"

@@ -17,8 +17,8 @@ import numpy as np
 
 from ..core.colour_space import linear_colour
 from ..core.errors import UserError
+from ..core.formats.ply import SH_C0
 from ..core.gaussians import Gaussians, normalize
-from ..core.ply import SH_C0
 
 FrameOf = Callable[[int], Gaussians]
 _FRAMES_IN_MEMORY = 20

@@ -6,7 +6,7 @@ import numpy as np
 
 from ...core.errors import UserError
 from ...core.facs import AU_NAMES
-from ...core.openface import read_openface
+from ...core.formats.openface import read_openface
 from ...core.performance import resolve_inside
 from .recording import Recording, Settings
 

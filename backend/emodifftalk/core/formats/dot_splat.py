@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from .errors import UserError
-from .gaussians import Gaussians, normalize
-from .whole_file import whole_file
+from ..errors import UserError
+from ..gaussians import Gaussians, normalize
+from ..whole_file import whole_file
 
 _ROW = np.dtype([("mean", "<f4", 3), ("scale", "<f4", 3), ("rgba", "u1", 4), ("rot", "u1", 4)])
 

@@ -16,10 +16,10 @@ from pathlib import Path
 
 import numpy as np
 
-from .errors import UserError
-from .gaussians import Gaussians, normalize
+from ..errors import UserError
+from ..gaussians import Gaussians, normalize
+from ..whole_file import whole_file
 from .ply import SH_C0, gaussians_of
-from .whole_file import whole_file
 
 _MAGIC = 0x5053474E
 _HEADER = struct.Struct("<IIIBBBB")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .errors import UserError
+from ..errors import UserError
 
 _TYPES = {
     **{name: "i1" for name in ("char", "int8")},

@@ -14,11 +14,11 @@ from pathlib import Path
 
 import numpy as np
 
-from .arkit import ARKIT, from_arkit
-from .errors import UserError
-from .facs import AU_NAMES
+from ..arkit import ARKIT, from_arkit
+from ..errors import UserError
+from ..facs import AU_NAMES
+from ..performance import Curve, Performance
 from .openface import read_openface
-from .performance import Curve, Performance
 
 _MOST_BYTES = 512 << 20
 _MOST_FRAMES = 2_000_000

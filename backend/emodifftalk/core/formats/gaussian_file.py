@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from .axes import turned
+from ..axes import turned
+from ..errors import UserError
+from ..gaussians import Gaussians
 from .compressed_ply import is_compressed_ply, read_compressed_ply
 from .dot_splat import read_splat
-from .errors import UserError
-from .gaussians import Gaussians
 from .ply import read_ply
 from .ply_header import read_elements
 from .spz import read_spz

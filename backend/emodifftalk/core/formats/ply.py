@@ -12,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
-from .errors import UserError
-from .gaussians import Gaussians, normalize
+from ..errors import UserError
+from ..gaussians import Gaussians, normalize
+from ..whole_file import whole_file
 from .ply_header import read_elements, read_rows
-from .whole_file import whole_file
 
 SH_C0 = 0.28209479177387814
 """The constant spherical harmonic, 1 / (2 sqrt(pi))."""

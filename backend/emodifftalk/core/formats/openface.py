@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from .errors import UserError
-from .facs import AU_NAMES
+from ..errors import UserError
+from ..facs import AU_NAMES
 
 LEAST_CONFIDENCE = 0.7
 _MOST_BYTES = 512 << 20

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
-from .errors import UserError
-from .gaussians import Gaussians, normalize
+from ..errors import UserError
+from ..gaussians import Gaussians, normalize
+from ..whole_file import whole_file
 from .ply import gaussians_of
 from .ply_header import Element, read_elements, read_rows
-from .whole_file import whole_file
 
 CHUNK = 256
 _RANGES = ("x", "y", "z"), ("scale_x", "scale_y", "scale_z"), ("r", "g", "b")
