@@ -13,7 +13,7 @@ from emodifftalk.core.camera import look_at
 from emodifftalk.core.facs import AU_INDEX, AU_NAMES
 from emodifftalk.core.gaussians import Gaussians
 from emodifftalk.core.subject import Subject, pose
-from emodifftalk.data.capture import Capture, CaptureCamera, CaptureFrame, save_capture
+from emodifftalk.data.captures.capture import Capture, CaptureCamera, CaptureFrame, save_capture
 from emodifftalk.splat.render import render
 
 SIZE = 64

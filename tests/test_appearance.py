@@ -24,7 +24,7 @@ from emodifftalk.core.errors import UserError
 from emodifftalk.core.facs import AU_INDEX, AU_NAMES
 from emodifftalk.core.subject import APPEARANCES, load_subject, pose, save_subject
 from emodifftalk.core.take import load_take, save_take
-from emodifftalk.data.capture import Capture, CaptureCamera, CaptureFrame, save_capture
+from emodifftalk.data.captures.capture import Capture, CaptureCamera, CaptureFrame, save_capture
 from emodifftalk.splat.render import render
 from emodifftalk.train.appearance import train_appearance
 from emodifftalk.train.binding import surface_turns

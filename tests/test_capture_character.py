@@ -28,9 +28,9 @@ from emodifftalk.core import tensors
 from emodifftalk.core.errors import Cancelled, UserError
 from emodifftalk.core.facs import AU_INDEX, AU_NAMES
 from emodifftalk.core.template import load_template
-from emodifftalk.data.capture import load_capture
-from emodifftalk.data.capture_plan import CaptureSettings, plan_capture
-from emodifftalk.data.character_capture import CaptureReport, capture_character
+from emodifftalk.data.captures.capture import load_capture
+from emodifftalk.data.captures.character import CaptureReport, capture_character
+from emodifftalk.data.captures.plan import CaptureSettings, plan_capture
 
 ROOT = Path(__file__).resolve().parent.parent
 SMALL = CaptureSettings(size=32, samples=1, spoken=3)

@@ -19,7 +19,7 @@ from emodifftalk.cli import main
 from emodifftalk.core.camera import Camera
 from emodifftalk.core.errors import UserError
 from emodifftalk.core.subject import OTF_GROUPS, load_subject
-from emodifftalk.data.capture import Capture, load_capture, read_picture, save_capture
+from emodifftalk.data.captures.capture import Capture, load_capture, read_picture, save_capture
 from emodifftalk.data.readers import emotalk3d, open_dataset
 from emodifftalk.data.readers.picture import Picture
 from emodifftalk.data.readers.recording import Settings

@@ -19,7 +19,7 @@ from emodifftalk.core.jaw import Jaw, jaw_opening, jaw_reading
 from emodifftalk.core.range_of_motion import POSES, intensities
 from emodifftalk.core.subject import load_subject, pose, save_subject
 from emodifftalk.core.template import FacialTemplate, load_template
-from emodifftalk.data.capture import Capture, CaptureFrame
+from emodifftalk.data.captures.capture import Capture, CaptureFrame
 from emodifftalk.data.spoken_motion import Spoken, Way
 from emodifftalk.motion.contact import TouchingFace
 from emodifftalk.motion.generate import MotionModel, load_motion, motion_arrays
@@ -54,7 +54,7 @@ def captured(face: FacialTemplate) -> Capture:
         frames.append(CaptureFrame(name, aus, {"front": None}))
         points.append(face.neutral + face.displace(aus, articulations))
     from emodifftalk.core.camera import Camera
-    from emodifftalk.data.capture import CaptureCamera
+    from emodifftalk.data.captures.capture import CaptureCamera
 
     camera = CaptureCamera("front", Camera(np.eye(4, dtype=np.float32), np.eye(3, dtype=np.float32), 8, 8), "train")
     nothing = np.zeros((0, 3), np.float32)

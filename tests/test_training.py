@@ -22,7 +22,7 @@ from PIL import Image
 from emodifftalk.core.errors import Cancelled, UserError
 from emodifftalk.core.facs import AU_INDEX
 from emodifftalk.core.subject import OTF_GROUPS, load_subject
-from emodifftalk.data.capture import load_capture
+from emodifftalk.data.captures.capture import load_capture
 from emodifftalk.train.appearance import train_appearance
 from emodifftalk.train.canonical import train_canonical
 from emodifftalk.train.canonical_steps import CanonicalSettings

@@ -16,7 +16,7 @@ from PIL import Image
 
 from emodifftalk.core.camera import Camera
 from emodifftalk.core.facs import AU_INDEX, AU_NAMES
-from emodifftalk.data.capture import Capture, CaptureCamera, CaptureFrame, save_capture
+from emodifftalk.data.captures.capture import Capture, CaptureCamera, CaptureFrame, save_capture
 
 OPENGL = np.diag([1.0, -1.0, -1.0, 1.0])
 LENS = (-0.2, 0.08, 0.002, -0.001, 0.01)

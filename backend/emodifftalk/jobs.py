@@ -86,8 +86,8 @@ def preview(params: dict, progress: Progress, cancelled: Callable[[], bool]) -> 
 def capture(params: dict, progress: Progress, cancelled: Callable[[], bool]) -> dict:
     """{"blend", "out", "settings", "blender", "script", "overwrite"?, "credit"?} → {"folder", "pictures", "frames",
     "missing"}; settings as in `data.capture_plan.CaptureSettings`."""
-    from .data.capture_plan import CaptureSettings
-    from .data.character_capture import capture_character
+    from .data.captures.character import capture_character
+    from .data.captures.plan import CaptureSettings
 
     report = capture_character(
         _text(params, "blend"),

@@ -39,8 +39,8 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
 
 
 def _capture(options: argparse.Namespace) -> int:
-    from ..data.capture_plan import CaptureSettings
-    from ..data.character_capture import capture_character
+    from ..data.captures.character import capture_character
+    from ..data.captures.plan import CaptureSettings
 
     names = ("character", "views", "size", "samples", "engine", "studio_light", "mapping", "voice", "spoken")
     settings = CaptureSettings(**{name: getattr(options, name) for name in names})

@@ -33,7 +33,7 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
 
 
 def _check(options: argparse.Namespace) -> None:
-    from ..data.capture import load_capture
+    from ..data.captures.capture import load_capture
 
     capture = load_capture(options.capture)
     print("\n".join(_found(capture)), flush=True)
@@ -62,7 +62,7 @@ def _found(capture: Capture) -> list[str]:
 
 def _open_all(capture: Capture) -> tuple[int, float]:
     """How many pictures there are and how much of them the mattes cover. Raises UserError for the first broken one."""
-    from ..data.capture import read_picture
+    from ..data.captures.capture import read_picture
 
     pictures = [picture for frame in capture.frames for picture in frame.pictures.values()]
     line, covered = ProgressLine(), []

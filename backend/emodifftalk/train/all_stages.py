@@ -19,7 +19,7 @@ import numpy as np
 from .. import __version__
 from ..core.errors import Cancelled, UserError
 from ..core.subject import file_hash
-from ..data.capture import Capture, load_capture, read_picture
+from ..data.captures.capture import Capture, load_capture, read_picture
 from ..data.speech_recordings import read_recordings
 from .all_report import write_whole_report
 from .stages import AllSettings, Stage, Task, Work, expect_expressions, stages_of

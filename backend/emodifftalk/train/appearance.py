@@ -12,7 +12,7 @@ import torch
 from ..appearance.decoder import AppearanceDecoder
 from ..core.errors import Cancelled, UserError
 from ..core.subject import Subject, load_subject, save_subject
-from ..data.capture import Capture, load_capture
+from ..data.captures.capture import Capture, load_capture
 from ..splat.metrics import psnr, ssim
 from ..splat.rasterize import choose
 from .appearance_report import measure_decoders

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 
 from ..appearance.decoder import AppearanceDecoder
 from ..core.subject import Subject
-from ..data.capture import Capture
+from ..data.captures.capture import Capture
 from ..splat.metrics import psnr, ssim
 from .face_crops import fine_error
 from .face_painter import FacePainter

@@ -19,7 +19,7 @@ from ..core.errors import Cancelled, UserError
 from ..core.process_memory import peak_memory
 from ..core.subject import save_subject
 from ..core.template import FacialTemplate, load_template
-from ..data.capture import Capture, load_capture
+from ..data.captures.capture import Capture, load_capture
 from ..splat.rasterize import choose
 from .canonical_report import evaluate, save_picture, write_report
 from .canonical_steps import CanonicalSettings, Trainer

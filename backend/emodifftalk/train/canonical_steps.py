@@ -15,7 +15,7 @@ import torch
 from ..core.errors import UserError
 from ..core.facs import AU_INDEX
 from ..core.template import FacialTemplate
-from ..data.capture import Capture
+from ..data.captures.capture import Capture
 from ..splat.metrics import psnr, ssim
 from .details import Details
 from .layout import FACE_GAUSSIANS, Layout

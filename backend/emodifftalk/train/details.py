@@ -6,7 +6,7 @@ import numpy as np
 
 from ..core.camera import Camera
 from ..core.template import FacialTemplate
-from ..data.capture import Capture
+from ..data.captures.capture import Capture
 from .views import View
 
 _PARTS = (

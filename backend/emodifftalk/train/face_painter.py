@@ -12,7 +12,7 @@ from torch import nn
 from ..appearance.decoder import AppearanceDecoder
 from ..core.gaussians import Gaussians
 from ..core.subject import Subject, pose
-from ..data.capture import Capture
+from ..data.captures.capture import Capture
 from ..splat.rasterize import rasterization
 from .face_crops import FaceCrop, fine_error
 from .shade_points import Places

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 import torch
 
-from ..data.capture import Capture
+from ..data.captures.capture import Capture
 from ..splat.metrics import psnr, ssim
 
 Score = tuple[int, float, float]

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..core.subject import OTF_GROUPS
 from ..core.template import FacialTemplate
-from ..data.capture import Capture
+from ..data.captures.capture import Capture
 from .binding import sample_face
 from .pruning import well_seen
 

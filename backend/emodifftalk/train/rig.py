@@ -13,7 +13,7 @@ from ..core.gaze import gaze_matrix
 from ..core.jaw import Jaw, jaw_opening, jaw_reading
 from ..core.subject import ON_JAW, OTF_GROUPS, Subject
 from ..core.template import FacialTemplate
-from ..data.capture import Capture
+from ..data.captures.capture import Capture
 from ..splat.rasterize import rasterization
 from .binding import bind_others, stretched_spacing, surface_turns, triangle_frames
 from .layout import Layout

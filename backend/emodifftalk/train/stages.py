@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ..core.errors import Cancelled, UserError
 from ..core.subject import Subject, file_hash, load_subject
-from ..data.capture import Capture
+from ..data.captures.capture import Capture
 from ..data.speech_recordings import Recording
 from ..data.spoken_motion import make_corpus
 from ..data.synthesizers import missing_synthesizers

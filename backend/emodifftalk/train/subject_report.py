@@ -16,7 +16,7 @@ from ..core.errors import UserError
 from ..core.gaussians import Gaussians
 from ..core.gaze import turn_eyes
 from ..core.subject import Subject, load_subject, pose
-from ..data.capture import Capture, load_capture, read_picture
+from ..data.captures.capture import Capture, load_capture, read_picture
 from ..splat.rasterize import choose
 from ..splat.render import render
 from .held_out import Score, score, summary, unseen_frames

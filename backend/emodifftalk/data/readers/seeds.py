@@ -11,7 +11,7 @@ from scipy.spatial import cKDTree
 from ...core.camera import Camera
 from ...core.subject import OTF_GROUPS
 from ...core.template import FacialTemplate
-from ..visual_hull import agree, carve
+from ..captures.visual_hull import agree, carve
 from .inner_seeds import inner_seeds
 from .record import CaptureCamera, CaptureFrame
 

@@ -11,20 +11,20 @@ from pathlib import Path
 import numpy as np
 from scipy.spatial import cKDTree
 
-from ..core import tensors
-from ..core.blender_process import BlenderDied, find_blender, find_script
-from ..core.camera import Camera
-from ..core.checks import expect_format
-from ..core.errors import UserError
-from ..core.facs import AU_NAMES
-from ..core.plan import MESHES, Plan
-from ..core.range_of_motion import intensities
-from ..core.subject import OTF_GROUPS
-from .attachment import Attachment
+from ...core import tensors
+from ...core.blender_process import BlenderDied, find_blender, find_script
+from ...core.camera import Camera
+from ...core.checks import expect_format
+from ...core.errors import UserError
+from ...core.facs import AU_NAMES
+from ...core.plan import MESHES, Plan
+from ...core.range_of_motion import intensities
+from ...core.subject import OTF_GROUPS
+from ..attachment import Attachment
+from ..registration import register_template
 from .capture import Capture, CaptureCamera, CaptureFrame, save_capture
-from .capture_plan import CaptureSettings, plan_capture
 from .photographer import SCRIPT, command, photograph
-from .registration import register_template
+from .plan import CaptureSettings, plan_capture
 
 Progress = Callable[[float, str], None]
 _MEASURED, _PHOTOGRAPHED = 0.03, 0.99

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.ndimage import binary_erosion, map_coordinates
 
-from ..core.camera import Camera
+from ...core.camera import Camera
 
 SPACING = 0.004
 """Metres between the points of the grid."""

@@ -9,9 +9,9 @@ from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
-from ..core.blender_process import SOURCES, Blender, BlenderChild, BlenderDied, how_it_ended
-from ..core.errors import Cancelled, UserError
-from ..core.plan import SAY
+from ...core.blender_process import SOURCES, Blender, BlenderChild, BlenderDied, how_it_ended
+from ...core.errors import Cancelled, UserError
+from ...core.plan import SAY
 
 SCRIPT = ("capture", "__main__.py")
 """The add-on's script that photographs."""

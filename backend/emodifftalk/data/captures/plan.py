@@ -10,13 +10,13 @@ from pathlib import Path
 
 import numpy as np
 
-from ..core import tensors
-from ..core.dome import VIEWS, layout
-from ..core.errors import UserError
-from ..core.facs import AU_NAMES, FPS
-from ..core.plan import ENGINES, MESHES, NAME, Plan, load_plan, save_plan
-from ..core.range_of_motion import POSES, Units, schedule
-from ..core.subject import file_hash
+from ...core import tensors
+from ...core.dome import VIEWS, layout
+from ...core.errors import UserError
+from ...core.facs import AU_NAMES, FPS
+from ...core.plan import ENGINES, MESHES, NAME, Plan, load_plan, save_plan
+from ...core.range_of_motion import POSES, Units, schedule
+from ...core.subject import file_hash
 
 VOICE = Path(__file__).parents[3] / "sample_scenes" / "hello.wav"
 """The sentence spoken when the person brings none."""
@@ -78,9 +78,9 @@ def spoken_poses(voice: Path, count: int) -> tuple[np.ndarray, dict[str, Units]]
     """
     if count <= 0:
         return np.zeros((0, len(AU_NAMES)), np.float32), {}
-    from ..speech.audio import load_audio
-    from ..speech.blinks import add_blinks
-    from ..speech.encoder import load_speech_to_au
+    from ...speech.audio import load_audio
+    from ...speech.blinks import add_blinks
+    from ...speech.encoder import load_speech_to_au
 
     wave = load_audio(voice)
     track = add_blinks(load_speech_to_au().predict(wave).aus, wave, 0)
@@ -164,7 +164,7 @@ def _keep_voice(out: Path, voice: Path, track: np.ndarray) -> None:
     """Copy the recording as voice.wav, with its AU track."""
     if not len(track):
         return
-    from ..speech.audio import SAMPLE_RATE, load_audio
+    from ...speech.audio import SAMPLE_RATE, load_audio
 
     try:
         out.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,1 @@
+"""Captures: planned, photographed, and read from what others recorded."""
