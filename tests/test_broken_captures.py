@@ -25,9 +25,9 @@ from PIL import Image
 from emodifftalk.cli import main
 from emodifftalk.core.errors import UserError
 from emodifftalk.data.captures.capture import load_capture, read_picture
-from emodifftalk.data.readers import open_dataset
-from emodifftalk.data.readers.colmap_files import read_model
-from emodifftalk.data.readers.mesh_files import read_mesh
+from emodifftalk.data.captures.readers import open_dataset
+from emodifftalk.data.captures.readers.colmap_files import read_model
+from emodifftalk.data.captures.readers.mesh_files import read_mesh
 
 Copies = Callable[[str], tiny_datasets.Dataset]
 

@@ -20,10 +20,10 @@ from emodifftalk.core.camera import Camera
 from emodifftalk.core.errors import UserError
 from emodifftalk.core.subject import OTF_GROUPS, load_subject
 from emodifftalk.data.captures.capture import Capture, load_capture, read_picture, save_capture
-from emodifftalk.data.readers import emotalk3d, open_dataset
-from emodifftalk.data.readers.picture import Picture
-from emodifftalk.data.readers.recording import Settings
-from emodifftalk.data.readers.similarity import fit
+from emodifftalk.data.captures.readers import emotalk3d, open_dataset
+from emodifftalk.data.captures.readers.picture import Picture
+from emodifftalk.data.captures.readers.recording import Settings
+from emodifftalk.data.captures.readers.similarity import fit
 
 MOMENTS = list(head.MOMENTS)
 

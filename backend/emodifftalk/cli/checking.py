@@ -11,7 +11,7 @@ from ..core.facs import AU_NAMES
 from ..core.progress_line import ProgressLine
 
 if TYPE_CHECKING:
-    from ..data.readers.record import Capture
+    from ..data.captures.readers.record import Capture
 
 _SIZE = 64
 """Pictures are read whole whatever the size asked for: a small one is quick to make of them."""

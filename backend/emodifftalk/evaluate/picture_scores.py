@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ..core.errors import UserError
-from ..data.readers.picture import Stored
+from ..data.captures.readers.picture import Stored
 from ..splat.metrics import psnr, ssim
 from ..splat.sharpness import cpbd
 from .perceptual import Lpips, haarpsi

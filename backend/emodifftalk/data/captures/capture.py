@@ -16,10 +16,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ..readers import open_dataset
-from ..readers.own import save_capture
-from ..readers.picture import Picture, Stored
-from ..readers.record import Capture, CaptureCamera, CaptureFrame
+from .readers import open_dataset
+from .readers.own import save_capture
+from .readers.picture import Picture, Stored
+from .readers.record import Capture, CaptureCamera, CaptureFrame
 
 __all__ = ["Capture", "CaptureCamera", "CaptureFrame", "load_capture", "read_picture", "save_capture"]
 

@@ -9,8 +9,8 @@ from typing import Protocol
 
 import numpy as np
 
-from ...core.camera import Camera
-from ...core.errors import UserError
+from ....core.camera import Camera
+from ....core.errors import UserError
 from .lens import Lens
 from .picture import Stored
 

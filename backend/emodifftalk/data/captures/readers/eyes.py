@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...core.errors import UserError
-from ...core.template import FacialTemplate
+from ....core.errors import UserError
+from ....core.template import FacialTemplate
 from .recording import Recording, Settings
 from .similarity import Similarity
 

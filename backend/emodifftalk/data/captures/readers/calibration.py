@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...core.camera import Camera
-from ...core.errors import UserError
+from ....core.camera import Camera
+from ....core.errors import UserError
 
 FOCAL = (0.2, 60.0)
 """Focal length in pictures' longer sides: from a fisheye to a long telephoto lens."""

@@ -15,8 +15,8 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
-from ...core.errors import UserError
-from ...core.performance import resolve_inside
+from ....core.errors import UserError
+from ....core.performance import resolve_inside
 from .calibration import checked_camera, intrinsics, world_to_camera
 from .lens import Lens, fisheye, radial
 from .mesh_files import read_mesh

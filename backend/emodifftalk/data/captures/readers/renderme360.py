@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ...core.errors import UserError
+from ....core.errors import UserError
 from .calibration import checked_camera, world_to_camera
 from .lens import radial
 from .mesh_files import read_triangles

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...core.errors import UserError
-from ...core.facs import AU_NAMES
-from ...core.formats.openface import read_openface
-from ...core.performance import resolve_inside
+from ....core.errors import UserError
+from ....core.facs import AU_NAMES
+from ....core.formats.openface import read_openface
+from ....core.performance import resolve_inside
 from .recording import Recording, Settings
 
 HOLD_OUT_EVERY = 6

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...core.errors import UserError
+from ....core.errors import UserError
 
 if TYPE_CHECKING:
     import h5py

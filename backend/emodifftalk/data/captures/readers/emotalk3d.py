@@ -21,7 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ...core.errors import UserError
+from ....core.errors import UserError
 from .calibration import checked_camera
 from .lens import radial
 from .meshes import MeshFolder

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ...core.errors import UserError
+from ....core.errors import UserError
 
 KINDS = (".obj", ".ply", ".npy")
 MOST_BYTES = 1 << 30

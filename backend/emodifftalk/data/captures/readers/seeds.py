@@ -8,10 +8,10 @@ import numpy as np
 from scipy.ndimage import map_coordinates
 from scipy.spatial import cKDTree
 
-from ...core.camera import Camera
-from ...core.subject import OTF_GROUPS
-from ...core.template import FacialTemplate
-from ..captures.visual_hull import agree, carve
+from ....core.camera import Camera
+from ....core.subject import OTF_GROUPS
+from ....core.template import FacialTemplate
+from ..visual_hull import agree, carve
 from .inner_seeds import inner_seeds
 from .record import CaptureCamera, CaptureFrame
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...core.camera import Camera
+from ....core.camera import Camera
 
 
 @dataclass(frozen=True)

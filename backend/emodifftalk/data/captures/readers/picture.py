@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import scipy.sparse as sp
 
-from ...core.errors import UserError
+from ....core.errors import UserError
 from .lens import Lens
 
 if TYPE_CHECKING:

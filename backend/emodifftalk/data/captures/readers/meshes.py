@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ...core.errors import UserError
+from ....core.errors import UserError
 from .mesh_files import KINDS, read_mesh, read_triangles
 
 FOLDERS = ("mesh", "meshes")

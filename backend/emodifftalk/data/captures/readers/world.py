@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ...core.errors import UserError
-from ...core.template import load_template
-from ..registration import LANDMARK_NAMES
+from ....core.errors import UserError
+from ....core.template import load_template
+from ...registration import LANDMARK_NAMES
 from .recording import read_json
 from .similarity import Similarity, fit
 

@@ -14,12 +14,12 @@ from pathlib import Path
 
 import numpy as np
 
-from ...core import tensors
-from ...core.camera import Camera
-from ...core.checks import expect
-from ...core.errors import UserError
-from ...core.facs import AU_INDEX, AU_NAMES
-from ...core.performance import resolve_inside
+from ....core import tensors
+from ....core.camera import Camera
+from ....core.checks import expect
+from ....core.errors import UserError
+from ....core.facs import AU_INDEX, AU_NAMES
+from ....core.performance import resolve_inside
 from .calibration import checked_camera
 from .picture import Picture, Stored
 from .record import Capture, CaptureCamera, CaptureFrame

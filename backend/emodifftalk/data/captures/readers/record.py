@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ...core.camera import Camera
+from ....core.camera import Camera
 from .picture import Picture
 
 

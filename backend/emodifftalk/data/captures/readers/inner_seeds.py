@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...core.subject import OTF_GROUPS
-from ...core.template import FacialTemplate
+from ....core.subject import OTF_GROUPS
+from ....core.template import FacialTemplate
 
 COUNTS = {"eye_left": 450, "eye_right": 450, "teeth_upper": 320, "teeth_lower": 280, "tongue": 220}
 COLORS = {"eye": (0.8, 0.78, 0.76), "teeth": (0.85, 0.8, 0.72), "tongue": (0.65, 0.35, 0.35)}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ...core.errors import UserError
+from ....core.errors import UserError
 
 MODELS: dict[int, tuple[str, int]] = {
     0: ("SIMPLE_PINHOLE", 3),

@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from ...core.errors import UserError
+from ....core.errors import UserError
 from .picture import Stored
 from .recording import Device, Sight
 
