@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 
 from emodifftalk.core.errors import UserError
 from emodifftalk.core.template import load_template
-from emodifftalk.data.attachment import Attachment
-from emodifftalk.data.face_frame import fit_similarity
-from emodifftalk.data.registration import LANDMARK_NAMES, register_template
-from emodifftalk.data.shape_landmarks import landmark_index, margins
-from emodifftalk.data.surface import nearest_on_triangles
+from emodifftalk.data.face.attachment import Attachment
+from emodifftalk.data.face.frame import fit_similarity
+from emodifftalk.data.face.landmarks import landmark_index, margins
+from emodifftalk.data.face.registration import LANDMARK_NAMES, register_template
+from emodifftalk.data.face.surface import nearest_on_triangles
 
 MM = 1000.0
 HEADS = Path(os.environ.get("EMODIFFTALK_CC0_HEADS", Path(__file__).parents[2] / "shared" / "heads" / "cc0_heads.npz"))
@@ -144,17 +144,17 @@ def test_landmarks_alone_lay_the_template_on_a_scan_in_any_unit_and_turn(strange
 @pytest.mark.skipif(not HEADS.exists(), reason="needs the CC0 heads: set EMODIFFTALK_CC0_HEADS to cc0_heads.npz")
 @pytest.mark.parametrize(("identity", "limit"), [("caucasian_female_young", 2.5), ("african_male_old", 5.5)])
 def test_cc0_heads_are_met_as_closely_as_the_guide_says(identity, limit, monkeypatch):
-    from emodifftalk.data import face_shapes, registration
-    from emodifftalk.data.actor import Actor
+    from emodifftalk.data.face import registration, shapes
+    from emodifftalk.data.face.actor import Actor
 
     with np.load(HEADS) as data:
         others = tuple(str(n) for n in data["identities"] if n != identity)
     # The head under test must not be among those the shapes were learnt from.
-    learnt = face_shapes.learn_face_shapes(face_shapes.same_places(HEADS, others))
+    learnt = shapes.learn_face_shapes(shapes.same_places(HEADS, others))
     monkeypatch.setattr(registration, "load_face_shapes", lambda: learnt)
     actor = Actor.load(HEADS, identity)
     matrix, triangles = actor.skin_surface
-    truth = face_shapes.same_places(HEADS, (identity,))[0]
+    truth = shapes.same_places(HEADS, (identity,))[0]
     moved = {name: matrix @ actor.basis[row] for name, row in (("AU26", 15), ("AU45", 16))}
     found = register_template(matrix @ actor.neutral, triangles, moved).follow(matrix @ actor.neutral)
     assert MM * np.linalg.norm(found - truth, axis=1).mean() < limit

@@ -8,8 +8,8 @@ import scipy.sparse as sp
 from scipy.spatial import cKDTree
 
 from emodifftalk.core.gaze import gaze_matrix
-from emodifftalk.data.actor import Actor, catmull_clark
-from emodifftalk.data.template_builder import fit_shipped_template
+from emodifftalk.data.face.actor import Actor, catmull_clark
+from emodifftalk.data.face.template_builder import fit_shipped_template
 
 from . import clothes, hair, tied_hair
 from .colours import Places, bust_edge, eye_colours, shirt_height, skin_colours, teeth_colours

@@ -19,8 +19,8 @@ from emodifftalk.core.dome import VIEWS, Place, calibrate, layout
 from emodifftalk.core.errors import UserError
 from emodifftalk.core.range_of_motion import GAZE_POSES, HELD_OUT_POSES, POSES, Shot, gaze_of, intensities, schedule
 from emodifftalk.core.subject import OTF_GROUPS
-from emodifftalk.data.actor import Actor
 from emodifftalk.data.captures.capture import Capture, CaptureCamera, CaptureFrame, save_capture
+from emodifftalk.data.face.actor import Actor
 
 from .actor_scene import ActorScene
 from .colours import Places

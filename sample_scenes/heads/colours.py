@@ -8,7 +8,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from emodifftalk.core.template import FacialTemplate
-from emodifftalk.data.actor import Actor
+from emodifftalk.data.face.actor import Actor
 
 from .looks import Look
 

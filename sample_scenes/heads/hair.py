@@ -10,7 +10,7 @@ import scipy.sparse as sp
 from scipy.spatial import cKDTree
 
 from emodifftalk.core.template import FacialTemplate
-from emodifftalk.data.actor import Actor
+from emodifftalk.data.face.actor import Actor
 
 from .colours import Places, brow_line, hair_mask
 from .looks import Look

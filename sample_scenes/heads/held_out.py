@@ -23,7 +23,7 @@ from emodifftalk.core.dome import calibrate, layout
 from emodifftalk.core.errors import UserError
 from emodifftalk.core.facs import ARTICULATIONS, AU_NAMES
 from emodifftalk.core.range_of_motion import Shot, Units
-from emodifftalk.data.actor import Actor
+from emodifftalk.data.face.actor import Actor
 from emodifftalk.evaluate.held_out_set import (
     SHIPPED,
     Clip,

@@ -8,7 +8,7 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.spatial import cKDTree
 
-from emodifftalk.data.actor import Actor
+from emodifftalk.data.face.actor import Actor
 
 from .colours import Places, hair_mask
 from .hair import scatter

@@ -20,8 +20,8 @@ from ...core.facs import AU_NAMES
 from ...core.plan import MESHES, Plan
 from ...core.range_of_motion import intensities
 from ...core.subject import OTF_GROUPS
-from ..attachment import Attachment
-from ..registration import register_template
+from ..face.attachment import Attachment
+from ..face.registration import register_template
 from .capture import Capture, CaptureCamera, CaptureFrame, save_capture
 from .photographer import SCRIPT, command, photograph
 from .plan import CaptureSettings, plan_capture

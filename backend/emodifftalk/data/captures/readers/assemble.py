@@ -7,7 +7,7 @@ import numpy as np
 from ....core.camera import Camera
 from ....core.errors import UserError
 from ....core.template import REGIONS, FacialTemplate, load_template
-from ...registration import register_template
+from ...face.registration import register_template
 from .choose import action_units, choose_moments, keep_cameras, neutral_units, split_cameras
 from .eyes import eye_centers
 from .picture import Picture

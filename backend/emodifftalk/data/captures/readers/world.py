@@ -12,7 +12,7 @@ import numpy as np
 
 from ....core.errors import UserError
 from ....core.template import load_template
-from ...registration import LANDMARK_NAMES
+from ...face.registration import LANDMARK_NAMES
 from .recording import read_json
 from .similarity import Similarity, fit
 

@@ -14,11 +14,11 @@ from pathlib import Path
 
 import numpy as np
 
-from ..core import tensors
-from ..core.checks import expect, expect_format
-from ..core.template import load_template
+from ...core import tensors
+from ...core.checks import expect, expect_format
+from ...core.template import load_template
 from .actor import Actor
-from .face_frame import fit_similarity
+from .frame import fit_similarity
 from .template_builder import fit_shipped_template
 
 SCHEMA = 1

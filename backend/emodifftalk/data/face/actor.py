@@ -15,9 +15,9 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.spatial import cKDTree
 
-from ..core.errors import UserError
-from ..core.facs import ARTICULATIONS, AU_INDEX, AU_NAMES
-from ..core.jaw import TONGUE
+from ...core.errors import UserError
+from ...core.facs import ARTICULATIONS, AU_INDEX, AU_NAMES
+from ...core.jaw import TONGUE
 
 _BOTH = ("left", "right")
 

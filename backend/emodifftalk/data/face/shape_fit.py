@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .face_shapes import FaceShapes
 from .nonrigid import Samples, match_places, point_normals
+from .shapes import FaceShapes
 
 _ROUNDS = 12
 _TYPICAL = 0.0015  # metres by which a face lies off what the learnt ways can reach

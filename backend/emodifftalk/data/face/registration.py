@@ -7,16 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse as sp
 
-from ..core.errors import UserError
-from ..core.facs import ARTICULATIONS, AU_NAMES
-from ..core.template import FacialTemplate, load_template
+from ...core.errors import UserError
+from ...core.facs import ARTICULATIONS, AU_NAMES
+from ...core.template import FacialTemplate, load_template
 from .attachment import Attachment
-from .face_frame import Shape, face_of, find_frame, template_shape
-from .face_shapes import FaceShapes, load_face_shapes
-from .face_view import Unrolling
-from .nonrigid import attach, point_normals, refine, sample_surface, warp
-from .shape_fit import fit_proportions
-from .shape_landmarks import (
+from .frame import Shape, face_of, find_frame, template_shape
+from .landmarks import (
     LANDMARK_NAMES,
     OPEN,
     Pins,
@@ -28,6 +24,10 @@ from .shape_landmarks import (
     middle_of,
     with_jaw,
 )
+from .nonrigid import attach, point_normals, refine, sample_surface, warp
+from .shape_fit import fit_proportions
+from .shapes import FaceShapes, load_face_shapes
+from .view import Unrolling
 
 __all__ = ["LANDMARK_NAMES", "register_template"]
 

@@ -9,8 +9,8 @@ import scipy.sparse as sp
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
-from ..core.errors import UserError
-from ..core.template import FacialTemplate
+from ...core.errors import UserError
+from ...core.template import FacialTemplate
 
 _EYE_CORNERS = {side: (f"eye_inner_{side}", f"eye_outer_{side}") for side in ("left", "right")}
 _MOUTH_CORNERS = ("mouth_corner_left", "mouth_corner_right")

@@ -13,8 +13,8 @@ from scipy.interpolate import RBFInterpolator
 from scipy.ndimage import label
 from scipy.spatial import Delaunay, cKDTree
 
-from ..core.facs import ARTICULATIONS, AU_NAMES
-from ..core.template import REGIONS, FacialTemplate, load_template
+from ...core.facs import ARTICULATIONS, AU_NAMES
+from ...core.template import REGIONS, FacialTemplate, load_template
 from .actor import Actor
 from .attachment import Attachment, Unrolled
 

@@ -10,9 +10,9 @@ from scipy.interpolate import RBFInterpolator
 from scipy.sparse.linalg import splu
 from scipy.spatial import cKDTree
 
-from .face_frame import Shape
-from .face_view import Unrolling, look
+from .frame import Shape
 from .surface import nearest_on_triangles
+from .view import Unrolling, look
 
 _SPACING = 0.0015  # metres between samples of the surface
 _NORMAL = 0.010  # metres that a normal turned by one radian counts when places are matched

@@ -9,11 +9,11 @@ import scipy.sparse as sp
 from scipy.sparse.linalg import spsolve
 from scipy.spatial import cKDTree
 
-from ..core.errors import UserError
-from ..core.template import FacialTemplate
-from .face_frame import Shape
-from .face_view import FaceView, Unrolling, find_opening, look
+from ...core.errors import UserError
+from ...core.template import FacialTemplate
+from .frame import Shape
 from .surface import nearest_on_triangles
+from .view import FaceView, Unrolling, find_opening, look
 
 # Name a person may give: (template landmark, which of its points).
 _POINTS: dict[str, tuple[str, int]] = {
