@@ -20,8 +20,8 @@ from emodifftalk.core import tensors, windows
 from emodifftalk.core.errors import Cancelled, UserError
 from emodifftalk.core.facs import ARTICULATIONS, AU_INDEX, AU_NAMES, FPS
 from emodifftalk.core.template import load_template
-from emodifftalk.data import speech_corpus
-from emodifftalk.data.spoken_motion import Spoken, Way, draw, random_curves
+from emodifftalk.data.speech import corpus
+from emodifftalk.data.speech.spoken_motion import Spoken, Way, draw, random_curves
 from emodifftalk.motion import schedule
 from emodifftalk.motion.basis import HEAD_NUMBERS, head_shape
 from emodifftalk.motion.contact import TouchingFace
@@ -505,9 +505,9 @@ def test_the_training_command_works_from_nothing(tmp_path):
 
 @can_synthesize
 def test_recorded_speech_becomes_training_pairs():
-    from emodifftalk.data.spoken_motion import record
+    from emodifftalk.data.speech.spoken_motion import record
 
-    utterance = next(speech_corpus.generate(1, 5, "test"))
+    utterance = next(corpus.generate(1, 5, "test"))
     spoken = record(utterance, load_speech_to_au("embedded"), np.random.default_rng(0))
     frames = len(spoken.features)
     assert spoken.features.shape == (frames, 128) and spoken.heard.shape == spoken.plain.shape == (frames, 17)

@@ -20,7 +20,7 @@ from emodifftalk.core.range_of_motion import POSES, intensities
 from emodifftalk.core.subject import load_subject, pose, save_subject
 from emodifftalk.core.template import FacialTemplate, load_template
 from emodifftalk.data.captures.capture import Capture, CaptureFrame
-from emodifftalk.data.spoken_motion import Spoken, Way
+from emodifftalk.data.speech.spoken_motion import Spoken, Way
 from emodifftalk.motion.contact import TouchingFace
 from emodifftalk.motion.generate import MotionModel, load_motion, motion_arrays
 from emodifftalk.motion.retarget import motion_for, retarget

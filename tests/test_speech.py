@@ -20,14 +20,14 @@ from scipy.signal import resample_poly
 from emodifftalk.core.errors import Cancelled, UserError
 from emodifftalk.core.facs import ARTICULATIONS, AU_INDEX, FPS
 from emodifftalk.core.template import load_template
-from emodifftalk.data import augmentation, languages, speech_corpus, synthesizers
-from emodifftalk.data.ipa import mouth_shapes
-from emodifftalk.data.languages import HELD_OUT_LANGUAGE
-from emodifftalk.data.prosody import STATES
-from emodifftalk.data.rooms import nobody
-from emodifftalk.data.sentences import TEST_SENTENCES, sentence
-from emodifftalk.data.synthesizers import Phoneme, Utterance
-from emodifftalk.data.visemes import bilabial_frames, targets
+from emodifftalk.data.speech import augmentation, corpus, languages, synthesizers
+from emodifftalk.data.speech.ipa import mouth_shapes
+from emodifftalk.data.speech.languages import HELD_OUT_LANGUAGE
+from emodifftalk.data.speech.prosody import STATES
+from emodifftalk.data.speech.rooms import nobody
+from emodifftalk.data.speech.sentences import TEST_SENTENCES, sentence
+from emodifftalk.data.speech.synthesizers import Phoneme, Utterance
+from emodifftalk.data.speech.visemes import bilabial_frames, targets
 from emodifftalk.speech import frontends
 from emodifftalk.speech.audio import frame_energy, level, load_audio
 from emodifftalk.speech.blinks import add_blinks, blink_frames
@@ -353,7 +353,7 @@ def loudness(utterance: Utterance, phoneme: Phoneme, first: float, last: float) 
 
 @can_synthesize
 def test_phoneme_times_fit_the_sound():
-    for utterance in [*speech_corpus.generate(4, 0, "test"), *speech_corpus.generate(4, 0, "test_espeak")]:
+    for utterance in [*corpus.generate(4, 0, "test"), *corpus.generate(4, 0, "test_espeak")]:
         starts = np.array([p.start for p in utterance.phonemes])
         ends = np.array([p.end for p in utterance.phonemes])
         assert (np.diff(starts) > 0).all() and (ends > starts).all()
@@ -366,7 +366,7 @@ def test_phoneme_times_fit_the_sound():
 
 @can_synthesize
 def test_what_is_held_out_is_never_trained_on():
-    seen = list(speech_corpus.generate(100, 3))
+    seen = list(corpus.generate(100, 3))
     assert not any(name in u.voice for u in seen for name in ("slt", "f5", "festival", HELD_OUT_LANGUAGE))
     assert HELD_OUT_LANGUAGE not in languages.SENTENCES
     rng = np.random.default_rng(4)
@@ -400,7 +400,7 @@ def test_a_sound_that_is_not_known_is_said_and_never_taken_as_silence(caplog):
 @can_synthesize
 @pytest.mark.skipif(not shutil.which("festival"), reason="Festival is not installed: it is needed only to measure")
 def test_festival_tells_when_its_phonemes_sound():
-    utterance = next(speech_corpus.generate(1, 0, "test_festival"))
+    utterance = next(corpus.generate(1, 0, "test_festival"))
     assert "".join(p.symbol for p in utterance.phonemes).count("p") >= 3
     vowels = [loudness(utterance, p, 0.3, 0.7) for p in utterance.phonemes if p.symbol in synthesizers.VOWELS]
     stops = [loudness(utterance, p, 0.2, 0.5) for p in utterance.phonemes if p.symbol == "p"]
@@ -409,9 +409,9 @@ def test_festival_tells_when_its_phonemes_sound():
 
 @can_synthesize
 def test_states_are_heard_and_neutral_speech_stays_neutral():
-    plain = list(speech_corpus.generate(3, 0, "voices"))
+    plain = list(corpus.generate(3, 0, "voices"))
     assert not any(u.feeling for u in plain)
-    felt = dict(zip(STATES, speech_corpus.generate(len(STATES), 0, "feelings"), strict=False))
+    felt = dict(zip(STATES, corpus.generate(len(STATES), 0, "feelings"), strict=False))
     assert all(dict(felt[name].feeling) == state.aus for name, state in STATES.items())
     seconds = {name: len(u.wave) / len(u.text) for name, u in felt.items()}
     assert seconds["tired"] > 1.3 * seconds["happy"]
@@ -447,7 +447,7 @@ def test_in_a_room_without_a_voice_the_face_rests():
 
 @can_synthesize
 def test_the_same_seed_makes_the_same_sentences():
-    for first, second in zip(speech_corpus.generate(5, 11), speech_corpus.generate(5, 11), strict=True):
+    for first, second in zip(corpus.generate(5, 11), corpus.generate(5, 11), strict=True):
         assert first.text == second.text and first.voice == second.voice
         assert [p.symbol for p in first.phonemes] == [p.symbol for p in second.phonemes]
         np.testing.assert_array_equal(first.wave, second.wave)

@@ -33,7 +33,7 @@ from emodifftalk.core.performance import Performance, VoiceStrip
 from emodifftalk.core.subject import load_subject
 from emodifftalk.core.take import load_take
 from emodifftalk.data.captures.capture import load_capture, save_capture
-from emodifftalk.data.synthesizers import missing_synthesizers
+from emodifftalk.data.speech.synthesizers import missing_synthesizers
 from emodifftalk.jobs import train_subject
 from emodifftalk.perform import perform
 from emodifftalk.speech.audio import load_audio

@@ -17,10 +17,10 @@ torch = pytest.importorskip("torch")
 from emodifftalk.cli import main
 from emodifftalk.core.errors import Cancelled, UserError
 from emodifftalk.core.facs import FPS
-from emodifftalk.data.augmentation import telephone
-from emodifftalk.data.moods import MOODS, converse, held_out_session, training_session
-from emodifftalk.data.prosody import CALM, colour
-from emodifftalk.data.speech_corpus import HELD_OUT_ESPEAK, HELD_OUT_FLITE, espeak_in_mood, flite_in_mood
+from emodifftalk.data.speech.augmentation import telephone
+from emodifftalk.data.speech.corpus import HELD_OUT_ESPEAK, HELD_OUT_FLITE, espeak_in_mood, flite_in_mood
+from emodifftalk.data.speech.moods import MOODS, converse, held_out_session, training_session
+from emodifftalk.data.speech.prosody import CALM, colour
 from emodifftalk.speech.affect import MODEL, VoiceAffect, load_voice_affect, read_voice_affect
 from emodifftalk.speech.audio import load_audio
 from emodifftalk.speech.pitch import track_pitch

@@ -13,7 +13,7 @@ from dataclasses import replace
 import numpy as np
 
 from .feelings_corpus import Sample, Words, vocabulary
-from .languages import foreign_sentence
+from .speech.languages import foreign_sentence
 
 FRAMES = (
     "{w}", "{w}", "{w}", "a {w} person", "a {w} face", "the person is {w}", "she looks {w}", "he feels {w}",

@@ -16,7 +16,7 @@ from ..core.performance import Performance, Prompt
 from ..core.subject import Subject, load_subject
 from ..core.take import Take, load_take
 from ..core.unit_reader import UnitReader
-from ..data.visemes import bilabial_frames
+from ..data.speech.visemes import bilabial_frames
 from ..emotion.controller import load_text_to_au
 from ..perform import perform
 from ..train.motion_report import closing

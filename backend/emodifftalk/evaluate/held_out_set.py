@@ -27,7 +27,7 @@ from ..core.errors import UserError
 from ..core.facs import ARTICULATIONS, AU_NAMES
 from ..core.performance import Performance, Prompt, Style, VoiceStrip, resolve_inside
 from ..core.template import FacialTemplate
-from ..data.synthesizers import PHONEMES, Phoneme, Utterance
+from ..data.speech.synthesizers import PHONEMES, Phoneme, Utterance
 
 SCHEMA = 1
 SHIPPED = Path(__file__).parents[3] / "sample_scenes" / "held_out"

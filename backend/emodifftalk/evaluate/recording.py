@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..core.facs import AU_INDEX, FPS
-from ..data.speech_corpus import TEST_SENTENCES, generate, pad
-from ..data.synthesizers import BILABIALS, SAMPLE_RATE, VOWELS, Phoneme, Utterance
-from ..data.visemes import bilabial_frames, targets
+from ..data.speech.corpus import TEST_SENTENCES, generate, pad
+from ..data.speech.synthesizers import BILABIALS, SAMPLE_RATE, VOWELS, Phoneme, Utterance
+from ..data.speech.visemes import bilabial_frames, targets
 from ..perform import edited_track
 from .held_out_set import MUTED, PAUSE, Clip, Moment
 

@@ -19,7 +19,7 @@ from torch import nn
 from ..core import tensors
 from ..core.errors import Cancelled
 from ..core.template import load_template
-from ..data.spoken_motion import Spoken, make_corpus
+from ..data.speech.spoken_motion import Spoken, make_corpus
 from ..motion.basis import MotionBasis
 from ..motion.generate import KINDS, MotionModel, read_motion, save_motion
 from ..motion.schedule import STEPS, add_noise, alpha_bar

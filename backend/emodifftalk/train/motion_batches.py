@@ -10,7 +10,7 @@ import torch
 from ..core.facs import ARTICULATIONS, AU_NAMES
 from ..core.template import FacialTemplate
 from ..core.windows import LENGTH
-from ..data.spoken_motion import Clip, Spoken, draw
+from ..data.speech.spoken_motion import Clip, Spoken, draw
 from ..motion.basis import HEAD_NUMBERS, fit_basis, head_code
 from ..motion.contact import TouchingFace
 from .motion_losses import Batch

@@ -16,9 +16,9 @@ import numpy as np
 
 from ..core.facs import AU_INDEX, AU_NAMES, FPS
 from ..core.template import REGIONS, FacialTemplate, load_template
-from ..data.speech_corpus import generate, pad
-from ..data.synthesizers import SAMPLE_RATE
-from ..data.visemes import bilabial_frames, targets
+from ..data.speech.corpus import generate, pad
+from ..data.speech.synthesizers import SAMPLE_RATE
+from ..data.speech.visemes import bilabial_frames, targets
 from ..motion.contact import TouchingFace
 from ..motion.generate import MotionModel
 from ..speech.encoder import SpeechModel

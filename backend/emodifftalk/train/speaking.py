@@ -12,9 +12,9 @@ from ..appearance.decoder import AppearanceDecoder
 from ..core.camera import Camera, look_at
 from ..core.facs import FPS
 from ..core.subject import Subject, pose
-from ..data.speech_corpus import generate
-from ..data.speech_recordings import Recording
-from ..data.synthesizers import missing_synthesizers
+from ..data.speech.corpus import generate
+from ..data.speech.recordings import Recording
+from ..data.speech.synthesizers import missing_synthesizers
 from ..motion.retarget import motion_for
 from ..speech.audio import SAMPLE_RATE, load_audio
 from ..speech.blinks import add_blinks

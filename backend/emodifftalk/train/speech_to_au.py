@@ -16,10 +16,10 @@ from torch import nn
 from ..core import tensors
 from ..core.errors import Cancelled
 from ..core.facs import AU_INDEX, AU_NAMES, FPS
-from ..data.prosody import STATES
-from ..data.speech_corpus import generate
-from ..data.synthesizers import PHONEMES, SAMPLE_RATE, Utterance
-from ..data.visemes import targets
+from ..data.speech.corpus import generate
+from ..data.speech.prosody import STATES
+from ..data.speech.synthesizers import PHONEMES, SAMPLE_RATE, Utterance
+from ..data.speech.visemes import targets
 from ..speech.audio import level
 from ..speech.encoder import (
     SpeechModel,

@@ -15,9 +15,9 @@ from pathlib import Path
 from ..core.errors import Cancelled, UserError
 from ..core.subject import Subject, file_hash, load_subject
 from ..data.captures.capture import Capture
-from ..data.speech_recordings import Recording
-from ..data.spoken_motion import make_corpus
-from ..data.synthesizers import missing_synthesizers
+from ..data.speech.recordings import Recording
+from ..data.speech.spoken_motion import make_corpus
+from ..data.speech.synthesizers import missing_synthesizers
 from ..speech.encoder import load_speech_to_au
 from ..speech.own_voice import listener, with_own_voice
 from .appearance import train_appearance

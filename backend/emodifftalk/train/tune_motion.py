@@ -15,7 +15,7 @@ import torch
 
 from ..core.errors import Cancelled
 from ..core.subject import Subject
-from ..data.spoken_motion import Spoken, make_corpus
+from ..data.speech.spoken_motion import Spoken, make_corpus
 from ..motion.basis import head_shape
 from ..motion.generate import MotionModel, motion_arrays
 from ..motion.retarget import motion_for

@@ -18,10 +18,10 @@ from torch import nn
 
 from ..core.errors import Cancelled
 from ..core.facs import AU_NAMES, FPS
-from ..data.speech_corpus import generate
-from ..data.speech_recordings import Recording
-from ..data.synthesizers import SAMPLE_RATE, missing_synthesizers
-from ..data.visemes import targets
+from ..data.speech.corpus import generate
+from ..data.speech.recordings import Recording
+from ..data.speech.synthesizers import SAMPLE_RATE, missing_synthesizers
+from ..data.speech.visemes import targets
 from ..speech.audio import level
 from ..speech.encoder import SpeechModel, fit_steps, load_speech_to_au
 from .early_stopping import EarlyStopping

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from ..core.errors import Cancelled
-from ..data.moods import Session, training_session
+from ..data.speech.moods import Session, training_session
 from ..speech.affect import (
     FEATURES,
     MEASURES,

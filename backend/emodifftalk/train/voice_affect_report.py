@@ -11,11 +11,11 @@ from __future__ import annotations
 import numpy as np
 
 from ..core.errors import UserError
-from ..data.moods import MOODS, held_out_session
-from ..data.prosody import CALM
-from ..data.rooms import nobody
-from ..data.sentences import TEST_SENTENCES
-from ..data.speech_corpus import HELD_OUT_FLITE, flite_in_mood
+from ..data.speech.corpus import HELD_OUT_FLITE, flite_in_mood
+from ..data.speech.moods import MOODS, held_out_session
+from ..data.speech.prosody import CALM
+from ..data.speech.rooms import nobody
+from ..data.speech.sentences import TEST_SENTENCES
 from ..speech.affect import VoiceAffect
 
 _AXES = ("valence", "arousal")

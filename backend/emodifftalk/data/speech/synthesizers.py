@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from scipy.signal import resample_poly
 
-from ..core.errors import UserError
+from ...core.errors import UserError
 from .espeak_process import NO_LIBRARY, NO_VOICE, ask
 from .ipa import mouth_shapes
 

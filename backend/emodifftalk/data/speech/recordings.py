@@ -15,11 +15,11 @@ from pathlib import Path
 
 import numpy as np
 
-from ..core import tensors
-from ..core.checks import expect
-from ..core.errors import UserError
-from ..core.facs import AU_INDEX, AU_NAMES, FPS
-from ..speech.audio import SAMPLE_RATE, load_audio
+from ...core import tensors
+from ...core.checks import expect
+from ...core.errors import UserError
+from ...core.facs import AU_INDEX, AU_NAMES, FPS
+from ...speech.audio import SAMPLE_RATE, load_audio
 
 FOLDER = "speech"
 _SOUNDS = (".wav", ".flac", ".ogg", ".mp3")
@@ -96,7 +96,7 @@ def _from_csv(path: Path, seconds: float) -> np.ndarray:
 
 
 def _from_openface(path: Path, names: list[str], seconds: float) -> np.ndarray:
-    from ..core.formats.openface import read_openface
+    from ...core.formats.openface import read_openface
 
     track = read_openface(path)
     if track.times[-1] < (1 - _SLACK) * seconds - 0.5:

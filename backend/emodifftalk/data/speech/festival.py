@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from scipy.signal import resample_poly
 
-from ..core.errors import UserError
+from ...core.errors import UserError
 from .synthesizers import PHONEMES, SAMPLE_RATE, Phoneme, Utterance, with_stress
 
 HELD_OUT_FESTIVAL = "ked_diphone"

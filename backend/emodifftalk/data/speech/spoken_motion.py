@@ -16,11 +16,11 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.ndimage import uniform_filter1d
 
-from ..core.facs import ARTICULATIONS, AU_INDEX, AU_NAMES, FPS
-from ..speech.blinks import blink_curve
-from ..speech.encoder import SpeechModel
+from ...core.facs import ARTICULATIONS, AU_INDEX, AU_NAMES, FPS
+from ...speech.blinks import blink_curve
+from ...speech.encoder import SpeechModel
+from .corpus import generate
 from .liveliness import gestures
-from .speech_corpus import generate
 from .synthesizers import SAMPLE_RATE, Utterance
 from .visemes import targets
 

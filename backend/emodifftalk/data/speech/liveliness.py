@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..core.facs import FPS
-from ..speech.gestures import HOLDS, gesture_track, intensities
+from ...core.facs import FPS
+from ...speech.gestures import HOLDS, gesture_track, intensities
 from .synthesizers import Utterance
 
 

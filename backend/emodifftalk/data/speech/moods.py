@@ -12,22 +12,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..core.facs import FPS
+from ...core.facs import FPS
 from .augmentation import augment, faster
+from .corpus import ACCENTS, HELD_OUT_ESPEAK, HELD_OUT_FLITE, MOODY_FLITE, VARIANTS, espeak_in_mood, flite_in_mood
 from .festival import festival
 from .languages import HELD_OUT_LANGUAGE, HELD_OUT_SENTENCES, SENTENCES
 from .prosody import CALM, STATES, Mood, colour
 from .rooms import nobody
 from .sentences import TEST_SENTENCES, sentence
-from .speech_corpus import (
-    ACCENTS,
-    HELD_OUT_ESPEAK,
-    HELD_OUT_FLITE,
-    MOODY_FLITE,
-    VARIANTS,
-    espeak_in_mood,
-    flite_in_mood,
-)
 from .synthesizers import SAMPLE_RATE, Utterance
 
 MOODS: dict[str, Mood] = {"neutral": CALM, **{name: Mood(state, 1.0) for name, state in STATES.items()}}

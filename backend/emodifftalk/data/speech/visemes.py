@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..core.facs import ARTICULATIONS, AU_NAMES, FPS
-from ..speech.blinks import add_blinks
-from ..speech.closures import HELD, KEPT
+from ...core.facs import ARTICULATIONS, AU_NAMES, FPS
+from ...speech.blinks import add_blinks
+from ...speech.closures import HELD, KEPT
 from .synthesizers import BILABIALS, VOWELS, Phoneme, Utterance
 
 _HELD = {"p": 0.6, "b": 0.75}

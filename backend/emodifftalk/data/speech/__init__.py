@@ -1,0 +1,1 @@
+"""Spoken training data: sentences, synthesizers, rooms, and the motion that goes with them."""
