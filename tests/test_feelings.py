@@ -15,7 +15,7 @@ from tiny_tower import tiny_tower
 from emodifftalk.core.errors import UserError
 from emodifftalk.core.facs import AU_INDEX, AU_NAMES
 from emodifftalk.core.labels import INTENSITIES, LABELS
-from emodifftalk.data.feelings_corpus import entries, held_out_texts, single_sentences, targets
+from emodifftalk.data.words.corpus import entries, held_out_texts, single_sentences, targets
 from emodifftalk.emotion import text_encoders
 from emodifftalk.emotion.affect import S6_POINTS, affect_offsets
 from emodifftalk.emotion.controller import load_text_to_au, model_path, read_controller

@@ -13,9 +13,9 @@ from tiny_tower import tiny_tower
 
 from emodifftalk.core.errors import UserError
 from emodifftalk.core.facs import AU_INDEX
-from emodifftalk.data.feelings_corpus import KINDS, entries, held_out_texts, single_sentences, targets, violations
-from emodifftalk.data.prompts import composed, spelled
-from emodifftalk.data.split_feelings import NEAR
+from emodifftalk.data.words.corpus import KINDS, entries, held_out_texts, single_sentences, targets, violations
+from emodifftalk.data.words.prompts import composed, spelled
+from emodifftalk.data.words.split import NEAR
 from emodifftalk.emotion import text_encoders
 from emodifftalk.emotion.controller import read_controller
 from emodifftalk.emotion.prototypes import face
@@ -78,7 +78,7 @@ def test_sentences_to_learn_from_are_reproducible_and_have_faces():
 @pytest.fixture
 def few_sentences(monkeypatch):
     """So few that training takes seconds: the road is tested, not the meaning."""
-    from emodifftalk.data.split_feelings import Split
+    from emodifftalk.data.words.split import Split
     from emodifftalk.train import text_to_au as training
 
     some = list(entries())[:60]

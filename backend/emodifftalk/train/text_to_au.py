@@ -16,9 +16,9 @@ import torch
 from torch import nn
 
 from ..core.facs import AU_NAMES
-from ..data.feelings_corpus import Entry, Sample, single_sentences, targets
-from ..data.prompts import composed, spelled
-from ..data.split_feelings import split
+from ..data.words.corpus import Entry, Sample, single_sentences, targets
+from ..data.words.prompts import composed, spelled
+from ..data.words.split import split
 from ..emotion.adapters import add_adapters
 from ..emotion.controller import Controller, TextToAU, read_controller, save_controller
 from ..emotion.text_encoders import TextEncoder, load_text_encoder

@@ -12,8 +12,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from .feelings_corpus import Sample, Words, vocabulary
-from .speech.languages import foreign_sentence
+from ..speech.languages import foreign_sentence
+from .corpus import Sample, Words, vocabulary
 
 FRAMES = (
     "{w}", "{w}", "{w}", "a {w} person", "a {w} face", "the person is {w}", "she looks {w}", "he feels {w}",

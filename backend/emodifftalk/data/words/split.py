@@ -16,7 +16,7 @@ import numpy as np
 from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import connected_components
 
-from .feelings_corpus import FOLDER, Entry, entries, held_out_texts, single_sentences, vocabulary
+from .corpus import FOLDER, Entry, entries, held_out_texts, single_sentences, vocabulary
 
 NEAR = 0.82
 """Cosine of two sentences' vectors (all-MiniLM-L6-v2) from which they may say the same."""
@@ -77,7 +77,7 @@ def _vocabulary() -> set[str]:
 
 
 def _vectors(texts: list[str]) -> np.ndarray:
-    from ..emotion.text_encoders import load_text_encoder
+    from ...emotion.text_encoders import load_text_encoder
 
     return load_text_encoder("embedded").encode(texts)
 

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ..core.facs import AU_INDEX
-from ..emotion.prototypes import Face, face
+from ...core.facs import AU_INDEX
+from ...emotion.prototypes import Face, face
 
 KINDS = (
     "simple", "combination", "emotion", "mixed", "intensity", "negation", "situation", "regional", "shorthand", "idiom",

@@ -1,0 +1,1 @@
+"""Training data of feelings in plain words."""
