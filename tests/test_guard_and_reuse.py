@@ -17,7 +17,6 @@ from hypothesis import strategies as st
 from test_speech import HELLO
 from tiny_subject import save_tiny_subject, save_tiny_take, tiny_subject
 
-from emodifftalk import hearing
 from emodifftalk.core import tensors
 from emodifftalk.core.errors import Cancelled
 from emodifftalk.core.facs import ARTICULATIONS, AU_INDEX, AU_NAMES
@@ -30,7 +29,8 @@ from emodifftalk.motion import guard as guarding
 from emodifftalk.motion.contact import TouchingFace
 from emodifftalk.motion.generate import load_motion
 from emodifftalk.motion.guard import FALLBACK, MARGIN, ROOM, Guard, confidence
-from emodifftalk.perform import Report, Settings, perform
+from emodifftalk.perform import hearing
+from emodifftalk.perform.perform import Report, Settings, perform
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 QUICK = Settings(front_end="embedded", text_encoder="embedded", steps=2)

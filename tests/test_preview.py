@@ -14,7 +14,6 @@ from test_backend_process import ask, backend  # noqa: F401
 from test_speech import HELLO
 from tiny_subject import save_tiny_subject
 
-from emodifftalk import hearing
 from emodifftalk.core.errors import Cancelled, UserError
 from emodifftalk.core.facs import AU_INDEX
 from emodifftalk.core.performance import Performance, Prompt, Style, VoiceStrip, to_json
@@ -22,8 +21,9 @@ from emodifftalk.core.protocol import read_message, write_message
 from emodifftalk.core.subject import load_subject, save_subject
 from emodifftalk.core.take import load_take
 from emodifftalk.motion.guard import MARGIN, ROOM
-from emodifftalk.perform import Settings, perform
-from emodifftalk.preview import preview
+from emodifftalk.perform import hearing
+from emodifftalk.perform.perform import Settings, perform
+from emodifftalk.perform.preview import preview
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 EMBEDDED = Settings(front_end="embedded", text_encoder="embedded")

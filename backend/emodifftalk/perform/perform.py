@@ -15,15 +15,15 @@ from pathlib import Path
 
 import numpy as np
 
-from . import __version__
-from .core.errors import Cancelled
-from .core.facs import AU_NAMES
-from .core.performance import Performance, frame_times, prompt_weights, sample_curve
-from .emotion import edit
-from .emotion.affect import affect_offsets
-from .emotion.controller import load_text_to_au, read_words
+from .. import __version__
+from ..core.errors import Cancelled
+from ..core.facs import AU_NAMES
+from ..core.performance import Performance, frame_times, prompt_weights, sample_curve
+from ..emotion import edit
+from ..emotion.affect import affect_offsets
+from ..emotion.controller import load_text_to_au, read_words
+from ..motion.retarget import motion_for
 from .hearing import Heard, hear
-from .motion.retarget import motion_for
 from .ready_subject import ready_subject
 from .reuse import Earlier, inputs_hash, motion_hash
 from .take_frames import Frames, write_frames

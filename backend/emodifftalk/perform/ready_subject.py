@@ -7,12 +7,12 @@ from functools import cached_property, lru_cache
 
 import numpy as np
 
-from .appearance.decoder import AppearanceDecoder
-from .core.errors import UserError
-from .core.subject import file_hash, load_subject
-from .core.take import pack_opacities, pack_rotations, pack_tints
-from .motion.guard import Guard
-from .motion.seal import LipSeal
+from ..appearance.decoder import AppearanceDecoder
+from ..core.errors import UserError
+from ..core.subject import file_hash, load_subject
+from ..core.take import pack_opacities, pack_rotations, pack_tints
+from ..motion.guard import Guard
+from ..motion.seal import LipSeal
 
 
 class ReadySubject:

@@ -15,12 +15,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .core.errors import Cancelled, UserError
-from .core.performance import Performance
-from .core.take import TakeFrame, between, moment, unpacked
+from ..core.errors import Cancelled, UserError
+from ..core.performance import Performance
+from ..core.take import TakeFrame, between, moment, unpacked
+from ..motion.guard import confidence
+from ..motion.retarget import motion_for
 from .hearing import hear
-from .motion.guard import confidence
-from .motion.retarget import motion_for
 from .perform import Progress, Settings, felt_track, redrawn
 from .ready_subject import ready_subject
 from .reuse import Earlier

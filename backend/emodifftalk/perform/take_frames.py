@@ -10,10 +10,10 @@ from functools import partial
 
 import numpy as np
 
-from .core.take import runs, take_writer
-from .core.windows import touched
-from .motion.generate import MotionModel, one_thread
-from .motion.guard import confidence
+from ..core.take import runs, take_writer
+from ..core.windows import touched
+from ..motion.generate import MotionModel, one_thread
+from ..motion.guard import confidence
 from .ready_subject import ReadySubject
 from .reuse import Earlier
 

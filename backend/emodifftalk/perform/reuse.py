@@ -15,15 +15,15 @@ from pathlib import Path
 
 import numpy as np
 
-from . import __version__
-from .core import tensors
-from .core.checks import expect
-from .core.errors import UserError
-from .core.facs import AU_NAMES
-from .core.performance import Performance, to_json
-from .core.take import Take, load_take, runs
-from .motion.denoiser import FEATURES
-from .motion.generate import MotionModel
+from .. import __version__
+from ..core import tensors
+from ..core.checks import expect
+from ..core.errors import UserError
+from ..core.facs import AU_NAMES
+from ..core.performance import Performance, to_json
+from ..core.take import Take, load_take, runs
+from ..motion.denoiser import FEATURES
+from ..motion.generate import MotionModel
 
 _STAGES = 3
 """Raised when a stage gives something else for the same inputs."""

@@ -14,16 +14,16 @@ from functools import cached_property, lru_cache
 
 import numpy as np
 
-from .core.facs import FPS
-from .core.performance import Performance, VoiceStrip
+from ..core.facs import FPS
+from ..core.performance import Performance, VoiceStrip
+from ..speech.affect import load_voice_affect
+from ..speech.blinks import add_blinks
+from ..speech.frontends import choose, model_path
+from ..speech.gestures import add_gestures
+from ..speech.own_voice import listener
+from ..speech.voice import assemble_voice
 from .ready_subject import ReadySubject
 from .reuse import Earlier, voice_hash
-from .speech.affect import load_voice_affect
-from .speech.blinks import add_blinks
-from .speech.frontends import choose, model_path
-from .speech.gestures import add_gestures
-from .speech.own_voice import listener
-from .speech.voice import assemble_voice
 
 _KEPT = 3
 
