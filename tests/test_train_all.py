@@ -34,8 +34,8 @@ from emodifftalk.core.subject import load_subject
 from emodifftalk.core.take import load_take
 from emodifftalk.data.captures.capture import load_capture, save_capture
 from emodifftalk.data.speech.synthesizers import missing_synthesizers
-from emodifftalk.jobs import train_subject
 from emodifftalk.perform.perform import perform
+from emodifftalk.serve.jobs import train_subject
 from emodifftalk.speech.audio import load_audio
 from emodifftalk.speech.encoder import load_speech_to_au
 from emodifftalk.train.all_stages import train_all

@@ -63,6 +63,6 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _serve(options: argparse.Namespace) -> int:
-    from ..serve import main as serve
+    from ..serve.server import main as serve
 
     return serve()

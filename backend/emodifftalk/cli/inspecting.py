@@ -60,7 +60,7 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
 
 
 def _text_to_au(options: argparse.Namespace) -> None:
-    from ..jobs import text_to_au
+    from ..serve.jobs import text_to_au
 
     params = {"text": options.prompt, "encoder": options.encoder}
     found = text_to_au(params, lambda *_: None, lambda: False)

@@ -18,9 +18,9 @@ from typing import BinaryIO
 
 import numpy as np
 
-from . import __version__
-from .core.errors import Cancelled, UserError
-from .core.protocol import PROTOCOL, ProtocolError, read_message, write_message
+from .. import __version__
+from ..core.errors import Cancelled, UserError
+from ..core.protocol import PROTOCOL, ProtocolError, read_message, write_message
 from .jobs import JOBS, SOON
 
 _LOOK_ASIDE: dict = {}
@@ -125,9 +125,9 @@ class _Everything(set):
 def _abilities() -> dict[str, str]:
     import torch
 
-    from .emotion.text_encoders import choose as choose_text
-    from .speech.frontends import choose as choose_speech
-    from .splat.rasterize import choose as choose_rasterizer
+    from ..emotion.text_encoders import choose as choose_text
+    from ..speech.frontends import choose as choose_speech
+    from ..splat.rasterize import choose as choose_rasterizer
 
     return {
         "device": "cuda" if torch.cuda.is_available() else "cpu",

@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from .core.camera import Camera
-from .core.errors import UserError
-from .core.facs import AU_NAMES
-from .core.gaussians import Gaussians
-from .core.performance import from_json
+from ..core.camera import Camera
+from ..core.errors import UserError
+from ..core.facs import AU_NAMES
+from ..core.gaussians import Gaussians
+from ..core.performance import from_json
 
 Progress = Callable[[float, str, str], None]
 Job = Callable[[dict, Progress, Callable[[], bool]], dict[str, Any]]
@@ -32,7 +32,7 @@ def text_to_au(params: dict, progress: Progress, cancelled: Callable[[], bool]) 
     known: whether the words speak of a face or a feeling, as far as the model can tell. answer: a sentence to show
     when they do not, else empty.
     """
-    from .emotion.controller import load_text_to_au, read_words
+    from ..emotion.controller import load_text_to_au, read_words
 
     text, encoder = _text(params, "text"), params.get("encoder", "auto")
     meaning = read_words(text, encoder)
@@ -45,8 +45,8 @@ def drive(params: dict, progress: Progress, cancelled: Callable[[], bool]) -> di
     """{"subject", "performance", "out", "settings"?, "previous"?} → {"take", "frames", "seconds", "stages", "models",
     "recomputed", "note", "stretched", "unread"}: see `perform.Report`; stretched: frames beyond the subject's
     training."""
-    from .core.take import STRETCHED
-    from .perform.perform import Settings, perform
+    from ..core.take import STRETCHED
+    from ..perform.perform import Settings, perform
 
     settings = Settings(**params.get("settings", {}))
     performance = from_json(params.get("performance"))
@@ -68,8 +68,8 @@ def drive(params: dict, progress: Progress, cancelled: Callable[[], bool]) -> di
 def preview(params: dict, progress: Progress, cancelled: Callable[[], bool]) -> dict:
     """{"subject", "performance", "seconds", "settings"?, "previous"?} → {"confidence", "unread", "milliseconds"} and
     the arrays of a `core.take.TakeFrame`: see `preview.preview`."""
-    from .perform.perform import Settings
-    from .perform.preview import preview as make
+    from ..perform.perform import Settings
+    from ..perform.preview import preview as make
 
     settings = Settings(**params.get("settings", {}))
     performance, previous = from_json(params.get("performance")), params.get("previous") or None
@@ -86,8 +86,8 @@ def preview(params: dict, progress: Progress, cancelled: Callable[[], bool]) -> 
 def capture(params: dict, progress: Progress, cancelled: Callable[[], bool]) -> dict:
     """{"blend", "out", "settings", "blender", "script", "overwrite"?, "credit"?} → {"folder", "pictures", "frames",
     "missing"}; settings as in `data.capture_plan.CaptureSettings`."""
-    from .data.captures.character import capture_character
-    from .data.captures.plan import CaptureSettings
+    from ..data.captures.character import capture_character
+    from ..data.captures.plan import CaptureSettings
 
     report = capture_character(
         _text(params, "blend"),
@@ -108,9 +108,9 @@ def train_subject(params: dict, progress: Progress, cancelled: Callable[[], bool
     """{"capture", "out", "settings"?} → {"subject", "page", "report"}: all stages of a subject, as `emodifftalk train
     all`; what is done is kept beside `out` until all is, and the same request goes on from there. settings: fields of
     `train.stages.AllSettings`, those of its `canonical` as an object."""
-    from .train.all_stages import train_all
-    from .train.canonical_steps import CanonicalSettings
-    from .train.stages import AllSettings
+    from ..train.all_stages import train_all
+    from ..train.canonical_steps import CanonicalSettings
+    from ..train.stages import AllSettings
 
     given = dict(params.get("settings", {}))
     try:
@@ -131,10 +131,10 @@ def export(params: dict, progress: Progress, cancelled: Callable[[], bool]) -> d
     "options"} → {"files", "folder", "written", "bytes", "seconds", "notes"}. options: fields of
     `export.sequence.Options`; its format is one of those of frames, of shots, or of face curves (of the first head).
     """
-    from .export.cast import cast_of_many
-    from .export.face_tracks import FORMATS, write_face_track
-    from .export.sequence import Options, export_sequence
-    from .export.shot_files import SHOT_FORMATS, export_shot
+    from ..export.cast import cast_of_many
+    from ..export.face_tracks import FORMATS, write_face_track
+    from ..export.sequence import Options, export_sequence
+    from ..export.shot_files import SHOT_FORMATS, export_shot
 
     out = Path(_text(params, "out"))
     try:
@@ -162,8 +162,8 @@ def export(params: dict, progress: Progress, cancelled: Callable[[], bool]) -> d
 def rasterize(params: dict, progress: Progress, cancelled: Callable[[], bool]) -> dict:
     """{"viewmat", "K", "width", "height"} and the arrays means, quats, scales, opacities, colors of the Gaussians →
     {"rasterizer"} and the arrays rgba (H, W, 4), premultiplied display-referred sRGB, and depth (H, W) metres."""
-    from .splat.rasterize import choose
-    from .splat.render import render
+    from ..splat.rasterize import choose
+    from ..splat.render import render
 
     names = ("means", "quats", "scales", "opacities", "colors")
     try:
