@@ -23,9 +23,9 @@ from emodifftalk.core.errors import Cancelled, UserError
 from emodifftalk.core.facs import AU_INDEX
 from emodifftalk.core.subject import OTF_GROUPS, load_subject
 from emodifftalk.data.captures.capture import load_capture
-from emodifftalk.train.appearance import train_appearance
 from emodifftalk.train.canonical import train_canonical
 from emodifftalk.train.canonical_steps import CanonicalSettings
+from emodifftalk.train.looks.appearance import train_appearance
 from emodifftalk.train.pruning import drop_unseen, filled_pixels, paint_unseen, well_seen
 from emodifftalk.train.views import load_views
 

@@ -142,7 +142,7 @@ def _measure(options: argparse.Namespace) -> None:
 
 
 def _appearance(options: argparse.Namespace) -> None:
-    from ..train.appearance import train_appearance
+    from ..train.looks.appearance import train_appearance
 
     if options.without_codes and options.decoder != "opcnet":
         raise UserError("Only OPCNet can be trained without AU codes: leave out --decoder featurenet.")

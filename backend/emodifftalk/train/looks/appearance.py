@@ -9,24 +9,17 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from ..appearance.decoder import AppearanceDecoder
-from ..core.errors import Cancelled, UserError
-from ..core.subject import Subject, load_subject, save_subject
-from ..data.captures.capture import Capture, load_capture
-from ..splat.metrics import psnr, ssim
-from ..splat.rasterize import choose
-from .appearance_report import measure_decoders
+from ...appearance.decoder import AppearanceDecoder
+from ...core.errors import Cancelled, UserError
+from ...core.subject import Subject, load_subject, save_subject
+from ...data.captures.capture import Capture, load_capture
+from ...splat.metrics import psnr, ssim
+from ...splat.rasterize import choose
+from ..views import View, load_views
 from .face_crops import FaceCrop, blurred, fine_error
 from .face_painter import FacePainter
-from .shade_points import (
-    SHADE_POINTS,
-    Places,
-    choose_places,
-    first_features,
-    with_shade_points,
-    without_shade_points,
-)
-from .views import View, load_views
+from .report import measure_decoders
+from .shade_points import SHADE_POINTS, Places, choose_places, first_features, with_shade_points, without_shade_points
 
 LAMBDA_SSIM = 0.2  # Equation 32
 LAMBDA_SPARSE, LAMBDA_SMOOTH = 0.01, 0.001  # Equation 31

@@ -9,14 +9,14 @@ import numpy as np
 import torch
 from torch import nn
 
-from ..appearance.decoder import AppearanceDecoder
-from ..core.gaussians import Gaussians
-from ..core.subject import Subject, pose
-from ..data.captures.capture import Capture
-from ..splat.rasterize import rasterization
+from ...appearance.decoder import AppearanceDecoder
+from ...core.gaussians import Gaussians
+from ...core.subject import Subject, pose
+from ...data.captures.capture import Capture
+from ...splat.rasterize import rasterization
+from ..views import View
 from .face_crops import FaceCrop, fine_error
 from .shade_points import Places
-from .views import View
 
 _BEHIND = 0.004  # metres
 _FACING = 0.25

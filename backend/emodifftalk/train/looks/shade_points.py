@@ -13,10 +13,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.spatial import cKDTree
 
-from ..core.gaussians import Gaussians, matrix_to_quat
-from ..core.subject import Subject
-from ..core.template import FacialTemplate
-from .binding import triangle_frames
+from ...core.gaussians import Gaussians, matrix_to_quat
+from ...core.subject import Subject
+from ...core.template import FacialTemplate
+from ..binding import triangle_frames
 
 SHADE_POINTS = 8000
 _SPACING = 0.0007

@@ -6,13 +6,13 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from ..appearance.decoder import AppearanceDecoder
-from ..core.subject import Subject
-from ..data.captures.capture import Capture
-from ..splat.metrics import psnr, ssim
+from ...appearance.decoder import AppearanceDecoder
+from ...core.subject import Subject
+from ...data.captures.capture import Capture
+from ...splat.metrics import psnr, ssim
+from ..views import View
 from .face_crops import fine_error
 from .face_painter import FacePainter
-from .views import View
 
 _WRINKLE = 0.02
 """Fine error of the face without decoders from which on a pixel counts as a wrinkle's."""

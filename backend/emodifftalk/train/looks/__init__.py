@@ -1,0 +1,1 @@
+"""Stage 4: what changes with the action units, wrinkles and opacity."""
