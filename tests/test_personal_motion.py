@@ -27,8 +27,8 @@ from emodifftalk.motion.retarget import motion_for, retarget
 from emodifftalk.speech.audio import load_audio
 from emodifftalk.speech.encoder import load_speech_to_au
 from emodifftalk.train.expression_basis import own_expressions, with_own_expressions
-from emodifftalk.train.motion_batches import Batches
-from emodifftalk.train.tune_motion import tune_motion
+from emodifftalk.train.motion.batches import Batches
+from emodifftalk.train.motion.tune import tune_motion
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 SHIPPED = load_template()

@@ -9,7 +9,7 @@ import numpy as np
 from ..core.facs import FPS
 from ..core.template import FacialTemplate
 from ..data.speech.visemes import bilabial_frames
-from ..train.motion_report import closing
+from ..train.motion.report import closing
 from .held_out_set import Clip
 
 CLOSED = 0.15

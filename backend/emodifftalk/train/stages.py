@@ -24,7 +24,7 @@ from .canonical import train_canonical
 from .canonical_steps import CanonicalSettings
 from .expression_basis import with_own_expressions
 from .looks.appearance import train_appearance
-from .tune_motion import tune_motion
+from .motion.tune import tune_motion
 from .tune_speech import synthetic_figures, tune_speech
 
 Progress = Callable[[float, str], None]

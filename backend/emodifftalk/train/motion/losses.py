@@ -24,8 +24,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from ..core.template import REGIONS, FacialTemplate
-from ..motion.basis import MotionBasis
+from ...core.template import REGIONS, FacialTemplate
+from ...motion.basis import MotionBasis
 
 LAMBDA_VERTEX, LAMBDA_MOTION, LAMBDA_DEFORM, LAMBDA_LIP = 1.0, 0.5, 0.1, 0.8  # Equation 29
 LAMBDA_GAP = 0.5  # ours

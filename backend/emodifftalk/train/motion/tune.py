@@ -13,18 +13,18 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from ..core.errors import Cancelled
-from ..core.subject import Subject
-from ..data.speech.spoken_motion import Spoken, make_corpus
-from ..motion.basis import head_shape
-from ..motion.generate import MotionModel, motion_arrays
-from ..motion.retarget import motion_for
-from ..motion.schedule import ddim
-from ..speech.encoder import load_speech_to_au
-from .early_stopping import EarlyStopping
+from ...core.errors import Cancelled
+from ...core.subject import Subject
+from ...data.speech.spoken_motion import Spoken, make_corpus
+from ...motion.basis import head_shape
+from ...motion.generate import MotionModel, motion_arrays
+from ...motion.retarget import motion_for
+from ...motion.schedule import ddim
+from ...speech.encoder import load_speech_to_au
+from ..early_stopping import EarlyStopping
+from .batches import Batches
+from .losses import Batch
 from .motion import MotionLearner
-from .motion_batches import Batches
-from .motion_losses import Batch
 
 _UTTERANCES, _BATCH = 300, 12
 _EVERY, _PATIENCE = 50, 4  # steps between two looks at the held-back sentences; looks without getting better

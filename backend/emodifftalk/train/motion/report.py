@@ -14,14 +14,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..core.facs import AU_INDEX, AU_NAMES, FPS
-from ..core.template import REGIONS, FacialTemplate, load_template
-from ..data.speech.corpus import generate, pad
-from ..data.speech.synthesizers import SAMPLE_RATE
-from ..data.speech.visemes import bilabial_frames, targets
-from ..motion.contact import TouchingFace
-from ..motion.generate import MotionModel
-from ..speech.encoder import SpeechModel
+from ...core.facs import AU_INDEX, AU_NAMES, FPS
+from ...core.template import REGIONS, FacialTemplate, load_template
+from ...data.speech.corpus import generate, pad
+from ...data.speech.synthesizers import SAMPLE_RATE
+from ...data.speech.visemes import bilabial_frames, targets
+from ...motion.contact import TouchingFace
+from ...motion.generate import MotionModel
+from ...speech.encoder import SpeechModel
 
 _FEW = 5  # sentences, where every number of steps is tried
 _NO_ARTICULATION = np.zeros((1, 6), np.float32)

@@ -7,13 +7,13 @@ import math
 import numpy as np
 import torch
 
-from ..core.facs import ARTICULATIONS, AU_NAMES
-from ..core.template import FacialTemplate
-from ..core.windows import LENGTH
-from ..data.speech.spoken_motion import Clip, Spoken, draw
-from ..motion.basis import HEAD_NUMBERS, fit_basis, head_code
-from ..motion.contact import TouchingFace
-from .motion_losses import Batch
+from ...core.facs import ARTICULATIONS, AU_NAMES
+from ...core.template import FacialTemplate
+from ...core.windows import LENGTH
+from ...data.speech.spoken_motion import Clip, Spoken, draw
+from ...motion.basis import HEAD_NUMBERS, fit_basis, head_code
+from ...motion.contact import TouchingFace
+from .losses import Batch
 
 _TOUCH = 2e-4  # metres
 _OTHER_HEADS = 0.35  # share of samples on a head with other gaps than the shipped one's

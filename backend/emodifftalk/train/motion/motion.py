@@ -16,18 +16,18 @@ import numpy as np
 import torch
 from torch import nn
 
-from ..core import tensors
-from ..core.errors import Cancelled
-from ..core.template import load_template
-from ..data.speech.spoken_motion import Spoken, make_corpus
-from ..motion.basis import MotionBasis
-from ..motion.generate import KINDS, MotionModel, read_motion, save_motion
-from ..motion.schedule import STEPS, add_noise, alpha_bar
-from ..speech.encoder import load_speech_to_au
-from .half_precision import half_precision
-from .motion_batches import Batches
-from .motion_losses import Batch, MotionLosses
-from .motion_report import evaluate
+from ...core import tensors
+from ...core.errors import Cancelled
+from ...core.template import load_template
+from ...data.speech.spoken_motion import Spoken, make_corpus
+from ...motion.basis import MotionBasis
+from ...motion.generate import KINDS, MotionModel, read_motion, save_motion
+from ...motion.schedule import STEPS, add_noise, alpha_bar
+from ...speech.encoder import load_speech_to_au
+from ..half_precision import half_precision
+from .batches import Batches
+from .losses import Batch, MotionLosses
+from .report import evaluate
 
 _RATE = 1e-3
 

@@ -1,0 +1,1 @@
+"""Stage 3: from action units to the motion of facial points."""
