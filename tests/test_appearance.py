@@ -26,9 +26,9 @@ from emodifftalk.core.subject import APPEARANCES, load_subject, pose, save_subje
 from emodifftalk.core.take import load_take, save_take
 from emodifftalk.data.captures.capture import Capture, CaptureCamera, CaptureFrame, save_capture
 from emodifftalk.splat.render import render
-from emodifftalk.train.binding import surface_turns
 from emodifftalk.train.looks.appearance import train_appearance
 from emodifftalk.train.looks.shade_points import Places, choose_places, with_shade_points, without_shade_points
+from emodifftalk.train.rig.binding import surface_turns
 
 SIZE = 96
 

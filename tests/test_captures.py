@@ -180,7 +180,7 @@ def test_our_own_layout_comes_back_as_it_was_written(tmp_path):
 def test_a_subject_is_learned_from_a_data_set_of_another_layout(tmp_path):
     """A few steps only: that everything training asks of a capture is there, its terms and eyes too."""
     pytest.importorskip("torch")
-    from emodifftalk.train.canonical import CanonicalSettings, train_canonical
+    from emodifftalk.train.rig.canonical import CanonicalSettings, train_canonical
 
     dataset = tiny_datasets.colmap_binary(tmp_path / "data")
     out = tmp_path / "head.safetensors"

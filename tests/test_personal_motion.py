@@ -26,9 +26,9 @@ from emodifftalk.motion.generate import MotionModel, load_motion, motion_arrays
 from emodifftalk.motion.retarget import motion_for, retarget
 from emodifftalk.speech.audio import load_audio
 from emodifftalk.speech.encoder import load_speech_to_au
-from emodifftalk.train.expression_basis import own_expressions, with_own_expressions
 from emodifftalk.train.motion.batches import Batches
 from emodifftalk.train.motion.tune import tune_motion
+from emodifftalk.train.rig.expression_basis import own_expressions, with_own_expressions
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 SHIPPED = load_template()

@@ -155,7 +155,7 @@ def test_facial_gaussians_ride_on_their_triangles_and_the_others_follow_equation
 
 def test_binding_follows_the_nearest_facial_point_and_fixes_eyes_and_teeth(template):
     pytest.importorskip("torch")
-    from emodifftalk.train.binding import ALPHA, bind_others
+    from emodifftalk.train.rig.binding import ALPHA, bind_others
 
     point = template.neutral[10] + np.array([0, 0.004, 0], np.float32)
     near = np.linalg.norm(template.neutral - point, axis=1)
@@ -197,7 +197,7 @@ def test_a_subject_keeps_its_jaw(tmp_path):
 
 def test_face_gaussians_are_spread_over_every_triangle_and_denser_around_the_eyes(template):
     pytest.importorskip("torch")
-    from emodifftalk.train.binding import sample_face
+    from emodifftalk.train.rig.binding import sample_face
 
     triangle, bary = sample_face(template.neutral[None], template, 9000, seed=0)
     assert len(triangle) == 9000 and len(np.unique(triangle)) == len(template.faces)

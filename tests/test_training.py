@@ -23,11 +23,11 @@ from emodifftalk.core.errors import Cancelled, UserError
 from emodifftalk.core.facs import AU_INDEX
 from emodifftalk.core.subject import OTF_GROUPS, load_subject
 from emodifftalk.data.captures.capture import load_capture
-from emodifftalk.train.canonical import train_canonical
-from emodifftalk.train.canonical_steps import CanonicalSettings
 from emodifftalk.train.looks.appearance import train_appearance
-from emodifftalk.train.pruning import drop_unseen, filled_pixels, paint_unseen, well_seen
-from emodifftalk.train.views import load_views
+from emodifftalk.train.rig.canonical import train_canonical
+from emodifftalk.train.rig.pruning import drop_unseen, filled_pixels, paint_unseen, well_seen
+from emodifftalk.train.rig.steps import CanonicalSettings
+from emodifftalk.train.rig.views import load_views
 
 FACE = 6000
 
@@ -80,7 +80,7 @@ def _expect_appearance(path: Path) -> None:
 
 def test_training_goes_on_where_it_was_interrupted(capture_folder, tmp_path, monkeypatch):
     """The checkpoint of an interrupted training leads to the very Subject an uninterrupted one makes."""
-    monkeypatch.setattr("emodifftalk.train.canonical.CHECKPOINT_EVERY", 10)
+    monkeypatch.setattr("emodifftalk.train.rig.rig.canonical.CHECKPOINT_EVERY", 10)
     whole, halves = tmp_path / "whole.safetensors", tmp_path / "halves.safetensors"
     train_canonical(capture_folder, whole, _settings(20))
     calls = iter(range(1000))

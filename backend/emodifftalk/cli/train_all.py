@@ -45,7 +45,7 @@ def add_all(stages: argparse._SubParsersAction) -> None:
 
 def _all(options: argparse.Namespace) -> None:
     from ..train.all_stages import train_all
-    from ..train.canonical_steps import CanonicalSettings
+    from ..train.rig.steps import CanonicalSettings
     from ..train.stages import AllSettings
 
     canonical = CanonicalSettings(

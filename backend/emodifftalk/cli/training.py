@@ -125,8 +125,8 @@ def _never() -> bool:
 
 
 def _canonical(options: argparse.Namespace) -> None:
-    from ..train.canonical import train_canonical
-    from ..train.canonical_steps import CanonicalSettings
+    from ..train.rig.canonical import train_canonical
+    from ..train.rig.steps import CanonicalSettings
 
     settings = CanonicalSettings(
         options.steps, options.size, options.face, options.densify, options.rasterizer, options.seed

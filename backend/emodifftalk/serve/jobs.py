@@ -109,7 +109,7 @@ def train_subject(params: dict, progress: Progress, cancelled: Callable[[], bool
     all`; what is done is kept beside `out` until all is, and the same request goes on from there. settings: fields of
     `train.stages.AllSettings`, those of its `canonical` as an object."""
     from ..train.all_stages import train_all
-    from ..train.canonical_steps import CanonicalSettings
+    from ..train.rig.steps import CanonicalSettings
     from ..train.stages import AllSettings
 
     given = dict(params.get("settings", {}))

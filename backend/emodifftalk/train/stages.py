@@ -20,11 +20,11 @@ from ..data.speech.spoken_motion import make_corpus
 from ..data.speech.synthesizers import missing_synthesizers
 from ..speech.encoder import load_speech_to_au
 from ..speech.own_voice import listener, with_own_voice
-from .canonical import train_canonical
-from .canonical_steps import CanonicalSettings
-from .expression_basis import with_own_expressions
 from .looks.appearance import train_appearance
 from .motion.tune import tune_motion
+from .rig.canonical import train_canonical
+from .rig.expression_basis import with_own_expressions
+from .rig.steps import CanonicalSettings
 from .tune_speech import synthetic_figures, tune_speech
 
 Progress = Callable[[float, str], None]

@@ -15,7 +15,7 @@ from ...core.subject import Subject, load_subject, save_subject
 from ...data.captures.capture import Capture, load_capture
 from ...splat.metrics import psnr, ssim
 from ...splat.rasterize import choose
-from ..views import View, load_views
+from ..rig.views import View, load_views
 from .face_crops import FaceCrop, blurred, fine_error
 from .face_painter import FacePainter
 from .report import measure_decoders

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from scipy.ndimage import gaussian_filter
 
-from ..views import View
+from ..rig.views import View
 
 _MARGIN = 6  # pixels
 _FINE = 5.0

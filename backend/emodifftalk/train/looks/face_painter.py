@@ -14,7 +14,7 @@ from ...core.gaussians import Gaussians
 from ...core.subject import Subject, pose
 from ...data.captures.capture import Capture
 from ...splat.rasterize import rasterization
-from ..views import View
+from ..rig.views import View
 from .face_crops import FaceCrop, fine_error
 from .shade_points import Places
 

@@ -10,7 +10,7 @@ from ...appearance.decoder import AppearanceDecoder
 from ...core.subject import Subject
 from ...data.captures.capture import Capture
 from ...splat.metrics import psnr, ssim
-from ..views import View
+from ..rig.views import View
 from .face_crops import fine_error
 from .face_painter import FacePainter
 

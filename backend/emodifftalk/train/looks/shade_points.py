@@ -16,7 +16,7 @@ from scipy.spatial import cKDTree
 from ...core.gaussians import Gaussians, matrix_to_quat
 from ...core.subject import Subject
 from ...core.template import FacialTemplate
-from ..binding import triangle_frames
+from ..rig.binding import triangle_frames
 
 SHADE_POINTS = 8000
 _SPACING = 0.0007

@@ -7,11 +7,11 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from ..core.gaussians import Gaussians, quat_multiply
-from ..core.gaze import turn_eyes
-from ..core.subject import OTF_GROUPS, Subject, pose
-from ..data.captures.capture import Capture
-from ..splat.rasterize import rasterization
+from ...core.gaussians import Gaussians, quat_multiply
+from ...core.gaze import turn_eyes
+from ...core.subject import OTF_GROUPS, Subject, pose
+from ...data.captures.capture import Capture
+from ...splat.rasterize import rasterization
 from .binding import surface_turns
 from .views import View
 

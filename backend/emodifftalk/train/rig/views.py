@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from ..data.captures.capture import Capture, read_picture
+from ...data.captures.capture import Capture, read_picture
 
 
 @dataclass(frozen=True)

@@ -15,18 +15,18 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ..core.errors import Cancelled, UserError
-from ..core.process_memory import peak_memory
-from ..core.subject import save_subject
-from ..core.template import FacialTemplate, load_template
-from ..data.captures.capture import Capture, load_capture
-from ..splat.rasterize import choose
-from .canonical_report import evaluate, save_picture, write_report
-from .canonical_steps import CanonicalSettings, Trainer
+from ...core.errors import Cancelled, UserError
+from ...core.process_memory import peak_memory
+from ...core.subject import save_subject
+from ...core.template import FacialTemplate, load_template
+from ...data.captures.capture import Capture, load_capture
+from ...splat.rasterize import choose
+from ..held_out import unseen_frames
 from .expression_basis import own_expressions
-from .held_out import unseen_frames
 from .layout import Layout
 from .pruning import drop_unseen, filled_pixels, paint_unseen
+from .report import evaluate, save_picture, write_report
+from .steps import CanonicalSettings, Trainer
 from .views import load_views
 
 CHECKPOINT_EVERY = 250

@@ -7,14 +7,14 @@ import torch
 from scipy.spatial import cKDTree
 from torch import nn
 
-from ..appearance.rotnet import quat_multiply
-from ..core.gaussians import Gaussians, matrix_to_quat
-from ..core.gaze import gaze_matrix
-from ..core.jaw import Jaw, jaw_opening, jaw_reading
-from ..core.subject import ON_JAW, OTF_GROUPS, Subject
-from ..core.template import FacialTemplate
-from ..data.captures.capture import Capture
-from ..splat.rasterize import rasterization
+from ...appearance.rotnet import quat_multiply
+from ...core.gaussians import Gaussians, matrix_to_quat
+from ...core.gaze import gaze_matrix
+from ...core.jaw import Jaw, jaw_opening, jaw_reading
+from ...core.subject import ON_JAW, OTF_GROUPS, Subject
+from ...core.template import FacialTemplate
+from ...data.captures.capture import Capture
+from ...splat.rasterize import rasterization
 from .binding import bind_others, stretched_spacing, surface_turns, triangle_frames
 from .layout import Layout
 from .triplane import TriplaneColor

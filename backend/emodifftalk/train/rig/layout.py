@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..core.subject import OTF_GROUPS
-from ..core.template import FacialTemplate
-from ..data.captures.capture import Capture
+from ...core.subject import OTF_GROUPS
+from ...core.template import FacialTemplate
+from ...data.captures.capture import Capture
 from .binding import sample_face
 from .pruning import well_seen
 

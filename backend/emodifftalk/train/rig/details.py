@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..core.camera import Camera
-from ..core.template import FacialTemplate
-from ..data.captures.capture import Capture
+from ...core.camera import Camera
+from ...core.template import FacialTemplate
+from ...data.captures.capture import Capture
 from .views import View
 
 _PARTS = (

@@ -12,11 +12,11 @@ from pickle import UnpicklingError
 import numpy as np
 import torch
 
-from ..core.errors import UserError
-from ..core.facs import AU_INDEX
-from ..core.template import FacialTemplate
-from ..data.captures.capture import Capture
-from ..splat.metrics import psnr, ssim
+from ...core.errors import UserError
+from ...core.facs import AU_INDEX
+from ...core.template import FacialTemplate
+from ...data.captures.capture import Capture
+from ...splat.metrics import psnr, ssim
 from .details import Details
 from .layout import FACE_GAUSSIANS, Layout
 from .rig import Rig

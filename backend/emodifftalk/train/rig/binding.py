@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from scipy.spatial import cKDTree
 
-from ..core.errors import UserError
-from ..core.gaussians import matrix_to_quat
-from ..core.subject import OTF_GROUPS
-from ..core.template import FacialTemplate
+from ...core.errors import UserError
+from ...core.gaussians import matrix_to_quat
+from ...core.subject import OTF_GROUPS
+from ...core.template import FacialTemplate
 
 ALPHA = 0.1  # per millimetre, Equation 9
 
