@@ -39,8 +39,8 @@ from emodifftalk.serve.jobs import train_subject
 from emodifftalk.speech.audio import load_audio
 from emodifftalk.speech.encoder import load_speech_to_au
 from emodifftalk.train.all_stages import train_all
-from emodifftalk.train.early_stopping import EarlyStopping
 from emodifftalk.train.rig.steps import CanonicalSettings
+from emodifftalk.train.shared.early_stopping import EarlyStopping
 from emodifftalk.train.stages import AllSettings
 
 ROOT = Path(__file__).resolve().parent.parent

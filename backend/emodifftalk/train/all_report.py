@@ -11,8 +11,8 @@ from pathlib import Path
 from .. import __version__
 from ..core.errors import UserError
 from ..core.subject import Subject, load_subject
-from .held_out import summary, unseen_frames
-from .page import chart, embedded, page, save_page, table
+from .shared.held_out import summary, unseen_frames
+from .shared.page import chart, embedded, page, save_page, table
 from .speaking import Spoken, speak, voice_for
 from .stages import Task
 from .subject_report import Model, compare, contact_sheet

@@ -30,8 +30,8 @@ from ..speech.encoder import (
     save_speech_model,
 )
 from ..speech.frontends import FLOOR, EmbeddedFrontEnd, HubertFrontEnd
-from .early_stopping import EarlyStopping
-from .half_precision import half_precision
+from .shared.early_stopping import EarlyStopping
+from .shared.half_precision import half_precision
 from .speech_report import evaluate
 
 LAMBDA_REG, LAMBDA_TEMP = 1.0, 0.1  # Equation 23

@@ -19,7 +19,7 @@ from ..core.subject import Subject, load_subject, pose
 from ..data.captures.capture import Capture, load_capture, read_picture
 from ..splat.rasterize import choose
 from ..splat.render import render
-from .held_out import Score, score, summary, unseen_frames
+from .shared.held_out import Score, score, summary, unseen_frames
 
 _ANGLES, _EXPRESSIONS = 8, 6
 _LEVEL = 20.0

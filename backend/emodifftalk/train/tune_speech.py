@@ -24,7 +24,7 @@ from ..data.speech.synthesizers import SAMPLE_RATE, missing_synthesizers
 from ..data.speech.visemes import targets
 from ..speech.audio import level
 from ..speech.encoder import SpeechModel, fit_steps, load_speech_to_au
-from .early_stopping import EarlyStopping
+from .shared.early_stopping import EarlyStopping
 from .speech_report import measured
 from .speech_to_au import LAMBDA_ANCHOR, au_loss
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ..core.errors import UserError
 from ..core.subject import Subject, file_hash, load_subject, save_subject
-from .page import save_page
+from .shared.page import save_page
 
 
 class WorkFolder:

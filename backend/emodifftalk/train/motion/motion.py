@@ -24,7 +24,7 @@ from ...motion.basis import MotionBasis
 from ...motion.generate import KINDS, MotionModel, read_motion, save_motion
 from ...motion.schedule import STEPS, add_noise, alpha_bar
 from ...speech.encoder import load_speech_to_au
-from ..half_precision import half_precision
+from ..shared.half_precision import half_precision
 from .batches import Batches
 from .losses import Batch, MotionLosses
 from .report import evaluate

@@ -21,7 +21,7 @@ from ...motion.generate import MotionModel, motion_arrays
 from ...motion.retarget import motion_for
 from ...motion.schedule import ddim
 from ...speech.encoder import load_speech_to_au
-from ..early_stopping import EarlyStopping
+from ..shared.early_stopping import EarlyStopping
 from .batches import Batches
 from .losses import Batch
 from .motion import MotionLearner

@@ -21,7 +21,7 @@ from ...core.subject import save_subject
 from ...core.template import FacialTemplate, load_template
 from ...data.captures.capture import Capture, load_capture
 from ...splat.rasterize import choose
-from ..held_out import unseen_frames
+from ..shared.held_out import unseen_frames
 from .expression_basis import own_expressions
 from .layout import Layout
 from .pruning import drop_unseen, filled_pixels, paint_unseen

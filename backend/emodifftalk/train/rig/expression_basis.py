@@ -17,7 +17,7 @@ from ...core.jaw import jaw_opening, jaw_reading
 from ...core.subject import Subject
 from ...core.template import FacialTemplate
 from ...data.captures.capture import Capture
-from ..held_out import unseen_frames
+from ..shared.held_out import unseen_frames
 
 _HOLD = 0.05  # how much a unit holds to the shipped basis: as if seen with this squared intensity before
 _ROUNDS = 3

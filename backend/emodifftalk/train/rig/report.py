@@ -10,8 +10,8 @@ import numpy as np
 import torch
 
 from ...core.errors import UserError
-from ..held_out import score, summary
-from ..page import chart, embedded, encoded, page, save_page, table
+from ..shared.held_out import score, summary
+from ..shared.page import chart, embedded, encoded, page, save_page, table
 from .rig import Rig
 from .views import View
 

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 import numpy as np
 import torch
 
-from ..data.captures.capture import Capture
-from ..splat.metrics import psnr, ssim
+from ...data.captures.capture import Capture
+from ...splat.metrics import psnr, ssim
 
 Score = tuple[int, float, float]
 """Frame, PSNR in dB, SSIM of one picture."""

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from ..core.errors import UserError
+from ...core.errors import UserError
 
 _STYLE = (
     "<style>body{font:15px/1.5 system-ui;margin:2em auto;padding:0 1em;max-width:1080px;background:#1d1d1d;color:#ddd}"

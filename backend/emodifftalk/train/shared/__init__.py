@@ -1,0 +1,1 @@
+"""What the trainers share: early stopping, held-out data, half precision, the report page."""
