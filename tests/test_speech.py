@@ -32,7 +32,7 @@ from emodifftalk.speech import frontends
 from emodifftalk.speech.audio import frame_energy, level, load_audio
 from emodifftalk.speech.blinks import add_blinks, blink_frames
 from emodifftalk.speech.encoder import SpeechModel, SpeechToAU, load_speech_to_au, read_speech_model, save_speech_model
-from emodifftalk.train.speech_to_au import train_speech_to_au
+from emodifftalk.train.speech.speech_to_au import train_speech_to_au
 
 RATE = 16000
 HELLO = Path(__file__).parent.parent / "sample_scenes" / "hello.wav"

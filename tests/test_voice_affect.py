@@ -24,7 +24,7 @@ from emodifftalk.data.speech.prosody import CALM, colour
 from emodifftalk.speech.affect import MODEL, VoiceAffect, load_voice_affect, read_voice_affect
 from emodifftalk.speech.audio import load_audio
 from emodifftalk.speech.pitch import track_pitch
-from emodifftalk.train.voice_affect import train_voice_affect
+from emodifftalk.train.speech.voice_affect import train_voice_affect
 
 RATE = 16000
 SCENES = Path(__file__).parent.parent / "sample_scenes"

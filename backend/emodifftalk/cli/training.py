@@ -152,7 +152,7 @@ def _appearance(options: argparse.Namespace) -> None:
 
 
 def _speech(options: argparse.Namespace) -> None:
-    from ..train.speech_to_au import train_speech_to_au
+    from ..train.speech.speech_to_au import train_speech_to_au
 
     line = ProgressLine()
     amount = (options.minutes, options.seed, options.utterances)
@@ -175,7 +175,7 @@ def _text(options: argparse.Namespace) -> None:
 
 
 def _affect(options: argparse.Namespace) -> None:
-    from ..train.voice_affect import train_voice_affect
+    from ..train.speech.voice_affect import train_voice_affect
 
     line = ProgressLine()
     amount = (options.sessions, options.epochs, options.seed)

@@ -25,7 +25,7 @@ from .motion.tune import tune_motion
 from .rig.canonical import train_canonical
 from .rig.expression_basis import with_own_expressions
 from .rig.steps import CanonicalSettings
-from .tune_speech import synthetic_figures, tune_speech
+from .speech.tune import synthetic_figures, tune_speech
 
 Progress = Callable[[float, str], None]
 

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..core.errors import UserError
-from ..data.speech.corpus import HELD_OUT_FLITE, flite_in_mood
-from ..data.speech.moods import MOODS, held_out_session
-from ..data.speech.prosody import CALM
-from ..data.speech.rooms import nobody
-from ..data.speech.sentences import TEST_SENTENCES
-from ..speech.affect import VoiceAffect
+from ...core.errors import UserError
+from ...data.speech.corpus import HELD_OUT_FLITE, flite_in_mood
+from ...data.speech.moods import MOODS, held_out_session
+from ...data.speech.prosody import CALM
+from ...data.speech.rooms import nobody
+from ...data.speech.sentences import TEST_SENTENCES
+from ...speech.affect import VoiceAffect
 
 _AXES = ("valence", "arousal")
 _CLEAR = 0.3  # how far from 0 a true value must lie to have a sign that counts

@@ -11,19 +11,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ..core.errors import Cancelled
-from ..data.speech.moods import Session, training_session
-from ..speech.affect import (
-    FEATURES,
-    MEASURES,
-    UNDERSTOOD,
-    AffectNet,
-    hear,
-    read_voice_affect,
-    save_voice_affect,
-)
-from ..speech.encoder import SpeechModel, load_speech_to_au
-from .voice_affect_report import evaluate
+from ...core.errors import Cancelled
+from ...data.speech.moods import Session, training_session
+from ...speech.affect import FEATURES, MEASURES, UNDERSTOOD, AffectNet, hear, read_voice_affect, save_voice_affect
+from ...speech.encoder import SpeechModel, load_speech_to_au
+from .affect_report import evaluate
 
 LAMBDA_AGREE = 0.5
 """Weight of 1 − the concordance of a batch: squared errors alone would have everybody feel next to nothing."""

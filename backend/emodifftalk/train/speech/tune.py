@@ -16,16 +16,16 @@ import numpy as np
 import torch
 from torch import nn
 
-from ..core.errors import Cancelled
-from ..core.facs import AU_NAMES, FPS
-from ..data.speech.corpus import generate
-from ..data.speech.recordings import Recording
-from ..data.speech.synthesizers import SAMPLE_RATE, missing_synthesizers
-from ..data.speech.visemes import targets
-from ..speech.audio import level
-from ..speech.encoder import SpeechModel, fit_steps, load_speech_to_au
-from .shared.early_stopping import EarlyStopping
-from .speech_report import measured
+from ...core.errors import Cancelled
+from ...core.facs import AU_NAMES, FPS
+from ...data.speech.corpus import generate
+from ...data.speech.recordings import Recording
+from ...data.speech.synthesizers import SAMPLE_RATE, missing_synthesizers
+from ...data.speech.visemes import targets
+from ...speech.audio import level
+from ...speech.encoder import SpeechModel, fit_steps, load_speech_to_au
+from ..shared.early_stopping import EarlyStopping
+from .report import measured
 from .speech_to_au import LAMBDA_ANCHOR, au_loss
 
 PATIENCE = 6

@@ -13,15 +13,15 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..core.errors import UserError
-from ..core.facs import AU_INDEX, AU_NAMES, FPS
-from ..data.speech.augmentation import pad
-from ..data.speech.corpus import generate
-from ..data.speech.prosody import STATES
-from ..data.speech.rooms import nobody
-from ..data.speech.synthesizers import SAMPLE_RATE, Utterance
-from ..data.speech.visemes import bilabial_frames, targets
-from ..speech.encoder import SpeechModel
+from ...core.errors import UserError
+from ...core.facs import AU_INDEX, AU_NAMES, FPS
+from ...data.speech.augmentation import pad
+from ...data.speech.corpus import generate
+from ...data.speech.prosody import STATES
+from ...data.speech.rooms import nobody
+from ...data.speech.synthesizers import SAMPLE_RATE, Utterance
+from ...data.speech.visemes import bilabial_frames, targets
+from ...speech.encoder import SpeechModel
 
 _OPEN = [AU_INDEX["AU25"], AU_INDEX["AU26"]]
 _GROUPS = {

@@ -13,15 +13,15 @@ import numpy as np
 import torch
 from torch import nn
 
-from ..core import tensors
-from ..core.errors import Cancelled
-from ..core.facs import AU_INDEX, AU_NAMES, FPS
-from ..data.speech.corpus import generate
-from ..data.speech.prosody import STATES
-from ..data.speech.synthesizers import PHONEMES, SAMPLE_RATE, Utterance
-from ..data.speech.visemes import targets
-from ..speech.audio import level
-from ..speech.encoder import (
+from ...core import tensors
+from ...core.errors import Cancelled
+from ...core.facs import AU_INDEX, AU_NAMES, FPS
+from ...data.speech.corpus import generate
+from ...data.speech.prosody import STATES
+from ...data.speech.synthesizers import PHONEMES, SAMPLE_RATE, Utterance
+from ...data.speech.visemes import targets
+from ...speech.audio import level
+from ...speech.encoder import (
     SpeechModel,
     SpeechToAU,
     fit_steps,
@@ -29,10 +29,10 @@ from ..speech.encoder import (
     read_speech_model,
     save_speech_model,
 )
-from ..speech.frontends import FLOOR, EmbeddedFrontEnd, HubertFrontEnd
-from .shared.early_stopping import EarlyStopping
-from .shared.half_precision import half_precision
-from .speech_report import evaluate
+from ...speech.frontends import FLOOR, EmbeddedFrontEnd, HubertFrontEnd
+from ..shared.early_stopping import EarlyStopping
+from ..shared.half_precision import half_precision
+from .report import evaluate
 
 LAMBDA_REG, LAMBDA_TEMP = 1.0, 0.1  # Equation 23
 LAMBDA_PHONEME = 0.3  # ours: the front end learns sounds
