@@ -38,10 +38,10 @@ from emodifftalk.perform.perform import perform
 from emodifftalk.serve.jobs import train_subject
 from emodifftalk.speech.audio import load_audio
 from emodifftalk.speech.encoder import load_speech_to_au
-from emodifftalk.train.all_stages import train_all
 from emodifftalk.train.rig.steps import CanonicalSettings
 from emodifftalk.train.shared.early_stopping import EarlyStopping
-from emodifftalk.train.stages import AllSettings
+from emodifftalk.train.subject.all_stages import train_all
+from emodifftalk.train.subject.stages import AllSettings
 
 ROOT = Path(__file__).resolve().parent.parent
 VOICE = ROOT / "sample_scenes" / "hello.wav"

@@ -44,9 +44,9 @@ def add_all(stages: argparse._SubParsersAction) -> None:
 
 
 def _all(options: argparse.Namespace) -> None:
-    from ..train.all_stages import train_all
     from ..train.rig.steps import CanonicalSettings
-    from ..train.stages import AllSettings
+    from ..train.subject.all_stages import train_all
+    from ..train.subject.stages import AllSettings
 
     canonical = CanonicalSettings(
         options.steps, options.size, options.face, options.densify, options.rasterizer, options.seed

@@ -135,7 +135,7 @@ def _canonical(options: argparse.Namespace) -> None:
 
 
 def _measure(options: argparse.Namespace) -> None:
-    from ..train.subject_report import measure
+    from ..train.subject.measure import measure
 
     poses = tuple(name for name in options.poses.split(",") if name)
     _report(measure(options.subject, options.capture, options.size, options.sheet, poses))

@@ -108,9 +108,9 @@ def train_subject(params: dict, progress: Progress, cancelled: Callable[[], bool
     """{"capture", "out", "settings"?} → {"subject", "page", "report"}: all stages of a subject, as `emodifftalk train
     all`; what is done is kept beside `out` until all is, and the same request goes on from there. settings: fields of
     `train.stages.AllSettings`, those of its `canonical` as an object."""
-    from ..train.all_stages import train_all
     from ..train.rig.steps import CanonicalSettings
-    from ..train.stages import AllSettings
+    from ..train.subject.all_stages import train_all
+    from ..train.subject.stages import AllSettings
 
     given = dict(params.get("settings", {}))
     try:

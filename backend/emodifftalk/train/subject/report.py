@@ -8,14 +8,14 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
-from .. import __version__
-from ..core.errors import UserError
-from ..core.subject import Subject, load_subject
-from .shared.held_out import summary, unseen_frames
-from .shared.page import chart, embedded, page, save_page, table
+from ... import __version__
+from ...core.errors import UserError
+from ...core.subject import Subject, load_subject
+from ..shared.held_out import summary, unseen_frames
+from ..shared.page import chart, embedded, page, save_page, table
+from .measure import Model, compare, contact_sheet
 from .speaking import Spoken, speak, voice_for
 from .stages import Task
-from .subject_report import Model, compare, contact_sheet
 
 _AXES = {
     "1-canonical": ("training loss", "training PSNR, dB"),

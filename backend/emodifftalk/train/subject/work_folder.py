@@ -12,9 +12,9 @@ import json
 import shutil
 from pathlib import Path
 
-from ..core.errors import UserError
-from ..core.subject import Subject, file_hash, load_subject, save_subject
-from .shared.page import save_page
+from ...core.errors import UserError
+from ...core.subject import Subject, file_hash, load_subject, save_subject
+from ..shared.page import save_page
 
 
 class WorkFolder:

@@ -12,20 +12,20 @@ from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 
-from ..core.errors import Cancelled, UserError
-from ..core.subject import Subject, file_hash, load_subject
-from ..data.captures.capture import Capture
-from ..data.speech.recordings import Recording
-from ..data.speech.spoken_motion import make_corpus
-from ..data.speech.synthesizers import missing_synthesizers
-from ..speech.encoder import load_speech_to_au
-from ..speech.own_voice import listener, with_own_voice
-from .looks.appearance import train_appearance
-from .motion.tune import tune_motion
-from .rig.canonical import train_canonical
-from .rig.expression_basis import with_own_expressions
-from .rig.steps import CanonicalSettings
-from .speech.tune import synthetic_figures, tune_speech
+from ...core.errors import Cancelled, UserError
+from ...core.subject import Subject, file_hash, load_subject
+from ...data.captures.capture import Capture
+from ...data.speech.recordings import Recording
+from ...data.speech.spoken_motion import make_corpus
+from ...data.speech.synthesizers import missing_synthesizers
+from ...speech.encoder import load_speech_to_au
+from ...speech.own_voice import listener, with_own_voice
+from ..looks.appearance import train_appearance
+from ..motion.tune import tune_motion
+from ..rig.canonical import train_canonical
+from ..rig.expression_basis import with_own_expressions
+from ..rig.steps import CanonicalSettings
+from ..speech.tune import synthetic_figures, tune_speech
 
 Progress = Callable[[float, str], None]
 

@@ -10,16 +10,16 @@ import numpy as np
 import torch
 from PIL import Image
 
-from ..appearance.decoder import AppearanceDecoder
-from ..core.camera import Camera
-from ..core.errors import UserError
-from ..core.gaussians import Gaussians
-from ..core.gaze import turn_eyes
-from ..core.subject import Subject, load_subject, pose
-from ..data.captures.capture import Capture, load_capture, read_picture
-from ..splat.rasterize import choose
-from ..splat.render import render
-from .shared.held_out import Score, score, summary, unseen_frames
+from ...appearance.decoder import AppearanceDecoder
+from ...core.camera import Camera
+from ...core.errors import UserError
+from ...core.gaussians import Gaussians
+from ...core.gaze import turn_eyes
+from ...core.subject import Subject, load_subject, pose
+from ...data.captures.capture import Capture, load_capture, read_picture
+from ...splat.rasterize import choose
+from ...splat.render import render
+from ..shared.held_out import Score, score, summary, unseen_frames
 
 _ANGLES, _EXPRESSIONS = 8, 6
 _LEVEL = 20.0

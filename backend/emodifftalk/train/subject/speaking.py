@@ -8,18 +8,18 @@ from pathlib import Path
 
 import numpy as np
 
-from ..appearance.decoder import AppearanceDecoder
-from ..core.camera import Camera, look_at
-from ..core.facs import FPS
-from ..core.subject import Subject, pose
-from ..data.speech.corpus import generate
-from ..data.speech.recordings import Recording
-from ..data.speech.synthesizers import missing_synthesizers
-from ..motion.retarget import motion_for
-from ..speech.audio import SAMPLE_RATE, load_audio
-from ..speech.blinks import add_blinks
-from ..speech.own_voice import listener
-from ..splat.render import render
+from ...appearance.decoder import AppearanceDecoder
+from ...core.camera import Camera, look_at
+from ...core.facs import FPS
+from ...core.subject import Subject, pose
+from ...data.speech.corpus import generate
+from ...data.speech.recordings import Recording
+from ...data.speech.synthesizers import missing_synthesizers
+from ...motion.retarget import motion_for
+from ...speech.audio import SAMPLE_RATE, load_audio
+from ...speech.blinks import add_blinks
+from ...speech.own_voice import listener
+from ...splat.render import render
 
 PICTURES = 8
 _LONGEST = 6.0

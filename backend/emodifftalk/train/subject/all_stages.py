@@ -16,12 +16,12 @@ from pathlib import Path
 
 import numpy as np
 
-from .. import __version__
-from ..core.errors import Cancelled, UserError
-from ..core.subject import file_hash
-from ..data.captures.capture import Capture, load_capture, read_picture
-from ..data.speech.recordings import read_recordings
-from .all_report import write_whole_report
+from ... import __version__
+from ...core.errors import Cancelled, UserError
+from ...core.subject import file_hash
+from ...data.captures.capture import Capture, load_capture, read_picture
+from ...data.speech.recordings import read_recordings
+from .report import write_whole_report
 from .stages import AllSettings, Stage, Task, Work, expect_expressions, stages_of
 from .work_folder import WorkFolder, key_of
 

@@ -1,0 +1,1 @@
+"""All stages for one capture, one after the other, with a report."""
