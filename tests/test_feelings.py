@@ -21,7 +21,7 @@ from emodifftalk.emotion.affect import S6_POINTS, affect_offsets
 from emodifftalk.emotion.controller import load_text_to_au, model_path, read_controller
 from emodifftalk.emotion.edit import apply_emotion, closure, equation7
 from emodifftalk.emotion.prototypes import PROTOTYPES, prototype
-from emodifftalk.train.text_to_au import evaluate
+from emodifftalk.train.words.text_to_au import evaluate
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ from emodifftalk.data.words.split import NEAR
 from emodifftalk.emotion import text_encoders
 from emodifftalk.emotion.controller import read_controller
 from emodifftalk.emotion.prototypes import face
-from emodifftalk.train.text_to_au import _Learner, focal_bce, info_nce, train_text_to_au
+from emodifftalk.train.words.text_to_au import _Learner, focal_bce, info_nce, train_text_to_au
 
 
 def test_the_corpus_is_as_large_and_as_varied_as_it_says_and_keeps_the_rules_of_facs():
@@ -79,7 +79,7 @@ def test_sentences_to_learn_from_are_reproducible_and_have_faces():
 def few_sentences(monkeypatch):
     """So few that training takes seconds: the road is tested, not the meaning."""
     from emodifftalk.data.words.split import Split
-    from emodifftalk.train import text_to_au as training
+    from emodifftalk.train.words import text_to_au as training
 
     some = list(entries())[:60]
     monkeypatch.setattr(training, "split", lambda: Split(some[:50], some[50:], frozenset()))

@@ -168,7 +168,7 @@ def _motion(options: argparse.Namespace) -> None:
 
 
 def _text(options: argparse.Namespace) -> None:
-    from ..train.text_to_au import train_text_to_au
+    from ..train.words.text_to_au import train_text_to_au
 
     line = ProgressLine()
     _report(train_text_to_au(options.out, encoder=options.encoder, seed=options.seed, progress=line))

@@ -15,14 +15,14 @@ import numpy as np
 import torch
 from torch import nn
 
-from ..core.facs import AU_NAMES
-from ..data.words.corpus import Entry, Sample, single_sentences, targets
-from ..data.words.prompts import composed, spelled
-from ..data.words.split import split
-from ..emotion.adapters import add_adapters
-from ..emotion.controller import Controller, TextToAU, read_controller, save_controller
-from ..emotion.text_encoders import TextEncoder, load_text_encoder
-from .shared.half_precision import half_precision
+from ...core.facs import AU_NAMES
+from ...data.words.corpus import Entry, Sample, single_sentences, targets
+from ...data.words.prompts import composed, spelled
+from ...data.words.split import split
+from ...emotion.adapters import add_adapters
+from ...emotion.controller import Controller, TextToAU, read_controller, save_controller
+from ...emotion.text_encoders import TextEncoder, load_text_encoder
+from ..shared.half_precision import half_precision
 
 FOCAL_ALPHA, FOCAL_GAMMA = 0.35, 3.0  # Equation 35
 TEMPERATURE = 0.07  # Equation 36
