@@ -216,8 +216,13 @@ PICTURES: dict[str, Callable[[], Iterator[float]]] = {
 
 
 def open_scene(
-    name: str, opened: str = "", closed: str = "", lift: int = 160, shading: str = "RENDERED",
-    zoom: int = -1, shift: float = 0.14,
+    name: str,
+    opened: str = "",
+    closed: str = "",
+    lift: int = 160,
+    shading: str = "RENDERED",
+    zoom: int = -1,
+    shift: float = 0.14,
 ) -> Iterator[float]:
     """A sample scene with its window arranged: a wide side bar with our tab, a sequencer that shows its strips.
 

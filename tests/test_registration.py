@@ -192,8 +192,12 @@ def test_what_is_missing_or_wrong_is_said_in_one_sentence(stranger):
 def test_a_mouth_that_is_sewn_shut_is_named(stranger):
     template = load_template()
     upper, lower = margins(template)["mouth"]
-    strip = [(a, b, c) for i in range(len(upper) - 1) for a, b, c in (
-        (lower[i], lower[i + 1], upper[i]), (lower[i + 1], upper[i + 1], upper[i])) if len({a, b, c}) == 3]
+    strip = [
+        (a, b, c)
+        for i in range(len(upper) - 1)
+        for a, b, c in ((lower[i], lower[i + 1], upper[i]), (lower[i + 1], upper[i + 1], upper[i]))
+        if len({a, b, c}) == 3
+    ]
     triangles = np.concatenate([template.faces, np.array(strip)])
     with pytest.raises(UserError, match="mouth does not open"):
         register_template(stranger.truth, triangles, {}, stranger.landmarks)

@@ -141,7 +141,7 @@ def test_the_report_page_shows_curves_and_pictures_and_names_no_folder(trained, 
     spoken = not missing_synthesizers()
     assert page.count("data:image/jpeg;base64,") == (9 if spoken else 1)
     assert page.count("<polyline") >= (4 if spoken else 2)
-    assert "http" not in page and "src=\"data:" in page
+    assert "http" not in page and 'src="data:' in page
     for folder in (capture, trained["out"].parent, Path.home(), Path(sys.prefix)):
         assert str(folder) not in page and str(folder) not in json.dumps(report)
 
@@ -258,4 +258,3 @@ def test_early_stopping_keeps_the_best_and_waits_as_long_as_it_says(figures, pat
         assert kept == (max if higher else min)(figures[: i + 1]) == stopping.best
         assert stopping.stop == (stopping.since >= patience)
     assert not EarlyStopping(1, True).better(float("nan"))
-

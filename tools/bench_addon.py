@@ -1,6 +1,6 @@
 """What the add-on costs Blender: switching it on, assembling a frame, keeping a take. NumPy alone, no backend.
 
-Run it with `python -m addon.bench`, or with the rasterizers as `run.py bench`.
+Run it with `python -m tools.bench_addon`, or with the rasterizers as `run.py bench`.
 """
 
 from __future__ import annotations

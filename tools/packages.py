@@ -16,14 +16,7 @@ PLATFORMS = ("linux-x64", "windows-x64", "macos-arm64", "macos-x64")
 CORE_WHEEL = f"emodifftalk_core-{VERSION}-py3-none-any.whl"
 BACKEND_WHEEL = f"emodifftalk-{VERSION}-py3-none-any.whl"
 
-# Parts of the add-on that only a checkout has: the demo plays the sample shot, the bench times the sample subjects, the
-# others dress the CC0 heads that those were captured from, with the backend's packages.
-OF_THE_CHECKOUT = (
-    "demo.py", "bench.py", "cc0.py", "actor_scene.py", "clothes.py", "colours.py", "hair.py", "held_out.py", "looks.py",
-    "materials.py", "tied_hair.py", "wrinkles.py",
-)  # fmt: skip
-
-IN_BLENDER = ("core/*.py", "shots/*.py")
+IN_BLENDER = ("core/**/*.py", "shots/*.py")
 """What Blender's Python gets of the backend: NumPy at most."""
 VOICES = {".wav", ".flac", ".ogg"}
 _PACKED_ALREADY = {".whl", ".blend", ".flac", ".ogg"}
@@ -58,8 +51,7 @@ def package_contents() -> dict[str, bytes]:
     installed from, its own wheel and the lists of packages it needs.
     """
     paths = [ROOT / name for name in ("__init__.py", "LICENSE", "LICENSES.md", "README.md")]
-    left_out = {"__pycache__", *OF_THE_CHECKOUT}
-    paths += sorted(p for p in (ROOT / "addon").rglob("*") if p.is_file() and not left_out & set(p.parts))
+    paths += sorted(p for p in (ROOT / "addon").rglob("*") if p.is_file() and "__pycache__" not in p.parts)
     paths += [ROOT / "wheels" / CORE_WHEEL]
     paths += sample_files()
     paths += sorted((ROOT / "backend").glob("requirements*.txt"))

@@ -23,7 +23,7 @@ from ..scene.heads import absolute, user_folder
 if TYPE_CHECKING:
     from .studio.shape_names import Shapes
 
-_SCRIPT = Path(__file__).resolve().parent / "capture" / "__main__.py"
+_SCRIPT = Path(__file__).resolve().parent / "studio" / "__main__.py"
 _mappings: dict[tuple[str, int], dict] = {}
 
 

@@ -196,9 +196,7 @@ def preview_of(head: Object, scene: Scene) -> TakeFrame | None:
     return previews.get(head.session_uid, {}).get(round(scene.frame_current_final, 3))
 
 
-def current_gaussians(
-    head: Object, depsgraph_or_scene: Depsgraph | Scene, chosen: Moment | None = None
-) -> Gaussians:
+def current_gaussians(head: Object, depsgraph_or_scene: Depsgraph | Scene, chosen: Moment | None = None) -> Gaussians:
     """The head's Gaussians now, in OBJECT space (metres): its take at the scene's frame, or at a `chosen` moment,
     looking where its gaze is keyed to.
 

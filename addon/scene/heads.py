@@ -9,6 +9,8 @@ from pathlib import Path
 import bpy
 from bpy.types import Context, Object, PropertyGroup, Scene
 
+from .preference_values import PACKAGE
+
 
 def settings(head: Object) -> PropertyGroup:
     """What EmoDiffTalk keeps on a head's object: a `properties.HeadSettings`."""
@@ -92,9 +94,8 @@ def user_folder(name: str) -> Path:
 
     From a checkout (not installed as an extension) it lies in Blender's temporary folder.
     """
-    package = __package__.rpartition(".")[0]
     try:
-        folder = bpy.utils.extension_path_user(package, path=name, create=True)
+        folder = bpy.utils.extension_path_user(PACKAGE, path=name, create=True)
     except ValueError:
         folder = os.path.join(bpy.app.tempdir, "emodifftalk", name)
         os.makedirs(folder, exist_ok=True)

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import bpy
 from bpy.types import AddonPreferences
 
-PACKAGE = __package__.rpartition(".")[0] or __package__
+PACKAGE = __package__.removesuffix(".scene").rpartition(".")[0] or __package__.partition(".")[0]
 """The package Blender knows the extension by (a checkout registers the add-on itself)."""
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from emodifftalk.shots.queue_folder import QueueFolder
 
 _TICK = 0.4
-_SCRIPT = Path(__file__).resolve().parent / "shots" / "render_worker.py"
+_SCRIPT = Path(__file__).resolve().parent / "worker" / "render_worker.py"
 _SOURCES = Path(emodifftalk.__file__).parents[1]
 _PATIENCE = 5.0
 

@@ -153,9 +153,7 @@ def _lines(points: Sequence[Point], colour: Colour, width: float) -> None:
     batch_for_shader(shader, "LINE_STRIP", {"pos": [(*point, 0.0) for point in points]}).draw(shader)
 
 
-def _text(
-    words: str, place: Point, size: float, colour: Colour, align: float = 0.5, upright: bool = False
-) -> None:
+def _text(words: str, place: Point, size: float, colour: Colour, align: float = 0.5, upright: bool = False) -> None:
     """Words at a place, `align` of their length before it; `upright` reads from below."""
     font = 0
     blf.size(font, size)

@@ -1,4 +1,4 @@
-"""`python -m addon.capture.cc0`: render a multi-view capture of a CC0 head posed by action units.
+"""`python -m sample_scenes.heads.cc0`: render a multi-view capture of a CC0 head posed by action units.
 
 Resumable: pictures that exist are kept. Run from the repository root with the environment of run.py.
 """

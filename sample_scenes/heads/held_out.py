@@ -1,4 +1,4 @@
-"""`python -m addon.capture.held_out`: make the held-out set that `run.py evaluate` measures on.
+"""`python -m sample_scenes.heads.held_out`: make the held-out set that `run.py evaluate` measures on.
 
 Three held-out voices speak, the CC0 heads of the sample subjects act what is said, and the very studio that captured
 them photographs about 32 moments each, one held-out camera a moment. Resumable: recordings and pictures that exist are

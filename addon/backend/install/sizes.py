@@ -76,9 +76,7 @@ def wheel_bytes(
     return None
 
 
-def choose(
-    filenames: Iterable[str], name: str, version: str, machine: Machine, python: tuple[int, int]
-) -> str | None:
+def choose(filenames: Iterable[str], name: str, version: str, machine: Machine, python: tuple[int, int]) -> str | None:
     """The wheel among these files that pip would take for a machine, roughly: the last one that fits."""
     tag = rf"(cp{python[0]}{python[1]}-cp{python[0]}{python[1]}|(py3|cp3\d+)-(none|abi3))"
     platform = rf"(any|([\w.]*({_TAGS[machine.system, machine.processor]})))"

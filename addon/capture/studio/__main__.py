@@ -1,7 +1,7 @@
 """Photographs a character of a .blend file as the plan in a folder says: the child process of the backend's capture.
 
-`blender -b scene.blend --python addon/capture/studio/__main__.py -- --blend scene.blend --folder OUT`, or the same words after
-`python -m addon.capture` where Blender is a Python module. The .blend file is never saved.
+`blender -b scene.blend --python …/studio/__main__.py -- --blend scene.blend --folder OUT`, or the same words after
+`python -m addon.capture.studio` where Blender is a Python module. The .blend file is never saved.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 def main() -> int:
     """Parse the command line, photograph, return the exit code."""
     words = sys.argv[sys.argv.index("--") + 1 :] if "--" in sys.argv else sys.argv[1:]
-    parser = argparse.ArgumentParser(prog="addon.capture", description=__doc__)
+    parser = argparse.ArgumentParser(prog="addon.capture.studio", description=__doc__)
     parser.add_argument("--blend", required=True, help="the file with the character")
     parser.add_argument("--folder", required=True, help="the capture's folder, with its plan.json")
     parser.add_argument("--core", help="folder that has the package emodifftalk, where Blender does not know it")
@@ -56,7 +56,7 @@ def _end_with_parent() -> None:
 
 def _find_packages(core: str | None) -> None:
     """Make this add-on and `emodifftalk.core` importable when Blender runs this file as a script."""
-    root = str(Path(__file__).resolve().parents[2])
+    root = str(Path(__file__).resolve().parents[3])
     sys.path[:] = [root, *(path for path in sys.path if path not in (root, str(Path(__file__).resolve().parent)))]
     if core and importlib.util.find_spec("emodifftalk") is None:
         sys.path.append(core)

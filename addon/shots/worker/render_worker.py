@@ -17,7 +17,7 @@ import threading
 import time
 from pathlib import Path
 
-_ROOT = Path(__file__).resolve().parents[2]
+_ROOT = Path(__file__).resolve().parents[3]
 _LOCK_SECONDS = 60.0
 
 
@@ -45,7 +45,7 @@ def main() -> int:
     def say(event: str, **more: object) -> None:
         print(f"\n{SAY}{json.dumps({'event': event, **more})}", flush=True)
 
-    duty = importlib.import_module(f"{package}.shots.duty")
+    duty = importlib.import_module(f"{package}.shots.worker.duty")
     duty.serve(told.get, say)
     return 0
 
@@ -72,7 +72,7 @@ def _add_on(core: str) -> str:
         sys.path[:] = [*ours, *(path for path in sys.path if path not in (*ours, here))]
         importlib.import_module("addon").register()
     settings = bpy.types.PropertyGroup.bl_rna_get_subclass_py("HeadSettings")
-    return settings.__module__.rpartition(".")[0]
+    return settings.__module__.removesuffix(".scene.properties")
 
 
 if __name__ == "__main__":

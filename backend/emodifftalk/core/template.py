@@ -117,8 +117,11 @@ def read_template(file: tensors.TensorFile) -> FacialTemplate:
     for name in LANDMARKS:
         key = f"template.landmark.{name}"
         landmarks[name] = expect_indices(file, key, expect(file, key, (None,)), count).astype(np.int32)
-    for upper, lower in (("lip_inner_upper", "lip_inner_lower"), ("lid_upper_left", "lid_lower_left"),
-                         ("lid_upper_right", "lid_lower_right")):
+    for upper, lower in (
+        ("lip_inner_upper", "lip_inner_lower"),
+        ("lid_upper_left", "lid_lower_left"),
+        ("lid_upper_right", "lid_lower_right"),
+    ):
         if len(landmarks[upper]) != len(landmarks[lower]) or len(landmarks[upper]) < 3:
             raise UserError(f"{file.path.name}: the landmarks {upper} and {lower} are not paired.")
     return FacialTemplate(
@@ -128,9 +131,9 @@ def read_template(file: tensors.TensorFile) -> FacialTemplate:
         regions=regions.astype(np.uint8),
         landmarks=landmarks,
         au_basis=expect(file, "template.au_basis", (len(AU_NAMES), count, 3)).astype(np.float32),
-        articulation_basis=expect(
-            file, "template.articulation_basis", (len(ARTICULATIONS), count, 3)
-        ).astype(np.float32),
+        articulation_basis=expect(file, "template.articulation_basis", (len(ARTICULATIONS), count, 3)).astype(
+            np.float32
+        ),
     )
 
 

@@ -144,5 +144,3 @@ def main() -> int:
     sys.stdout = sys.stderr
     Server(sys.stdin.buffer, sink).run()
     return 0
-
-

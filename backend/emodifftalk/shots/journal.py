@@ -108,4 +108,3 @@ def append(path: Path, entry: dict) -> None:
 
 def _is_number(text: str) -> bool:
     return text.removeprefix("-").isdigit()
-

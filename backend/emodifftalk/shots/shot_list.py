@@ -105,7 +105,7 @@ def list_of_folder(folder: Path) -> dict:
 
 def _parse(data: object, base: Path, output: str, path: Path) -> ShotList:
     if not isinstance(data, dict) or not isinstance(data.get("shots"), list):
-        raise UserError(f'{path.name} is no shot list: it must be one JSON object with a list “shots”.')
+        raise UserError(f"{path.name} is no shot list: it must be one JSON object with a list “shots”.")
     _only_known(data, _LIST_FIELDS, path.name)
     if data.get("schema", SCHEMA) != SCHEMA:
         raise UserError(f"{path.name} has list schema {data['schema']}, this version of EmoDiffTalk reads {SCHEMA}.")

@@ -27,6 +27,7 @@ from .render import render
 
 SUBJECTS = Path(__file__).parents[3] / "sample_scenes" / "subjects"
 
+
 def head_scene(count: int, seed: int = 0) -> Gaussians:
     """`count` Gaussians on an ellipsoid of 18 x 22 x 26 cm: flat splats along the surface whose neighbours overlap."""
     rng = np.random.default_rng(seed)

@@ -234,9 +234,7 @@ def _blend_backward(bins: Bins, image, alphas, v_image, v_alphas, gradients: lis
         len(tiles),
     )  # fmt: skip
     parts = slices(len(bins.order), 1 if len(bins.ids) < 4096 else thread_count())
-    run_chunks(
-        lambda part: reduce_pairs(*parts[part], bins.order, bins.ids, bins.table, sums, *gradients), len(parts)
-    )
+    run_chunks(lambda part: reduce_pairs(*parts[part], bins.order, bins.ids, bins.table, sums, *gradients), len(parts))
 
 
 def _as_float32(tensor: torch.Tensor) -> torch.Tensor:

@@ -289,9 +289,7 @@ def project_backward_kernel(
         g1 = (2.0 * vc * h1[0] + vb * h0[0], 2.0 * vc * h1[1] + vb * h0[1], 2.0 * vc * h1[2] + vb * h0[2])
         v00, v02 = _dot(g0, m[0:3]), _dot(g0, m[6:9])
         v11, v12 = _dot(g1, m[3:6]), _dot(g1, m[6:9])
-        vx, vy, vz = _centre_gradient(
-            p, K, tx, ty, width, height, v00, v02, v11, v12, v_means2d[i], v_depths[i]
-        )
+        vx, vy, vz = _centre_gradient(p, K, tx, ty, width, height, v00, v02, v11, v12, v_means2d[i], v_depths[i])
         for k in range(3):
             v_means[i, k] += view[0, k] * vx + view[1, k] * vy + view[2, k] * vz
         # dL/dM = J^T dL/dH, then through Rview: n = Rview^T dL/dM is the gradient of Rquat @ diag(scales)

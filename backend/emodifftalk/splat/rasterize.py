@@ -84,10 +84,14 @@ def rasterization(
         pictures, alphas, meta = gsplat_backend.rasterization(
             *scene, **rules, render_mode=mode, rasterize_mode=rasterize_mode
         )
-    return _finish(pictures, alphas, backgrounds, with_color, with_depth, "ED" in render_mode), alphas, {
-        **meta,
-        "backend": name,
-    }
+    return (
+        _finish(pictures, alphas, backgrounds, with_color, with_depth, "ED" in render_mode),
+        alphas,
+        {
+            **meta,
+            "backend": name,
+        },
+    )
 
 
 def _finish(pictures, alphas, backgrounds, with_color: bool, with_depth: bool, expected: bool) -> torch.Tensor:

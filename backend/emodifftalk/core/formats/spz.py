@@ -77,9 +77,7 @@ def read_spz(path: str | os.PathLike) -> Gaussians:
     if len(data) < needed:
         raise UserError(f"{name} is cut short.")
     edges = np.cumsum([_HEADER.size, *(count * width for width in widths)])
-    positions, alphas, colors, scales, rotations = (
-        data[a:b].reshape(count, -1) for a, b in pairwise(edges)
-    )
+    positions, alphas, colors, scales, rotations = (data[a:b].reshape(count, -1) for a, b in pairwise(edges))
     whole = np.zeros((count * 3, 4), np.uint8)
     whole[:, 1:] = positions.reshape(-1, 3)  # in the upper bytes, so that the sign comes along
     means = (whole.view("<i4")[:, 0] >> 8).reshape(count, 3) / float(1 << bits)

@@ -13,7 +13,7 @@ from ...core.blender_process import SOURCES, Blender, BlenderChild, BlenderDied,
 from ...core.errors import Cancelled, UserError
 from ...core.plan import SAY
 
-SCRIPT = ("capture", "__main__.py")
+SCRIPT = ("capture", "studio", "__main__.py")
 """The add-on's script that photographs."""
 _LOOK = 0.2  # seconds between two looks at a cancel
 _STILL = 60.0
@@ -26,9 +26,7 @@ def command(blender: Blender, script: Path, blend: Path, folder: Path) -> list[s
     return blender.command(script, words, blend)
 
 
-def photograph(
-    words: list[str], hear: Callable[[dict], None], cancelled: Callable[[], bool] = lambda: False
-) -> None:
+def photograph(words: list[str], hear: Callable[[dict], None], cancelled: Callable[[], bool] = lambda: False) -> None:
     """Run the child to its end; `hear` gets what it says, and {"event": "working"} now and then while it says nothing.
 
     Raises UserError with its own sentence, BlenderDied with how it ended without one, Cancelled; the child has ended in

@@ -18,7 +18,7 @@ from ...core.plan import ENGINES, MESHES, NAME, Plan, load_plan, save_plan
 from ...core.range_of_motion import POSES, Units, schedule
 from ...core.subject import file_hash
 
-VOICE = Path(__file__).parents[3] / "sample_scenes" / "hello.wav"
+VOICE = Path(__file__).parents[4] / "sample_scenes" / "hello.wav"
 """The sentence spoken when the person brings none."""
 _OURS = ("pictures", NAME, MESHES, "capture.json", "points.safetensors", "voice.wav", "voice_aus.safetensors")
 _FAINT = 0.03

@@ -109,8 +109,13 @@ def _areas(shape: Shape) -> np.ndarray:
 
 
 def find_frame(
-    face: Shape, template: Shape, lids: dict[str, np.ndarray], lips: np.ndarray,
-    landmarks: dict[str, np.ndarray], eyes: dict[str, np.ndarray], upright: bool = True,
+    face: Shape,
+    template: Shape,
+    lids: dict[str, np.ndarray],
+    lips: np.ndarray,
+    landmarks: dict[str, np.ndarray],
+    eyes: dict[str, np.ndarray],
+    upright: bool = True,
 ) -> tuple[Shape, Similarity]:
     """The face with triangles counter-clockwise seen from outside, and the similarity that lays it on the template.
 

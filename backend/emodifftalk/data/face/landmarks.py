@@ -202,8 +202,13 @@ def _given_pins(face: Shape, model: Shape, template: FacialTemplate, given: dict
 
 
 def _margin_pins(
-    face: Shape, opened: np.ndarray, model: np.ndarray, pair: tuple[np.ndarray, np.ndarray], unrolling: Unrolling,
-    mouth: bool, ends: np.ndarray | None = None,
+    face: Shape,
+    opened: np.ndarray,
+    model: np.ndarray,
+    pair: tuple[np.ndarray, np.ndarray],
+    unrolling: Unrolling,
+    mouth: bool,
+    ends: np.ndarray | None = None,
 ) -> Pins | None:
     plane = unrolling.flatten(model)[0]
     upper, lower = pair

@@ -78,7 +78,12 @@ def warp(points: np.ndarray, index: np.ndarray, places: np.ndarray) -> np.ndarra
 
 
 def refine(
-    start: np.ndarray, model: Shape, moves: np.ndarray, samples: Samples, index: np.ndarray, places: np.ndarray,
+    start: np.ndarray,
+    model: Shape,
+    moves: np.ndarray,
+    samples: Samples,
+    index: np.ndarray,
+    places: np.ndarray,
     weight: np.ndarray,
 ) -> np.ndarray:
     """The template at `start` (V, 3) drawn onto the samples, pins (index, places, weight) kept, bent smoothly.

@@ -25,8 +25,13 @@ class Proportions:
 
 
 def fit_proportions(
-    points: np.ndarray, triangles: np.ndarray, shapes: FaceShapes, index: np.ndarray, places: np.ndarray,
-    samples: Samples | None = None, moves: np.ndarray | None = None,
+    points: np.ndarray,
+    triangles: np.ndarray,
+    shapes: FaceShapes,
+    index: np.ndarray,
+    places: np.ndarray,
+    samples: Samples | None = None,
+    moves: np.ndarray | None = None,
 ) -> np.ndarray:
     """The points (V, 3) metres of a mean face given the proportions that bring those at `index` (P,) to `places` (P, 3)
     and all of them onto `samples`, where given; moves (V, C) as in the samples.

@@ -22,7 +22,7 @@ from .frame import fit_similarity
 from .template_builder import fit_shipped_template
 
 SCHEMA = 1
-SHIPPED = Path(__file__).parent.parent / "models" / "face_shapes.safetensors"
+SHIPPED = Path(__file__).parents[2] / "models" / "face_shapes.safetensors"
 TEMPLATE_ACTOR = "african_male_young"
 """The identity the shipped template was laid out on: its attachment names the same skin on every other one."""
 

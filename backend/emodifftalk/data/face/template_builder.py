@@ -267,7 +267,7 @@ def _triangulate(points: np.ndarray, holes: list[np.ndarray]) -> np.ndarray:
 def _landmarks(points: np.ndarray, neutral: np.ndarray, loops: dict, faces: np.ndarray) -> dict[str, np.ndarray]:
     def split(ring: np.ndarray, columns: int) -> tuple[np.ndarray, np.ndarray]:
         upper = ring[:columns]
-        lower = np.concatenate([[ring[0]], ring[:columns - 1:-1], [ring[columns - 1]]])
+        lower = np.concatenate([[ring[0]], ring[: columns - 1 : -1], [ring[columns - 1]]])
         return upper, lower
 
     lip_upper, lip_lower = split(loops["mouth"][0], _MOUTH_COLUMNS)
@@ -276,15 +276,16 @@ def _landmarks(points: np.ndarray, neutral: np.ndarray, loops: dict, faces: np.n
     eye_centre = points[loops["left"][0]].mean(axis=0)
     width = np.ptp(points[loops["left"][0]][:, 0])
     brow = [
-        _nearest(points, eye_centre + np.array([t * width, 0.021 - 0.006 * t * t]))
-        for t in np.linspace(-0.62, 0.62, 9)
+        _nearest(points, eye_centre + np.array([t * width, 0.021 - 0.006 * t * t])) for t in np.linspace(-0.62, 0.62, 9)
     ]
     flip = np.array([-1.0, 1.0])
     border = np.unique(faces)
     outline = points[border]
     low = border[outline[:, 1] < points[loops["mouth"][0]][:, 1].min() + 0.01]
-    jaw = low[np.abs(points[low, 0]) > 0.8 * np.array([np.abs(points[low][np.abs(points[low, 1] - z) < 0.006, 0]).max()
-                                                      for z in points[low, 1]])]
+    jaw = low[
+        np.abs(points[low, 0])
+        > 0.8 * np.array([np.abs(points[low][np.abs(points[low, 1] - z) < 0.006, 0]).max() for z in points[low, 1]])
+    ]
     nose = np.abs(points[:, 0]) < 0.006
     tip = int(np.flatnonzero(nose)[neutral[nose, 1].argmin()])
     chin = _nearest(points, np.array([0.0, points[loops["mouth"][0]][:, 1].min() - 0.026]))

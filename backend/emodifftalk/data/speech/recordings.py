@@ -1,8 +1,8 @@
 """Recordings of the captured person with their action units, beside a capture: what stage 1 can be tuned to.
 
-    speech/NAME.wav (or .flac, .ogg, .mp3)
-    speech/NAME.csv            OpenFace's CSV, or 25 rows a second under the names of action units, 0 to 1
-    speech/NAME.safetensors    or “aus” (T, 17), 25 rows a second, 0 to 1
+speech/NAME.wav (or .flac, .ogg, .mp3)
+speech/NAME.csv            OpenFace's CSV, or 25 rows a second under the names of action units, 0 to 1
+speech/NAME.safetensors    or “aus” (T, 17), 25 rows a second, 0 to 1
 """
 
 from __future__ import annotations

@@ -23,9 +23,7 @@ def nobody(rng: np.random.Generator) -> Utterance:
         wave += music(count, rng) * rng.uniform(0.05, 0.3)
     elif kind < 0.9:
         wave += _gusts(count, rng) * rng.uniform(0.02, 0.3)
-    return Utterance(
-        wave.astype(np.float32).clip(-1, 1), (Phoneme("pau", 0.0, count / SAMPLE_RATE),), "", "nobody"
-    )
+    return Utterance(wave.astype(np.float32).clip(-1, 1), (Phoneme("pau", 0.0, count / SAMPLE_RATE),), "", "nobody")
 
 
 def noise(count: int, rng: np.random.Generator) -> np.ndarray:

@@ -257,5 +257,3 @@ def bilabial_frames(utterance: Utterance) -> list[tuple[int, int, int]]:
             vowels = [round((p.start + p.end) / 2 * FPS) for p in (before, after)]
             found.append((round(_contact(phoneme)[0] * FPS), vowels[0], vowels[1]))
     return found
-
-

@@ -60,4 +60,3 @@ def write_report(
 def _pair(rig: Rig, view: View, backend: str) -> np.ndarray:
     picture, _, _ = rig.draw(view, backend, torch.zeros(3, device=view.rgba.device))
     return torch.cat([picture, view.image], dim=1).cpu().numpy()
-

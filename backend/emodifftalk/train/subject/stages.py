@@ -123,9 +123,7 @@ def _canonical(work: Work) -> tuple[Subject, dict]:
         subject = replace(subject, name=settings.name or subject.name, speech={}, motion={})
         return subject, {"said": f"Taken as it is from {Path(settings.canonical_from).name}."}
     out = work.scratch / "rig.safetensors"
-    report = train_canonical(
-        work.task.dataset, out, settings.canonical, work.progress, work.cancelled, settings.name
-    )
+    report = train_canonical(work.task.dataset, out, settings.canonical, work.progress, work.cancelled, settings.name)
     kept = json.loads(Path(f"{out}.report.json").read_text(encoding="utf-8"))
     said = f"{report['gaussians']:,} Gaussians, {report['facial']:,} on the face, after {report['steps']} steps."
     return load_subject(out), {"said": said, **report, "curve": kept["curve"]}

@@ -1,8 +1,8 @@
 """What a long training keeps beside its output while it runs: every finished stage, to go on from after a kill.
 
-    1-canonical.safetensors    the subject as the stage left it
-    1-canonical.json           its report, and what it was made from; written last, so it is there or the stage is not
-    scratch-<key>/             what a stage that is not finished keeps for itself
+1-canonical.safetensors    the subject as the stage left it
+1-canonical.json           its report, and what it was made from; written last, so it is there or the stage is not
+scratch-<key>/             what a stage that is not finished keeps for itself
 """
 
 from __future__ import annotations

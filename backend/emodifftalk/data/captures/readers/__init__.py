@@ -1,5 +1,5 @@
 """Readers of real captures: one file per layout, and what they share."""
 
-from ..captures.readers.open_dataset import open_dataset
+from .open_dataset import open_dataset
 
 __all__ = ["open_dataset"]

@@ -64,9 +64,7 @@ def _model(path: Path) -> Path | None:
     return None
 
 
-def _shots(
-    folder: Path, parent: PurePosixPath, group: list[tuple[ModelImage, Device, Path]], each: bool
-) -> list[Shot]:
+def _shots(folder: Path, parent: PurePosixPath, group: list[tuple[ModelImage, Device, Path]], each: bool) -> list[Shot]:
     """The pictures of one folder below images/: of one camera that stands still, or as the model has them."""
 
     def shot(moment: str, camera: str, device: Device, path: Path) -> Shot:

@@ -1,9 +1,9 @@
-"""Our own layout, which `python -m addon.capture` writes.
+"""Our own layout, which `python -m addon.capture.studio` writes.
 
-    capture.json            cameras, frames and which camera saw which frame
-    pictures/*.png          RGBA, straight alpha, sRGB
-    points.safetensors      points (frames, V, 3), seed_points (M, 3), seed_colors (M, 3), seed_group (M,) u8,
-                            eye_centers (2, 3) where they are known
+capture.json            cameras, frames and which camera saw which frame
+pictures/*.png          RGBA, straight alpha, sRGB
+points.safetensors      points (frames, V, 3), seed_points (M, 3), seed_colors (M, 3), seed_group (M,) u8,
+                        eye_centers (2, 3) where they are known
 """
 
 from __future__ import annotations
