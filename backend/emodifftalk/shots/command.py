@@ -24,7 +24,7 @@ from .runner import Runner, Settings
 from .shot_list import ShotList, list_of_folder, load_list
 from .time_left import in_words
 
-SCRIPT = ("shots", "render_worker.py")
+SCRIPT = ("shots", "worker", "render_worker.py")
 _LOG_EVERY = 10.0
 """Seconds between two lines of progress in a log."""
 
