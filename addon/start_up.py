@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import gc
 import importlib
+import importlib.util
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import ModuleType
 
 
@@ -49,3 +51,20 @@ def without_collecting() -> Iterator[None]:
     finally:
         if collects:
             gc.enable()
+
+
+ROOT = Path(__file__).resolve().parent.parent
+"""The folder of the extension."""
+
+
+def ensure_core() -> None:
+    """Make `emodifftalk.core` importable. Raises ModuleNotFoundError with the remedy when it is nowhere."""
+    if importlib.util.find_spec("emodifftalk") is not None:
+        return
+    sources = ROOT / "backend"
+    if not (sources / "emodifftalk" / "core").is_dir():
+        raise ModuleNotFoundError(
+            "EmoDiffTalk is installed incompletely: its core is missing; install the extension's .zip again."
+        )
+    sys.path.append(str(sources))
+    importlib.invalidate_caches()

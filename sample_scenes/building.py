@@ -13,8 +13,7 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
 import addon  # noqa: E402
-from addon.playback.gaussians import active_take  # noqa: E402
-from addon.scene.heads import absolute, settings  # noqa: E402
+from addon.scene.heads import absolute, active_take, settings  # noqa: E402
 from addon.takes.generate import job_of  # noqa: E402
 from emodifftalk.core.compact_take import compact_take  # noqa: E402
 from emodifftalk.core.subject import Subject  # noqa: E402

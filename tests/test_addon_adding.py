@@ -11,8 +11,8 @@ from tiny_subject import save_tiny_subject, save_tiny_take, tiny_subject
 bpy = pytest.importorskip("bpy")
 
 from addon.files import add_head, assets
-from addon.playback import gaussians
-from addon.scene.heads import is_head, settings
+from addon.playback import take_time
+from addon.scene.heads import active_take, is_head, settings
 
 
 def drop(folder: Path, *names: str, **options) -> set[str]:
@@ -42,11 +42,11 @@ def test_a_dropped_take_plays_from_the_current_frame(head, scene, tmp_path):
     save_tiny_take(tmp_path / "take.safetensors", tiny_subject(), metadata={"seed": "7"})
     scene.frame_set(10)
     assert drop(tmp_path, "take.safetensors") == {"FINISHED"}
-    entry = gaussians.active_take(head)
+    entry = active_take(head)
     assert (entry.name, entry.seed, entry.frames) == ("take", 7, 50)
-    assert gaussians.take_seconds(head, scene) == 0
+    assert take_time.take_seconds(head, scene) == 0
     scene.frame_set(34)
-    assert gaussians.take_seconds(head, scene) == pytest.approx(1.0)
+    assert take_time.take_seconds(head, scene) == pytest.approx(1.0)
 
 
 def test_what_else_is_dropped_is_said_and_changes_nothing(head, scene, tmp_path):

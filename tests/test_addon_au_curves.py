@@ -11,7 +11,8 @@ bpy = pytest.importorskip("bpy")
 
 from addon.blender import compat
 from addon.curves.au_curves import GROUP, drawn_over, path_of
-from addon.playback.gaussians import take_clock, take_of
+from addon.playback.sources import take_of
+from addon.playback.take_time import take_clock
 from addon.scene.heads import settings
 from addon.takes.generate import add_take
 from addon.takes.performance import build_performance

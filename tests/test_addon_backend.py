@@ -19,7 +19,7 @@ from addon.backend import connection
 from addon.backend.client import BUSY, DEAD, DEATHS, READY, STARTING, STOPPED, BackendClient
 from addon.blender import compat
 from addon.curves.au_curves import drawn_over, path_of
-from addon.playback import gaussians
+from addon.playback import gaussians, sources, take_time
 from addon.scene.heads import settings
 from addon.takes.generate import job_of, start_job
 from addon.timeline.prompts import add_prompt, add_voice
@@ -218,7 +218,7 @@ def test_generate_makes_a_take_that_plays_without_the_backend(speaking, scene, t
     entry = settings(speaking).takes[0]
     assert entry.path.startswith("//takes") and (tmp_path / "takes").is_dir()
     connection.stop()
-    take = gaussians.take_of(speaking)
+    take = sources.take_of(speaking)
     assert take.duration == pytest.approx(169 / 24, abs=0.05)
     scene.frame_set(10 + 30)
     early = gaussians.current_gaussians(speaking, scene)
@@ -230,10 +230,10 @@ def test_generate_makes_a_take_that_plays_without_the_backend(speaking, scene, t
 
 def test_generating_again_after_a_late_change_keeps_the_frames_it_does_not_touch(speaking, scene):
     assert bpy.ops.emodifftalk.generate() == {"FINISHED"}
-    before = gaussians.take_of(speaking)
+    before = sources.take_of(speaking)
     add_prompt(speaking, scene, "furious", 165)
     assert bpy.ops.emodifftalk.generate() == {"FINISHED"}
-    entry, after = settings(speaking).takes[1], gaussians.take_of(speaking)
+    entry, after = settings(speaking).takes[1], sources.take_of(speaking)
     assert f"of {after.frames} frames as they were" in entry.note
     assert np.array_equal(before.frame(40).rotations, after.frame(40).rotations)
     assert not np.array_equal(before.frame(165).offsets, after.frame(165).offsets)
@@ -241,16 +241,16 @@ def test_generating_again_after_a_late_change_keeps_the_frames_it_does_not_touch
 
 def test_a_unit_drawn_over_in_the_graph_editor_is_generated_and_only_around_what_was_drawn(speaking, scene):
     assert bpy.ops.emodifftalk.generate() == {"FINISHED"}
-    before = gaussians.take_of(speaking)
+    before = sources.take_of(speaking)
     assert bpy.ops.emodifftalk.show_au_curves() == {"FINISHED"}
-    last = gaussians.take_clock(speaking, scene).frame(before.duration)
+    last = take_time.take_clock(speaking, scene).frame(before.duration)
     curve = next(c for c in compat.fcurves(speaking) if c.data_path == path_of("AU15"))
     curve.keyframe_points.insert(last - 13, curve.evaluate(last - 13))  # from here on
     for key in curve.keyframe_points:
         key.co.y = 0.8 if key.co.x > last - 12 else key.co.y
     curve.update()
     assert bpy.ops.emodifftalk.generate() == {"FINISHED"}
-    after, frown = gaussians.take_of(speaking), AU_INDEX["AU15"]
+    after, frown = sources.take_of(speaking), AU_INDEX["AU15"]
     assert after.aus[-3:, frown].min() > before.aus[-3:, frown].max() + 0.3
     assert np.array_equal(after.aus[:75], before.aus[:75])
     assert np.array_equal(after.aus_emotion, before.aus_emotion)

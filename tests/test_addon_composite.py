@@ -21,7 +21,7 @@ from addon.blender import compat
 from addon.composite import nodes as composite_nodes
 from addon.composite.operators import put_heads_in
 from addon.composite.shadow import shadow_of
-from addon.playback import gaussians
+from addon.playback import take_time
 from addon.scene.composite_settings import composite_settings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -278,7 +278,7 @@ def test_each_frame_shows_the_take_at_that_frame_by_the_shots_own_strips(shot, t
     for frame in (1, 30):
         shot.frame_set(frame)
         second.frame_set(frame)
-        assert gaussians.take_seconds(head, second) == pytest.approx(gaussians.take_seconds(head, shot))
+        assert take_time.take_seconds(head, second) == pytest.approx(take_time.take_seconds(head, shot))
     shot.frame_start, shot.frame_end, shot.frame_step = 1, 41, 40
     bpy.data.objects["Board"].hide_render = True
     shot.render.image_settings.file_format = "PNG"

@@ -13,7 +13,7 @@ from tiny_subject import save_tiny_subject, save_tiny_take, tiny_subject
 bpy = pytest.importorskip("bpy")
 
 from addon.files.head_files import missing_files
-from addon.playback import gaussians
+from addon.playback import gaussians, sources
 from addon.scene.heads import absolute, heads, is_head, settings
 
 
@@ -38,7 +38,7 @@ def the_head():
 
 def plays(head) -> bool:
     """Whether its files are found and belong together."""
-    return len(gaussians.current_gaussians(head, bpy.context.scene)) == 340 and gaussians.take_of(head) is not None
+    return len(gaussians.current_gaussians(head, bpy.context.scene)) == 340 and sources.take_of(head) is not None
 
 
 def test_a_saved_file_is_small_and_its_paths_are_relative(shot, tmp_path):

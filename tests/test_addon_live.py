@@ -16,7 +16,7 @@ from test_addon_backend import speaking, until  # noqa: F401
 from addon.backend import connection
 from addon.files.export_ply import export_frames
 from addon.playback import gaussians
-from addon.scene.heads import absolute, settings
+from addon.scene.heads import absolute, active_take, settings
 from addon.scene.strips import prompt_strips, write_words
 from addon.takes import live, live_takes
 from addon.takes.generate import start_job
@@ -59,7 +59,7 @@ def act() -> None:
     connection.pump()
     live._on_change(bpy.context.scene)
     live.step()
-    assert not live.problem, live.problem
+    assert not live.state.problem, live.state.problem
 
 
 def caught_up(head) -> bool:
@@ -71,16 +71,16 @@ def mouth(head, scene) -> np.ndarray:
 
 
 def test_the_frame_changes_at_once_and_is_marked_then_the_take_follows_and_agrees(shot, scene):
-    before, entry = mouth(shot, scene), gaussians.active_take(shot).path
+    before, entry = mouth(shot, scene), active_take(shot).path
     reword(shot, scene, "furious")
     preview(shot, scene)
-    assert gaussians.active_take(shot).path == entry, "the take came first"
+    assert active_take(shot).path == entry, "the take came first"
     early = mouth(shot, scene)
     assert np.linalg.norm(early - before, axis=1).max() > 0.002
     assert live.status(shot)[0].startswith("Preview")
     until(lambda: caught_up(shot), act)
     assert gaussians.preview_of(shot, scene) is None and not live.status(shot)[0].startswith("Preview")
-    assert gaussians.active_take(shot).path != entry
+    assert active_take(shot).path != entry
     assert np.linalg.norm(mouth(shot, scene) - early, axis=1).max() < 0.002
 
 
@@ -235,8 +235,8 @@ def test_a_backend_that_dies_pauses_live_with_a_sentence_and_resume_goes_on(shot
     reword(shot, scene, "furious")
     live.step()
     os.kill(connection.client.pid, signal.SIGKILL)
-    until(lambda: live.problem, live.step)
-    assert "SIGKILL" in live.problem and gaussians.preview_of(shot, scene) is None
+    until(lambda: live.state.problem, live.step)
+    assert "SIGKILL" in live.state.problem and gaussians.preview_of(shot, scene) is None
     live.step()
     assert not connection.client.alive, "it was started again without being asked"
     assert bpy.ops.emodifftalk.resume_live() == {"FINISHED"}
@@ -248,7 +248,7 @@ def test_a_backend_that_died_in_its_sleep_is_not_started_behind_her_back(shot, s
     until(lambda: connection.client.state == "dead", connection.pump)
     reword(shot, scene, "furious")
     live.step()
-    assert "Resume Live" in live.problem and not connection.client.alive
+    assert "Resume Live" in live.state.problem and not connection.client.alive
 
 
 def test_without_a_backend_it_says_so_and_does_not_pause(shot, scene, monkeypatch):
@@ -256,7 +256,7 @@ def test_without_a_backend_it_says_so_and_does_not_pause(shot, scene, monkeypatc
     monkeypatch.setenv("EMODIFFTALK_PYTHON", "/nowhere/python")
     reword(shot, scene, "furious")
     live.step()
-    assert "/nowhere/python" in live.status(shot)[0] and not live.problem
+    assert "/nowhere/python" in live.status(shot)[0] and not live.state.problem
 
 
 def test_switched_off_it_shows_takes_and_asks_for_nothing(shot, scene):

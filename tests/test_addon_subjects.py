@@ -80,7 +80,7 @@ def test_a_missing_file_is_refused_too(scene, tmp_path):
 def test_a_sample_scene_plays_without_a_backend(addon, tmp_path, monkeypatch, name):
     """Copied, opened, every head with its take, subject and voice found; work saved there is never overwritten."""
     from addon.files import samples
-    from addon.playback import gaussians
+    from addon.playback import gaussians, sources
     from addon.scene.heads import absolute, heads, settings
     from addon.scene.strips import voice_strips
 
@@ -93,7 +93,7 @@ def test_a_sample_scene_plays_without_a_backend(addon, tmp_path, monkeypatch, na
     for head in cast:
         voices = voice_strips(head, scene)
         assert voices and all(absolute(strip.sound.filepath).is_file() for strip in voices)
-        assert gaussians.take_of(head).compact and settings(head).takes[0].path.startswith("//")
+        assert sources.take_of(head).compact and settings(head).takes[0].path.startswith("//")
         faces = []
         for frame in (scene.frame_start, (scene.frame_start + scene.frame_end) // 2):
             scene.frame_set(frame)

@@ -12,7 +12,7 @@ from tiny_subject import save_tiny_take, tiny_subject
 bpy = pytest.importorskip("bpy")
 
 from addon.blender import compat
-from addon.playback import gaussians
+from addon.playback import gaussians, take_time
 from addon.scene.heads import settings
 from addon.takes import line, pace, staleness
 from addon.takes.generate import add_take
@@ -53,7 +53,7 @@ def frames(scene, seconds: float) -> int:
 
 def said(head, scene, frame: float) -> float:
     """Seconds into the recording that the face says at a frame: this take says it at the same second."""
-    return gaussians.take_moment(head, scene, frame).seconds
+    return take_time.take_moment(head, scene, frame).seconds
 
 
 def in_sequencer(scene):
@@ -91,7 +91,7 @@ def test_moved_cut_and_trimmed_pieces_are_said_where_they_are_heard(head, scene,
         for frame in range(int(compat.left_handle(strip)), int(compat.right_handle(strip)), 3):
             heard = (frame - compat.content_start(strip)) * base / fps
             assert said(head, scene, frame) == pytest.approx(heard, abs=1e-3)
-            assert gaussians.take_moment(head, scene, frame).rest == 0
+            assert take_time.take_moment(head, scene, frame).rest == 0
 
 
 @pytest.mark.parametrize(("fps", "base"), [(24, 1.001), (60, 1.0)])
@@ -164,15 +164,15 @@ def test_a_muted_piece_rests_the_mouth_and_only_the_mouth(playing, scene, how):
         piece.mute = True
     else:
         scene.sequence_editor.channels[5].mute = True
-    assert gaussians.take_moment(playing, scene, 59).rest == 0
-    assert gaussians.take_moment(playing, scene, 100).rest == 1
+    assert take_time.take_moment(playing, scene, 59).rest == 0
+    assert take_time.take_moment(playing, scene, 100).rest == 1
     scene.frame_set(100)
     frame = gaussians.current_frame(playing, scene)
     subject = tiny_subject()
     lips = subject.template.landmarks["lip_inner_lower"]
     assert frame.aus[JAW] == 0 and np.abs(frame.offsets[lips]).max() < 1e-6
     assert np.abs(gaussians.current_gaussians(playing, scene).means - subject.gaussians.means).max() < 1e-3
-    eases = [gaussians.take_moment(playing, scene, 60 + part / 4).rest for part in range(16)]
+    eases = [take_time.take_moment(playing, scene, 60 + part / 4).rest for part in range(16)]
     assert eases == sorted(eases) and eases[0] == 0 and eases[-1] == 1
     assert [s.start for s in build_performance(playing, scene).performance.voice] == [0]
 
@@ -232,7 +232,7 @@ def test_finding_the_moment_is_quick_with_many_strips(playing, scene, tmp_path):
     scene.frame_set(40)
     began = time.perf_counter()
     for frame in range(200):
-        gaussians.take_moment(playing, scene, frame)
+        take_time.take_moment(playing, scene, frame)
     assert (time.perf_counter() - began) / 200 < 0.004
 
 
@@ -340,8 +340,8 @@ def test_low_confidence_is_marked_and_follows_the_voice(playing, scene, tmp_path
 
 
 def test_the_cost_is_what_the_last_takes_cost(acted, scene, monkeypatch):
-    monkeypatch.setattr(pace, "_known", None)
-    monkeypatch.setattr(pace, "_keep", lambda found: monkeypatch.setattr(pace, "_known", found))
+    monkeypatch.setattr(pace._learned, "pace", None)
+    monkeypatch.setattr(pace, "_keep", lambda found: monkeypatch.setattr(pace._learned, "pace", found))
     stages = {"speech": 2.5, "emotion": 0.5, "motion": 5.0, "appearance": 20.0}
     pace.learn({"stages": stages, "frames": 250, "recomputed": 250}, seconds=40.0)
     settings(acted).seed = 5

@@ -434,7 +434,7 @@ def test_the_other_build_replaces_the_whole_environment(index):
 @pytest.fixture
 def blender(scene, tmp_path, monkeypatch):
     """The add-on in Blender with a folder of its own for the backend, and nothing else to fall back on."""
-    from addon.backend import connection, survey
+    from addon.backend import connection, installation
     from addon.backend import home as backend_home
     from addon.scene import preference_values
 
@@ -446,25 +446,25 @@ def blender(scene, tmp_path, monkeypatch):
     monkeypatch.setattr(connection, "find_spec", lambda name: None)
     source, house = tiny_extension(tmp_path)
     monkeypatch.setattr(backend_home, "source", lambda: source)
-    monkeypatch.setattr(survey, "builds_for", lambda machine: {"cpu": tiny_build()})
-    monkeypatch.setattr(survey, "survey", None)
+    monkeypatch.setattr(installation, "builds_for", lambda machine: {"cpu": tiny_build()})
+    monkeypatch.setattr(installation.state, "survey", None)
     yield chosen, house
-    survey.stop()
-    survey.work = None
+    installation.stop()
+    installation.state.work = None
 
 
 def test_offline_the_button_is_greyed_out_and_says_how_to_change_that(blender):
     import bpy
 
-    from addon.backend import connection, survey
+    from addon.backend import connection, installation
 
     assert not bpy.app.online_access, "this Blender was started offline"
     assert "not installed yet" in connection.unavailable_reason()
     assert not bpy.ops.emodifftalk.install_backend.poll()
-    assert "Preferences → System → Network" in survey.why_not()
+    assert "Preferences → System → Network" in installation.why_not()
     chosen, house = blender
     chosen.wheelhouse = str(house / "nowhere")
-    assert not bpy.ops.emodifftalk.install_backend.poll() and "does not exist" in survey.why_not()
+    assert not bpy.ops.emodifftalk.install_backend.poll() and "does not exist" in installation.why_not()
     chosen.wheelhouse = str(house)
     assert bpy.ops.emodifftalk.install_backend.poll()
     assert not bpy.ops.emodifftalk.repair_backend.poll(), "nothing is installed"

@@ -325,7 +325,7 @@ import tiny_datasets
 from pathlib import Path
 from dataclasses import replace
 from emodifftalk.core.errors import UserError
-from emodifftalk.data.capture import load_capture, save_capture
+from emodifftalk.data.captures.capture import load_capture, save_capture
 import numpy as np
 folder = Path({folder!r})
 capture = tiny_datasets.own_capture(folder)

@@ -94,11 +94,11 @@ def test_a_keyed_gaze_is_seen_in_the_viewport_in_renders_and_in_exports(head, sc
     bpy = pytest.importorskip("bpy")
     plyfile = pytest.importorskip("plyfile")
     from addon.files.export_ply import export_frames
-    from addon.playback import gaussians
+    from addon.playback import gaussians, sources
     from addon.scene.heads import settings
 
     ball, kept = rows(tiny_subject(), LEFT), settings(head)
-    assert gaussians.steers(head)
+    assert sources.steers(head)
     for frame, yaw in ((1, 0.0), (11, 0.5)):
         kept.gaze_yaw = yaw
         kept.keyframe_insert("gaze_yaw", frame=frame)

@@ -15,8 +15,8 @@ from mathutils import Vector
 from PIL import Image
 
 from addon.composite.operators import is_in
-from addon.playback.gaussians import active_take, take_of
-from addon.scene.heads import absolute, heads, settings
+from addon.playback.sources import take_of
+from addon.scene.heads import absolute, active_take, heads, settings
 
 SCENES = Path(__file__).resolve().parent.parent / "sample_scenes"
 BLEND = SCENES / "in_a_room.blend"

@@ -33,10 +33,10 @@ import bpy, gpu, numpy as np
 sys.path[:0] = [sys.argv[1], sys.argv[1] + "/backend"]
 import addon
 addon.register()
-from addon.blender_camera import View
-from addon.gpu_parts import read_floats
-from addon.splat_cloud import SplatCloud
-from addon.splat_draw import SplatTarget, draw_offscreen
+from addon.blender.camera import View
+from addon.draw.gpu_parts import read_floats
+from addon.draw.cloud import SplatCloud
+from addon.draw.target import SplatTarget, draw_offscreen
 from emodifftalk.core.camera import Camera
 from emodifftalk.core.gaussians import Gaussians
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from addon.core_path import ROOT, ensure_core
+from addon.start_up import ROOT, ensure_core
 from tools.complete_blender import complete_blender
 from tools.environments import Missing
 

@@ -1,1 +1,6 @@
 """The backend as Blender sees it: the process, the connection to it, long work, preferences."""
+
+from ..blender.state import Memory
+
+MODULES = ("connection", "long_work", "preferences", "installation", "operators")
+memory = Memory()

@@ -159,6 +159,13 @@ class BackendClient:
         """Forget earlier deaths, so that it may be started again."""
         self._deaths.clear()
 
+    def clear(self) -> None:
+        """Become as new: stopped, earlier deaths and last words forgotten."""
+        self.stop()
+        self.forgive()
+        self.state, self.problem = STOPPED, ""
+        self.log.clear()
+
     def _take(self, message: dict) -> list[dict]:
         event, number = message.get("event"), message.get("id")
         if event == "hello":

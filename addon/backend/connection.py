@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import os
 import sys
 import time
@@ -16,9 +15,11 @@ import bpy
 
 from emodifftalk.core.errors import UserError
 
-from ..core_path import ROOT
+from ..blender.redraw import SIDE_BARS, redraw
+from ..blender.registering import Adds
 from ..scene.preference_values import preferences
-from . import home
+from ..start_up import ROOT
+from . import home, memory
 from .client import DEAD, STARTING, STOPPED, BackendClient
 
 if TYPE_CHECKING:
@@ -38,8 +39,8 @@ class Listener:
     progress: Callable[[float, str], None] = lambda fraction, text: None
 
 
-client = BackendClient()
-_listeners: dict[int, Listener] = {}
+client = memory.keep(BackendClient())
+_listeners: dict[int, Listener] = memory.keep({})
 
 
 def python_path() -> Path:
@@ -169,10 +170,7 @@ def _tick() -> float | None:
 
 def redraw_panels() -> None:
     """Draw the side bars and the preferences again."""
-    for window in getattr(bpy.context.window_manager, "windows", ()):
-        for area in window.screen.areas:
-            if area.type in ("VIEW_3D", "SEQUENCE_EDITOR", "PREFERENCES"):
-                area.tag_redraw()
+    redraw(SIDE_BARS)
 
 
 def busy() -> bool:
@@ -180,14 +178,4 @@ def busy() -> bool:
     return bool(_listeners) or client.state == STARTING
 
 
-def register() -> None:
-    """The backend ends with Blender."""
-    atexit.register(stop)
-
-
-def unregister() -> None:
-    """Stop the backend and its timer."""
-    stop()
-    atexit.unregister(stop)
-    if bpy.app.timers.is_registered(_tick):
-        bpy.app.timers.unregister(_tick)
+ADDS = Adds(at_exit=stop, timers=(_tick,))

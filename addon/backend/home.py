@@ -11,8 +11,8 @@ import bpy
 from emodifftalk import __version__
 from emodifftalk.core.errors import UserError
 
-from ..core_path import ROOT
 from ..scene.preference_values import PACKAGE, preferences
+from ..start_up import ROOT
 from .install.builds import Source, table
 from .install.home import ABSENT, BROKEN, HALF, OLD, READY, Home, read_record, standing
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -12,7 +11,9 @@ from bpy.types import Operator
 
 from emodifftalk.core.errors import UserError
 
-from . import connection
+from ..blender.registering import Adds
+from ..blender.state import State
+from . import connection, memory
 from .client import STARTING, BackendClient
 
 _TICK = 0.2
@@ -44,30 +45,46 @@ class LongJob:
         return bool(self.result)
 
 
-client = BackendClient(again="Start again: what is done is kept.")
-job: LongJob | None = None
-"""The work in hand, or the last one. There is one at a time: each of them uses the whole computer."""
+client = memory.keep(BackendClient(again="Start again: what is done is kept."))
+
+
+@dataclass
+class _LongWork(State):
+    """job: the work in hand, or the last one. There is one at a time: each of them uses the whole computer."""
+
+    job: LongJob | None = None
+
+
+_state = memory.keep(_LongWork())
+
+
+def current() -> LongJob | None:
+    """The work in hand, or the last one."""
+    return _state.job
 
 
 def busy() -> bool:
     """Whether long work is going on."""
-    return job is not None and job.running
+    return _state.job is not None and _state.job.running
 
 
 def why_not() -> str:
     """Why no long work can begin, one sentence; empty when it can."""
-    return f"“{job.title}” is still at work: wait for it or cancel it" if busy() else connection.unavailable_reason()
+    return (
+        f"“{_state.job.title}” is still at work: wait for it or cancel it"
+        if busy()
+        else connection.unavailable_reason()
+    )
 
 
 def start(new: LongJob, params: dict) -> None:
     """Begin; it reports in `new`. Raises UserError, nothing begun, when other work goes on or nothing starts."""
-    global job
     if busy():
-        raise UserError(f"“{job.title}” is still at work: wait for it or cancel it.")
+        raise UserError(f"“{_state.job.title}” is still at work: wait for it or cancel it.")
     client.forgive()  # a person pressed a button: earlier deaths are theirs to judge
     client.start(connection.python_path(), connection.sources())
     new.number = client.request(new.op, params)
-    job = new
+    _state.job = new
     if not bpy.app.background and not bpy.app.timers.is_registered(_tick):
         bpy.app.timers.register(_tick, first_interval=_TICK, persistent=True)
     connection.redraw_panels()
@@ -76,15 +93,15 @@ def start(new: LongJob, params: dict) -> None:
 def cancel() -> None:
     """Ask for the work in hand to be given up; what is done of it is kept."""
     if busy():
-        job.text = "Cancelling"
-        client.cancel(job.number)
+        _state.job.text = "Cancelling"
+        client.cancel(_state.job.number)
         connection.redraw_panels()
 
 
 def pump() -> None:
     """Hear what the backend has said."""
     for reply in client.poll():
-        if job is None or reply["id"] != job.number:
+        if _state.job is None or reply["id"] != _state.job.number:
             continue
         event = reply["event"]
         if event == "progress":
@@ -126,29 +143,34 @@ def stop() -> None:
 
 def job_text() -> str:
     """What is going on, in a few words."""
-    if job is None:
+    if _state.job is None:
         return ""
-    return "Starting the backend" if client.state == STARTING else job.text or "Waiting"
+    return "Starting the backend" if client.state == STARTING else _state.job.text or "Waiting"
 
 
 def _progressed(fraction: float, text: str) -> None:
-    job.fraction = fraction
-    if job.text != "Cancelling":
-        job.text = text or job.text
+    _state.job.fraction = fraction
+    if _state.job.text != "Cancelling":
+        _state.job.text = text or _state.job.text
     if bpy.app.background:
-        if fraction >= job.reported:
-            job.reported = fraction + 0.1
-            print(f"EmoDiffTalk: {job.text} ({fraction:.0%})", flush=True)
+        if fraction >= _state.job.reported:
+            _state.job.reported = fraction + 0.1
+            print(f"EmoDiffTalk: {_state.job.text} ({fraction:.0%})", flush=True)
     else:
         connection.redraw_panels()
 
 
 def _end(result: dict | None = None, problem: str = "", cancelled: bool = False) -> None:
-    job.running, job.result, job.problem, job.cancelled = False, result or {}, problem, cancelled
-    if job.done:
-        job.fraction = 1.0
+    _state.job.running, _state.job.result, _state.job.problem, _state.job.cancelled = (
+        False,
+        result or {},
+        problem,
+        cancelled,
+    )
+    if _state.job.done:
+        _state.job.fraction = 1.0
     client.stop(0.0)  # it holds gigabytes and has nothing left to do
-    job.ended()
+    _state.job.ended()
     connection.redraw_panels()
 
 
@@ -157,16 +179,4 @@ def _tick() -> float | None:
     return _TICK if busy() else None
 
 
-def register() -> None:
-    """The work ends with Blender."""
-    atexit.register(stop)
-
-
-def unregister() -> None:
-    """Stop it and its timer."""
-    global job
-    stop()
-    job = None
-    atexit.unregister(stop)
-    if bpy.app.timers.is_registered(_tick):
-        bpy.app.timers.unregister(_tick)
+ADDS = Adds(at_exit=stop, timers=(_tick,))

@@ -9,7 +9,8 @@ from bpy.types import Context, Event, Operator
 from emodifftalk.core.errors import UserError
 
 from ..blender.operators import Explained
-from . import home, survey
+from ..blender.registering import Adds
+from . import home, installation
 from .install import install
 from .install.home import ABSENT, OLD, read_record
 from .panel import draw_survey
@@ -20,20 +21,20 @@ def _end(operator: Operator) -> set[str]:
     if not bpy.app.background:
         return {"FINISHED"}
     said = ""
-    while survey.busy():
+    while installation.busy():
         try:
-            survey.work.join(0.2)
+            installation.state.work.join(0.2)
         except KeyboardInterrupt:
-            survey.work.cancel()
-        line = f"{survey.work.text.partition(',')[0]} {int(survey.work.fraction * 20) * 5} %"
+            installation.state.work.cancel()
+        line = f"{installation.state.work.text.partition(',')[0]} {int(installation.state.work.fraction * 20) * 5} %"
         if line != said:
             said = line
             print(f"EmoDiffTalk: {line}", flush=True)
-    if survey.work.problem:
-        operator.report({"ERROR"}, survey.work.problem)
-    elif survey.work.done:
-        operator.report({"INFO"}, survey.work.note)
-    return {"FINISHED"} if survey.work.done else {"CANCELLED"}
+    if installation.state.work.problem:
+        operator.report({"ERROR"}, installation.state.work.problem)
+    elif installation.state.work.done:
+        operator.report({"INFO"}, installation.state.work.note)
+    return {"FINISHED"} if installation.state.work.done else {"CANCELLED"}
 
 
 class _Button(Explained, Operator):
@@ -44,7 +45,7 @@ class _Button(Explained, Operator):
     @classmethod
     def why_not(cls, context: Context) -> str:
         """While nothing else is going on, and where it is needed with a way to the packages."""
-        return survey.why_not(cls.needs_network) or cls.own_reason()
+        return installation.why_not(cls.needs_network) or cls.own_reason()
 
     @classmethod
     def own_reason(cls) -> str:
@@ -79,26 +80,26 @@ class EMODIFFTALK_OT_install_backend(_Button):
     def invoke(self, context: Context, event: Event) -> set[str]:
         """Show sizes and ask."""
         context.window.cursor_set("WAIT")
-        survey.take_survey()
+        installation.take_survey()
         context.window.cursor_set("DEFAULT")
         title = "Update Backend" if home.state() == OLD else "Install Backend"
-        confirm = "Install" if not survey.survey.problem else "Look Again"
+        confirm = "Install" if not installation.state.survey.problem else "Look Again"
         return context.window_manager.invoke_props_dialog(self, width=460, title=title, confirm_text=confirm)
 
     def draw(self, context: Context) -> None:
         """What would be fetched, how large it is, and where it goes."""
-        draw_survey(self.layout, self, survey.survey)
+        draw_survey(self.layout, self, installation.state.survey)
 
     def execute(self, context: Context) -> set[str]:
         """Begin; in background mode wait."""
         try:
-            wanted = survey.order(self.choice)
+            wanted = installation.order(self.choice)
             if reason := install.missing_room(wanted):
                 raise UserError(reason)
         except UserError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
-        survey.start(install.install(wanted))
+        installation.start(install.install(wanted))
         return _end(self)
 
 
@@ -113,12 +114,12 @@ class EMODIFFTALK_OT_repair_backend(_Button):
     def execute(self, context: Context) -> set[str]:
         """Begin, with the build that is installed; in background mode wait."""
         try:
-            survey.take_survey(10.0)
-            wanted = survey.order(read_record(home.home()).choice.upper() or "AUTO")
+            installation.take_survey(10.0)
+            wanted = installation.order(read_record(home.home()).choice.upper() or "AUTO")
         except UserError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
-        survey.start(install.repair(wanted))
+        installation.start(install.repair(wanted))
         return _end(self)
 
 
@@ -141,7 +142,7 @@ class EMODIFFTALK_OT_uninstall_backend(_Button):
 
     def execute(self, context: Context) -> set[str]:
         """Begin; in background mode wait."""
-        survey.start(install.uninstall(home.home()))
+        installation.start(install.uninstall(home.home()))
         return _end(self)
 
 
@@ -154,13 +155,13 @@ class EMODIFFTALK_OT_cancel_install(Operator):
     @classmethod
     def poll(cls, context: Context) -> bool:
         """While something is going on."""
-        if not survey.busy():
+        if not installation.busy():
             cls.poll_message_set("Nothing is being installed")
-        return survey.busy()
+        return installation.busy()
 
     def execute(self, context: Context) -> set[str]:
         """End it with everything it has started."""
-        survey.work.cancel()
+        installation.state.work.cancel()
         return {"FINISHED"}
 
 
@@ -173,7 +174,7 @@ class EMODIFFTALK_OT_copy_install_log(Operator):
     @classmethod
     def poll(cls, context: Context) -> bool:
         """When there is one."""
-        there = bool(survey.work is not None and survey.work.lines) or home.home().log.is_file()
+        there = bool(installation.state.work is not None and installation.state.work.lines) or home.home().log.is_file()
         if not there:
             cls.poll_message_set("There is no log yet")
         return there
@@ -183,7 +184,7 @@ class EMODIFFTALK_OT_copy_install_log(Operator):
         try:
             text = home.home().log.read_text(encoding="utf-8", errors="replace")
         except OSError:
-            text = "\n".join(survey.work.lines) if survey.work is not None else ""
+            text = "\n".join(installation.state.work.lines) if installation.state.work is not None else ""
         context.window_manager.clipboard = text
         self.report({"INFO"}, f"Copied {len(text.splitlines())} lines")
         return {"FINISHED"}
@@ -197,16 +198,4 @@ _CLASSES = (
     EMODIFFTALK_OT_copy_install_log,
 )
 
-
-def register() -> None:
-    """Add the buttons."""
-    for cls in _CLASSES:
-        bpy.utils.register_class(cls)
-    survey.register()
-
-
-def unregister() -> None:
-    """Take them away and give up what is going on."""
-    survey.unregister()
-    for cls in reversed(_CLASSES):
-        bpy.utils.unregister_class(cls)
+ADDS = Adds(classes=_CLASSES)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import shutil
 
 import bpy
-from bpy.types import Operator, UILayout
+from bpy.types import Context, Operator, Panel, UILayout
 
-from ..scene.panel_parts import draw_problem, draw_sentence
+from ..scene.panel_parts import InTab, draw_problem, draw_sentence, letters
 from ..scene.preference_values import PACKAGE
-from . import connection, home
-from . import survey as backend_work
+from . import connection, home, installation
+from .client import BUSY, DEAD, READY, STARTING
 from .install.home import ABSENT, BROKEN, HALF, OLD
 from .install.machine import suits
 from .install.sizes import minutes, readable
@@ -18,7 +18,7 @@ from .install.sizes import minutes, readable
 
 def draw_remedy(layout: UILayout, width: int) -> bool:
     """Why there is no backend and the button that changes it; whether there was anything to draw."""
-    if backend_work.busy():
+    if installation.busy():
         draw_work(layout, width)
         return True
     reason = connection.unavailable_reason()
@@ -34,7 +34,7 @@ def draw_remedy(layout: UILayout, width: int) -> bool:
 
 def draw_work(layout: UILayout, width: int) -> None:
     """A running installation: how far it is, Cancel, the end of its log."""
-    work = backend_work.work
+    work = installation.state.work
     row = layout.row(align=True)
     row.scale_y = 1.5
     row.progress(text=f"{work.fraction:.0%}", factor=work.fraction)
@@ -45,7 +45,7 @@ def draw_work(layout: UILayout, width: int) -> None:
 
 def draw_buttons(layout: UILayout, width: int) -> None:
     """What can be done about the installed backend, how the last attempt ended, and the way out when offline."""
-    state, work = home.state(), backend_work.work
+    state, work = home.state(), installation.state.work
     column = layout.column(align=True)
     column.scale_y = 1.3
     if state == BROKEN:
@@ -55,10 +55,10 @@ def draw_buttons(layout: UILayout, width: int) -> None:
         column.operator("emodifftalk.install_backend", text=text, icon="IMPORT")
     if state != ABSENT:
         layout.operator("emodifftalk.uninstall_backend", icon="TRASH")
-    offline = backend_work.why_no_network()
+    offline = installation.why_no_network()
     if offline:
         draw_sentence(layout, f"{offline}.", icon="INTERNET_OFFLINE", width=width - 4)
-        if not bpy.app.online_access and not backend_work.wheelhouse():
+        if not bpy.app.online_access and not installation.wheelhouse():
             layout.operator("extensions.userpref_show_online", text="Online Access…", icon="PREFERENCES")
     if work is not None and work.problem:
         draw_problem(layout, work.problem, width)
@@ -69,10 +69,10 @@ def draw_buttons(layout: UILayout, width: int) -> None:
 
 def draw_upkeep(layout: UILayout, width: int) -> None:
     """The installed backend in a line, with Repair, Uninstall and its log."""
-    if backend_work.busy():
+    if installation.busy():
         draw_work(layout, width)
         return
-    work = backend_work.work
+    work = installation.state.work
     if work is not None and work.problem:
         draw_problem(layout, work.problem, width)
         _draw_log(layout, width)
@@ -86,7 +86,7 @@ def draw_upkeep(layout: UILayout, width: int) -> None:
     row.operator("emodifftalk.copy_install_log", icon="COPYDOWN")
 
 
-def draw_survey(layout: UILayout, operator: Operator, survey: backend_work.Survey) -> None:
+def draw_survey(layout: UILayout, operator: Operator, survey: installation.Survey) -> None:
     """Before anything is fetched: what this computer has, the builds and their sizes, where it goes."""
     if survey.problem:
         draw_problem(layout, survey.problem, 74)
@@ -105,7 +105,7 @@ def draw_survey(layout: UILayout, operator: Operator, survey: backend_work.Surve
     _draw_place(layout, survey, chosen)
 
 
-def _draw_size(layout: UILayout, survey: backend_work.Survey, choice: str, name: str, chosen: bool) -> None:
+def _draw_size(layout: UILayout, survey: installation.Survey, choice: str, name: str, chosen: bool) -> None:
     size = survey.sizes[choice]
     row = layout.row()
     row.active = chosen
@@ -114,13 +114,13 @@ def _draw_size(layout: UILayout, survey: backend_work.Survey, choice: str, name:
     split.label(text=f"{readable(size.download)} to download, {readable(size.disk)} on disk")
 
 
-def _draw_place(layout: UILayout, survey: backend_work.Survey, chosen: str) -> None:
+def _draw_place(layout: UILayout, survey: installation.Survey, chosen: str) -> None:
     size, build, root = survey.sizes[chosen], survey.builds[chosen], home.home().root
     folder = next(path for path in (root, *root.parents) if path.exists())
     free = shutil.disk_usage(folder).free
     column = layout.column(align=True)
     column.scale_y = 0.85
-    house = backend_work.wheelhouse()
+    house = installation.wheelhouse()
     column.label(text=f"Sizes {size.origin}" if house is None else f"From the wheels in {house}")
     column.label(text=f"About {max(1, round(minutes(size)))} min on a line of 100 Mbit/s")
     column.label(text=f"{readable(build.room)} needed while installing, {readable(free)} free")
@@ -132,7 +132,7 @@ def _draw_place(layout: UILayout, survey: backend_work.Survey, chosen: str) -> N
 
 
 def _draw_log(layout: UILayout, width: int) -> None:
-    work = backend_work.work
+    work = installation.state.work
     if work is None or not work.lines:
         return
     box = layout.box().column(align=True)
@@ -144,3 +144,56 @@ def _draw_log(layout: UILayout, width: int) -> None:
 
 def _preferences_button(layout: UILayout) -> None:
     layout.operator("preferences.addon_show", text="Preferences…", icon="PREFERENCES").module = PACKAGE
+
+
+_STATES = {
+    READY: ("Ready", "CHECKMARK"),
+    BUSY: ("Working", "SORTTIME"),
+    STARTING: ("Starting", "SORTTIME"),
+    DEAD: ("Stopped by a problem", "ERROR"),
+}
+
+
+class EMODIFFTALK_PT_backend(InTab, Panel):
+    """The process that makes takes."""
+
+    bl_label = "Backend"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw_header_preset(self, context: Context) -> None:
+        """Its state, seen while the panel is closed."""
+        name, icon = _STATES.get(connection.client.state, ("", "NONE"))
+        if name:
+            self.layout.label(text=name, icon=icon)
+
+    def draw(self, context: Context) -> None:
+        """State, what it found on this machine, its last words; or how to get it."""
+        width = letters(context)
+        if not draw_remedy(self.layout, width):
+            draw_backend(self.layout, width)
+
+
+def draw_backend(layout: UILayout, width: int) -> None:
+    """The backend's state, what it works with and, when it has died, the end of its log."""
+    client = connection.client
+    name, icon = _STATES.get(client.state, ("Not started", "RADIOBUT_OFF"))
+    row = layout.row()
+    row.label(text=name, icon=icon)
+    row.operator("emodifftalk.restart_backend", text="Start" if client.state == "stopped" else "Restart")
+    for key, title in (
+        ("device", "Device"),
+        ("rasterizer", "Rasterizer"),
+        ("front_end", "Speech"),
+        ("text_encoder", "Words"),
+        ("version", "Version"),
+    ):
+        if key in client.hello:
+            split = layout.split(factor=0.4)
+            split.label(text=title)
+            split.label(text=client.hello[key])
+    if client.problem:
+        draw_problem(layout, client.problem, width)
+        box = layout.box().column(align=True)
+        box.scale_y = 0.8
+        for line in list(client.log)[-6:]:
+            box.label(text=line[: width + 10])

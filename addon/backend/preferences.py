@@ -1,13 +1,12 @@
 """The add-on's preferences: the backend, installed by a button or chosen by hand."""
 
-import bpy
 from bpy.props import StringProperty
 from bpy.types import AddonPreferences, Context
 
-from ..panels import draw_backend
+from ..blender.registering import Adds
 from ..scene.preference_values import PACKAGE
 from . import connection
-from .panel import draw_remedy, draw_upkeep
+from .panel import draw_backend, draw_remedy, draw_upkeep
 
 _WIDTH = 90
 
@@ -50,11 +49,4 @@ class EMODIFFTALK_AP_preferences(AddonPreferences):
         layout.prop(self, "python_path", placeholder="The installed backend's")
 
 
-def register() -> None:
-    """Show the preferences."""
-    bpy.utils.register_class(EMODIFFTALK_AP_preferences)
-
-
-def unregister() -> None:
-    """Hide them."""
-    bpy.utils.unregister_class(EMODIFFTALK_AP_preferences)
+ADDS = Adds(classes=(EMODIFFTALK_AP_preferences,))

@@ -1,1 +1,5 @@
 """Blender itself, made the same in every version: compatibility, animation, cameras, redraws, registering."""
+
+from .state import Memory
+
+memory = Memory()

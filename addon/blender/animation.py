@@ -8,18 +8,32 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import bpy
 import numpy as np
 from bpy.types import ID, Scene
 
-from . import compat
+from . import compat, memory
+from .state import State
 
 Evaluate = Callable[[float], float]
 """Value at a (fractional) frame."""
 
-stepping = False
-"""Whether frames are being stepped through right now; handlers of ours keep still then."""
+
+@dataclass
+class _Stage(State):
+    """in_use: whether frames are being stepped through right now."""
+
+    in_use: bool = False
+
+
+_state = memory.keep(_Stage())
+
+
+def is_stepping() -> bool:
+    """Whether frames are being stepped through right now; handlers of ours keep still then."""
+    return _state.in_use
 
 
 def evaluators(block: ID, scene: Scene, paths: Sequence[str], frames: Sequence[float]) -> dict[str, Evaluate]:
@@ -71,8 +85,7 @@ def _evaluated(block: ID, scene: Scene, paths: Sequence[str], frames: Sequence[f
 @contextmanager
 def _stage(block: ID) -> Iterator[Scene]:
     """A scene in which nothing but the block, and what moves it, is evaluated: of a scene, its copy without objects."""
-    global stepping
-    stepping, observer = True, None
+    _state.in_use, observer = True, None
     if isinstance(block, Scene):
         stage = block.copy()
         for child in list(stage.collection.children):
@@ -93,4 +106,4 @@ def _stage(block: ID) -> Iterator[Scene]:
         bpy.data.scenes.remove(stage)
         if observer is not None:
             bpy.data.objects.remove(observer)
-        stepping = False
+        _state.in_use = False

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from bpy.types import Context
 
-from ..scene.heads import active_head, no_head_reason
-
 
 class Explained:
     """Mixed into an operator: it can be pressed while `why_not` has nothing to say, else it is greyed out with that."""
@@ -22,33 +20,3 @@ class Explained:
         if reason:
             cls.poll_message_set(reason)
         return not reason
-
-
-class ForHead(Explained):
-    """One that needs a head."""
-
-    @classmethod
-    def why_not(cls, context: Context) -> str:
-        """With a head chosen."""
-        return no_head_reason(context) if active_head(context) is None else ""
-
-
-class ForTake(ForHead):
-    """One that needs a head with a take."""
-
-    @classmethod
-    def why_not(cls, context: Context) -> str:
-        """With a head that has a take."""
-        from ..playback.gaussians import active_take
-
-        reason = super().why_not(context)
-        return reason or ("" if active_take(active_head(context)) is not None else "Generate a take first")
-
-
-class InObjectMode(Explained):
-    """One that adds something to the scene."""
-
-    @classmethod
-    def why_not(cls, context: Context) -> str:
-        """In object mode."""
-        return "" if context.mode == "OBJECT" else "Switch to Object Mode first"

@@ -18,13 +18,16 @@ from emodifftalk.core.facs import AU_NAMES
 from ..backend import long_work
 from ..backend.long_work import LongJob
 from ..blender.operators import Explained
+from ..blender.registering import Adds
 from ..scene.heads import absolute, user_folder
+from . import memory
+from .studio import family, shape_names
 
 if TYPE_CHECKING:
     from .studio.shape_names import Shapes
 
 _SCRIPT = Path(__file__).resolve().parent / "studio" / "__main__.py"
-_mappings: dict[tuple[str, int], dict] = {}
+_mappings: dict[tuple[str, int], dict] = memory.keep({})
 
 
 def capture_settings(scene: Scene) -> PropertyGroup:
@@ -39,14 +42,11 @@ def selected_face(context: Context) -> tuple[Object, Shapes]:
     active = context.active_object
     if active is None:
         raise UserError("Select a character: its face or its armature.")
-    from .studio.family import related
-    from .studio.shape_names import recognise
-
     found: list[tuple[Object, Shapes]] = []
     problem = None
-    for thing in _faces(_near(active)) or _faces(related(active, context.scene)):
+    for thing in _faces(_near(active)) or _faces(family.related(active, context.scene)):
         try:
-            found.append((thing, recognise(thing.data.shape_keys.key_blocks.keys(), mapping)))
+            found.append((thing, shape_names.recognise(thing.data.shape_keys.key_blocks.keys(), mapping)))
         except UserError as error:
             problem = problem or error
     known = [(thing, shapes) for thing, shapes in found if shapes.weights]
@@ -244,16 +244,4 @@ class EMODIFFTALK_OT_cancel_work(Operator):
 
 _CLASSES = (EMODIFFTALK_OT_capture_subject, EMODIFFTALK_OT_cancel_work)
 
-
-def register() -> None:
-    """Add the operators."""
-    for cls in _CLASSES:
-        bpy.utils.register_class(cls)
-    long_work.register()
-
-
-def unregister() -> None:
-    """Take them away and stop what is going on."""
-    long_work.unregister()
-    for cls in reversed(_CLASSES):
-        bpy.utils.unregister_class(cls)
+ADDS = Adds(classes=_CLASSES)

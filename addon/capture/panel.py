@@ -40,7 +40,7 @@ class EMODIFFTALK_PT_capture(Panel):
 
 
 def _draw_work(layout: UILayout, width: int) -> None:
-    job = long_work.job
+    job = long_work.current()
     layout.label(text=job.title, icon="RENDER_STILL")
     row = layout.row(align=True)
     row.scale_y = 1.5
@@ -81,7 +81,7 @@ def _draw_settings(layout: UILayout, context: Context) -> None:
 
 
 def _draw_ending(layout: UILayout, width: int) -> None:
-    job = long_work.job
+    job = long_work.current()
     if job is None:
         return
     if job.problem:
@@ -113,13 +113,3 @@ def _draw_next(layout: UILayout, context: Context, width: int) -> None:
         return
     layout.operator("emodifftalk.train_subject", icon="OUTLINER_OB_POINTCLOUD").capture = str(folder)
     draw_sentence(layout, f"Next: learn a subject from {folder.name}. It goes beside that folder.", width=width)
-
-
-def register() -> None:
-    """Show the panel."""
-    bpy.utils.register_class(EMODIFFTALK_PT_capture)
-
-
-def unregister() -> None:
-    """Hide it."""
-    bpy.utils.unregister_class(EMODIFFTALK_PT_capture)

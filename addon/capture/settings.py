@@ -1,10 +1,11 @@
 """How a character of the scene is to be captured: kept in the scene, so that a capture can be gone on with later."""
 
-import bpy
-from bpy.props import BoolProperty, EnumProperty, IntProperty, PointerProperty, StringProperty
+from bpy.props import BoolProperty, EnumProperty, IntProperty, StringProperty
 from bpy.types import PropertyGroup, Scene
 
 from emodifftalk.core.dome import VIEWS
+
+from ..blender.registering import Adds
 
 _PATHS = {"options": {"PATH_SUPPORTS_BLEND_RELATIVE"}}
 _DOMES = {11: "A half circle in front, on the head's plane", 24: "All round, for most shots", 60: "All round, densely"}
@@ -60,13 +61,4 @@ class CaptureSettings(PropertyGroup):
     credit: StringProperty(name="Credit", description="Whose character it is; kept in the subject")
 
 
-def register() -> None:
-    """Add the settings to scenes."""
-    bpy.utils.register_class(CaptureSettings)
-    Scene.emodifftalk_capture = PointerProperty(type=CaptureSettings)
-
-
-def unregister() -> None:
-    """Take them away; what a .blend holds stays in it."""
-    del Scene.emodifftalk_capture
-    bpy.utils.unregister_class(CaptureSettings)
+ADDS = Adds(classes=(CaptureSettings,), properties=((Scene, "emodifftalk_capture", CaptureSettings, {}),))

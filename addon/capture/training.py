@@ -13,6 +13,7 @@ from emodifftalk.core.errors import UserError
 from ..backend import long_work
 from ..backend.long_work import LongJob
 from ..blender.operators import Explained
+from ..blender.registering import Adds
 
 
 def subject_path(capture: Path) -> Path:
@@ -52,11 +53,4 @@ class EMODIFFTALK_OT_train_subject(Explained, Operator):
         return long_work.end_operator(self, job)
 
 
-def register() -> None:
-    """Add the operator."""
-    bpy.utils.register_class(EMODIFFTALK_OT_train_subject)
-
-
-def unregister() -> None:
-    """Take it away."""
-    bpy.utils.unregister_class(EMODIFFTALK_OT_train_subject)
+ADDS = Adds(classes=(EMODIFFTALK_OT_train_subject,))

@@ -1,1 +1,3 @@
 """Heads in what another engine renders: joined by depth in the compositor."""
+
+MODULES = ("heads_scene", "operators")

@@ -12,7 +12,9 @@ import bpy
 from bpy.types import Depsgraph, LayerCollection, Object, Scene
 
 from ..blender import compat
-from ..render.engine import ENGINE
+from ..blender.registering import Adds
+from ..draw.colours import ENGINE
+from ..scene.bells import COLOURS_CHANGED
 from ..scene.composite_settings import composite_settings
 from ..scene.heads import is_drawn
 from . import nodes
@@ -150,14 +152,4 @@ _HANDLERS = (
     ("load_post", _on_file),
 )
 
-
-def register() -> None:
-    """Keep the second scenes of all shots in step from now on."""
-    for name, function in _HANDLERS:
-        getattr(bpy.app.handlers, name).append(function)
-
-
-def unregister() -> None:
-    """Leave them as they are."""
-    for name, function in reversed(_HANDLERS):
-        getattr(bpy.app.handlers, name).remove(function)
+ADDS = Adds(handlers=_HANDLERS, listens=((COLOURS_CHANGED, keep_in_step),))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import bpy
 from bpy.props import BoolProperty, StringProperty
 from bpy.types import Context, Event, Operator, Scene, ViewLayer
 
@@ -10,7 +9,8 @@ from emodifftalk.core.errors import UserError
 
 from ..blender import compat
 from ..blender.operators import Explained
-from ..render.engine import ENGINE
+from ..blender.registering import Adds
+from ..draw.colours import ENGINE
 from ..scene.composite_settings import composite_settings
 from ..scene.heads import drawn
 from . import nodes, shadow
@@ -176,4 +176,4 @@ class EMODIFFTALK_OT_take_heads_out(Operator):
         return {"FINISHED"}
 
 
-register, unregister = bpy.utils.register_classes_factory((EMODIFFTALK_OT_put_heads_in, EMODIFFTALK_OT_take_heads_out))
+ADDS = Adds(classes=(EMODIFFTALK_OT_put_heads_in, EMODIFFTALK_OT_take_heads_out))

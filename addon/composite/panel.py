@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import bpy
 from bpy.types import Context, Panel
 
-from ..render.engine import ENGINE, TRUE_TRANSFORMS
+from ..blender import compat
+from ..draw.colours import ENGINE, TRUE_TRANSFORMS
 from ..scene.composite_settings import composite_settings
 from ..scene.heads import active_head
 from ..scene.panel_parts import InTab, draw_sentence, letters
+from . import nodes
 from .nodes import can_undo
 from .operators import is_in
 
@@ -58,15 +59,11 @@ def _draw_colours(layout, scene, width: int) -> None:
 
 
 def _draw_light(layout, scene) -> None:
-    from ..blender.compat import compositor
-    from .nodes import our_nodes
-
-    group = next((node for node in our_nodes(compositor(scene)) if node.bl_idname == "CompositorNodeGroup"), None)
+    group = next(
+        (node for node in nodes.our_nodes(compat.compositor(scene)) if node.bl_idname == "CompositorNodeGroup"), None
+    )
     if group is None:
         return
     column = layout.column(align=True)
     column.prop(group.inputs["Exposure"], "default_value", text="Exposure of Heads")
     column.prop(group.inputs["Tint"], "default_value", text="Tint of Heads")
-
-
-register, unregister = bpy.utils.register_classes_factory((EMODIFFTALK_PT_composite,))

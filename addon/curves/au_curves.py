@@ -20,7 +20,7 @@ from emodifftalk.core.facs import AU_NAMES, FPS
 
 from ..blender import compat
 from ..blender.animation import Evaluate
-from ..playback import gaussians
+from ..playback import sources, take_time
 from ..scene.heads import settings
 from ..scene.names import au_property
 
@@ -58,7 +58,7 @@ def track_of(head: Object) -> np.ndarray | None:
     Takes of earlier versions only know the face as it came out, with everything drawn over it.
     """
     try:
-        take = gaussians.take_of(head)
+        take = sources.take_of(head)
     except UserError:
         return None
     if take is None:
@@ -77,7 +77,7 @@ def sampled(head: Object, scene: Scene, au: str, evaluate: Evaluate, clock: Cloc
     values = np.array([evaluate(clock.frame(second)) for second in seconds.tolist()])
     track = track_of(head)
     if track is not None:
-        place = gaussians.take_clock(head, scene)
+        place = take_time.take_clock(head, scene)
         there = [place.seconds(clock.frame(second)) * FPS for second in seconds.tolist()]
         nearest = np.rint(there).astype(int)  # to the bit where the two lie frame on frame
         frame_on_frame = (np.abs(there - nearest) < 1e-3) & (nearest >= 0) & (nearest < len(track))

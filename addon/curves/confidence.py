@@ -18,19 +18,22 @@ from emodifftalk.core.facs import FPS
 
 from ..blender import compat
 from ..blender.operators import Explained
-from ..playback import gaussians
-from ..scene.heads import active_head, heads, no_head_reason, settings
+from ..blender.registering import Adds
+from ..playback import sources, take_time
+from ..scene.bells import TAKE_CHANGED
+from ..scene.heads import active_head, active_take, heads, no_head_reason, settings
+from . import memory
 
 PATH = "emodifftalk.confidence"
 GROUP = "EmoDiffTalk Confidence"
-_shown: dict[int, tuple] = {}
+_shown: dict[int, tuple] = memory.keep({})
 """What the curve of every head (by session uid) was written for."""
 
 
 def confidence_of(head: Object) -> np.ndarray | None:
     """Confidence (T,) of the take that plays, 0..1; None without one that can be read and says so."""
     try:
-        take = gaussians.take_of(head)
+        take = sources.take_of(head)
     except UserError:
         return None
     return None if take is None or not take.judged else take.confidence
@@ -51,10 +54,10 @@ def places(head: Object, scene: Scene) -> list[int]:
     values = confidence_of(head)
     if values is None:
         return []
-    clock = gaussians.take_clock(head, scene)
+    clock = take_time.take_clock(head, scene)
     if clock is not None:
         return sorted({round(clock.frame(start / FPS)) for start, _ in stretches(values)})
-    frames, shown = gaussians.by_frame(values, head, scene)
+    frames, shown = take_time.by_frame(values, head, scene)
     return [int(frames[start]) for start, _ in stretches(shown)]
 
 
@@ -75,8 +78,8 @@ def show(head: Object, scene: Scene) -> None:
     """Bring the head's curve in line with the take that plays and where it lies; wipe it when there is none."""
     if not compat.can_animate(head):
         return
-    values, clock = confidence_of(head), gaussians.take_clock(head, scene)
-    wanted = (None if values is None else values.tobytes(), clock or gaussians.voice_map(head, scene))
+    values, clock = confidence_of(head), take_time.take_clock(head, scene)
+    wanted = (None if values is None else values.tobytes(), clock or take_time.voice_map(head, scene))
     if _shown.get(head.session_uid) == wanted:
         return
     compat.write_fcurve(head, PATH, GROUP, [] if values is None else _curve(values, clock, head, scene))
@@ -88,7 +91,7 @@ def show(head: Object, scene: Scene) -> None:
 def _curve(values: np.ndarray, clock: Clock | None, head: Object, scene: Scene) -> list[tuple[float, float]]:
     if clock is not None:
         return keys(values, clock)
-    frames, shown = gaussians.by_frame(values, head, scene)
+    frames, shown = take_time.by_frame(values, head, scene)
     return _bends([(float(frame), round(float(value), 4)) for frame, value in zip(frames, shown, strict=True)])
 
 
@@ -113,7 +116,7 @@ def why_no_jump(context: Context, forward: bool) -> str:
     head = active_head(context)
     if head is None:
         return no_head_reason(context)
-    if gaussians.active_take(head) is None:
+    if active_take(head) is None:
         return "Generate a take first"
     if confidence_of(head) is None:
         return "This take does not say: it is of an earlier version, or its file cannot be read"
@@ -178,19 +181,8 @@ def _on_load(*_: object) -> None:
 
 _CLASSES = (EMODIFFTALK_OT_next_stretch, EMODIFFTALK_OT_previous_stretch)
 
-
-def register() -> None:
-    """Add the buttons and follow the timeline."""
-    for cls in _CLASSES:
-        bpy.utils.register_class(cls)
-    bpy.app.handlers.frame_change_post.append(_on_frame)
-    bpy.app.handlers.load_post.append(_on_load)
-
-
-def unregister() -> None:
-    """Take them away; what a .blend holds stays in it."""
-    bpy.app.handlers.load_post.remove(_on_load)
-    bpy.app.handlers.frame_change_post.remove(_on_frame)
-    for cls in reversed(_CLASSES):
-        bpy.utils.unregister_class(cls)
-    _shown.clear()
+ADDS = Adds(
+    classes=_CLASSES,
+    handlers=(("frame_change_post", _on_frame), ("load_post", _on_load)),
+    listens=((TAKE_CHANGED, show_again),),
+)

@@ -13,9 +13,10 @@ from emodifftalk.core.errors import UserError
 from emodifftalk.core.facs import AU_NAMES
 
 from ..blender import compat
-from ..blender.operators import ForHead
+from ..blender.registering import Adds
 from ..scene.heads import active_head
 from ..scene.names import au_property
+from ..scene.operators import ForHead
 from ..scene.strips import scene_clock
 from . import au_curves
 
@@ -96,11 +97,4 @@ class EMODIFFTALK_OT_import_curves(ForHead, Operator, ImportHelper):
         return {"FINISHED"}
 
 
-def register() -> None:
-    """Add the operator."""
-    bpy.utils.register_class(EMODIFFTALK_OT_import_curves)
-
-
-def unregister() -> None:
-    """Take it away."""
-    bpy.utils.unregister_class(EMODIFFTALK_OT_import_curves)
+ADDS = Adds(classes=(EMODIFFTALK_OT_import_curves,))

@@ -59,6 +59,3 @@ def _draw_unit(layout: UILayout, head: bpy.types.Object, au: str, curve: FCurve 
     reset = row.row(align=True)
     reset.enabled = drawn and curve is not None
     reset.operator("emodifftalk.reset_au_curve", text="", icon="LOOP_BACK" if drawn else "BLANK1", emboss=drawn).au = au
-
-
-register, unregister = bpy.utils.register_classes_factory((EMODIFFTALK_PT_au_curves,))

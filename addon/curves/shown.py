@@ -16,25 +16,28 @@ from emodifftalk.core.voice_time import VoiceMap
 
 from ..blender import compat
 from ..blender.operators import Explained
-from ..playback import gaussians
-from ..scene.heads import active_head, heads, no_head_reason, settings
+from ..blender.registering import Adds
+from ..playback import sources, take_time
+from ..scene.bells import TAKE_CHANGED
+from ..scene.heads import active_head, active_take, heads, no_head_reason, settings
 from ..scene.names import au_property
+from . import memory
 from .au_curves import GROUP, TOLERANCE, digest, drawn_over, path_of, remember, shown, track_of
 
 _BEZIER, _AUTO_CLAMPED = 2, 4  # of a key's interpolation and handles
-_written_for: dict[int, tuple[str, Clock | VoiceMap]] = {}
+_written_for: dict[int, tuple[str, Clock | VoiceMap]] = memory.keep({})
 """Take and place for which the curves of a head (by session uid) were written."""
 
 
 def show(head: Object, scene: Scene, which: tuple[str, ...] = AU_NAMES) -> None:
     """Write curves of the take that plays for some units, whatever their curves were before."""
-    track, clock = track_of(head), gaussians.take_clock(head, scene)
+    track, clock = track_of(head), take_time.take_clock(head, scene)
     if track is None or not compat.can_animate(head):
         return
     if clock is not None:
         frames = np.array([clock.frame(i / FPS) for i in range(len(track))])
     else:
-        frames, track = gaussians.by_frame(track, head, scene)
+        frames, track = take_time.by_frame(track, head, scene)
     digests = shown(head)
     for au in which:
         compat.remove_fcurve(head, path_of(au))
@@ -43,7 +46,7 @@ def show(head: Object, scene: Scene, which: tuple[str, ...] = AU_NAMES) -> None:
         curve.select = False
         digests[path_of(au)] = digest(curve)
     remember(head, digests)
-    _written_for[head.session_uid] = _now(head, clock or gaussians.voice_map(head, scene))
+    _written_for[head.session_uid] = _now(head, clock or take_time.voice_map(head, scene))
 
 
 def follow(head: Object, scene: Scene) -> None:
@@ -113,7 +116,7 @@ def _write_keys(curve: FCurve, frames: np.ndarray, values: np.ndarray) -> None:
 
 
 def _now(head: Object, clock: Clock | VoiceMap) -> tuple[str, Clock | VoiceMap]:
-    entry = gaussians.active_take(head)
+    entry = active_take(head)
     return ("" if entry is None else entry.path), clock
 
 
@@ -124,7 +127,7 @@ def why_not(context: Context) -> str:
         return no_head_reason(context)
     if not compat.can_animate(head):
         return "This head is linked from another file: make a library override first"
-    if gaussians.active_take(head) is None:
+    if active_take(head) is None:
         return "Generate a take first"
     return "" if track_of(head) is not None else "The file of this take cannot be read"
 
@@ -151,7 +154,7 @@ class EMODIFFTALK_OT_show_au_curves(Explained, Operator):
         head = active_head(context)
         kept = drawn_over(head)
         show(head, context.scene, tuple(au for au in AU_NAMES if au not in kept))
-        if gaussians.take_of(head).aus_emotion is None:
+        if sources.take_of(head).aus_emotion is None:
             self.report({"WARNING"}, "This take is of an earlier version: its curves contain what was drawn over it")
         return {"FINISHED"}
 
@@ -190,7 +193,7 @@ class EMODIFFTALK_OT_remove_au_curves(Operator):
         return {"FINISHED"}
 
 
-class EMODIFFTALK_OT_reset_au_curve(Operator):
+class EMODIFFTALK_OT_reset_au_curve(Explained, Operator):
     """Give up what was drawn over this unit: its curve shows what voice and feelings give again"""
 
     bl_idname = "emodifftalk.reset_au_curve"
@@ -204,9 +207,9 @@ class EMODIFFTALK_OT_reset_au_curve(Operator):
     )
 
     @classmethod
-    def poll(cls, context: Context) -> bool:
+    def why_not(cls, context: Context) -> str:
         """With a take that can be read."""
-        return EMODIFFTALK_OT_show_au_curves.poll.__func__(cls, context)
+        return why_not(context)
 
     def execute(self, context: Context) -> set[str]:
         """Write it as the take has it."""
@@ -222,7 +225,7 @@ def _on_frame(scene: Scene, depsgraph: Depsgraph | None = None) -> None:
     for head in heads(scene):
         if not settings(head).au_shown:
             continue
-        now = _now(head, gaussians.take_clock(head, scene) or gaussians.voice_map(head, scene))
+        now = _now(head, take_time.take_clock(head, scene) or take_time.voice_map(head, scene))
         if _written_for.setdefault(head.session_uid, now) != now:
             _written_for[head.session_uid] = now
             follow(head, scene)
@@ -235,19 +238,8 @@ def _on_load(*_: object) -> None:
 
 _CLASSES = (EMODIFFTALK_OT_show_au_curves, EMODIFFTALK_OT_remove_au_curves, EMODIFFTALK_OT_reset_au_curve)
 
-
-def register() -> None:
-    """Add the operators and follow the timeline."""
-    for cls in _CLASSES:
-        bpy.utils.register_class(cls)
-    bpy.app.handlers.frame_change_post.append(_on_frame)
-    bpy.app.handlers.load_post.append(_on_load)
-
-
-def unregister() -> None:
-    """Take them away; what a .blend holds stays in it."""
-    bpy.app.handlers.load_post.remove(_on_load)
-    bpy.app.handlers.frame_change_post.remove(_on_frame)
-    for cls in reversed(_CLASSES):
-        bpy.utils.unregister_class(cls)
-    _written_for.clear()
+ADDS = Adds(
+    classes=_CLASSES,
+    handlers=(("frame_change_post", _on_frame), ("load_post", _on_load)),
+    listens=((TAKE_CHANGED, follow),),
+)

@@ -1,1 +1,3 @@
 """Gaussians to pixels: clouds on the card, rasterizers, colours. Knows no head's take."""
+
+MODULES = ("settings",)

@@ -17,6 +17,7 @@ from emodifftalk.core.gaussians import Gaussians
 
 from ..backend import connection
 from ..blender.camera import View
+from . import numpy_splats, target
 
 _FAR_AWAY = 200.0
 """Metres from which a telephoto lens stands in for an orthographic camera where only perspective can be drawn."""
@@ -49,16 +50,12 @@ def draw(
             if given_up():
                 raise Cancelled from error
             announce(f"Drawn inside Blender, which is slower, without the backend. {error}")
-    from . import numpy_splats
-
     return numpy_splats.draw(gaussians, view, given_up)
 
 
 def _on_the_card(gaussians: Gaussians, view: View) -> tuple[np.ndarray, np.ndarray]:
     if bpy.app.background:
         _init_card()
-    from . import target
-
     return target.draw_offscreen(gaussians, view)
 
 

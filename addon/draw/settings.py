@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import bpy
-from bpy.props import BoolProperty, EnumProperty, IntProperty, PointerProperty
+from bpy.props import BoolProperty, EnumProperty, IntProperty
 from bpy.types import Context, PropertyGroup, Scene, ViewLayer
+
+from ..blender.redraw import VIEWS, redraw
+from ..blender.registering import Adds
 
 
 def _redraw(self: PropertyGroup, context: Context) -> None:
-    for window in getattr(bpy.context.window_manager, "windows", ()):
-        for area in window.screen.areas:
-            if area.type == "VIEW_3D":
-                area.tag_redraw()
+    redraw(VIEWS)
 
 
 def _passes_changed(self: PropertyGroup, context: Context) -> None:
@@ -86,16 +85,10 @@ class LayerSettings(PropertyGroup):
 
 _OWNERS = ((Scene, SceneRenderSettings), (ViewLayer, LayerSettings))
 
-
-def register() -> None:
-    """Add the properties to scenes and view layers."""
-    for owner, cls in _OWNERS:
-        bpy.utils.register_class(cls)
-        owner.emodifftalk_render = PointerProperty(type=cls)
-
-
-def unregister() -> None:
-    """Take them away; what a .blend holds stays in it."""
-    for owner, cls in reversed(_OWNERS):
-        del owner.emodifftalk_render
-        bpy.utils.unregister_class(cls)
+ADDS = Adds(
+    classes=(SceneRenderSettings, LayerSettings),
+    properties=(
+        (Scene, "emodifftalk_render", SceneRenderSettings, {}),
+        (ViewLayer, "emodifftalk_render", LayerSettings, {}),
+    ),
+)

@@ -1,1 +1,17 @@
 """Files in and out: subjects, Gaussians, takes and samples come in, Gaussians and curves go out."""
+
+from ..blender.state import Memory
+
+MODULES = (
+    "import_subject",
+    "import_gaussians",
+    "samples",
+    "add_head",
+    "assets",
+    "drop",
+    "paths",
+    "relink",
+    "export_ply",
+    "export",
+)
+memory = Memory()

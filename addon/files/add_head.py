@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import bpy
 from bpy.types import Context, Menu
 
-from ..core_path import ROOT
+from ..blender.registering import Adds
+from ..start_up import ROOT
 
 SUBJECTS = ROOT / "sample_scenes" / "subjects"
 """Where the sample heads lie."""
@@ -35,13 +35,4 @@ def _entry(self: Menu, context: Context) -> None:
     self.layout.menu("EMODIFFTALK_MT_add_head", icon="USER")
 
 
-def register() -> None:
-    """Put it under Add."""
-    bpy.utils.register_class(EMODIFFTALK_MT_add_head)
-    bpy.types.VIEW3D_MT_add.append(_entry)
-
-
-def unregister() -> None:
-    """Take it away."""
-    bpy.types.VIEW3D_MT_add.remove(_entry)
-    bpy.utils.unregister_class(EMODIFFTALK_MT_add_head)
+ADDS = Adds(classes=(EMODIFFTALK_MT_add_head,), menus=(("VIEW3D_MT_add", _entry),))

@@ -12,8 +12,9 @@ from bpy.types import Context, Object, Operator
 from emodifftalk.core.errors import UserError
 
 from ..blender.camera import View
+from ..blender.registering import Adds
 from ..draw import rasterizers
-from ..playback import gaussians
+from ..playback import sources
 from ..scene.heads import active_head, no_head_reason, settings, user_folder
 from .add_head import SUBJECTS
 from .import_subject import import_subject
@@ -32,7 +33,7 @@ _MARGIN = 1.12
 
 def mark(head: Object) -> None:
     """Make a head an asset with its portrait as preview. Raises UserError when its subject cannot be read."""
-    rgba = portrait(gaussians.subject_of(head))
+    rgba = portrait(sources.subject_of(head))
     head.asset_mark()
     kept = settings(head)
     about = head.asset_data
@@ -153,18 +154,4 @@ def _add_menu(self, context: Context) -> None:
 
 _CLASSES = (EMODIFFTALK_OT_mark_asset, EMODIFFTALK_OT_add_asset_library)
 
-
-def register() -> None:
-    """Add the operators to Object → Asset and to Add → EmoDiffTalk Head."""
-    for cls in _CLASSES:
-        bpy.utils.register_class(cls)
-    bpy.types.VIEW3D_MT_object_asset.append(_object_menu)
-    bpy.types.EMODIFFTALK_MT_add_head.append(_add_menu)
-
-
-def unregister() -> None:
-    """Take them away; a library that was asked for stays."""
-    bpy.types.EMODIFFTALK_MT_add_head.remove(_add_menu)
-    bpy.types.VIEW3D_MT_object_asset.remove(_object_menu)
-    for cls in reversed(_CLASSES):
-        bpy.utils.unregister_class(cls)
+ADDS = Adds(classes=_CLASSES, menus=(("VIEW3D_MT_object_asset", _object_menu), ("EMODIFFTALK_MT_add_head", _add_menu)))

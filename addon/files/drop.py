@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import bpy
 import numpy as np
 from bpy.props import BoolProperty, CollectionProperty, FloatVectorProperty, StringProperty
 from bpy.types import Context, Event, FileHandler, Object, Operator, OperatorFileListElement
@@ -13,9 +12,10 @@ from mathutils import Vector
 
 from emodifftalk.core.errors import UserError
 
-from ..blender.operators import InObjectMode
-from ..playback import gaussians
+from ..blender.registering import Adds
+from ..playback import sources
 from ..scene.heads import active_head, no_head_reason, portable, settings
+from ..scene.operators import InObjectMode
 from ..takes.performance import build_performance
 from .import_subject import import_subject
 from .kinds import SUBJECT, kind_of
@@ -29,7 +29,7 @@ def give_take(head: Object, path: Path, context: Context) -> None:
     from emodifftalk.core.take import load_take
 
     take, scene, kept = load_take(path), context.scene, settings(head)
-    points = len(gaussians.subject_of(head).template.neutral)
+    points = len(sources.subject_of(head).template.neutral)
     if len(take.frame(0).offsets) != points:
         raise UserError(f"{path.name} was made with another subject than {kept.subject_name}: choose that head first.")
     entry = kept.takes.add()
@@ -113,4 +113,4 @@ class EMODIFFTALK_FH_safetensors(FileHandler):
         return context.area is not None and context.area.type == "VIEW_3D"
 
 
-register, unregister = bpy.utils.register_classes_factory((EMODIFFTALK_OT_drop_file, EMODIFFTALK_FH_safetensors))
+ADDS = Adds(classes=(EMODIFFTALK_OT_drop_file, EMODIFFTALK_FH_safetensors))

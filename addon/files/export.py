@@ -12,9 +12,10 @@ from emodifftalk.core.errors import UserError
 
 from ..backend import long_work
 from ..backend.long_work import LongJob
-from ..blender.operators import ForTake
-from ..playback import gaussians
-from ..scene.heads import absolute, active_head, heads, settings
+from ..blender.registering import Adds
+from ..playback import take_time
+from ..scene.heads import absolute, active_head, active_take, heads, settings
+from ..scene.operators import ForTake
 from .export_ply import SPACES
 
 CURVES = ("au-csv", "au-json", "arkit-csv", "arkit-json", "usd-blendshapes")
@@ -40,7 +41,7 @@ FORMATS = (
 
 def performed(head: Object, scene: Scene, frames: list[int], world: bool) -> dict:
     """What the backend needs to pose a head in each frame; the scene stands in the last of them afterwards."""
-    entry = gaussians.active_take(head)
+    entry = active_take(head)
     told = {
         "subject": str(absolute(settings(head).subject_path, head)),
         "take": str(absolute(entry.path, head)) if entry is not None else "",
@@ -51,7 +52,7 @@ def performed(head: Object, scene: Scene, frames: list[int], world: bool) -> dic
     }
     for frame in frames:
         scene.frame_set(frame)  # whatever is animated is then as it is in that frame: gaze, object, drivers
-        moment, kept = gaussians.take_moment(head, scene), settings(head)
+        moment, kept = take_time.take_moment(head, scene), settings(head)
         told["seconds"].append(max(moment.seconds, 0.0))
         told["rest"].append(moment.rest)
         told["gaze"].append([kept.gaze_yaw, kept.gaze_pitch])
@@ -174,9 +175,9 @@ class EMODIFFTALK_OT_cancel_export(Operator):
 
 def exporting() -> bool:
     """Whether an export goes on."""
-    return long_work.busy() and long_work.job.op == "export"
+    return long_work.busy() and long_work.current().op == "export"
 
 
 _CLASSES = (EMODIFFTALK_OT_export, EMODIFFTALK_OT_cancel_export)
 
-register, unregister = bpy.utils.register_classes_factory(_CLASSES)
+ADDS = Adds(classes=_CLASSES)

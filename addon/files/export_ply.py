@@ -10,9 +10,11 @@ from bpy.types import Context, Event, Object, Operator, Scene
 
 from emodifftalk.core.errors import UserError
 
-from ..blender.operators import ForTake
+from ..blender.registering import Adds
 from ..playback import gaussians as playback
+from ..playback import take_time
 from ..scene.heads import active_head
+from ..scene.operators import ForTake
 
 SPACES = (
     ("OBJECT", "Object", "The head's own space: it stands at the origin"),
@@ -51,7 +53,7 @@ def export_frames(
         folder.mkdir(parents=True, exist_ok=True)
         for number, (frame, path) in enumerate(zip(frames, paths, strict=True)):
             scene.frame_set(frame)  # whatever is animated is then as it is in that frame: gaze, object, drivers
-            gaussians = playback.current_gaussians(head, scene, playback.take_moment(head, scene))
+            gaussians = playback.current_gaussians(head, scene, take_time.take_moment(head, scene))
             placed = gaussians.transformed(head.matrix_world) if world else gaussians
             write_ply(path, turned(placed, "blender", axes))
             manager.progress_update(number + 1)
@@ -105,11 +107,4 @@ class EMODIFFTALK_OT_export_ply(ForTake, Operator):
         return {"FINISHED"}
 
 
-def register() -> None:
-    """Add the operator."""
-    bpy.utils.register_class(EMODIFFTALK_OT_export_ply)
-
-
-def unregister() -> None:
-    """Take it away."""
-    bpy.utils.unregister_class(EMODIFFTALK_OT_export_ply)
+ADDS = Adds(classes=(EMODIFFTALK_OT_export_ply,))

@@ -11,6 +11,7 @@ from bpy.types import Context, Object, Operator
 
 from emodifftalk.core.errors import UserError
 
+from ..blender.registering import Adds
 from ..scene.heads import portable, settings
 from .importing import BringsIn
 
@@ -69,13 +70,4 @@ def _menu(self, context: Context) -> None:
     self.layout.operator(EMODIFFTALK_OT_import_gaussians.bl_idname, text="Gaussians (.ply, .splat, .spz)")
 
 
-def register() -> None:
-    """Add the operator and its place under File → Import."""
-    bpy.utils.register_class(EMODIFFTALK_OT_import_gaussians)
-    bpy.types.TOPBAR_MT_file_import.append(_menu)
-
-
-def unregister() -> None:
-    """Take both away."""
-    bpy.types.TOPBAR_MT_file_import.remove(_menu)
-    bpy.utils.unregister_class(EMODIFFTALK_OT_import_gaussians)
+ADDS = Adds(classes=(EMODIFFTALK_OT_import_gaussians,), menus=(("TOPBAR_MT_file_import", _menu),))

@@ -10,6 +10,7 @@ import numpy as np
 from bpy.props import StringProperty
 from bpy.types import Context, Mesh, Object, Operator
 
+from ..blender.registering import Adds
 from ..scene.heads import portable, settings
 from .importing import BringsIn
 
@@ -79,13 +80,4 @@ def _menu(self, context: Context) -> None:
     self.layout.operator(EMODIFFTALK_OT_import_subject.bl_idname, text="EmoDiffTalk Subject (.safetensors)")
 
 
-def register() -> None:
-    """Add the operator and its place under File → Import."""
-    bpy.utils.register_class(EMODIFFTALK_OT_import_subject)
-    bpy.types.TOPBAR_MT_file_import.append(_menu)
-
-
-def unregister() -> None:
-    """Take both away."""
-    bpy.types.TOPBAR_MT_file_import.remove(_menu)
-    bpy.utils.unregister_class(EMODIFFTALK_OT_import_subject)
+ADDS = Adds(classes=(EMODIFFTALK_OT_import_subject,), menus=(("TOPBAR_MT_file_import", _menu),))

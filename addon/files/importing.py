@@ -10,8 +10,8 @@ from bpy_extras.io_utils import ImportHelper
 
 from emodifftalk.core.errors import UserError
 
-from ..blender.operators import InObjectMode
 from ..scene.heads import settings
+from ..scene.operators import InObjectMode
 
 
 class BringsIn(InObjectMode, ImportHelper):

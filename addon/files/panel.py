@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import bpy
 from bpy.types import Context, Panel
 
 from ..backend import long_work
@@ -22,7 +21,9 @@ class EMODIFFTALK_PT_exchange(OfHead, Panel):
         layout, width = self.layout, letters(context)
         if exporting():
             row = layout.row(align=True)
-            row.progress(text=f"{long_work.job_text()}  {long_work.job.fraction:.0%}", factor=long_work.job.fraction)
+            row.progress(
+                text=f"{long_work.job_text()}  {long_work.current().fraction:.0%}", factor=long_work.current().fraction
+            )
             row.operator("emodifftalk.cancel_export", text="", icon="CANCEL")
         else:
             layout.operator("emodifftalk.export", text="Export…", icon="EXPORT")
@@ -30,7 +31,7 @@ class EMODIFFTALK_PT_exchange(OfHead, Panel):
         layout.operator("emodifftalk.import_curves", text="Import Face Curves…", icon="IMPORT")
 
     def _draw_ending(self, width: int) -> None:
-        job = long_work.job
+        job = long_work.current()
         if job is None or job.op != "export":
             return
         if job.problem:
@@ -44,13 +45,3 @@ class EMODIFFTALK_PT_exchange(OfHead, Panel):
             for note in made["notes"]:
                 draw_sentence(box, note, icon="INFO", width=width - 6)
             box.operator("wm.path_open", text="Open Folder", icon="FILE_FOLDER").filepath = made["folder"]
-
-
-def register() -> None:
-    """Show the panel."""
-    bpy.utils.register_class(EMODIFFTALK_PT_exchange)
-
-
-def unregister() -> None:
-    """Hide it."""
-    bpy.utils.unregister_class(EMODIFFTALK_PT_exchange)

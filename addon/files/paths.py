@@ -11,10 +11,12 @@ from pathlib import Path
 import bpy
 from bpy.types import Object
 
+from ..blender.registering import Adds
 from ..scene.heads import is_head, settings
+from . import memory
 from .head_files import head_files, remember_files
 
-_before: list[tuple[object, str, str]] = []
+_before: list[tuple[object, str, str]] = memory.keep([])
 """What the paths were before the save in progress: owner, attribute, path."""
 
 
@@ -83,15 +85,4 @@ def _adopt(head: Object, source: str) -> None:
 
 _HANDLERS = (("save_pre", _on_save_pre), ("save_post", _on_save_post), ("blend_import_post", _on_append))
 
-
-def register() -> None:
-    """Look after paths from now on."""
-    for name, function in _HANDLERS:
-        getattr(bpy.app.handlers, name).append(function)
-
-
-def unregister() -> None:
-    """Leave them."""
-    for name, function in reversed(_HANDLERS):
-        getattr(bpy.app.handlers, name).remove(function)
-    _before.clear()
+ADDS = Adds(handlers=_HANDLERS)

@@ -12,6 +12,7 @@ from bpy.types import Context, Event, Operator, Panel
 
 from emodifftalk.core.errors import UserError
 
+from ..blender.registering import Adds
 from ..playback import gaussians
 from ..scene.heads import portable
 from ..scene.panel_parts import InTab, draw_sentence, letters
@@ -130,4 +131,4 @@ class EMODIFFTALK_PT_missing(InTab, Panel):
         self.layout.operator("emodifftalk.find_missing", icon="VIEWZOOM")
 
 
-register, unregister = bpy.utils.register_classes_factory((EMODIFFTALK_OT_find_missing, EMODIFFTALK_PT_missing))
+ADDS = Adds(classes=(EMODIFFTALK_OT_find_missing,))

@@ -9,8 +9,9 @@ import bpy
 from bpy.props import EnumProperty
 from bpy.types import Context, Event, Operator
 
-from ..core_path import ROOT
+from ..blender.registering import Adds
 from ..scene.heads import user_folder
+from ..start_up import ROOT
 
 SHIPPED = ROOT / "sample_scenes"
 SCENES = (
@@ -90,15 +91,4 @@ def _menu(self, context: Context) -> None:
     self.layout.operator_menu_enum(EMODIFFTALK_OT_open_sample.bl_idname, "scene", text="EmoDiffTalk Sample")
 
 
-def register() -> None:
-    """Add the operator and its place under File → New."""
-    bpy.utils.register_class(EMODIFFTALK_OT_open_sample)
-    bpy.types.TOPBAR_MT_file_new.append(_menu)
-
-
-def unregister() -> None:
-    """Take both away."""
-    if bpy.app.timers.is_registered(_frame_strips):
-        bpy.app.timers.unregister(_frame_strips)
-    bpy.types.TOPBAR_MT_file_new.remove(_menu)
-    bpy.utils.unregister_class(EMODIFFTALK_OT_open_sample)
+ADDS = Adds(classes=(EMODIFFTALK_OT_open_sample,), menus=(("TOPBAR_MT_file_new", _menu),), timers=(_frame_strips,))

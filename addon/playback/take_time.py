@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bpy.types import Scene
+import numpy as np
+from bpy.types import Object, Scene
+
+from emodifftalk.core.clock import Clock
+from emodifftalk.core.facs import FPS
+from emodifftalk.core.voice_time import Moment, VoiceMap, from_text
 
 from ..blender import compat
-from ..scene.strips import scene_clock, strips_of
+from ..scene.heads import active_take
+from ..scene.strips import scene_clock, strip_scene, strips_of
+from ..timeline.voice_pieces import playing
+from . import memory
 
 
 @dataclass(frozen=True)
@@ -26,3 +34,64 @@ def zero_frame(anchor: Anchor, scene: Scene) -> float:
     if not found:
         return anchor.zero_frame
     return scene_clock(scene, compat.content_start(found[0])).frame(anchor.offset)
+
+
+_maps: dict[int, tuple[tuple, VoiceMap]] = memory.keep({})
+"""The last map of every head (by session uid), with what it was made from."""
+
+
+def take_moment(head: Object, scene: Scene, frame: float | None = None) -> Moment:
+    """Where the head's active take has to be at a frame (by default the scene's current one), so that it says what its
+    voice strips play there."""
+    frame = scene.frame_current_final if frame is None else frame
+    heard = voice_map(head, scene)
+    if heard is not None:
+        return heard.at(scene_clock(scene).seconds(frame))
+    return Moment(take_clock(head, scene).seconds(frame))
+
+
+def take_seconds(head: Object, scene: Scene, frame: float | None = None) -> float:
+    """Seconds into the head's active take at a frame (by default the scene's current one)."""
+    return take_moment(head, scene, frame).seconds
+
+
+def by_frame(track: np.ndarray, head: Object, scene: Scene) -> tuple[np.ndarray, np.ndarray]:
+    """Frames (N,) of the timeline at which the active take moves, and what plays in each (N, …) of something that the
+    take has 25 times a second (T, …)."""
+    heard, clock = voice_map(head, scene), scene_clock(scene)
+    if heard is None:
+        start = take_clock(head, scene)
+        first, last = clock.seconds(start.zero), clock.seconds(start.frame((len(track) - 1) / FPS))
+    else:
+        first, last = heard.reach(len(track) / FPS)
+    frames = np.arange(np.ceil(clock.frame(first) - 1e-6), np.floor(clock.frame(last) + 1e-6) + 1)
+    seconds = frames / clock.rate - first if heard is None else heard.many(frames / clock.rate)
+    return frames, track[np.rint(seconds * FPS).astype(int).clip(0, len(track) - 1)]
+
+
+def voice_map(head: Object, scene: Scene) -> VoiceMap | None:
+    """From the timeline's seconds to those of the active take, through the voice strips as they are now; None for a
+    take without a voice, of an earlier version, or of which nothing is on the timeline any more."""
+    entry = active_take(head)
+    if entry is None or not entry.spoken:
+        return None
+    key = (entry.spoken, entry.zero_frame, scene.render.fps, scene.render.fps_base, playing(head, scene))
+    kept = _maps.get(head.session_uid)
+    if kept is None or kept[0] != key:
+        began = scene_clock(scene).seconds(entry.zero_frame)
+        kept = key, VoiceMap(from_text(entry.spoken), key[-1], began)
+        _maps[head.session_uid] = kept
+    return kept[1] if kept[1] else None
+
+
+def take_clock(head: Object, scene: Scene) -> Clock | None:
+    """The timeline with second 0 where the head's active take begins; None when it does not run through as it was made,
+    because its voice has been edited since."""
+    entry = active_take(head)
+    if entry is None:
+        return scene_clock(scene)
+    heard = voice_map(head, scene)
+    if heard is not None:
+        return None if heard.shift is None else scene_clock(scene, scene_clock(scene).frame(-heard.shift))
+    anchor = Anchor(entry.anchor_uid, entry.anchor_offset, entry.zero_frame)
+    return scene_clock(scene, zero_frame(anchor, strip_scene(head, scene)))

@@ -1,1 +1,6 @@
 """Final frames: the render engine, its passes, motion blur."""
+
+from ..blender.state import Memory
+
+MODULES = ("engine", "panels")
+memory = Memory()

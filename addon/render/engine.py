@@ -12,16 +12,16 @@ from emodifftalk.core.errors import Cancelled, UserError
 from emodifftalk.core.gaussians import Gaussians
 
 from ..blender.camera import View, camera_view
+from ..blender.registering import Adds
 from ..draw import rasterizers
+from ..draw.colours import ENGINE, TRUE_TRANSFORMS, shows_true_colours
 from ..draw.world_colour import world_colour
+from ..viewport import screens
+from . import memory
 from .heads import draw_heads, rendered_heads
 from .motion_blur import moments
 from .passes import wanted_passes, wants_heads_apart
 from .picture import RenderedPicture
-
-ENGINE = "EMODIFFTALK"
-TRUE_TRANSFORMS = ("Standard", "Raw")
-"""View transforms under which a head looks as it was captured."""
 
 
 class EmoDiffTalkRenderEngine(RenderEngine):
@@ -120,24 +120,14 @@ class EmoDiffTalkRenderEngine(RenderEngine):
         """
         import gpu
 
-        from ..viewport.screens import draw_light
-
         scene = depsgraph.scene
         light = None if scene.render.film_transparent else world_colour(scene)
         gpu.state.active_framebuffer_get().clear(color=(0.0, 0.0, 0.0, 0.0) if light is None else (*light, 1.0))
         if context.window_manager.emodifftalk.show_gaussians and not shows_true_colours(scene):
-            draw_light(context, light)
+            screens.draw_light(context, light)
 
 
-_announced: set[str] = set()
-
-
-def shows_true_colours(scene: Scene) -> bool:
-    """Whether the scene's colour management shows a head as it was captured."""
-    view = scene.view_settings
-    bent = view.use_curve_mapping or getattr(view, "use_white_balance", False)
-    plain = view.look in ("None", "") and view.exposure == 0 and view.gamma == 1 and not bent
-    return plain and view.view_transform in TRUE_TRANSFORMS
+_announced: set[str] = memory.keep(set())
 
 
 class EMODIFFTALK_OT_use_engine(Operator):
@@ -166,18 +156,14 @@ def _shared_panels() -> Iterator[type]:
             yield panel
 
 
-def register() -> None:
-    """Offer the engine."""
-    for cls in (EmoDiffTalkRenderEngine, EMODIFFTALK_OT_use_engine):
-        bpy.utils.register_class(cls)
+def _share_panels() -> None:
     for panel in _shared_panels():
         panel.COMPAT_ENGINES.add(ENGINE)
 
 
-def unregister() -> None:
-    """Take it away."""
-    _announced.clear()
+def _take_panels_back() -> None:
     for panel in _shared_panels():
         panel.COMPAT_ENGINES.discard(ENGINE)
-    for cls in (EMODIFFTALK_OT_use_engine, EmoDiffTalkRenderEngine):
-        bpy.utils.unregister_class(cls)
+
+
+ADDS = Adds(classes=(EmoDiffTalkRenderEngine, EMODIFFTALK_OT_use_engine), begin=_share_panels, end=_take_panels_back)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import bpy
 from bpy.types import Context, Panel, UILayout
 
+from ..blender.registering import Adds
+from ..draw.colours import ENGINE, TRUE_TRANSFORMS
 from ..scene.heads import drawn
-from ..scene.panel_parts import OfHead
-from .engine import ENGINE
+from ..scene.panel_parts import OfHead, draw_sentence, letters
 
 
 class _Tab:
@@ -125,18 +125,28 @@ _PANELS = (
     RENDER_PT_emodifftalk_motion_blur,
     RENDER_PT_emodifftalk_film,
     RENDER_PT_emodifftalk_viewport,
-    EMODIFFTALK_PT_viewport,
     VIEWLAYER_PT_emodifftalk_passes,
 )
 
-
-def register() -> None:
-    """Add the panels."""
-    for panel in _PANELS:
-        bpy.utils.register_class(panel)
+ADDS = Adds(classes=_PANELS)
 
 
-def unregister() -> None:
-    """Take them away."""
-    for panel in reversed(_PANELS):
-        bpy.utils.unregister_class(panel)
+class EMODIFFTALK_PT_render(OfHead, Panel):
+    """How the head gets into pictures."""
+
+    bl_label = "Render"
+
+    def draw(self, context: Context) -> None:
+        """Switch to our engine, and what changes the looks."""
+        layout, scene = self.layout, context.scene
+        if scene.render.engine != ENGINE:
+            layout.operator("emodifftalk.use_engine", icon="RENDER_STILL")
+            return
+        row = layout.row(align=True)
+        row.operator("render.render", text="Image", icon="RENDER_STILL").write_still = False
+        row.operator("render.render", text="Animation", icon="RENDER_ANIMATION").animation = True
+        layout.prop(scene.render, "film_transparent", text="Transparent")
+        if scene.view_settings.view_transform not in TRUE_TRANSFORMS:
+            name = scene.view_settings.view_transform
+            draw_sentence(layout, f"{name} changes the head's colours; Standard keeps them.", "INFO", letters(context))
+            layout.operator("emodifftalk.use_engine", text="Use Standard")

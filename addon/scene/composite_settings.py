@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import bpy
 from bpy.props import BoolProperty, PointerProperty, StringProperty
 from bpy.types import Context, PropertyGroup, Scene
 
+from ..blender.registering import Adds
+from .bells import COLOURS_CHANGED
+
 
 def _colours_changed(self: CompositeSettings, context: Context) -> None:
-    from ..composite.heads_scene import keep_in_step
-
-    keep_in_step(self.id_data)
+    COLOURS_CHANGED.ring(self.id_data)
 
 
 class CompositeSettings(PropertyGroup):
@@ -40,13 +40,4 @@ def shot_of(scene: Scene) -> Scene:
     return composite_settings(scene).shot or scene
 
 
-def register() -> None:
-    """Add the properties to scenes."""
-    bpy.utils.register_class(CompositeSettings)
-    Scene.emodifftalk_composite = PointerProperty(type=CompositeSettings)
-
-
-def unregister() -> None:
-    """Take them away; what a .blend holds stays in it."""
-    del Scene.emodifftalk_composite
-    bpy.utils.unregister_class(CompositeSettings)
+ADDS = Adds(classes=(CompositeSettings,), properties=((Scene, "emodifftalk_composite", CompositeSettings, {}),))

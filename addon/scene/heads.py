@@ -116,3 +116,9 @@ def new_take_path(head: Object, live: bool = False) -> Path:
     while (path := folder / f"{name}_{number:03d}.safetensors").exists():
         number += 1
     return path
+
+
+def active_take(head: Object) -> PropertyGroup | None:
+    """The entry of the take that plays, a `properties.HeadTake`."""
+    kept = settings(head)
+    return kept.takes[kept.active_take] if 0 <= kept.active_take < len(kept.takes) else None

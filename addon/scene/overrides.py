@@ -6,6 +6,7 @@ import bpy
 from bpy.props import CollectionProperty
 from bpy.types import PropertyGroup
 
+from ..blender.registering import Adds
 from .heads import is_head, settings
 
 OVERRIDABLE = {"LIBRARY_OVERRIDABLE"}
@@ -38,11 +39,4 @@ def _on_save(*_: object) -> None:
             write_groups(settings(thing))
 
 
-def register() -> None:
-    """See to it whenever a file is saved: only saved heads can be linked."""
-    bpy.app.handlers.save_pre.append(_on_save)
-
-
-def unregister() -> None:
-    """No more."""
-    bpy.app.handlers.save_pre.remove(_on_save)
+ADDS = Adds(handlers=(("save_pre", _on_save),))

@@ -16,8 +16,11 @@ from bpy.types import Context, Object, PropertyGroup, Scene, Strip, WindowManage
 from emodifftalk.core.facs import AU_LABELS
 from emodifftalk.core.limits import GAZE, LOUDEST, STRONGEST
 
+from ..blender.registering import Adds
+from .bells import HAND_CHANGED, LOOK_CHANGED, TAKE_CHANGED, WORDS_CHANGED
 from .names import au_property
 from .overrides import OVERRIDABLE, let_overrides_change
+from .strips import choose_voice, nudged, owner_of, show_words, sound_strips, strip_scene, voice_strips
 
 _FILE = {"subtype": "FILE_PATH", "options": {"PATH_SUPPORTS_BLEND_RELATIVE"}}
 
@@ -42,8 +45,6 @@ AuOffsets = type(
 
 
 def _nudged(self: PropertyGroup, context: Context) -> None:
-    from .strips import nudged
-
     nudged(self)
 
 
@@ -95,19 +96,13 @@ AuMutes = type(
 )
 
 
-def _redraw(self: PropertyGroup, context: Context) -> None:
-    from ..playback.gaussians import refresh
-
-    refresh(context.scene)
+def _look_changed(self: PropertyGroup, context: Context) -> None:
+    LOOK_CHANGED.ring(context.scene)
 
 
 def _take_changed(self: PropertyGroup, context: Context) -> None:
-    from ..curves.confidence import show_again
-    from ..curves.shown import follow
-
-    _redraw(self, context)
-    show_again(self.id_data, context.scene)
-    follow(self.id_data, context.scene)
+    LOOK_CHANGED.ring(context.scene)
+    TAKE_CHANGED.ring(self.id_data, context.scene)
 
 
 class HeadTake(PropertyGroup):
@@ -132,21 +127,15 @@ class HeadTake(PropertyGroup):
 
 
 def _voice_get(self: "HeadSettings") -> str:
-    from .strips import voice_strips
-
     found = voice_strips(self.id_data, bpy.context.scene)
     return found[0].name if found else ""
 
 
 def _voice_set(self: "HeadSettings", name: str) -> None:
-    from .strips import choose_voice
-
     choose_voice(self.id_data, name, bpy.context)
 
 
 def _voice_search(self: "HeadSettings", context: Context, text: str) -> list[str]:
-    from .strips import sound_strips, strip_scene
-
     names = [strip.name for strip in sound_strips(strip_scene(self.id_data, context.scene))]
     return [name for name in names if text.lower() in name.lower()]
 
@@ -154,10 +143,10 @@ def _voice_search(self: "HeadSettings", context: Context, text: str) -> list[str
 class HeadSettings(PropertyGroup):
     """A head: its Subject, voice, acting and takes."""
 
-    subject_path: StringProperty(name="Subject", description="The trained head's file", update=_redraw, **_FILE)
+    subject_path: StringProperty(name="Subject", description="The trained head's file", update=_look_changed, **_FILE)
     subject_known_by: StringProperty(options={"HIDDEN"})
     gaussians_path: StringProperty(
-        name="Gaussians", description="A file of Gaussians that do not move", update=_redraw, **_FILE
+        name="Gaussians", description="A file of Gaussians that do not move", update=_look_changed, **_FILE
     )
     gaussians_axes: StringProperty(options={"HIDDEN"})
     subject_name: StringProperty(name="Name", description="What the subject calls itself")
@@ -267,7 +256,7 @@ class HeadSettings(PropertyGroup):
         min=-GAZE[0],
         max=GAZE[0],
         subtype="ANGLE",
-        update=_redraw,
+        update=_look_changed,
     )
     gaze_pitch: FloatProperty(
         name="Gaze Up",
@@ -275,7 +264,7 @@ class HeadSettings(PropertyGroup):
         min=-GAZE[1],
         max=GAZE[1],
         subtype="ANGLE",
-        update=_redraw,
+        update=_look_changed,
     )
 
     takes: CollectionProperty(type=HeadTake)
@@ -291,22 +280,14 @@ class HeadSettings(PropertyGroup):
 
 
 def _words_changed(self: "StripSettings", context: Context) -> None:
-    from ..timeline.colours import colour
-    from ..timeline.reading import read_soon
-    from .strips import owner_of, show_words
-
     show_words(self)
     strip = owner_of(self)
     if strip is not None and self.is_prompt:
-        colour(strip)
-        if not self.by_hand:
-            read_soon(strip)
+        WORDS_CHANGED.ring(strip)
 
 
 def _hand_changed(self: "StripSettings", context: Context) -> None:
-    from ..timeline.reading import hand_changed
-
-    hand_changed(self)
+    HAND_CHANGED.ring(self)
 
 
 class StripSettings(PropertyGroup):
@@ -356,28 +337,20 @@ class WindowSettings(PropertyGroup):
     active_prompt: StringProperty(options={"HIDDEN", "SKIP_SAVE"})
     all_units: BoolProperty(name="All Units", description="Show the action units too that the words leave at rest")
     show_gaussians: BoolProperty(
-        name="Show Gaussians", description="Draw heads in the 3D viewports", default=True, update=_redraw
+        name="Show Gaussians", description="Draw heads in the 3D viewports", default=True, update=_look_changed
     )
 
 
-_CLASSES = (AuOffsets, AuIntensities, AuCurves, AuGains, AuMutes, HeadTake, HeadSettings, StripSettings, WindowSettings)
-_OWNERS = ((Object, HeadSettings), (Strip, StripSettings), (WindowManager, WindowSettings))
 _OF_HEADS = (AuOffsets, AuCurves, AuGains, AuMutes, HeadTake, HeadSettings)
+for _group in _OF_HEADS:
+    let_overrides_change(_group)
+_CLASSES = (AuOffsets, AuIntensities, AuCurves, AuGains, AuMutes, HeadTake, HeadSettings, StripSettings, WindowSettings)
 
-
-def register() -> None:
-    """Add the properties to Blender's types."""
-    for cls in _OF_HEADS:
-        let_overrides_change(cls)
-    for cls in _CLASSES:
-        bpy.utils.register_class(cls)
-    for owner, cls in _OWNERS:
-        owner.emodifftalk = PointerProperty(type=cls, override=OVERRIDABLE if owner is Object else set())
-
-
-def unregister() -> None:
-    """Take them away; what a .blend holds stays in it."""
-    for owner, _ in reversed(_OWNERS):
-        del owner.emodifftalk
-    for cls in reversed(_CLASSES):
-        bpy.utils.unregister_class(cls)
+ADDS = Adds(
+    classes=_CLASSES,
+    properties=(
+        (Object, "emodifftalk", HeadSettings, {"override": OVERRIDABLE}),
+        (Strip, "emodifftalk", StripSettings, {}),
+        (WindowManager, "emodifftalk", WindowSettings, {}),
+    ),
+)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from bpy.types import Context, Object, PropertyGroup, Scene, Strip
 
@@ -11,6 +12,8 @@ from emodifftalk.core.clock import Clock
 from emodifftalk.core.facs import AU_NAMES
 
 from ..blender import compat
+from ..blender.state import State
+from . import memory
 from .composite_settings import shot_of
 from .heads import is_head, settings
 from .names import au_property
@@ -19,7 +22,16 @@ _NAME = 40
 """Letters of a prompt in its strip's name; Blender keeps about 60 bytes."""
 _TEXT_BYTES = 500
 """Bytes of a prompt written on the strip; 4.5 keeps 511."""
-_writing = False
+
+
+@dataclass
+class _Writing(State):
+    """on: prompts' action units are being written by us, not moved by a hand."""
+
+    on: bool = False
+
+
+_writing = memory.keep(_Writing())
 
 
 def strip_scene(head: Object | None, scene: Scene) -> Scene:
@@ -121,18 +133,17 @@ def au_values(group: PropertyGroup) -> dict[str, float]:
 
 def write_aus(group: PropertyGroup, values: Mapping[str, float]) -> None:
     """Set the action units a prompt holds, those left out to 0, without its being taken for a hand's work."""
-    global _writing
-    _writing = True
+    _writing.on = True
     try:
         for au in AU_NAMES:
             setattr(group, au_property(au), values.get(au, 0.0))
     finally:
-        _writing = False
+        _writing.on = False
 
 
 def nudged(group: PropertyGroup) -> None:
     """An action unit was moved: a prompt whose bar it was is set by hand from now on."""
-    if _writing:
+    if _writing.on:
         return
     for strip in compat.all_strips(group.id_data):
         if strip.emodifftalk.aus == group and not strip.emodifftalk.by_hand:

@@ -9,6 +9,7 @@ import bpy
 from bpy.props import EnumProperty
 from bpy.types import Context, Object, Operator, PropertyGroup, Scene
 
+from ..blender.registering import Adds
 from ..scene.heads import heads, is_head
 from .settings import active_shot, queue_settings
 
@@ -221,4 +222,4 @@ _CLASSES = (
     EMODIFFTALK_OT_forget_shot_take,
 )
 
-register, unregister = bpy.utils.register_classes_factory(_CLASSES)
+ADDS = Adds(classes=_CLASSES)

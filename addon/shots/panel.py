@@ -203,5 +203,3 @@ def _place(kept: PropertyGroup) -> str:
 
 
 _CLASSES = (EMODIFFTALK_UL_shots, EMODIFFTALK_PT_shots, EMODIFFTALK_PT_shot, EMODIFFTALK_PT_shot_output)
-
-register, unregister = bpy.utils.register_classes_factory(_CLASSES)

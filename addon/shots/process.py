@@ -5,7 +5,6 @@ It ends cleanly with Blender: its input closes, the current frames are dropped, 
 
 from __future__ import annotations
 
-import atexit
 import os
 import subprocess
 import sys
@@ -19,6 +18,8 @@ from emodifftalk.core.errors import UserError
 from emodifftalk.shots.names import CANCEL, FAILED
 
 from ..backend import connection
+from ..blender.registering import Adds
+from . import memory
 
 if TYPE_CHECKING:
     from emodifftalk.shots.queue_folder import QueueFolder
@@ -116,6 +117,11 @@ class ShotProcess:
                 continue
         self.poll()
 
+    def clear(self) -> None:
+        """Become as new, ended and forgotten."""
+        self.stop()
+        self.__init__()  # type: ignore[misc]
+
     def _close(self) -> None:
         try:
             self._process.stdin.close()
@@ -143,7 +149,7 @@ class ShotProcess:
 
 # So that the person's own Blender comes first; elsewhere the runner sees to that.
 _WINDOWS_FLAGS = getattr(subprocess, "CREATE_NO_WINDOW", 0) | getattr(subprocess, "BELOW_NORMAL_PRIORITY_CLASS", 0)
-queue = ShotProcess()
+queue = memory.keep(ShotProcess())
 
 
 def _environment() -> dict[str, str]:
@@ -157,14 +163,4 @@ def _tick() -> float | None:
     return _TICK if queue.running else None
 
 
-def register() -> None:
-    """The queue ends with Blender."""
-    atexit.register(queue.stop)
-
-
-def unregister() -> None:
-    """Stop it and its timer."""
-    queue.stop()
-    atexit.unregister(queue.stop)
-    if bpy.app.timers.is_registered(_tick):
-        bpy.app.timers.unregister(_tick)
+ADDS = Adds(at_exit=queue.stop, timers=(_tick,))

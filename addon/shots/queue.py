@@ -13,6 +13,7 @@ from emodifftalk.core.errors import UserError
 from emodifftalk.shots.names import CANCEL, PAUSE, RESUME
 
 from ..blender.operators import Explained
+from ..blender.registering import Adds
 from ..scene.heads import absolute
 from .process import queue
 from .settings import queue_settings
@@ -189,4 +190,4 @@ _CLASSES = (
     EMODIFFTALK_OT_cancel_shots,
 )
 
-register, unregister = bpy.utils.register_classes_factory(_CLASSES)
+ADDS = Adds(classes=_CLASSES)

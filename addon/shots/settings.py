@@ -13,6 +13,7 @@ from bpy.types import Context, Object, PropertyGroup, Scene
 
 from emodifftalk.shots.names import KEEP, REFUSE, RENDER
 
+from ..blender.registering import Adds
 from ..scene.heads import is_head, settings
 
 _FOLDER = {"subtype": "DIR_PATH", "options": {"PATH_SUPPORTS_BLEND_RELATIVE"}}
@@ -113,16 +114,4 @@ def active_shot(kept: PropertyGroup) -> PropertyGroup | None:
 
 _CLASSES = (ShotTake, ShotItem, ShotQueueSettings)
 
-
-def register() -> None:
-    """Add the list to scenes."""
-    for cls in _CLASSES:
-        bpy.utils.register_class(cls)
-    Scene.emodifftalk_shots = PointerProperty(type=ShotQueueSettings)
-
-
-def unregister() -> None:
-    """Take it away; what a .blend holds stays in it."""
-    del Scene.emodifftalk_shots
-    for cls in reversed(_CLASSES):
-        bpy.utils.unregister_class(cls)
+ADDS = Adds(classes=_CLASSES, properties=((Scene, "emodifftalk_shots", ShotQueueSettings, {}),))

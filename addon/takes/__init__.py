@@ -1,1 +1,6 @@
 """From the timeline to takes: asked for, made, kept up to date, listed."""
+
+from ..blender.state import Memory
+
+MODULES = ("settings", "generate", "live_takes", "live", "live_panel", "staleness", "line")
+memory = Memory()

@@ -16,10 +16,12 @@ from ..backend import connection
 from ..backend.client import STARTING
 from ..backend.connection import Listener
 from ..blender.operators import Explained
-from ..playback import gaussians
+from ..blender.registering import Adds
+from ..playback import sources
 from ..scene.heads import (
     absolute,
     active_head,
+    active_take,
     by_session_uid,
     is_head,
     new_take_path,
@@ -29,7 +31,7 @@ from ..scene.heads import (
 )
 from ..scene.strips import prompt_strips
 from ..timeline.reading import read_prompt
-from . import pace, staleness
+from . import memory, pace, staleness
 from .performance import Request, build_performance
 
 
@@ -57,7 +59,7 @@ class Job:
     result: dict = field(default_factory=dict)
 
 
-jobs: dict[int, Job] = {}
+jobs: dict[int, Job] = memory.keep({})
 """The last job of every head, by session uid."""
 
 
@@ -74,7 +76,7 @@ def start_job(head: Object, context: Context, live: bool = False) -> Job:
     from emodifftalk.core.performance import to_json
 
     kept, before = settings(head), job_of(head)
-    gaussians.subject_of(head)  # a missing or damaged subject is said now, not after the voice has been heard
+    sources.subject_of(head)  # a missing or damaged subject is said now, not after the voice has been heard
     job = Job(head.session_uid, build_performance(head, context.scene), new_take_path(head, live), live)
     if before is not None and before.running:
         connection.cancel(before.number)
@@ -84,7 +86,7 @@ def start_job(head: Object, context: Context, live: bool = False) -> Job:
         "performance": to_json(job.request.performance),
         "out": str(job.path),
     }
-    if (previous := gaussians.active_take(head)) is not None:
+    if (previous := active_take(head)) is not None:
         params["previous"] = str(absolute(previous.path, head))
     listener = Listener(
         done=lambda result: _finished(job, result),
@@ -276,7 +278,7 @@ class EMODIFFTALK_OT_remove_take(Operator):
     def poll(cls, context: Context) -> bool:
         """With a take chosen."""
         head = active_head(context)
-        if head is None or gaussians.active_take(head) is None:
+        if head is None or active_take(head) is None:
             cls.poll_message_set("There is no take to remove")
             return False
         return True
@@ -326,19 +328,4 @@ _CLASSES = (
     EMODIFFTALK_OT_restart_backend,
 )
 
-
-def register() -> None:
-    """Add the operators."""
-    for cls in _CLASSES:
-        bpy.utils.register_class(cls)
-    bpy.app.handlers.load_pre.append(_on_load)
-    connection.register()
-
-
-def unregister() -> None:
-    """Take them away and stop the backend."""
-    connection.unregister()
-    jobs.clear()
-    bpy.app.handlers.load_pre.remove(_on_load)
-    for cls in reversed(_CLASSES):
-        bpy.utils.unregister_class(cls)
+ADDS = Adds(classes=_CLASSES, handlers=(("load_pre", _on_load),))

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import bpy
-from bpy.props import BoolProperty, PointerProperty
+from bpy.props import BoolProperty
 from bpy.types import Context, Menu, PropertyGroup, Region, Scene, UILayout
 
+from ..blender.redraw import TIME_EDITORS, redraw
+from ..blender.registering import Adds
+from ..blender.state import State
 from ..scene.heads import active_head, heads, settings
+from . import memory
 from .staleness import BAKED, MISSING, STALE, STRETCHED, status
 
 COLOURS = {
@@ -34,9 +39,19 @@ _CACHE = 7
 """Room for what the sequencer shows of its own cache."""
 _EDITORS = ("SpaceSequenceEditor", "SpaceDopeSheetEditor", "SpaceGraphEditor")
 _MENUS = ("SEQUENCER_MT_view", "TIME_MT_view", "DOPESHEET_MT_view", "GRAPH_MT_view")
-_handles: list[tuple[type, object]] = []
-_icons: bpy.utils.previews.ImagePreviewCollection | None = None
-_problem = ""
+
+
+@dataclass
+class _LineState(State):
+    """icons: of the legend; none in background mode.
+    problem: why the line cannot be drawn, one sentence.
+    """
+
+    icons: bpy.utils.previews.ImagePreviewCollection | None = None
+    problem: str = ""
+
+
+_state = memory.keep(_LineState())
 
 
 class LineSettings(PropertyGroup):
@@ -46,7 +61,7 @@ class LineSettings(PropertyGroup):
         name="Take Status",
         description="Show under the ruler where the take is up to date, stale, missing, or of low confidence",
         default=True,
-        update=lambda self, context: _redraw(),
+        update=lambda self, context: redraw(TIME_EDITORS),
     )
 
 
@@ -78,9 +93,8 @@ def rectangles(
 
 
 def _draw() -> None:
-    global _problem
     context = bpy.context
-    if _problem or not context.scene.emodifftalk_line.show or context.region.type != "WINDOW":
+    if _state.problem or not context.scene.emodifftalk_line.show or context.region.type != "WINDOW":
         return
     if context.area.type == "SEQUENCE_EDITOR" and context.space_data.view_type == "PREVIEW":
         return
@@ -92,8 +106,8 @@ def _draw() -> None:
             if boxes:
                 _fill(boxes, COLOURS[kind])
     except Exception as error:  # an exception here would come again at every redraw
-        _problem = f"The line of the takes cannot be drawn ({error})."
-        print(f"EmoDiffTalk: {_problem}", flush=True)
+        _state.problem = f"The line of the takes cannot be drawn ({error})."
+        print(f"EmoDiffTalk: {_state.problem}", flush=True)
 
 
 def _fill(boxes: list[tuple[float, float, float, float]], colour: tuple[float, float, float, float]) -> None:
@@ -114,26 +128,25 @@ def draw_legend(layout: UILayout, context: Context) -> None:
     """The switch of the line and what its colours mean."""
     line = context.scene.emodifftalk_line
     layout.prop(line, "show")
-    if line.show and _icons is not None:
+    if line.show and _state.icons is not None:
         flow = layout.grid_flow(columns=2, even_columns=True, align=True)
         flow.scale_y = 0.85
         for kind, name in NAMES.items():
-            flow.label(text=name, icon_value=_icons[kind].icon_id)
-    if _problem:
-        layout.label(text=_problem, icon="ERROR")
+            flow.label(text=name, icon_value=_state.icons[kind].icon_id)
+    if _state.problem:
+        layout.label(text=_state.problem, icon="ERROR")
 
 
 def _make_icons() -> None:
-    global _icons
     import bpy.utils.previews
 
     size = 16
-    _icons = bpy.utils.previews.new()
+    _state.icons = bpy.utils.previews.new()
     for kind, colour in COLOURS.items():
         top, bottom = _SHAPES[kind]
         low, high = round(8 - 5 * (bottom - 0.3)), round(8 - 5 * (top - 0.3))
         rows = [(colour if low <= y < max(high, low + 1) else (0.0,) * 4) * size for y in range(size)]
-        icon = _icons.new(kind)
+        icon = _state.icons.new(kind)
         icon.icon_size = (size, size)
         icon.icon_pixels_float = [value for row in rows for value in row]
 
@@ -143,40 +156,22 @@ def _draw_switch(self: Menu, context: Context) -> None:
     self.layout.prop(context.scene.emodifftalk_line, "show", text="EmoDiffTalk Take Status")
 
 
-def _redraw() -> None:
-    for window in bpy.context.window_manager.windows:
-        for area in window.screen.areas:
-            if area.type in ("SEQUENCE_EDITOR", "DOPESHEET_EDITOR", "GRAPH_EDITOR"):
-                area.tag_redraw()
-
-
-def register() -> None:
-    """Draw in the time editors; there are none in background mode."""
-    global _problem
-    _problem = ""
-    bpy.utils.register_class(LineSettings)
-    Scene.emodifftalk_line = PointerProperty(type=LineSettings)
-    for name in _MENUS:
-        if hasattr(bpy.types, name):
-            getattr(bpy.types, name).append(_draw_switch)
+def _begin() -> None:
     if not bpy.app.background:
         _make_icons()
-        for name in _EDITORS:
-            space = getattr(bpy.types, name)
-            _handles.append((space, space.draw_handler_add(_draw, (), "WINDOW", "POST_PIXEL")))
 
 
-def unregister() -> None:
-    """Take it all away."""
-    global _icons
-    for space, handle in _handles:
-        space.draw_handler_remove(handle, "WINDOW")
-    _handles.clear()
-    if _icons is not None:
-        bpy.utils.previews.remove(_icons)
-        _icons = None
-    for name in _MENUS:
-        if hasattr(bpy.types, name):
-            getattr(bpy.types, name).remove(_draw_switch)
-    del Scene.emodifftalk_line
-    bpy.utils.unregister_class(LineSettings)
+def _end() -> None:
+    if _state.icons is not None:
+        bpy.utils.previews.remove(_state.icons)
+        _state.icons = None
+
+
+ADDS = Adds(
+    classes=(LineSettings,),
+    properties=((Scene, "emodifftalk_line", LineSettings, {}),),
+    menus=tuple((name, _draw_switch) for name in _MENUS),
+    drawings=tuple((name, _draw, "POST_PIXEL") for name in _EDITORS),
+    begin=_begin,
+    end=_end,
+)

@@ -22,12 +22,15 @@ from ..backend import connection
 from ..backend.client import DEAD, STARTING
 from ..backend.connection import Listener
 from ..blender import animation
+from ..blender.redraw import is_playing
+from ..blender.registering import Adds
+from ..blender.state import State
 from ..playback import gaussians
-from ..scene.heads import absolute, heads, settings
+from ..scene.heads import absolute, active_take, heads, settings
 from ..scene.strips import scene_clock, strip_scene
-from . import generate, live_takes, staleness
+from . import generate, live_takes, memory, staleness
 from .performance import Request, build_performance
-from .settings import live_settings
+from .settings import LIVE_SWITCHED, live_settings
 
 REST = 1.0
 """Seconds without an edit after which the take is made again."""
@@ -38,10 +41,18 @@ _SHARE = 10.0
 _KEPT = 16
 """Previews of a head that are kept, so that going back and forth shows them at once."""
 
-problem = ""
-"""Why Live has paused, one sentence."""
-_changed = True
-"""Whether something may have changed since the last look."""
+
+@dataclass
+class LiveState(State):
+    """problem: why Live has paused, one sentence.
+    changed: whether something may have changed since the last look.
+    """
+
+    problem: str = ""
+    changed: bool = True
+
+
+state = memory.keep(LiveState())
 
 
 @dataclass
@@ -74,8 +85,8 @@ class Watched:
         return self.asked != self.made_from
 
 
-_watched: dict[int, Watched] = {}
-_made: dict[str, str] = {}
+_watched: dict[int, Watched] = memory.keep({})
+_made: dict[str, str] = memory.keep({})
 """What takes were made from, by file, of those that played in this session."""
 
 
@@ -99,23 +110,22 @@ def awaiting() -> bool:
 
 def step() -> None:
     """Look, ask, show. Does nothing while the scene plays or is rendered."""
-    global _changed
     if awaiting():
         connection.pump()
-    if not live_settings().on or problem or _playing() or bpy.app.is_job_running("RENDER"):
+    if not live_settings().on or state.problem or is_playing() or bpy.app.is_job_running("RENDER"):
         return
-    context, changed, now, seen = bpy.context, _changed, time.monotonic(), set()
+    context, changed, now, seen = bpy.context, state.changed, time.monotonic(), set()
     for head in list(heads(context.scene)):
-        if gaussians.active_take(head) is None or head.library is not None:
+        if active_take(head) is None or head.library is not None:
             continue
         seen.add(head.session_uid)
         known = _watched.setdefault(head.session_uid, Watched())
         _settle(known)
         due = now - known.looked > (_SHARE * known.cost if changed else _UNASKED)
         if due or _file(head) != known.take:
-            _changed = False
+            state.changed = False
             _look(known, head, context.scene)
-        if not problem:
+        if not state.problem:
             _act(known, head, context)
     for uid in set(_watched) - seen:
         _rest(uid, _watched.pop(uid))
@@ -142,7 +152,7 @@ def _look(known: Watched, head: Object, scene: Scene) -> None:
 
 
 def _file(head: Object) -> str:
-    return str(absolute(gaussians.active_take(head).path, head))
+    return str(absolute(active_take(head).path, head))
 
 
 def _origin(head: Object, take: str, asked: str, edited: bool) -> str:
@@ -212,7 +222,13 @@ def _ask(known: Watched, head: Object, scene: Scene, frame: float) -> None:
 
     def done(result: dict) -> None:
         known.sent = None
-        if _watched.get(uid) is known and known.asked == asked and known.stale and live_settings().on and not problem:
+        if (
+            _watched.get(uid) is known
+            and known.asked == asked
+            and known.stale
+            and live_settings().on
+            and not state.problem
+        ):
             _show(uid, known, frame, result)
 
     def ended(sentence: str = "") -> None:
@@ -270,22 +286,20 @@ def _rest(uid: int, known: Watched) -> None:
 
 def pause(sentence: str) -> None:
     """Stop until she asks to go on, and say why. The takes are shown as they are, nothing is lost."""
-    global problem
-    problem = sentence
+    state.problem = sentence
     stop()
 
 
 def resume() -> None:
     """Go on after a pause, or after having been switched on."""
-    global problem, _changed
-    problem, _changed = "", True
+    state.problem, state.changed = "", True
     for known in _watched.values():
         known.declined = ""
     if connection.client.state == DEAD:
         try:
             connection.start()
         except UserError as error:
-            problem = str(error)
+            state.problem = str(error)
     soon()
 
 
@@ -332,11 +346,6 @@ def _tick() -> float:
     return _TICK
 
 
-def _playing() -> bool:
-    windows = getattr(bpy.context.window_manager, "windows", ())
-    return any(window.screen.is_animation_playing for window in windows)
-
-
 def _refresh() -> None:
     gaussians.refresh(bpy.context.scene)
     connection.redraw_panels()
@@ -344,16 +353,15 @@ def _refresh() -> None:
 
 @bpy.app.handlers.persistent
 def _on_change(scene: Scene, depsgraph: Depsgraph | None = None) -> None:
-    global _changed
-    if not animation.stepping:
-        _changed = True
-        if live_settings().on and not problem and not _playing():
+    if not animation.is_stepping():
+        state.changed = True
+        if live_settings().on and not state.problem and not is_playing():
             soon()
 
 
 @bpy.app.handlers.persistent
 def _on_frame(scene: Scene, depsgraph: Depsgraph | None = None) -> None:
-    if _playing():
+    if is_playing():
         gaussians.previews.clear()  # a frame that is right among many that are not yet would flash
     elif any(known.stale for known in _watched.values()):
         soon()
@@ -361,31 +369,32 @@ def _on_frame(scene: Scene, depsgraph: Depsgraph | None = None) -> None:
 
 @bpy.app.handlers.persistent
 def _on_load(*_: object) -> None:
-    global problem, _changed
     _watched.clear()
     _made.clear()
-    problem, _changed = "", True
+    state.problem, state.changed = "", True
 
 
-def register() -> None:
-    """Watch."""
-    handlers = bpy.app.handlers
-    for changes in (handlers.depsgraph_update_post, handlers.undo_post, handlers.redo_post):
-        changes.append(_on_change)
-    handlers.frame_change_post.append(_on_frame)
-    handlers.load_pre.append(_on_load)
+def _switched(on: bool) -> None:
+    if on:
+        resume()
+    else:
+        stop()
+
+
+def _begin() -> None:
     if not bpy.app.background:
         bpy.app.timers.register(_tick, first_interval=_TICK, persistent=True)
 
 
-def unregister() -> None:
-    """Watch no longer."""
-    handlers = bpy.app.handlers
-    for timer in (_tick, _at_once):
-        if bpy.app.timers.is_registered(timer):
-            bpy.app.timers.unregister(timer)
-    handlers.load_pre.remove(_on_load)
-    handlers.frame_change_post.remove(_on_frame)
-    for changes in (handlers.depsgraph_update_post, handlers.undo_post, handlers.redo_post):
-        changes.remove(_on_change)
-    _on_load()
+ADDS = Adds(
+    handlers=(
+        ("depsgraph_update_post", _on_change),
+        ("undo_post", _on_change),
+        ("redo_post", _on_change),
+        ("frame_change_post", _on_frame),
+        ("load_pre", _on_load),
+    ),
+    listens=((LIVE_SWITCHED, _switched),),
+    timers=(_tick, _at_once),
+    begin=_begin,
+)

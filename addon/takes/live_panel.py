@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import bpy
-from bpy.types import Context, Operator, Panel, SpaceView3D
+from bpy.types import Context, Operator, Panel
 
+from ..blender.registering import Adds
 from ..playback import gaussians
-from ..scene.heads import active_head, heads, no_head_reason
+from ..scene.heads import active_head, active_take, heads, no_head_reason
 from ..scene.panel_parts import OfHead, draw_problem, draw_sentence, letters
 from . import live
 from .settings import live_settings
@@ -14,7 +15,6 @@ from .settings import live_settings
 _SIZE, _EDGE = 15, 18
 """Of the word, and its distance from the corner, in pixels at a resolution scale of 1."""
 _COLOUR = (1.0, 0.76, 0.3, 1.0)
-_handle: object | None = None
 
 
 class EMODIFFTALK_PT_live(OfHead, Panel):
@@ -27,7 +27,7 @@ class EMODIFFTALK_PT_live(OfHead, Panel):
     def poll(cls, context: Context) -> bool:
         """With a head that has a take."""
         head = active_head(context)
-        return head is not None and gaussians.active_take(head) is not None
+        return head is not None and active_take(head) is not None
 
     def draw_header(self, context: Context) -> None:
         """On or off."""
@@ -37,14 +37,14 @@ class EMODIFFTALK_PT_live(OfHead, Panel):
         """What it is doing, why it has paused, and keeping what it has made."""
         layout, head = self.layout, active_head(context)
         layout.active = live_settings().on
-        if live.problem:
-            draw_problem(layout, live.problem, letters(context))
+        if live.state.problem:
+            draw_problem(layout, live.state.problem, letters(context))
             layout.operator("emodifftalk.resume_live", icon="PLAY")
         else:
             text, icon = live.status(head)
             if text:
                 draw_sentence(layout, text, icon, letters(context))
-        if gaussians.active_take(head).live:
+        if active_take(head).live:
             layout.operator("emodifftalk.keep_take", icon="PINNED")
 
 
@@ -57,9 +57,9 @@ class EMODIFFTALK_OT_resume_live(Operator):
     @classmethod
     def poll(cls, context: Context) -> bool:
         """While it has paused."""
-        if not live.problem:
+        if not live.state.problem:
             cls.poll_message_set("Live has not paused")
-        return bool(live.problem)
+        return bool(live.state.problem)
 
     def execute(self, context: Context) -> set[str]:
         """Try again."""
@@ -78,7 +78,7 @@ class EMODIFFTALK_OT_keep_take(Operator):
     def poll(cls, context: Context) -> bool:
         """With a take that Live would replace."""
         head = active_head(context)
-        entry = gaussians.active_take(head) if head is not None else None
+        entry = active_take(head) if head is not None else None
         if head is None:
             cls.poll_message_set(no_head_reason(context))
         elif entry is None or not entry.live:
@@ -87,7 +87,7 @@ class EMODIFFTALK_OT_keep_take(Operator):
 
     def execute(self, context: Context) -> set[str]:
         """Make it one like those that Generate makes."""
-        gaussians.active_take(active_head(context)).live = False
+        active_take(active_head(context)).live = False
         return {"FINISHED"}
 
 
@@ -111,23 +111,7 @@ def draw_word() -> None:
     blf.disable(0, blf.SHADOW)
 
 
-_CLASSES = (EMODIFFTALK_OT_resume_live, EMODIFFTALK_OT_keep_take, EMODIFFTALK_PT_live)
-
-
-def register() -> None:
-    """Add the panel and the word."""
-    global _handle
-    for cls in _CLASSES:
-        bpy.utils.register_class(cls)
-    if not bpy.app.background:
-        _handle = SpaceView3D.draw_handler_add(draw_word, (), "WINDOW", "POST_PIXEL")
-
-
-def unregister() -> None:
-    """Take them away."""
-    global _handle
-    if _handle is not None:
-        SpaceView3D.draw_handler_remove(_handle, "WINDOW")
-        _handle = None
-    for cls in reversed(_CLASSES):
-        bpy.utils.unregister_class(cls)
+ADDS = Adds(
+    classes=(EMODIFFTALK_OT_resume_live, EMODIFFTALK_OT_keep_take),
+    drawings=(("SpaceView3D", draw_word, "POST_PIXEL"),),
+)

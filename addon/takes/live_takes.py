@@ -10,15 +10,17 @@ from pathlib import Path
 
 import bpy
 
+from ..blender.registering import Adds
 from ..scene.heads import absolute, is_head, settings
+from . import memory
 
 _UNDONE = 3
 """Files that undo may still ask for."""
-_files: list[Path] = []
+_files: list[Path] = memory.keep([])
 """Those made in this session, the oldest first."""
-_made_from: dict[Path, str] = {}
+_made_from: dict[Path, str] = memory.keep({})
 """Fingerprints of what they were made from."""
-_saved: set[Path] = set()
+_saved: set[Path] = memory.keep(set())
 """Takes that a .blend on the disk lists."""
 
 
@@ -72,16 +74,7 @@ def _leave(*_: object) -> None:
     _made_from.clear()
 
 
-def register() -> None:
-    """Know what is on the disk."""
-    bpy.app.handlers.save_post.append(_on_disk)
-    bpy.app.handlers.load_post.append(_on_disk)
-    bpy.app.handlers.load_pre.append(_leave)
-
-
-def unregister() -> None:
-    """Clear up."""
-    bpy.app.handlers.load_pre.remove(_leave)
-    bpy.app.handlers.load_post.remove(_on_disk)
-    bpy.app.handlers.save_post.remove(_on_disk)
-    _leave()
+ADDS = Adds(
+    handlers=(("save_post", _on_disk), ("load_post", _on_disk), ("load_pre", _leave)),
+    end=_leave,
+)

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 from bpy.types import PropertyGroup
 
+from ..blender.state import State
 from ..scene.heads import user_folder
+from . import memory
 
 if TYPE_CHECKING:
     from emodifftalk.core.changes import Changes
@@ -30,7 +32,14 @@ class Pace:
         return self.beside + heard + changes.made_again * self.moving
 
 
-_known: Pace | None = None
+@dataclass
+class _Learned(State):
+    """pace: this machine's, None before the first take."""
+
+    pace: Pace | None = None
+
+
+_learned = memory.keep(_Learned())
 
 
 def learn(result: dict, seconds: float) -> Pace | None:
@@ -51,8 +60,7 @@ def learn(result: dict, seconds: float) -> Pace | None:
 
 
 def _keep(pace: Pace) -> None:
-    global _known
-    _known = pace
+    _learned.pace = pace
     try:
         (user_folder("pace") / _FILE).write_text(json.dumps(asdict(pace)), encoding="utf-8")
     except OSError:
@@ -61,13 +69,12 @@ def _keep(pace: Pace) -> None:
 
 def known() -> Pace | None:
     """What has been learned on this machine; None before the first take."""
-    global _known
-    if _known is None:
+    if _learned.pace is None:
         try:
-            _known = Pace(**json.loads((user_folder("pace") / _FILE).read_text(encoding="utf-8")))
+            _learned.pace = Pace(**json.loads((user_folder("pace") / _FILE).read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError):
             pass
-    return _known
+    return _learned.pace
 
 
 def of(entry: PropertyGroup) -> Pace | None:
@@ -83,5 +90,4 @@ def write(entry: PropertyGroup, pace: Pace | None) -> None:
 
 def forget() -> None:
     """Forget it; the file stays."""
-    global _known
-    _known = None
+    _learned.clear()

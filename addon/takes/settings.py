@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import bpy
-from bpy.props import BoolProperty, PointerProperty
+from bpy.props import BoolProperty
 from bpy.types import Context, PropertyGroup, WindowManager
+
+from ..blender.bell import Bell
+from ..blender.registering import Adds
+
+LIVE_SWITCHED = Bell()
+"""Rung with whether Live is on now."""
 
 
 def _switched(self: LiveSettings, context: Context) -> None:
-    from . import live
-
-    if self.on:
-        live.resume()
-    else:
-        live.stop()
+    LIVE_SWITCHED.ring(self.on)
 
 
 class LiveSettings(PropertyGroup):
@@ -34,13 +35,4 @@ def live_settings() -> LiveSettings:
     return bpy.context.window_manager.emodifftalk_live
 
 
-def register() -> None:
-    """Add them to the window manager."""
-    bpy.utils.register_class(LiveSettings)
-    WindowManager.emodifftalk_live = PointerProperty(type=LiveSettings)
-
-
-def unregister() -> None:
-    """Take them away."""
-    del WindowManager.emodifftalk_live
-    bpy.utils.unregister_class(LiveSettings)
+ADDS = Adds(classes=(LiveSettings,), properties=((WindowManager, "emodifftalk_live", LiveSettings, {}),))

@@ -10,7 +10,7 @@ import base64
 import json
 import time
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,10 +21,14 @@ from emodifftalk.core.clock import clock_text
 from emodifftalk.core.errors import UserError
 
 from ..blender import animation
-from ..playback import gaussians
-from ..scene.heads import absolute, by_session_uid, is_head, settings
+from ..blender.redraw import TIME_EDITORS, VIEWS, is_playing, redraw
+from ..blender.registering import Adds
+from ..blender.state import State
+from ..curves import confidence
+from ..playback import sources, take_time
+from ..scene.heads import absolute, active_take, by_session_uid, is_head, settings
 from ..scene.strips import scene_clock
-from . import pace
+from . import memory, pace
 from .performance import Request, build_performance
 
 if TYPE_CHECKING:
@@ -92,7 +96,7 @@ def check(head: Object, scene: Scene) -> Status:
     """Look now."""
     from emodifftalk.core.changes import compare, without
 
-    entry = gaussians.active_take(head)
+    entry = active_take(head)
     try:
         request = build_performance(head, scene, looking=True)
     except UserError as error:
@@ -100,7 +104,7 @@ def check(head: Object, scene: Scene) -> Status:
     clock = scene_clock(scene, request.anchor.zero_frame)
     after = asked_for(request)
     try:
-        take = gaussians.take_of(head)
+        take = sources.take_of(head)
         other_subject = take is not None and _other_subject(head, take.metadata.get("subject_hash", ""))
     except UserError:
         take, other_subject = None, False  # the panel says so already
@@ -146,28 +150,26 @@ def _named(what: str, start: float | None, shift: float) -> str:
 def _stretched(head: Object, scene: Scene) -> tuple[tuple[float, float, str], ...]:
     from emodifftalk.core.take import stretches
 
-    from ..curves.confidence import confidence_of
-
-    values = confidence_of(head)
+    values = confidence.confidence_of(head)
     if values is None or not len(values):
         return ()
-    frames, shown = gaussians.by_frame(values, head, scene)
+    frames, shown = take_time.by_frame(values, head, scene)
     return tuple((float(frames[a]), float(frames[b - 1]) + 1, STRETCHED) for a, b in stretches(shown))
 
 
 def _played(head: Object, scene: Scene) -> tuple[tuple[float, float, str], ...]:
     """What plays of a take of which nothing more is known."""
     try:
-        take = gaussians.take_of(head)
+        take = sources.take_of(head)
     except UserError:
         return ()
-    clock = gaussians.take_clock(head, scene) if take is not None else None
+    clock = take_time.take_clock(head, scene) if take is not None else None
     if clock is None:
         return ()
     return ((clock.frame(0.0), clock.frame(take.duration), BAKED), *_stretched(head, scene))
 
 
-_hashes: dict[tuple[str, int, int], str] = {}
+_hashes: dict[tuple[str, int, int], str] = memory.keep({})
 
 
 def _other_subject(head: Object, made_with: str) -> bool:
@@ -175,18 +177,28 @@ def _other_subject(head: Object, made_with: str) -> bool:
     from emodifftalk.core.subject import file_hash
 
     path = str(absolute(settings(head).subject_path, head))
-    key = gaussians.file_key(path)
+    key = sources.file_key(path)
     if key not in _hashes:
         _hashes[key] = file_hash(path)
     return bool(made_with) and _hashes[key] != made_with
 
 
-_answers: dict[int, Status] = {}
-_asking: dict[int, str] = {}
-"""Heads (by session uid) somebody wants to know about, and their scenes' names."""
-_looked = _cost = 0.0
-"""When the last look was over, and how long it took."""
-_changed = True
+@dataclass
+class _Looking(State):
+    """answers: what the last look found, by head (session uid).
+    asking: heads somebody wants to know about, and their scenes' names.
+    looked, cost: seconds, when the last look was over and how long it took.
+    changed: whether something may have changed since.
+    """
+
+    answers: dict[int, Status] = field(default_factory=dict)
+    asking: dict[int, str] = field(default_factory=dict)
+    looked: float = 0.0
+    cost: float = 0.0
+    changed: bool = True
+
+
+_looking = memory.keep(_Looking())
 
 
 def status(head: Object, scene: Scene) -> Status:
@@ -194,59 +206,49 @@ def status(head: Object, scene: Scene) -> Status:
     if bpy.app.background:
         return check(head, scene)
     uid = head.session_uid
-    if uid not in _answers or _changed or time.monotonic() - _looked > _AGAIN:
-        _asking[uid] = scene.name
+    if uid not in _looking.answers or _looking.changed or time.monotonic() - _looking.looked > _AGAIN:
+        _looking.asking[uid] = scene.name
         if not bpy.app.timers.is_registered(_look):
-            pause = max(_PAUSE, _RESTRAINT * _cost) - (time.monotonic() - _looked)
+            pause = max(_PAUSE, _RESTRAINT * _looking.cost) - (time.monotonic() - _looking.looked)
             bpy.app.timers.register(_look, first_interval=max(pause, 0.01))
-    return _answers.get(uid, Status())
+    return _looking.answers.get(uid, Status())
 
 
 def _look() -> float | None:
-    global _looked, _cost, _changed
     if _playing():
         return _PAUSE
     began = time.monotonic()
-    wanted, _changed = dict(_asking), False
-    _asking.clear()
+    wanted, _looking.changed = dict(_looking.asking), False
+    _looking.asking.clear()
     news = False
     for uid, name in wanted.items():
         head, scene = by_session_uid(uid), bpy.data.scenes.get(name)
         if head is None or scene is None or not is_head(head):
-            _answers.pop(uid, None)
+            _looking.answers.pop(uid, None)
             continue
         answer = check(head, scene)
-        news |= answer != _answers.get(uid)
-        _answers[uid] = answer
-    _looked = time.monotonic()
-    _cost = _looked - began
+        news |= answer != _looking.answers.get(uid)
+        _looking.answers[uid] = answer
+    _looking.looked = time.monotonic()
+    _looking.cost = _looking.looked - began
     if news:
-        _redraw()
+        redraw((*VIEWS, *TIME_EDITORS))
     return None
 
 
 def _playing() -> bool:
-    windows = bpy.context.window_manager.windows
-    return bpy.app.is_job_running("RENDER") or any(window.screen.is_animation_playing for window in windows)
-
-
-def _redraw() -> None:
-    for window in bpy.context.window_manager.windows:
-        for area in window.screen.areas:
-            if area.type in ("VIEW_3D", "SEQUENCE_EDITOR", "DOPESHEET_EDITOR", "GRAPH_EDITOR"):
-                area.tag_redraw()
+    return bpy.app.is_job_running("RENDER") or is_playing()
 
 
 @bpy.app.handlers.persistent
 def _on_change(scene: Scene | None = None, depsgraph: Depsgraph | None = None) -> None:
-    global _changed
-    _changed = _changed or not animation.stepping
+    _looking.changed = _looking.changed or not animation.is_stepping()
 
 
 @bpy.app.handlers.persistent
 def _on_load(*_: object) -> None:
-    _answers.clear()
-    _asking.clear()
+    _looking.answers.clear()
+    _looking.asking.clear()
     _on_change()
 
 
@@ -257,20 +259,12 @@ _HANDLERS = (
     (bpy.app.handlers.load_post, _on_load),
 )
 
-
-def register() -> None:
-    """Hear of changes."""
-    for handlers, handler in _HANDLERS:
-        handlers.append(handler)
-
-
-def unregister() -> None:
-    """No longer."""
-    for handlers, handler in _HANDLERS:
-        handlers.remove(handler)
-    if bpy.app.timers.is_registered(_look):
-        bpy.app.timers.unregister(_look)
-    _answers.clear()
-    _asking.clear()
-    _hashes.clear()
-    pace.forget()
+ADDS = Adds(
+    handlers=(
+        ("depsgraph_update_post", _on_change),
+        ("undo_post", _on_change),
+        ("redo_post", _on_change),
+        ("load_post", _on_load),
+    ),
+    timers=(_look,),
+)

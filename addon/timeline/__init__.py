@@ -1,1 +1,6 @@
 """Voices and prompts on the sequencer: put there, read, coloured, kept tidy."""
+
+from ..blender.state import Memory
+
+MODULES = ("reading", "prompts", "pick_voice", "sound_sync", "tending", "preset_panel", "markers", "affect_pad")
+memory = Memory()

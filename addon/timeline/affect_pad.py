@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import bpy
-from bpy.props import BoolProperty, PointerProperty
+from bpy.props import BoolProperty
 from bpy.types import Context, Event, Gizmo, GizmoGroup, Object, Operator, PropertyGroup, Scene, WindowManager
 
 from ..blender import compat
-from ..blender.operators import ForHead
+from ..blender.redraw import VIEWS, redraw
+from ..blender.registering import Adds
 from ..scene.heads import active_head, settings
+from ..scene.operators import ForHead
+from . import affect_drawing
 
 if TYPE_CHECKING:
     from .affect_drawing import Square
@@ -23,7 +26,7 @@ _FIELD, _CROSS = 0, 1
 
 
 def _shown_changed(self: PropertyGroup, context: Context) -> None:
-    redraw()
+    redraw(VIEWS)
 
 
 class PadSettings(PropertyGroup):
@@ -85,12 +88,12 @@ class EMODIFFTALK_GT_affect_pad(Gizmo):
 
     def draw(self, context: Context) -> None:
         """Draw the pad where the group has put it."""
-        from .affect_drawing import draw_pad
-
         head = active_head(context)
         if head is not None and self.square is not None:
             kept = settings(head)
-            draw_pad(self.square, (kept.valence, kept.arousal), *keyed_path(head, context.scene), head.name)
+            affect_drawing.draw_pad(
+                self.square, (kept.valence, kept.arousal), *keyed_path(head, context.scene), head.name
+            )
 
     def test_select(self, context: Context, location: tuple[float, float]) -> int:
         """The part under the pointer."""
@@ -120,7 +123,7 @@ class EMODIFFTALK_GT_affect_pad(Gizmo):
         head = active_head(context)
         if head is not None:
             place(head, *self.square.affect(event.mouse_region_x, event.mouse_region_y, snap=event.ctrl))
-            redraw()
+            redraw(VIEWS)
 
     def exit(self, context: Context, cancel: bool) -> None:
         """Leave it there, keyed if asked for, as one step to undo; or take it back."""
@@ -133,7 +136,7 @@ class EMODIFFTALK_GT_affect_pad(Gizmo):
             auto_key(head, context)
             bpy.ops.ed.undo_push(message="Valence and Arousal")
         self.before = None
-        redraw()
+        redraw(VIEWS)
 
 
 class EMODIFFTALK_GGT_affect_pad(GizmoGroup):
@@ -161,20 +164,10 @@ class EMODIFFTALK_GGT_affect_pad(GizmoGroup):
 
 
 def _corner(context: Context) -> Square:
-    from .affect_drawing import corner_square
-
     region = context.region
     bars = [other for other in context.area.regions if other.type == "UI" and other.alignment == "RIGHT"]
     covered = sum(bar.width for bar in bars if bar.width > 1) if context.preferences.system.use_region_overlap else 0
-    return corner_square(region.width, region.height, covered, context.preferences.system.ui_scale)
-
-
-def redraw() -> None:
-    """Draw the viewports again."""
-    for window in getattr(bpy.context.window_manager, "windows", ()):
-        for area in window.screen.areas:
-            if area.type == "VIEW_3D":
-                area.tag_redraw()
+    return affect_drawing.corner_square(region.width, region.height, covered, context.preferences.system.ui_scale)
 
 
 class EMODIFFTALK_OT_affect_pad(ForHead, Operator):
@@ -198,16 +191,4 @@ class EMODIFFTALK_OT_affect_pad(ForHead, Operator):
 
 _CLASSES = (PadSettings, EMODIFFTALK_GT_affect_pad, EMODIFFTALK_GGT_affect_pad, EMODIFFTALK_OT_affect_pad)
 
-
-def register() -> None:
-    """Add the pad, hidden."""
-    for cls in _CLASSES:
-        bpy.utils.register_class(cls)
-    WindowManager.emodifftalk_pad = PointerProperty(type=PadSettings)
-
-
-def unregister() -> None:
-    """Take it away; what was keyed stays."""
-    del WindowManager.emodifftalk_pad
-    for cls in reversed(_CLASSES):
-        bpy.utils.unregister_class(cls)
+ADDS = Adds(classes=_CLASSES, properties=((WindowManager, "emodifftalk_pad", PadSettings, {}),))

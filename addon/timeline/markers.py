@@ -12,6 +12,7 @@ from bpy.types import Context, Menu, Object, Operator, Scene, TimelineMarker
 from emodifftalk.core.errors import UserError
 
 from ..blender import compat
+from ..blender.registering import Adds
 from ..scene.heads import active_head, no_head_reason
 from ..scene.strips import prompt_strips, prompt_words, scene_clock, strip_scene, voice_strips
 from .prompts import add_prompt, listening_scene
@@ -158,17 +159,4 @@ def _menus() -> list[type]:
     return [getattr(bpy.types, name) for name in _MENUS if hasattr(bpy.types, name)]
 
 
-def register() -> None:
-    """Add the operators, in every editor's Marker menu."""
-    for cls in _CLASSES:
-        bpy.utils.register_class(cls)
-    for menu in _menus():
-        menu.append(_draw_in_menu)
-
-
-def unregister() -> None:
-    """Take them away; markers and prompts stay."""
-    for menu in _menus():
-        menu.remove(_draw_in_menu)
-    for cls in reversed(_CLASSES):
-        bpy.utils.unregister_class(cls)
+ADDS = Adds(classes=_CLASSES, menus=tuple((name, _draw_in_menu) for name in _MENUS))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import bpy
 from bpy.props import StringProperty
 from bpy.types import Context, Menu, Object, Operator, Scene, Strip, UILayout
 
 from ..blender import compat
 from ..blender.operators import Explained
+from ..blender.registering import Adds
 from ..scene.heads import active_head, heads, no_head_reason, settings
 from ..scene.strips import ensure_uid, sound_strips, strip_scene, voice_strips
 from .prompts import listening_scene
@@ -89,13 +89,4 @@ def _draw_menu(self: Menu, context: Context) -> None:
         self.layout.operator("emodifftalk.speak", text=f"Speak with {head.name}", icon="PLAY_SOUND")
 
 
-def register() -> None:
-    """Add the button, and to the sequencer's context menu."""
-    bpy.utils.register_class(EMODIFFTALK_OT_speak)
-    bpy.types.SEQUENCER_MT_context_menu.append(_draw_menu)
-
-
-def unregister() -> None:
-    """Take them away."""
-    bpy.types.SEQUENCER_MT_context_menu.remove(_draw_menu)
-    bpy.utils.unregister_class(EMODIFFTALK_OT_speak)
+ADDS = Adds(classes=(EMODIFFTALK_OT_speak,), menus=(("SEQUENCER_MT_context_menu", _draw_menu),))

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import bpy
 from bpy.props import StringProperty
 from bpy.types import Context, Event, Operator, Panel, Strip
 
 from emodifftalk.core.errors import UserError
 
-from ..blender.operators import ForHead
+from ..blender.registering import Adds
 from ..scene.heads import active_head
+from ..scene.operators import ForHead
 from ..scene.panel_parts import draw_problem
 from ..scene.strips import au_values, prompt_words, write_aus, write_words
 from . import presets
@@ -184,4 +184,4 @@ _CLASSES = (
     EMODIFFTALK_PT_presets,
 )
 
-register, unregister = bpy.utils.register_classes_factory(_CLASSES)
+ADDS = Adds(classes=_CLASSES)

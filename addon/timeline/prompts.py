@@ -13,8 +13,9 @@ from emodifftalk.core.errors import UserError
 
 from ..backend import connection
 from ..blender import compat
-from ..blender.operators import ForHead
+from ..blender.registering import Adds
 from ..scene.heads import active_head, settings
+from ..scene.operators import ForHead
 from ..scene.strips import ensure_uid, prompt_strips, scene_clock, strip_scene, voice_strips, write_words
 from . import reading
 
@@ -250,4 +251,4 @@ _CLASSES = (
     EMODIFFTALK_OT_read_prompt,
 )
 
-register, unregister = bpy.utils.register_classes_factory(_CLASSES)
+ADDS = Adds(classes=_CLASSES)

@@ -17,10 +17,13 @@ from ..backend import connection
 from ..backend.client import DEAD
 from ..backend.connection import Listener
 from ..blender import compat
+from ..blender.registering import Adds
+from ..scene.bells import HAND_CHANGED, WORDS_CHANGED
 from ..scene.strips import au_values, ensure_uid, is_prompt, owner_of, prompt_words, write_aus
+from . import memory
 from .colours import colour
 
-_asked: dict[str, str] = {}
+_asked: dict[str, str] = memory.keep({})
 """Words that are being read, by the prompt's uid."""
 
 
@@ -80,6 +83,12 @@ def _show(kept: PropertyGroup, words: str, result: dict) -> None:
     kept.read_text = words
 
 
+def _words_changed(strip: Strip) -> None:
+    colour(strip)
+    if not strip.emodifftalk.by_hand:
+        read_soon(strip)
+
+
 def hand_changed(kept: PropertyGroup) -> None:
     """By Hand was switched. On: it begins with what the words mean. Off: they count again."""
     strip = owner_of(kept)
@@ -104,12 +113,6 @@ def _on_load(*_: object) -> None:
     forget()
 
 
-def register() -> None:
-    """Forget with every file."""
-    bpy.app.handlers.load_post.append(_on_load)
-
-
-def unregister() -> None:
-    """Let go."""
-    bpy.app.handlers.load_post.remove(_on_load)
-    forget()
+ADDS = Adds(
+    handlers=(("load_post", _on_load),), listens=((WORDS_CHANGED, _words_changed), (HAND_CHANGED, hand_changed))
+)

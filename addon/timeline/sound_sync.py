@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import bpy
-from bpy.types import Context, Operator
+from bpy.types import Context, Operator, UILayout
 
 from ..blender.operators import Explained
+from ..blender.registering import Adds
 from ..scene.heads import active_head
 from ..scene.strips import strip_scene, voice_strips
 
@@ -42,18 +42,10 @@ class EMODIFFTALK_OT_sync_to_audio(Explained, Operator):
         return {"FINISHED"}
 
 
-def _draw(self, context: Context) -> None:
+def draw_offer_of_sync(layout: UILayout, context: Context) -> None:
+    """The offer, where there is something to offer."""
     if not why_not(context):
-        self.layout.operator("emodifftalk.sync_to_audio", icon="PLAY_SOUND")
+        layout.operator("emodifftalk.sync_to_audio", icon="PLAY_SOUND")
 
 
-def register() -> None:
-    """Offer it under the voice."""
-    bpy.utils.register_class(EMODIFFTALK_OT_sync_to_audio)
-    bpy.types.EMODIFFTALK_PT_voice.append(_draw)
-
-
-def unregister() -> None:
-    """Take the offer back."""
-    bpy.types.EMODIFFTALK_PT_voice.remove(_draw)
-    bpy.utils.unregister_class(EMODIFFTALK_OT_sync_to_audio)
+ADDS = Adds(classes=(EMODIFFTALK_OT_sync_to_audio,))

@@ -10,6 +10,7 @@ import bpy
 from bpy.types import Depsgraph, Scene
 
 from ..blender import animation, compat
+from ..blender.registering import Adds
 from ..scene.strips import give_own_uids, is_prompt, prompt_words
 from .colours import colour
 from .reading import is_read, read_soon
@@ -27,18 +28,11 @@ def tend(scene: Scene) -> None:
 
 @bpy.app.handlers.persistent
 def _on_update(scene: Scene, depsgraph: Depsgraph) -> None:
-    if animation.stepping or scene.library is not None or bpy.app.is_job_running("RENDER"):
+    if animation.is_stepping() or scene.library is not None or bpy.app.is_job_running("RENDER"):
         return
     for update in depsgraph.updates:
         if isinstance(update.id, Scene):
             tend(update.id.original)
 
 
-def register() -> None:
-    """Watch the timeline."""
-    bpy.app.handlers.depsgraph_update_post.append(_on_update)
-
-
-def unregister() -> None:
-    """Look away."""
-    bpy.app.handlers.depsgraph_update_post.remove(_on_update)
+ADDS = Adds(handlers=(("depsgraph_update_post", _on_update),))

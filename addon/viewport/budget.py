@@ -12,9 +12,13 @@ from bpy.types import Context
 
 from emodifftalk.core.gaussians import Gaussians
 
+from ..blender.redraw import VIEWS, redraw
+from ..blender.registering import Adds
+from . import memory
+
 _STILL = 0.25
 """Seconds without a change after which a viewport is drawn in full."""
-_chosen: OrderedDict[tuple[int, float], tuple[Gaussians, np.ndarray, np.float32]] = OrderedDict()
+_chosen: OrderedDict[tuple[int, float], tuple[Gaussians, np.ndarray, np.float32]] = memory.keep(OrderedDict())
 
 
 def reduced(gaussians: Gaussians, rest: Gaussians, share: float) -> Gaussians:
@@ -58,19 +62,12 @@ class Watch:
     @staticmethod
     def look_again() -> None:
         """Draw the viewports again when everything may have come to rest."""
-        if not bpy.app.timers.is_registered(_redraw_views):
-            bpy.app.timers.register(_redraw_views, first_interval=1.2 * _STILL)
+        if not bpy.app.timers.is_registered(_redraw):
+            bpy.app.timers.register(_redraw, first_interval=1.2 * _STILL)
 
 
-def _redraw_views() -> None:
-    for window in bpy.context.window_manager.windows:
-        for area in window.screen.areas:
-            if area.type == "VIEW_3D":
-                area.tag_redraw()
+def _redraw() -> None:
+    redraw(VIEWS)
 
 
-def forget() -> None:
-    """Drop what was chosen, and stop looking again."""
-    _chosen.clear()
-    if bpy.app.timers.is_registered(_redraw_views):
-        bpy.app.timers.unregister(_redraw_views)
+ADDS = Adds(timers=(_redraw,))

@@ -16,13 +16,16 @@ from bpy.types import Context, Event, KeyConfig, KeyMap, KeyMapItem, Object, Ope
 from emodifftalk.core.gaussians import Gaussians
 
 from ..blender.camera import View, region_view
+from ..blender.registering import Adds
+from ..draw import numpy_splats
 from ..scene.heads import drawn
+from . import drawing, memory, screens
 
 _HIT = 0.3
 """A click hits a head from this alpha on."""
 _WIRES = {"EMPTY", "LIGHT", "ARMATURE", "LATTICE", "SPEAKER"}
 """Small things that may stand before a face. Not cameras: the lines of one that looks at a face are all around it."""
-_keys: list[tuple[KeyMap, KeyMapItem]] = []
+_keys: list[tuple[KeyMap, KeyMapItem]] = memory.keep([])
 
 
 class EMODIFFTALK_OT_click_select(Operator):
@@ -98,15 +101,12 @@ def choose(context: Context, head: Object, toggle: bool, move: bool = False) -> 
 
 def head_at(context: Context, x: float, y: float) -> Object | None:
     """The front-most head that a viewport shows as Gaussians at a pixel of its region; None behind anything else."""
-    from .drawing import shows_gaussians
-    from .screens import shown_heads
-
-    if not shows_gaussians(context):
+    if not drawing.shows_gaussians(context):
         return None
     view = region_view(context.region, context.region_data)
     pixel = np.array([x + 0.5, view.height - y - 0.5])
     hits = []
-    for shown in shown_heads(context):
+    for shown in screens.shown_heads(context):
         depth = depth_at(shown.gaussians.transformed(shown.matrix), view, pixel)
         if depth is not None:
             hits.append((depth, shown.head))
@@ -119,9 +119,7 @@ def head_at(context: Context, x: float, y: float) -> Object | None:
 
 def depth_at(gaussians: Gaussians, view: View, pixel: np.ndarray) -> float | None:
     """Expected view depth in metres of Gaussians (world space) at a pixel (2,), row 0 at the top; None beside them."""
-    from ..draw.numpy_splats import blend_at
-
-    alpha, depth = blend_at(gaussians, view, pixel)
+    alpha, depth = numpy_splats.blend_at(gaussians, view, pixel)
     return depth if alpha >= _HIT else None
 
 
@@ -162,9 +160,16 @@ def _select_mouse(context: Context) -> str:
     return f"{chosen}MOUSE"
 
 
-def register() -> None:
-    """Add the operator and its keys."""
-    bpy.utils.register_class(EMODIFFTALK_OT_click_select)
+def _places(keyconfig: KeyConfig) -> Iterator[tuple[KeyMap, str, str]]:
+    """Where Blender itself selects: on a click of the left button, or as a button goes down."""
+    object_mode = keyconfig.keymaps.new("Object Mode")
+    yield object_mode, "LEFTMOUSE", "CLICK"
+    yield object_mode, "RIGHTMOUSE", "PRESS"
+    for name in ("3D View Tool: Tweak", "3D View Tool: Tweak (fallback)"):
+        yield keyconfig.keymaps.new(name, space_type="VIEW_3D", region_type="WINDOW", tool=True), "LEFTMOUSE", "PRESS"
+
+
+def _add_keys() -> None:
     keyconfig = bpy.context.window_manager.keyconfigs.addon
     if keyconfig is None:  # background
         return
@@ -175,18 +180,9 @@ def register() -> None:
             _keys.append((keymap, item))
 
 
-def _places(keyconfig: KeyConfig) -> Iterator[tuple[KeyMap, str, str]]:
-    """Where Blender itself selects: on a click of the left button, or as a button goes down."""
-    object_mode = keyconfig.keymaps.new("Object Mode")
-    yield object_mode, "LEFTMOUSE", "CLICK"
-    yield object_mode, "RIGHTMOUSE", "PRESS"
-    for name in ("3D View Tool: Tweak", "3D View Tool: Tweak (fallback)"):
-        yield keyconfig.keymaps.new(name, space_type="VIEW_3D", region_type="WINDOW", tool=True), "LEFTMOUSE", "PRESS"
-
-
-def unregister() -> None:
-    """Take both away."""
+def _remove_keys() -> None:
     for keymap, item in _keys:
         keymap.keymap_items.remove(item)
-    _keys.clear()
-    bpy.utils.unregister_class(EMODIFFTALK_OT_click_select)
+
+
+ADDS = Adds(classes=(EMODIFFTALK_OT_click_select,), begin=_add_keys, end=_remove_keys)

@@ -6,28 +6,37 @@ Gaussians (glasses, a collar, a hand), each Gaussian is hidden by what lies near
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import bpy
-from bpy.types import Context, SpaceView3D
+from bpy.types import Context
 
-from ..render.engine import ENGINE, shows_true_colours
-from . import budget, neighbours
+from ..blender.registering import Adds
+from ..blender.state import State
+from ..draw.colours import ENGINE, shows_true_colours
+from . import memory, screens
 
-_handle: object | None = None
-problem: str = ""
-"""Why viewports show no Gaussians, one sentence."""
+
+@dataclass
+class DrawingState(State):
+    """problem: why viewports show no Gaussians, one sentence."""
+
+    problem: str = ""
+
+
+state = memory.keep(DrawingState())
 
 
 def draw() -> None:
     """Draw the heads of the region Blender is drawing."""
-    global problem
     context = bpy.context
-    if problem or not shows_gaussians(context):
+    if state.problem or not shows_gaussians(context):
         return
     try:
         _draw(context)
     except Exception as error:  # an exception here would come again at every redraw
-        problem = f"This graphics card cannot show Gaussians in the viewport ({error}); rendering still works."
-        print(f"EmoDiffTalk: {problem}", flush=True)
+        state.problem = f"This graphics card cannot show Gaussians in the viewport ({error}); rendering still works."
+        print(f"EmoDiffTalk: {state.problem}", flush=True)
 
 
 def shows_gaussians(context: Context) -> bool:
@@ -36,34 +45,13 @@ def shows_gaussians(context: Context) -> bool:
 
 
 def _draw(context: Context) -> None:
-    from .screens import contour_of, ground_of, screen_of
-
     # Our engine renders heads only: in its shading no mesh is seen that could hide one.
     alone = context.space_data.shading.type == "RENDERED" and context.scene.render.engine == ENGINE
     drawn_by_engine = alone and not shows_true_colours(context.scene)
-    contour = contour_of(context)
-    screen = screen_of(context)
+    contour = screens.contour_of(context)
+    screen = screens.screen_of(context)
     if screen.draw(context, contour, among_meshes=not alone):
-        screen.lay_over(context, not alone, contour, ground_of(context), shown=not drawn_by_engine)
+        screen.lay_over(context, not alone, contour, screens.ground_of(context), shown=not drawn_by_engine)
 
 
-def register() -> None:
-    """Draw in every 3D viewport; there is none in background mode."""
-    global _handle, problem
-    problem = ""
-    if not bpy.app.background:
-        neighbours.register()
-        _handle = SpaceView3D.draw_handler_add(draw, (), "WINDOW", "POST_VIEW")
-
-
-def unregister() -> None:
-    """Stop drawing."""
-    global _handle
-    if _handle is not None:
-        from . import screens
-
-        SpaceView3D.draw_handler_remove(_handle, "WINDOW")
-        _handle = None
-        screens.forget()
-    neighbours.unregister()
-    budget.forget()
+ADDS = Adds(drawings=(("SpaceView3D", draw, "POST_VIEW"),))

@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
 import bpy
 import numpy as np
 from bpy.types import Context, Depsgraph, Object, Scene
 
+from ..blender.registering import Adds
+from ..blender.state import State
 from ..scene.heads import is_drawn
+from . import memory
 
 _SOLID = {"MESH", "CURVE", "SURFACE", "META", "FONT", "CURVES", "POINTCLOUD", "VOLUME", "GREASEPENCIL"}
-_changes = 0
-"""Counts what may have moved something: boxes are gathered anew only then."""
-_boxes: dict[tuple[int, int], tuple[int, np.ndarray]] = {}
+
+
+@dataclass
+class _Boxes(State):
+    """changes: counts what may have moved something; boxes are gathered anew only then.
+    gathered: by scene and viewport, the count at that time and the boxes (K, 2, 3).
+    """
+
+    changes: int = 0
+    gathered: dict[tuple[int, int], tuple[int, np.ndarray]] = field(default_factory=dict)
+
+
+_boxes = memory.keep(_Boxes())
 
 
 def any_near(context: Context, low: np.ndarray, high: np.ndarray) -> bool:
@@ -24,13 +39,13 @@ def _all_boxes(context: Context) -> np.ndarray:
     """World boxes (K, 2, 3), lowest and highest corner, of everything solid but heads."""
     space = context.space_data
     key = (context.scene.session_uid, space.as_pointer())
-    if key not in _boxes or _boxes[key][0] != _changes:
-        if len(_boxes) > 16:
-            _boxes.clear()
+    if key not in _boxes.gathered or _boxes.gathered[key][0] != _boxes.changes:
+        if len(_boxes.gathered) > 16:
+            _boxes.gathered.clear()
         things = [thing for thing in context.visible_objects if _counts(thing) and thing.visible_get(viewport=space)]
         boxes = np.array([_box(thing) for thing in things]).reshape(-1, 2, 3)
-        _boxes[key] = _changes, boxes
-    return _boxes[key][1]
+        _boxes.gathered[key] = _boxes.changes, boxes
+    return _boxes.gathered[key][1]
 
 
 def _counts(thing: Object) -> bool:
@@ -47,24 +62,9 @@ def _box(thing: Object) -> np.ndarray:
 
 @bpy.app.handlers.persistent
 def _changed(scene: Scene, depsgraph: Depsgraph | None = None) -> None:
-    global _changes
-    _changes += 1
+    _boxes.changes += 1
 
 
-def _events() -> tuple[list, ...]:
-    handlers = bpy.app.handlers
-    return handlers.depsgraph_update_post, handlers.frame_change_post, handlers.load_post
-
-
-def register() -> None:
-    """Notice changes."""
-    for event in _events():
-        event.append(_changed)
-
-
-def unregister() -> None:
-    """No longer."""
-    for event in _events():
-        if _changed in event:
-            event.remove(_changed)
-    _boxes.clear()
+ADDS = Adds(
+    handlers=(("depsgraph_update_post", _changed), ("frame_change_post", _changed), ("load_post", _changed)),
+)

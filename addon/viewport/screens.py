@@ -18,16 +18,18 @@ from ..draw.cloud import SplatCloud, read_scene_depth
 from ..draw.target import Contour, Film, SplatTarget
 from ..draw.world_colour import world_colour
 from ..playback import gaussians as playback
+from ..playback import sources
 from ..scene.heads import drawn
 from . import budget as viewport_budget
-from . import neighbours
+from . import memory, neighbours
 
 _LEAD, _EXACT_LEAD = 0.03, 0.006
 """Metres, on a head of natural size, by which it wins against meshes. Its own sketch lies in the skin and must not show
 through, not even at the lips, where the expected depth is partly the mouth's inside; Gaussian by Gaussian it takes
 less."""
 _MOST = 12
-_screens: OrderedDict[int, Screen] = OrderedDict()
+_screens: OrderedDict[int, Screen] = memory.keep(OrderedDict())
+"""What lies in the card's memory, by region."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +56,7 @@ def shown_heads(context: Context, marked: bool = False) -> Iterator[ShownHead]:
         if not head.visible_get(viewport=context.space_data):  # the eye, collections, local view, type filter
             continue
         try:
-            gaussians, rest = playback.current_gaussians(head, context.scene), playback.rest_of(head)
+            gaussians, rest = playback.current_gaussians(head, context.scene), sources.rest_of(head)
         except UserError as error:
             playback.problems[head.session_uid] = str(error)
             continue
@@ -104,11 +106,6 @@ def draw_light(context: Context, background: np.ndarray | None) -> None:
     if screen.draw(context, contour_of(context), among_meshes=False):
         ground = _displayed(np.zeros(3) if background is None else background)
         screen.lay_over(context, False, None, ground, film=Film(background is None))
-
-
-def forget() -> None:
-    """Let go of everything in the card's memory."""
-    _screens.clear()
 
 
 class Screen:

@@ -11,8 +11,8 @@ from bpy.types import Object, Scene
 from emodifftalk.core.errors import UserError
 
 from ...blender import compat
-from ...playback import gaussians
-from ...scene.heads import absolute, heads, settings
+from ...playback import gaussians, sources, take_time
+from ...scene.heads import absolute, active_take, heads, settings
 
 _FPS = 25  # of takes
 
@@ -108,7 +108,7 @@ def _add_take(head: Object, path: Path, scene: Scene) -> None:
     """A take that the file does not list begins where the one that plays does, or with the scene."""
     from emodifftalk.core.take import load_take
 
-    take, kept, now = load_take(path), settings(head), gaussians.active_take(head)
+    take, kept, now = load_take(path), settings(head), active_take(head)
     anchor = (now.anchor_uid, now.anchor_offset, now.zero_frame) if now is not None else ("", 0.0, scene.frame_start)
     entry = kept.takes.add()
     entry.name, entry.frames, entry.path = path.stem, take.frames, str(path)
@@ -119,7 +119,7 @@ def _add_take(head: Object, path: Path, scene: Scene) -> None:
 def _must_be_there(head: Object, scene: Scene) -> None:
     """The engine would leave a head out and go on; a night's work wants to hear of it at once."""
     try:
-        gaussians.subject_of(head)
+        sources.subject_of(head)
     except UserError as error:
         raise UserError(f"The subject of “{head.name}” is missing or damaged: {error}") from error
     try:
@@ -129,10 +129,10 @@ def _must_be_there(head: Object, scene: Scene) -> None:
 
 
 def _confidence(head: Object, scene: Scene) -> float | None:
-    take = gaussians.take_of(head)
+    take = sources.take_of(head)
     if take is None or not take.judged:
         return None
-    index = round(gaussians.take_seconds(head, scene) * _FPS)
+    index = round(take_time.take_seconds(head, scene) * _FPS)
     return round(float(take.confidence[min(max(index, 0), take.frames - 1)]), 4)
 
 

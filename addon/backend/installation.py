@@ -5,7 +5,6 @@ The work is done in a thread that runs commands (`backend_install`); Blender's o
 
 from __future__ import annotations
 
-import atexit
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,8 +13,10 @@ import bpy
 
 from emodifftalk.core.errors import UserError
 
+from ..blender.registering import Adds
+from ..blender.state import State
 from ..scene.preference_values import preferences
-from . import connection, long_work
+from . import connection, long_work, memory
 from . import home as backend_home
 from .install import sizes
 from .install.builds import Build, builds_for, python_range
@@ -28,9 +29,6 @@ from .install.work import Work
 _TICK = 0.2
 _SURVEY_SECONDS = 3.0
 """How long the button may take to look at the computer before it shows what it knows."""
-
-work: Work | None = None
-"""The installation, repair or removal in hand, or the last one."""
 
 
 @dataclass
@@ -75,19 +73,27 @@ class Survey:
         self._online = bpy.app.online_access and not preferences().wheelhouse
 
 
-survey: Survey | None = None
-"""What was found out when the button was pressed last."""
+@dataclass
+class InstallState(State):
+    """work: the installation, repair or removal in hand, or the last one.
+    survey: what was found out when the button was pressed last.
+    """
+
+    work: Work | None = None
+    survey: Survey | None = None
+
+
+state = memory.keep(InstallState())
 
 
 def busy() -> bool:
     """Whether an installation, a repair or a removal is going on."""
-    return work is not None and work.running
+    return state.work is not None and state.work.running
 
 
 def take_survey(seconds: float = _SURVEY_SECONDS) -> Survey:
     """Look at the computer and wait so long for it."""
-    global survey
-    survey = Survey()
+    survey = state.survey = Survey()
     threading.Thread(target=survey.take, daemon=True, name="emodifftalk_survey").start()
     survey.done.wait(seconds)
     return survey
@@ -117,13 +123,15 @@ def why_not(needs_network: bool = True) -> str:
     if busy():
         return "The backend is being worked on: wait or cancel"
     if long_work.busy():
-        return f"“{long_work.job.title}” is at work with the backend: wait for it or cancel it"
+        return f"“{long_work.current().title}” is at work with the backend: wait for it or cancel it"
     return why_no_network() if needs_network else ""
 
 
 def order(choice: str) -> Order:
     """What is wanted of the installer. choice: AUTO, CUDA or CPU. Raises UserError when that does not exist here."""
-    known = survey if survey is not None and survey.done.is_set() else take_survey(30.0)
+    known = state.survey
+    if known is None or not known.done.is_set():
+        known = take_survey(30.0)
     if known.problem:
         raise UserError(known.problem)
     wanted = known.choice if choice == "AUTO" else choice.lower()
@@ -135,12 +143,11 @@ def order(choice: str) -> Order:
 
 def start(new: Work) -> None:
     """Begin; nothing else may be going on. A running backend ends first: its files are about to change."""
-    global work
     if not connection.python_is_chosen():
         connection.stop()
         connection.client.forgive()
-    work = new
-    work.start()
+    state.work = new
+    new.start()
     if not bpy.app.background and not bpy.app.timers.is_registered(_tick):
         bpy.app.timers.register(_tick, first_interval=_TICK, persistent=True)
     connection.redraw_panels()
@@ -148,9 +155,9 @@ def start(new: Work) -> None:
 
 def stop() -> None:
     """Give up what is going on; what is done of it is kept."""
-    if busy():
-        work.cancel()
-        work.join(10)
+    if state.work is not None and state.work.running:
+        state.work.cancel()
+        state.work.join(10)
 
 
 def _tick() -> float | None:
@@ -158,16 +165,4 @@ def _tick() -> float | None:
     return _TICK if busy() else None
 
 
-def register() -> None:
-    """An installation ends with Blender."""
-    atexit.register(stop)
-
-
-def unregister() -> None:
-    """Give up what is going on, and its timer."""
-    global work
-    stop()
-    work = None
-    atexit.unregister(stop)
-    if bpy.app.timers.is_registered(_tick):
-        bpy.app.timers.unregister(_tick)
+ADDS = Adds(at_exit=stop, timers=(_tick,))
