@@ -84,6 +84,7 @@ def test_the_file_as_it_is_now_is_captured_and_stays_as_it_was_and_cancel_keeps_
         assert time.monotonic() < end
         long_work.pump()
         time.sleep(0.02)
+    assert not job.problem
     assert bpy.ops.emodifftalk.cancel_work() == {"FINISHED"}
     long_work.wait()
     assert job.cancelled and not job.problem and not long_work.client.alive

@@ -30,7 +30,7 @@ def main() -> int:
     from emodifftalk.core.errors import UserError
     from emodifftalk.core.plan import SAY
 
-    from .session import photograph_character
+    from addon.capture.studio.session import photograph_character
 
     def say(event: dict) -> None:
         print(f"{SAY}{json.dumps(event)}", flush=True)
