@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+import run
 from tests.helpers.places import ROOT
-from tools import blenders, environments
+from tools import blenders, checks, environments, outcomes
 from tools.environments import Environment, Missing
+from tools.outcomes import Outcome
 
 
 @pytest.fixture
@@ -88,10 +91,10 @@ def report(path: Path, third: str = "", window: str = "") -> Path:
 
 def test_the_table_counts_what_passed_failed_and_was_skipped(tmp_path):
     path = tmp_path / "report.xml"
-    assert blenders.counted(report(path), 0) == "2 passed, 1 skipped"
-    assert blenders.counted(report(path, "<failure/>"), 1) == "1 passed, 1 failed, 1 skipped"
-    assert blenders.counted(report(path), "killed after 600 s").endswith("ended with killed after 600 s")
-    assert "no report" in blenders.counted(tmp_path / "none.xml", 3)
+    assert outcomes.counted(report(path), 0) == "2 passed, 1 skipped"
+    assert outcomes.counted(report(path, "<failure/>"), 1) == "1 passed, 1 failed, 1 skipped"
+    assert outcomes.counted(report(path), "killed after 600 s").endswith("ended with killed after 600 s")
+    assert "no report" in outcomes.counted(tmp_path / "none.xml", 3)
 
 
 def test_a_window_test_that_was_left_out_says_why(tmp_path):
@@ -110,3 +113,45 @@ def test_a_blender_without_its_python_is_a_line_and_no_failure(monkeypatch):
     (outcome,) = others.outcomes
     assert outcome.what == "Blender 5.2.3, Python 3.99"
     assert outcome.result.startswith("left out: Python 3.99 is needed") and not outcome.failed
+
+
+@pytest.fixture
+def reading(tmp_path) -> Callable[..., checks.Check]:
+    """Makes a check that runs a line of Python."""
+    (tmp_path / "pyproject.toml").write_text("[tool.reader]\n")
+
+    def make(code: str, **more) -> checks.Check:
+        (tmp_path / "reader.py").write_text(code)
+        return checks.Check("reader", ("reader",), **more)
+
+    return make
+
+
+def test_a_check_says_what_it_found_only_when_it_fails(reading, tmp_path, capsys):
+    (passed,) = checks.run_checks(Path(sys.executable), (reading("print('all is well')"),), tmp_path)
+    assert not passed.failed and "all is well" not in capsys.readouterr().out
+    (failed,) = checks.run_checks(Path(sys.executable), (reading("print('line 3'); raise SystemExit(2)"),), tmp_path)
+    assert failed.failed and failed.result.startswith("failed") and "line 3" in capsys.readouterr().out
+
+
+def test_a_check_runs_as_soon_as_the_settings_have_its_section(reading, tmp_path):
+    there, missing = reading("", section="[tool.reader]"), reading("", section="[tool.writer]")
+    assert len(checks.run_checks(Path(sys.executable), (there, missing), tmp_path)) == 1
+
+
+def test_a_failed_check_fails_the_command_though_every_test_passes(monkeypatch):
+    monkeypatch.setattr(run, "run_checks", lambda python: [Outcome("reader", "failed", failed=True)])
+    monkeypatch.setattr(run, "test_here", lambda *words: (Outcome("here", "1 passed"), Path("none.xml")))
+    assert run.test_quickly() == 1
+    monkeypatch.setattr(run, "run_checks", lambda python: [Outcome("reader", "passed")])
+    assert run.test_quickly() == 0
+
+
+def test_the_quick_command_leaves_out_the_slow_and_says_so(monkeypatch, capsys):
+    asked: list[str] = []
+    monkeypatch.setattr(run, "run_checks", lambda python: [])
+    monkeypatch.setattr(run, "run_module", lambda *words: asked.extend(words) or 0)
+    run.test_quickly("tests/addon")
+    assert asked[asked.index("-m") + 1] == "not slow" and asked[-1] == "tests/addon"
+    said = capsys.readouterr().out
+    assert "slow" in said and "Blender 4.5" in said and "Blender 5.2" in said and "left out" in said
