@@ -2,8 +2,10 @@
 """EmoDiffTalk from a clean clone: sets up what it needs, then does what you ask.
 
     python3 run.py demo       open sample_scenes/hello.blend in Blender, generate a take, render and export it
-    python3 run.py test       run the whole test suite, in every Blender that this machine has a Python for
-                              (further words go to pytest, and only the main environment runs)
+    python3 run.py test       check the code and run the whole test suite, in every Blender that this machine has a
+                              Python for (further words go to pytest, and only the main environment runs)
+    python3 run.py test --quick
+                              check the code and run the tests that are not slow, in the main environment only
     python3 run.py bench      time the rasterizers and the add-on
     python3 run.py evaluate   the paper's tables on held-out sentences, voices and cameras (further words: --help)
     python3 run.py package    build the extension's .zip files for Blender into dist/
@@ -18,9 +20,12 @@ import contextlib
 import os
 import subprocess
 import sys
+from pathlib import Path
 
-from tools.blenders import LOGS, OtherBlenders, Outcome, counted, print_table, title, window_outcome
+from tools.blenders import OTHERS, OtherBlenders, title, window_outcome
+from tools.checks import run_checks
 from tools.environments import ROOT, Environment, Missing
+from tools.outcomes import LOGS, Outcome, counted, print_table
 from tools.packages import build_packages
 
 BACKEND = ROOT / "backend"
@@ -50,6 +55,7 @@ def main() -> int:
             stream.reconfigure(encoding="utf-8", errors="replace")
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("command", choices=("demo", "test", "bench", "evaluate", "package", "setup"))
+    parser.add_argument("--quick", action="store_true", help="with test: leave out what is slow")
     options, rest = parser.parse_known_args()
     try:
         if options.command == "package":
@@ -60,6 +66,8 @@ def main() -> int:
         if options.command == "setup":
             return 0
         if options.command == "test":
+            if options.quick:
+                return test_quickly(*rest)
             return run_module("pytest", *rest) if rest else test_everywhere()
         return max(run_module(module, *rest) for module in MODULES[options.command])
     except Missing as problem:
@@ -77,20 +85,37 @@ def run_module(module: str, *arguments: str) -> int:
 
 
 def test_everywhere() -> int:
-    """The whole suite here, and in the other Blenders meanwhile; a line about each. Returns the exit code."""
-    LOGS.mkdir(parents=True, exist_ok=True)
-    report = LOGS / "main.xml"
-    report.unlink(missing_ok=True)
+    """Checks, the whole suite here and in the other Blenders meanwhile; a line about each. Returns the exit code."""
+    checks = run_checks(MAIN.python)
     others = OtherBlenders()
     others.start()
-    code = run_module("pytest", f"--junitxml={report}")
+    here, report = test_here()
     if others.is_alive():
         print("Waiting for the tests in the other Blenders …", flush=True)
     others.join()
-    here = Outcome(f"{title(REQUIREMENTS[0], MAIN.version)}", counted(report, code), failed=code != 0)
-    outcomes = [here, *others.outcomes, window_outcome(report)]
+    outcomes = [*checks, here, *others.outcomes, window_outcome(report)]
     print_table(outcomes)
-    return code or int(any(outcome.failed for outcome in outcomes))
+    return int(any(outcome.failed for outcome in outcomes))
+
+
+def test_quickly(*words: str) -> int:
+    """Checks and what is quick of the suite, here; says what it left out. words: for pytest. Returns the exit code."""
+    checks = run_checks(MAIN.python)
+    here, _ = test_here("-m", "not slow", *words)
+    others = " and ".join(title(blender.pins, blender.version) for blender in OTHERS)
+    outcomes = [*checks, here, Outcome("Tests marked slow", "left out"), Outcome(others, "left out")]
+    print_table(outcomes)
+    print("Run “python3 run.py test” before you hand anything on.")
+    return int(any(outcome.failed for outcome in outcomes))
+
+
+def test_here(*words: str) -> tuple[Outcome, Path]:
+    """Tests in the main environment: what became of them, and pytest's report. words: for pytest."""
+    LOGS.mkdir(parents=True, exist_ok=True)
+    report = LOGS / "main.xml"
+    report.unlink(missing_ok=True)
+    code = run_module("pytest", f"--junitxml={report}", *words)
+    return Outcome(title(REQUIREMENTS[0], MAIN.version), counted(report, code), failed=code != 0), report
 
 
 if __name__ == "__main__":

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.helpers.tiny_subject import save_tiny_subject
+
 
 @pytest.fixture(scope="session")
 def addon():
@@ -16,17 +18,6 @@ def addon():
     addon.register()
     yield addon
     addon.unregister()
-
-
-@pytest.fixture(scope="module")
-def one_thread():
-    """Torch on one thread: the networks are small, and the other core is not ours."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture
@@ -41,8 +32,6 @@ def scene(addon):
 @pytest.fixture
 def subject_path(tmp_path: Path) -> Path:
     """A tiny subject's file."""
-    from tiny_subject import save_tiny_subject
-
     path = tmp_path / "tiny.safetensors"
     save_tiny_subject(path)
     return path

@@ -7,13 +7,15 @@ import re
 import subprocess
 import threading
 import time
-import xml.etree.ElementTree as ElementTree
 from dataclasses import dataclass
 from pathlib import Path
 
 from .environments import ROOT, Environment, Missing
+from .outcomes import LOGS, Outcome, cases_of, counted
 
-LOGS = ROOT / "out" / "tests"
+ROOMS = ("tests/addon", "tests/backend/core")
+"""What can differ between Blenders: the add-on and the core, which run in Blender's Python, on its NumPy. The rest of
+the backend has a Python of its own, the same for every Blender, and its tests run once, in the main environment."""
 PATIENCE = 600
 """Seconds after which tests in another Blender count as hanging."""
 
@@ -46,15 +48,6 @@ class Blender:
 OTHERS = (Blender("4.5", (3, 11)), Blender("5.2", (3, 13)))
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """A line of the table: which Blender, what became of its tests, and whether that is a failure."""
-
-    what: str
-    result: str
-    failed: bool = False
-
-
 class OtherBlenders(threading.Thread):
     """Runs the tests in the other Blenders, one after the other, while something else goes on."""
 
@@ -76,11 +69,11 @@ class OtherBlenders(threading.Thread):
 
 
 def _test(blender: Blender, what: str) -> Outcome:
-    """All tests but those with a window; what needs the backend skips itself."""
+    """The rooms whose code runs in Blender's Python; what needs the backend skips itself."""
     LOGS.mkdir(parents=True, exist_ok=True)
     report, log = LOGS / f"blender-{blender.name}.xml", LOGS / f"blender-{blender.name}.log"
     report.unlink(missing_ok=True)
-    command = [str(blender.environment.python), "-m", "pytest", "--ignore=tests/window"]
+    command = [str(blender.environment.python), "-m", "pytest", *ROOMS]
     command += ["-rsfE", "--tb=short", f"--junitxml={report}"]
     environment = os.environ | {"PYTHONUTF8": "1", "PYTHONPATH": str(ROOT)}
     began = time.monotonic()
@@ -102,23 +95,9 @@ def title(pins: Path, version: tuple[int, int]) -> str:
     return f"Blender {found[1]}, Python {version[0]}.{version[1]}"
 
 
-def counted(report: Path, code: int | str) -> str:
-    """How many tests passed, failed and were skipped, as pytest's report (JUnit) says. code: how pytest ended."""
-    cases = _cases(report)
-    if not cases:
-        return f"pytest ended with {code} and left no report"
-    failed = sum(case.find("failure") is not None or case.find("error") is not None for case in cases)
-    skipped = sum(case.find("skipped") is not None for case in cases)
-    parts = [f"{len(cases) - failed - skipped} passed"]
-    parts += [f"{failed} failed"] if failed else []
-    parts += [f"{skipped} skipped"] if skipped else []
-    parts += [f"ended with {code}"] if code != 0 and not failed else []
-    return ", ".join(parts)
-
-
 def window_outcome(report: Path) -> Outcome:
     """What became of the test on a complete Blender, as the main environment's report says."""
-    cases = [case for case in _cases(report) if ".window." in case.get("classname", "")]
+    cases = [case for case in cases_of(report) if ".window." in case.get("classname", "")]
     said = {p.get("name"): p.get("value") for case in cases for p in case.iter("property")}
     what = f"Blender {said.get('blender', '')} with its window".replace("  ", " ")
     for case in cases:
@@ -130,16 +109,3 @@ def window_outcome(report: Path) -> Outcome:
     seconds = sum(float(case.get("time", 0)) for case in cases)
     failed = any(case.find("failure") is not None or case.find("error") is not None for case in cases)
     return Outcome(what, f"{'failed' if failed else 'passed'} in {seconds:.0f} s", failed=failed)
-
-
-def _cases(report: Path) -> list[ElementTree.Element]:
-    try:
-        return list(ElementTree.parse(report).iter("testcase"))
-    except (OSError, ElementTree.ParseError):
-        return []
-
-
-def print_table(outcomes: list[Outcome]) -> None:
-    """One line for every Blender."""
-    width = max(len(outcome.what) for outcome in outcomes)
-    print("\n" + "\n".join(f"{outcome.what:{width}s}  {outcome.result}" for outcome in outcomes), flush=True)

@@ -19,10 +19,11 @@ from bpy_extras.object_utils import world_to_camera_view
 from bpy_extras.view3d_utils import location_3d_to_region_2d
 
 HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parent)]
+sys.path[:0] = [str(HERE), str(HERE.parents[1])]
 
 from in_window import in_view, press, quiet_window, screenshot
-from traces import differences, traces
+
+from tests.helpers.traces import differences, traces
 
 OUT, PACKAGE = Path(sys.argv[-2]), sys.argv[-1]
 PROMPTS = ((1, "calm"), (40, "delighted"))

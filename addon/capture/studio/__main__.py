@@ -27,10 +27,9 @@ def main() -> int:
     if options.child:
         threading.Thread(target=_end_with_parent, daemon=True).start()
     _find_packages(options.core)
+    from addon.capture.studio.session import photograph_character
     from emodifftalk.core.errors import UserError
     from emodifftalk.core.plan import SAY
-
-    from addon.capture.studio.session import photograph_character
 
     def say(event: dict) -> None:
         print(f"{SAY}{json.dumps(event)}", flush=True)
