@@ -30,7 +30,7 @@ from emodifftalk.motion.contact import TouchingFace
 from emodifftalk.motion.generate import load_motion
 from emodifftalk.motion.guard import FALLBACK, MARGIN, ROOM, Guard, confidence
 from emodifftalk.perform import hearing
-from emodifftalk.perform.perform import Report, Settings, perform
+from emodifftalk.perform.pipeline import Report, Settings, perform
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 QUICK = Settings(front_end="embedded", text_encoder="embedded", steps=2)

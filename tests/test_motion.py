@@ -29,8 +29,8 @@ from emodifftalk.motion.generate import MotionModel, load_motion, save_motion
 from emodifftalk.speech.audio import load_audio
 from emodifftalk.speech.encoder import load_speech_to_au
 from emodifftalk.train.motion.batches import Batches
+from emodifftalk.train.motion.learner import MotionLearner, train_motion
 from emodifftalk.train.motion.losses import Batch, MotionLosses
-from emodifftalk.train.motion.motion import MotionLearner, train_motion
 from emodifftalk.train.motion.report import _listen, speaking_report
 
 pytestmark = pytest.mark.usefixtures("one_thread")

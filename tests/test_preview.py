@@ -22,7 +22,7 @@ from emodifftalk.core.subject import load_subject, save_subject
 from emodifftalk.core.take import load_take
 from emodifftalk.motion.guard import MARGIN, ROOM
 from emodifftalk.perform import hearing
-from emodifftalk.perform.perform import Settings, perform
+from emodifftalk.perform.pipeline import Settings, perform
 from emodifftalk.perform.preview import preview
 
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -80,7 +80,7 @@ def _expect_appearance(path: Path) -> None:
 
 def test_training_goes_on_where_it_was_interrupted(capture_folder, tmp_path, monkeypatch):
     """The checkpoint of an interrupted training leads to the very Subject an uninterrupted one makes."""
-    monkeypatch.setattr("emodifftalk.train.rig.rig.canonical.CHECKPOINT_EVERY", 10)
+    monkeypatch.setattr("emodifftalk.train.rig.canonical.CHECKPOINT_EVERY", 10)
     whole, halves = tmp_path / "whole.safetensors", tmp_path / "halves.safetensors"
     train_canonical(capture_folder, whole, _settings(20))
     calls = iter(range(1000))

@@ -89,7 +89,7 @@ def add_subject_and_take(parser: argparse.ArgumentParser, take_required: bool = 
 def _drive(options: argparse.Namespace) -> None:
     from ..core.performance import Performance, Style, VoiceStrip, load_performance
     from ..core.take import STRETCHED
-    from ..perform.perform import Settings, perform
+    from ..perform.pipeline import Settings, perform
 
     if options.performance:
         if options.audio or options.prompt:

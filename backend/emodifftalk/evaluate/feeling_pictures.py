@@ -17,7 +17,7 @@ from ..core.subject import Subject, load_subject
 from ..core.take import load_take
 from ..emotion.affect import S6_POINTS
 from ..export.framing import portrait_camera
-from ..perform.perform import perform
+from ..perform.pipeline import perform
 from ..splat.render import render
 from .drawing import FAINT, FOUND, GROUND, INK, LINE, TRUTH, as_image, centred, font
 from .feelings import Felt, OnSubject

@@ -12,7 +12,7 @@ import numpy as np
 from ..appearance.decoder import AppearanceDecoder
 from ..core.subject import Subject, load_subject, pose
 from ..core.take import Take, load_take
-from ..perform.perform import Settings, perform
+from ..perform.pipeline import Settings, perform
 from ..splat.render import render
 from .held_out_set import Clip, HeldOutSet, Moment, Sitter
 from .variants import Variant, dressed, untuned

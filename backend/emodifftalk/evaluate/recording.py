@@ -13,7 +13,7 @@ from ..core.facs import AU_INDEX, FPS
 from ..data.speech.corpus import TEST_SENTENCES, generate, pad
 from ..data.speech.synthesizers import BILABIALS, SAMPLE_RATE, VOWELS, Phoneme, Utterance
 from ..data.speech.visemes import bilabial_frames, targets
-from ..perform.perform import edited_track
+from ..emotion.track import edited_track
 from .held_out_set import MUTED, PAUSE, Clip, Moment
 
 VOICES = {"slt": "test", "f5": "test_espeak", "ked": "test_festival"}

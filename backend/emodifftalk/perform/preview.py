@@ -18,10 +18,11 @@ import numpy as np
 from ..core.errors import Cancelled, UserError
 from ..core.performance import Performance
 from ..core.take import TakeFrame, between, moment, unpacked
+from ..emotion.track import redrawn
 from ..motion.guard import confidence
 from ..motion.retarget import motion_for
 from .hearing import hear
-from .perform import Progress, Settings, felt_track, redrawn
+from .pipeline import Progress, Settings, felt_track
 from .ready_subject import ready_subject
 from .reuse import Earlier
 

@@ -46,7 +46,7 @@ def drive(params: dict, progress: Progress, cancelled: Callable[[], bool]) -> di
     "recomputed", "note", "stretched", "unread"}: see `perform.Report`; stretched: frames beyond the subject's
     training."""
     from ..core.take import STRETCHED
-    from ..perform.perform import Settings, perform
+    from ..perform.pipeline import Settings, perform
 
     settings = Settings(**params.get("settings", {}))
     performance = from_json(params.get("performance"))
@@ -68,7 +68,7 @@ def drive(params: dict, progress: Progress, cancelled: Callable[[], bool]) -> di
 def preview(params: dict, progress: Progress, cancelled: Callable[[], bool]) -> dict:
     """{"subject", "performance", "seconds", "settings"?, "previous"?} → {"confidence", "unread", "milliseconds"} and
     the arrays of a `core.take.TakeFrame`: see `preview.preview`."""
-    from ..perform.perform import Settings
+    from ..perform.pipeline import Settings
     from ..perform.preview import preview as make
 
     settings = Settings(**params.get("settings", {}))

@@ -23,8 +23,8 @@ from ...motion.schedule import ddim
 from ...speech.encoder import load_speech_to_au
 from ..shared.early_stopping import EarlyStopping
 from .batches import Batches
+from .learner import MotionLearner
 from .losses import Batch
-from .motion import MotionLearner
 
 _UTTERANCES, _BATCH = 300, 12
 _EVERY, _PATIENCE = 50, 4  # steps between two looks at the held-back sentences; looks without getting better

@@ -12,7 +12,7 @@ import torch
 from ...core.errors import UserError
 from ..shared.held_out import score, summary
 from ..shared.page import chart, embedded, encoded, page, save_page, table
-from .rig import Rig
+from .parameters import Rig
 from .views import View
 
 _SHOWN = 8

@@ -19,7 +19,7 @@ from ...data.captures.capture import Capture
 from ...splat.metrics import psnr, ssim
 from .details import Details
 from .layout import FACE_GAUSSIANS, Layout
-from .rig import Rig
+from .parameters import Rig
 from .views import View
 
 LAMBDA_SSIM, LAMBDA_MASK, LAMBDA_SHAPE, LAMBDA_SKIN = 0.2, 0.1, 0.01, 0.002

@@ -1,6 +1,6 @@
 """Stage 2 (EmoDiffTalk 3.4 and supplement 7): AU-prompt diffusion of facial point offsets, and its ablations.
 
-The losses, Equations 24 to 30, are in `motion_losses`, the batches in `motion_batches`.
+The losses, Equations 24 to 30, are in `losses`, the batches in `batches`.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def train_motion(
     cancelled: Callable[[], bool] | None = None,
     steps: int | None = None,
 ) -> dict:
-    """Train for `minutes` of wall time, write the model, return the held-out report of `motion_report.evaluate`.
+    """Train for `minutes` of wall time, write the model, return the held-out report of `report.evaluate`.
 
     kind: one of `motion.generate.KINDS`. steps: train for so many steps instead, so that models compared with each
     other learn equally long on any machine. corpus: what `make_corpus` made before; it is made anew without one.
