@@ -357,10 +357,10 @@ def test_the_cost_is_what_the_last_takes_cost(acted, scene, monkeypatch):
 
 
 def _changes(head, scene):
-    from emodifftalk.core.changes import compare
+    from emodifftalk.core.changes import compare_performances
 
     now = staleness.asked_for(build_performance(head, scene, looking=True))
-    return compare(staleness._unpacked(settings(head).takes[0].made_from), now)
+    return compare_performances(staleness._unpacked(settings(head).takes[0].made_from), now)
 
 
 def test_looking_changes_nothing(acted, scene, tmp_path):

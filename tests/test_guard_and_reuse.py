@@ -30,10 +30,10 @@ from emodifftalk.motion.contact import TouchingFace
 from emodifftalk.motion.generate import load_motion
 from emodifftalk.motion.guard import FALLBACK, MARGIN, ROOM, Guard, confidence
 from emodifftalk.perform import hearing
-from emodifftalk.perform.pipeline import Report, Settings, perform
+from emodifftalk.perform.pipeline import PerformSettings, TakeReport, perform
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-QUICK = Settings(front_end="embedded", text_encoder="embedded", steps=2)
+QUICK = PerformSettings(front_end="embedded", text_encoder="embedded", steps=2)
 SECONDS = 14.0
 SMILE, JAW, BROWS = AU_INDEX["AU12"], AU_INDEX["AU26"], AU_INDEX["AU04"]
 PRESS = len(AU_NAMES) + ARTICULATIONS.index("lip_press")
@@ -60,12 +60,12 @@ def shot(stage: Path, last: float = 0.6, seed: int = 3, **changes) -> Performanc
     return replace(Performance((VoiceStrip(stage / "voice.wav"),), prompts, seed=seed, style=still), **changes)
 
 
-def played(stage: Path, name: str, performance: Performance, **options) -> Report:
+def played(stage: Path, name: str, performance: Performance, **options) -> TakeReport:
     return perform(stage / "head.safetensors", performance, stage / f"{name}.safetensors", QUICK, **options)
 
 
 @pytest.fixture(scope="module")
-def first(stage) -> Report:
+def first(stage) -> TakeReport:
     return played(stage, "first", shot(stage))
 
 

@@ -21,7 +21,7 @@ from emodifftalk.core.errors import Cancelled, UserError
 from emodifftalk.core.facs import ARTICULATIONS, AU_INDEX, AU_NAMES, FPS
 from emodifftalk.core.template import load_template
 from emodifftalk.data.speech import corpus
-from emodifftalk.data.speech.spoken_motion import Spoken, Way, draw, random_curves
+from emodifftalk.data.speech.spoken_motion import LabelledUtterance, Way, draw_sample, random_curves
 from emodifftalk.motion import schedule
 from emodifftalk.motion.basis import HEAD_NUMBERS, head_shape
 from emodifftalk.motion.contact import TouchingFace
@@ -411,7 +411,7 @@ def test_a_p_seals_the_lips_of_any_smile():
         assert TEMPLATE.lip_opening(face.offsets(codes(1, **feeling), pressed))[0] < 5e-5
 
 
-def invented_corpus() -> list[Spoken]:
+def invented_corpus() -> list[LabelledUtterance]:
     """Recordings whose features say plainly what the articulations are, and two rooms."""
     rng = np.random.default_rng(0)
     found = []
@@ -419,7 +419,7 @@ def invented_corpus() -> list[Spoken]:
         articulations = random_curves(130, rng)[:, :6] if voiced else np.zeros((130, 6), np.float32)
         aus = random_curves(130, rng) if voiced else codes(130)
         features = np.pad(articulations, ((0, 0), (0, 122))) + rng.normal(0, 0.05, (130, 128)).astype(np.float32)
-        found.append(Spoken(features, aus, aus, (Way(aus, articulations, 0 * aus),), voiced))
+        found.append(LabelledUtterance(features, aus, aus, (Way(aus, articulations, 0 * aus),), voiced))
     return found
 
 
@@ -430,7 +430,7 @@ def batches() -> Batches:
 
 def test_training_clips_have_the_length_asked_for(batches):
     for _ in range(5):
-        clip = draw(batches.spoken, batches.rooms, 175, np.random.default_rng(2))
+        clip = draw_sample(batches.spoken, batches.rooms, 175, np.random.default_rng(2))
         assert clip.aus.shape == clip.true_aus.shape == (175, 17)
         assert clip.features.shape == (175, 128) and clip.articulations.shape == (175, 6)
         assert clip.aus.min() >= 0 and clip.aus.max() <= 1
@@ -505,10 +505,10 @@ def test_the_training_command_works_from_nothing(tmp_path):
 
 @can_synthesize
 def test_recorded_speech_becomes_training_pairs():
-    from emodifftalk.data.speech.spoken_motion import record
+    from emodifftalk.data.speech.spoken_motion import label_utterance
 
     utterance = next(corpus.generate(1, 5, "test"))
-    spoken = record(utterance, load_speech_to_au("embedded"), np.random.default_rng(0))
+    spoken = label_utterance(utterance, load_speech_to_au("embedded"), np.random.default_rng(0))
     frames = len(spoken.features)
     assert spoken.features.shape == (frames, 128) and spoken.heard.shape == spoken.plain.shape == (frames, 17)
     shapes = {(way.aus.shape, way.articulations.shape, way.gestures.shape) for way in spoken.ways}

@@ -22,11 +22,11 @@ from emodifftalk.core.subject import load_subject, save_subject
 from emodifftalk.core.take import load_take
 from emodifftalk.motion.guard import MARGIN, ROOM
 from emodifftalk.perform import hearing
-from emodifftalk.perform.pipeline import Settings, perform
+from emodifftalk.perform.pipeline import PerformSettings, perform
 from emodifftalk.perform.preview import preview
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-EMBEDDED = Settings(front_end="embedded", text_encoder="embedded")
+EMBEDDED = PerformSettings(front_end="embedded", text_encoder="embedded")
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from bpy.types import Depsgraph, Object, PropertyGroup, Scene
 from emodifftalk.core.clock import Clock
 from emodifftalk.core.errors import UserError
 from emodifftalk.core.facs import FPS
-from emodifftalk.core.voice_time import Moment, VoiceMap, from_text
+from emodifftalk.core.voice_time import TakeTime, VoiceMap, from_text
 
 from ..scene.heads import absolute, heads, is_still, settings
 from ..scene.strips import scene_clock, strip_scene
@@ -134,14 +134,14 @@ def take_of(head: Object) -> Take | None:
     return _takes(str(absolute(entry.path, head))) if entry is not None else None
 
 
-def take_moment(head: Object, scene: Scene, frame: float | None = None) -> Moment:
+def take_moment(head: Object, scene: Scene, frame: float | None = None) -> TakeTime:
     """Where the head's active take has to be at a frame (by default the scene's current one), so that it says what its
     voice strips play there."""
     frame = scene.frame_current_final if frame is None else frame
     heard = voice_map(head, scene)
     if heard is not None:
         return heard.at(scene_clock(scene).seconds(frame))
-    return Moment(take_clock(head, scene).seconds(frame))
+    return TakeTime(take_clock(head, scene).seconds(frame))
 
 
 def take_seconds(head: Object, scene: Scene, frame: float | None = None) -> float:
@@ -196,7 +196,7 @@ def preview_of(head: Object, scene: Scene) -> TakeFrame | None:
     return previews.get(head.session_uid, {}).get(round(scene.frame_current_final, 3))
 
 
-def current_gaussians(head: Object, depsgraph_or_scene: Depsgraph | Scene, chosen: Moment | None = None) -> Gaussians:
+def current_gaussians(head: Object, depsgraph_or_scene: Depsgraph | Scene, chosen: TakeTime | None = None) -> Gaussians:
     """The head's Gaussians now, in OBJECT space (metres): its take at the scene's frame, or at a `chosen` moment,
     looking where its gaze is keyed to.
 
@@ -212,7 +212,7 @@ def current_gaussians(head: Object, depsgraph_or_scene: Depsgraph | Scene, chose
     head = head.original
     scene = getattr(depsgraph_or_scene, "scene", depsgraph_or_scene)
     subject, take = subject_of(head), take_of(head)
-    moment, where = None, Moment(0.0)
+    moment, where = None, TakeTime(0.0)
     if chosen is None and getattr(depsgraph_or_scene, "mode", "VIEWPORT") == "VIEWPORT":
         moment = preview_of(head, scene)
     if moment is None and take is not None:
@@ -224,7 +224,7 @@ def current_gaussians(head: Object, depsgraph_or_scene: Depsgraph | Scene, chose
     key = (id(subject), id(source), round(seconds, 6), round(where.rest, 4), gaze)
     if key not in _posed:
         if moment is None and take is not None:
-            moment = _frame_at(subject, take, Moment(seconds, where.rest))
+            moment = _frame_at(subject, take, TakeTime(seconds, where.rest))
         _posed[key] = gazing(subject, moment, np.array(gaze)), subject, source
         while len(_posed) > 8:
             _posed.popitem(last=False)
@@ -248,7 +248,7 @@ def current_frame(head: Object, scene: Scene) -> TakeFrame | None:
     return _frame_at(subject_of(head), take, take_moment(head, scene))
 
 
-def _frame_at(subject: Subject, take: Take, where: Moment) -> TakeFrame:
+def _frame_at(subject: Subject, take: Take, where: TakeTime) -> TakeFrame:
     """Made once for the sketch and the Gaussians."""
     from emodifftalk.core.mouth import resting
 

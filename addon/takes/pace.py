@@ -11,7 +11,7 @@ from bpy.types import PropertyGroup
 from ..scene.heads import user_folder
 
 if TYPE_CHECKING:
-    from emodifftalk.core.changes import Changes
+    from emodifftalk.core.changes import TakeChanges
 
 _FILE = "pace.json"
 
@@ -24,7 +24,7 @@ class Pace:
     moving: float
     beside: float
 
-    def estimate(self, changes: Changes) -> float:
+    def estimate(self, changes: TakeChanges) -> float:
         """Seconds for generating again after `changes`."""
         heard = changes.frames * self.listening if changes.heard_anew else 0.0
         return self.beside + heard + changes.made_again * self.moving

@@ -32,7 +32,7 @@ _SHARES = {"speech": 0.15, "emotion": 0.1, "motion": 0.25, "appearance": 0.5}
 
 
 @dataclass(frozen=True)
-class Settings:
+class PerformSettings:
     """Which models perform: front_end `auto|embedded|hubert`, text_encoder `auto|embedded|openclip`, motion
     `diffusion|gru|no_codes` (the last two are ablations), steps of DDIM sampling."""
 
@@ -43,7 +43,7 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class Report:
+class TakeReport:
     """What was done: path of the take, frames, seconds of wall time per stage, the models' own names.
 
     recomputed: frames whose motion was made anew; the others are those of the earlier take, byte by byte. note: why
@@ -91,11 +91,11 @@ def perform(
     subject_path: str | os.PathLike,
     performance: Performance,
     out: str | os.PathLike,
-    settings: Settings = Settings(),
+    settings: PerformSettings = PerformSettings(),
     progress: Progress | None = None,
     cancelled: Callable[[], bool] | None = None,
     previous: str | os.PathLike | None = None,
-) -> Report:
+) -> TakeReport:
     """Perform and write the take to `out` (nothing is written when cancelled or failed).
 
     previous: an earlier take of this shot. What did not change since is copied from it, and the result is to the bit
@@ -140,7 +140,7 @@ def perform(
     confidence, recomputed = write_frames(out, made, tracks, heard.features, metadata, earlier, run.inside)
     run.inside(1.0, "Done")
     run.close()
-    return Report(Path(out), len(aus), run.stages, models, recomputed, earlier.note, confidence, unread)
+    return TakeReport(Path(out), len(aus), run.stages, models, recomputed, earlier.note, confidence, unread)
 
 
 def felt_track(

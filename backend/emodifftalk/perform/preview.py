@@ -22,7 +22,7 @@ from ..emotion.track import redrawn
 from ..motion.guard import confidence
 from ..motion.retarget import motion_for
 from .hearing import hear
-from .pipeline import Progress, Settings, felt_track
+from .pipeline import PerformSettings, Progress, felt_track
 from .ready_subject import ready_subject
 from .reuse import Earlier
 
@@ -43,7 +43,7 @@ def preview(
     performance: Performance,
     seconds: float,
     previous: str | os.PathLike | None = None,
-    settings: Settings | None = None,
+    settings: PerformSettings | None = None,
     progress: Progress | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> Preview:
@@ -61,7 +61,7 @@ def preview(
         if progress:
             progress(fraction, "speech", text or "Listening to the voice")
 
-    began, settings = time.perf_counter(), settings or Settings()
+    began, settings = time.perf_counter(), settings or PerformSettings()
     ready = ready_subject(subject_path)
     heard = hear(performance, ready, settings.front_end, Earlier(previous), inside)
     felt, _, unread = felt_track(heard, performance, settings.text_encoder)

@@ -20,7 +20,7 @@ from .journal import Journal
 from .names import CANCEL, CANCELLED, CHANGED, FAILED, PAUSE, REFUSE, RENDERING, RESUME, WAITING
 from .queue_folder import QueueFolder
 from .report import clock, remarks, summary, write_report
-from .runner import Runner, Settings
+from .runner import Runner, RunnerSettings
 from .shot_list import ShotList, list_of_folder, load_list
 from .time_left import in_words
 
@@ -86,7 +86,7 @@ def _run(options: argparse.Namespace) -> int:
     if not 1 <= jobs <= 64:
         raise UserError(f"--jobs must be from 1 to 64, {jobs} does not fit.")
     script = find_script(*SCRIPT, chosen=options.worker)
-    settings = Settings(find_blender(options.blender), script, jobs, options.changed)
+    settings = RunnerSettings(find_blender(options.blender), script, jobs, options.changed)
     if options.polite and hasattr(os, "nice"):
         os.nice(10)
     print(f"{len(shots.shots)} shots to {shots.folder}", flush=True)

@@ -44,7 +44,7 @@ def render(
 
 def _draw_cpu(gaussians: Gaussians, camera: Camera) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Colours, alpha and accumulated depth straight from the kernels, without torch in between."""
-    view = cpu.View(
+    view = cpu.RasterizationSettings(
         np.ascontiguousarray(camera.viewmat, np.float64),
         np.ascontiguousarray(camera.K, np.float64),
         int(camera.width),

@@ -15,7 +15,7 @@ from ...core.subject import Subject, load_subject, save_subject
 from ...data.captures.capture import Capture, load_capture
 from ...splat.metrics import psnr, ssim
 from ...splat.rasterize import choose
-from ..rig.views import View, load_views
+from ..rig.views import CapturedView, load_views
 from .face_crops import FaceCrop, blurred, fine_error
 from .face_painter import FacePainter
 from .report import measure_decoders
@@ -94,7 +94,7 @@ def train_appearance(
     return report
 
 
-def _expressive(capture: Capture, split: str, size: int, device: str) -> list[View]:
+def _expressive(capture: Capture, split: str, size: int, device: str) -> list[CapturedView]:
     """Pictures of faces that move, looking ahead: decoders are not about eyes."""
     ahead = [index for index, frame in enumerate(capture.frames) if index and not any(frame.gaze)]
     return [view for view in load_views(capture, split, size, device) if view.frame in ahead]

@@ -19,7 +19,7 @@ from torch import nn
 from ...core import tensors
 from ...core.errors import Cancelled
 from ...core.template import load_template
-from ...data.speech.spoken_motion import Spoken, make_corpus
+from ...data.speech.spoken_motion import LabelledUtterance, make_corpus
 from ...motion.basis import MotionBasis
 from ...motion.generate import KINDS, MotionModel, read_motion, save_motion
 from ...motion.schedule import STEPS, add_noise, alpha_bar
@@ -40,7 +40,7 @@ def train_motion(
     progress: Callable[[float, str], None] | None = None,
     utterances: int = 900,
     batch: int = 16,
-    corpus: list[Spoken] | None = None,
+    corpus: list[LabelledUtterance] | None = None,
     start: str | os.PathLike | None = None,
     cancelled: Callable[[], bool] | None = None,
     steps: int | None = None,

@@ -13,14 +13,14 @@ from ...core.errors import UserError
 from ..shared.held_out import score, summary
 from ..shared.page import chart, embedded, encoded, page, save_page, table
 from .parameters import Rig
-from .views import View
+from .views import CapturedView
 
 _SHOWN = 8
 """Held-out pictures on the page."""
 
 
 @torch.inference_mode()
-def evaluate(rig: Rig, views: list[View], unseen: set[int], backend: str = "cpu") -> dict:
+def evaluate(rig: Rig, views: list[CapturedView], unseen: set[int], backend: str = "cpu") -> dict:
     """What `held_out.summary` says of the rig over held-out views. unseen: frames no trained camera saw."""
     scores = []
     for view in views:
@@ -40,7 +40,7 @@ def save_picture(path: Path, picture: np.ndarray) -> None:
 
 
 def write_report(
-    out: Path, report: dict, curve: list[tuple[int, float, float]], rig: Rig, views: list[View], backend: str
+    out: Path, report: dict, curve: list[tuple[int, float, float]], rig: Rig, views: list[CapturedView], backend: str
 ) -> None:
     """Write `OUT.report.json` and `OUT.report.html`, one page that holds everything it shows.
 
@@ -57,6 +57,6 @@ def write_report(
 
 
 @torch.inference_mode()
-def _pair(rig: Rig, view: View, backend: str) -> np.ndarray:
+def _pair(rig: Rig, view: CapturedView, backend: str) -> np.ndarray:
     picture, _, _ = rig.draw(view, backend, torch.zeros(3, device=view.rgba.device))
     return torch.cat([picture, view.image], dim=1).cpu().numpy()

@@ -22,7 +22,7 @@ from ...core.subject import file_hash
 from ...data.captures.capture import Capture, load_capture, read_picture
 from ...data.speech.recordings import read_recordings
 from .report import write_whole_report
-from .stages import AllSettings, Stage, Task, Work, expect_expressions, stages_of
+from .stages import AllSettings, Stage, StageWork, Task, expect_expressions, stages_of
 from .work_folder import WorkFolder, key_of
 
 Progress = Callable[[float, str, str], None]
@@ -99,7 +99,7 @@ class _Run:
             raise Cancelled
         began = time.monotonic()
         tell(0.0, "begins")
-        work = Work(self._task, before, self._work.scratch(key), tell, self._cancelled)
+        work = StageWork(self._task, before, self._work.scratch(key), tell, self._cancelled)
         subject, report = stage.run(work)
         report = {**report, "minutes": round((time.monotonic() - began) / 60, 2)}
         self._work.keep(stage.name, key, subject, report)
