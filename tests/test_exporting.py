@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import struct
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -15,11 +16,11 @@ from emodifftalk.core.axes import AXES, turned
 from emodifftalk.core.errors import Cancelled, UserError
 from emodifftalk.core.facs import AU_INDEX, AU_NAMES
 from emodifftalk.core.formats.gaussian_file import read_gaussians
+from emodifftalk.core.formats.ply import SH_C0
 from emodifftalk.core.gaussians import Gaussians
 from emodifftalk.core.take import load_take, save_take
 from emodifftalk.export.cast import Cast, Head, cast_of_many, cast_of_one
 from emodifftalk.export.frame_formats import FRAME_FORMATS
-from emodifftalk.export.glb import read_glb
 from emodifftalk.export.sequence import ExportOptions, export_sequence
 from emodifftalk.export.shot_files import export_shot
 
@@ -39,6 +40,24 @@ def files(tmp_path_factory):
 def cast(files) -> Cast:
     """Its first frames."""
     return cast_of_one(files / "subject.safetensors", files / "take.safetensors", 25.0, 0.0, FRAMES / 25)
+
+
+def read_glb(path, frame: int = 0) -> Gaussians:
+    """The Gaussians of one mesh of a binary glTF, in its own axes."""
+    data = path.read_bytes()
+    (size,) = struct.unpack_from("<I", data, 12)
+    document = json.loads(data[20 : 20 + size])
+
+    def column(name: str) -> np.ndarray:
+        accessor = document["accessors"][document["meshes"][frame]["primitives"][0]["attributes"][name]]
+        view = document["bufferViews"][accessor["bufferView"]]
+        rows = np.frombuffer(data[28 + size + view["byteOffset"] :][: view["byteLength"]], "<f4")
+        return rows.reshape(accessor["count"], -1)
+
+    kind = "KHR_gaussian_splatting"
+    quats, opacities = np.roll(column(f"{kind}:ROTATION"), 1, axis=1), column(f"{kind}:OPACITY")[:, 0]
+    colors = 0.5 + SH_C0 * column(f"{kind}:SH_DEGREE_0_COEF_0")
+    return Gaussians(column("POSITION"), quats, column(f"{kind}:SCALE"), opacities, colors)
 
 
 def frame_of(path, format_name: str) -> Gaussians:

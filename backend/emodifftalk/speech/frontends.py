@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import Protocol
 
 import torch
 from torch import nn
@@ -25,15 +24,6 @@ HUBERT = "facebook/hubert-base-ls960"
 BILABIAL_CLASSES = (1, 2, 3)
 """p, b and m among the sounds the embedded front end was taught to tell apart."""
 _MODELS = Path(__file__).parent.parent / "models"
-
-
-class FrontEnd(Protocol):
-    """name; dim: features per step; __call__: samples (B, S) at 16 kHz → features (B, L, dim) at 50 per second."""
-
-    name: str
-    dim: int
-
-    def __call__(self, wave: torch.Tensor) -> torch.Tensor: ...
 
 
 class LogMel(nn.Module):

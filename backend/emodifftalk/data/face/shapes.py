@@ -19,7 +19,7 @@ from ...core.checks import expect, expect_format
 from ...core.template import load_template
 from ..similarity import fit_similarity
 from .actor import Actor
-from .template_builder import fit_shipped_template
+from .actor_template import fit_shipped_template
 
 SCHEMA = 1
 SHIPPED = Path(__file__).parents[2] / "models" / "face_shapes.safetensors"
