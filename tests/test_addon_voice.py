@@ -23,7 +23,7 @@ from emodifftalk.core.errors import UserError
 from emodifftalk.core.facs import AU_INDEX
 
 pytestmark = pytest.mark.filterwarnings("ignore")
-JAW, SMILE, BROW = (AU_INDEX[au] for au in ("AU26", "AU12", "AU01"))
+JAW, SMILE = (AU_INDEX[au] for au in ("AU26", "AU12"))
 RATES = [(24, 1.001), (24, 1.0), (25, 1.0), (30, 1.001), (30, 1.0), (50, 1.0), (60, 1.0)]
 SECONDS = 6.0
 
