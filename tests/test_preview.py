@@ -23,7 +23,7 @@ from emodifftalk.core.take import load_take
 from emodifftalk.motion.guard import MARGIN, ROOM
 from emodifftalk.perform import hearing
 from emodifftalk.perform.pipeline import PerformSettings, perform
-from emodifftalk.perform.preview import preview
+from emodifftalk.perform.preview import preview_frame
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 EMBEDDED = PerformSettings(front_end="embedded", text_encoder="embedded")
@@ -50,7 +50,9 @@ def shot(feeling: str = "furious", **aus: float) -> Performance:
 
 
 def ahead(stage: Path, performance: Performance, seconds: float, **options):
-    return preview(stage / "head.safetensors", performance, seconds, stage / "old.safetensors", EMBEDDED, **options)
+    return preview_frame(
+        stage / "head.safetensors", performance, seconds, stage / "old.safetensors", EMBEDDED, **options
+    )
 
 
 def test_it_shows_what_the_take_will_show_and_not_what_the_old_one_does(stage):
@@ -94,7 +96,7 @@ def test_the_voice_is_heard_once_whatever_is_edited(stage, monkeypatch):
     monkeypatch.setattr(hearing, "listener", lambda *_: pytest.fail("the voice was listened to again"))
     ahead(stage, shot("shy"), 4.0)
     (stage / "gone.safetensors").unlink(missing_ok=True)
-    preview(stage / "head.safetensors", shot("proud"), 4.0, stage / "gone.safetensors", EMBEDDED)
+    preview_frame(stage / "head.safetensors", shot("proud"), 4.0, stage / "gone.safetensors", EMBEDDED)
 
 
 def test_words_nobody_knows_are_told_with_the_preview(stage):
@@ -127,5 +129,5 @@ def test_it_does_not_wait_for_the_take_in_the_making(stage, backend):  # noqa: F
             assert reply["event"] == "result", reply
             arrays = sent or arrays
     assert order == [103, 102]
-    expected = preview(told["subject"], shot(), 4.0, told["previous"]).frame
+    expected = preview_frame(told["subject"], shot(), 4.0, told["previous"]).frame
     np.testing.assert_allclose(arrays["offsets"], expected.offsets, atol=1e-5)

@@ -34,7 +34,7 @@ from emodifftalk.evaluate.held_out_set import (
     load_held_out,
     save_held_out,
 )
-from emodifftalk.evaluate.recording import STRIPS, choose_moments, record
+from emodifftalk.evaluate.recording import STRIPS, choose_held_out_moments, record_clips
 
 from .cc0 import Cc0Character, empty_scene
 
@@ -69,7 +69,7 @@ def make(options: argparse.Namespace) -> None:
     known = load_held_out(folder) if (folder / "set.json").exists() else None
     if known is None or known.size != options.size:
         folder.mkdir(parents=True, exist_ok=True)
-        save_held_out(HeldOutSet(folder, options.size, record(folder), {}))
+        save_held_out(HeldOutSet(folder, options.size, record_clips(folder), {}))
         # Read back as it was written, so that going on later poses the very same faces.
         known = load_held_out(folder)
     # What was once spoken stays: another version of a synthesizer would say it otherwise.
@@ -77,7 +77,7 @@ def make(options: argparse.Namespace) -> None:
     for name in options.subjects.split(","):
         if name not in SITTERS:
             raise UserError(f"There is no sample subject “{name}”, there are {', '.join(SITTERS)}.")
-        moments = choose_moments(name, clips)[: options.most]
+        moments = choose_held_out_moments(name, clips)[: options.most]
         sitters[name] = _sit(name, clips, moments, folder, options)
         save_held_out(HeldOutSet(folder, options.size, clips, sitters))
 

@@ -19,7 +19,7 @@ from .action_units import au_errors
 from .held_out_set import HeldOutSet, Moment, Sitter, lip_landmarks
 from .landmarks import projected_distance, sees_lips
 from .perceptual import Lpips
-from .picture_scores import Scores, mean, read_on_black, score
+from .picture_scores import Scores, mean, picture_score, read_on_black
 from .predict import Performed, Portraits, Progress, perform_clip
 from .speech_scores import TrueMotion, lip_range, pooled, speech_scores
 from .variants import FULL, VARIANTS, Variant, why_not
@@ -183,7 +183,7 @@ def _sit(
                     picture = portrait.draw(moment, did.take)
                     if moment.picture not in truths:
                         truths[moment.picture] = read_on_black(found.held_out.picture_path(moment), found.held_out.size)
-                    values = score(picture, truths[moment.picture], lpips)
+                    values = picture_score(picture, truths[moment.picture], lpips)
                     if sees_lips(moment.camera):
                         points = template.neutral[lips] + did.offsets[moment.frame][lips]
                         camera = sitter.cameras[moment.camera]

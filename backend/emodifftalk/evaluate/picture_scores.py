@@ -27,7 +27,7 @@ PROTOCOL = (
 )
 
 
-def score(image: np.ndarray, truth: np.ndarray, lpips: Lpips) -> Scores:
+def picture_score(image: np.ndarray, truth: np.ndarray, lpips: Lpips) -> Scores:
     """All metrics but LMD of a picture (S, S, 3) against the true one, both sRGB on black, 0..1."""
     # As a file would hold it: everybody's frames arrive with eight bits.
     image = np.rint(np.clip(image, 0, 1) * 255) / 255

@@ -38,7 +38,7 @@ class Preview:
     milliseconds: float
 
 
-def preview(
+def preview_frame(
     subject_path: str | os.PathLike,
     performance: Performance,
     seconds: float,

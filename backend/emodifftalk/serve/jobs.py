@@ -67,9 +67,9 @@ def drive(params: dict, progress: Progress, cancelled: Callable[[], bool]) -> di
 
 def preview(params: dict, progress: Progress, cancelled: Callable[[], bool]) -> dict:
     """{"subject", "performance", "seconds", "settings"?, "previous"?} → {"confidence", "unread", "milliseconds"} and
-    the arrays of a `core.take.TakeFrame`: see `preview.preview`."""
+    the arrays of a `core.take.TakeFrame`: see `preview.preview_frame`."""
     from ..perform.pipeline import PerformSettings
-    from ..perform.preview import preview as make
+    from ..perform.preview import preview_frame
 
     settings = PerformSettings(**params.get("settings", {}))
     performance, previous = from_json(params.get("performance")), params.get("previous") or None
@@ -77,7 +77,7 @@ def preview(params: dict, progress: Progress, cancelled: Callable[[], bool]) -> 
         seconds = float(params["seconds"])
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(f"The request for a preview makes no sense ({error}).") from error
-    found = make(_text(params, "subject"), performance, seconds, previous, settings, progress, cancelled)
+    found = preview_frame(_text(params, "subject"), performance, seconds, previous, settings, progress, cancelled)
     arrays = {name: rows for name, rows in vars(found.frame).items() if rows is not None}
     told = {"confidence": found.confidence, "unread": list(found.unread), "milliseconds": found.milliseconds}
     return {**told, "arrays": arrays}
@@ -163,7 +163,7 @@ def export(params: dict, progress: Progress, cancelled: Callable[[], bool]) -> d
 def rasterize(params: dict, progress: Progress, cancelled: Callable[[], bool]) -> dict:
     """{"viewmat", "K", "width", "height"} and the arrays means, quats, scales, opacities, colors of the Gaussians →
     {"rasterizer"} and the arrays rgba (H, W, 4), premultiplied display-referred sRGB, and depth (H, W) metres."""
-    from ..splat.rasterize import choose
+    from ..splat.rasterize import choose_rasterizer
     from ..splat.render import render
 
     names = ("means", "quats", "scales", "opacities", "colors")
@@ -174,7 +174,7 @@ def rasterize(params: dict, progress: Progress, cancelled: Callable[[], bool]) -
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(f"The request to draw a picture makes no sense ({error}).") from error
     image, alpha, depth = render(gaussians, camera)
-    return {"rasterizer": choose("auto"), "arrays": {"rgba": np.dstack([image, alpha]), "depth": depth}}
+    return {"rasterizer": choose_rasterizer("auto"), "arrays": {"rgba": np.dstack([image, alpha]), "depth": depth}}
 
 
 def _stacked(heads: list[dict], key: str) -> np.ndarray | None:

@@ -133,13 +133,13 @@ def hubert_is_here() -> bool:
     return any(isinstance(try_to_load_from_cache(HUBERT, name), str) for name in names)
 
 
-def model_path(front_end: str) -> Path:
+def speech_model_path(front_end: str) -> Path:
     """Where the encoder of a front end lies."""
     suffix = "" if front_end == "embedded" else f"_{front_end}"
     return _MODELS / f"speech_to_au{suffix}.safetensors"
 
 
-def choose(name: str = "auto") -> str:
+def choose_front_end(name: str = "auto") -> str:
     """`embedded` or `hubert`: what `auto` means on this machine.
 
     HuBERT is chosen when its weights and a speech-to-AU model trained on its features are both here. When only one of
@@ -149,7 +149,7 @@ def choose(name: str = "auto") -> str:
         raise UserError(f"There is no speech front end “{name}”: choose auto, embedded or hubert.")
     if name != "auto":
         return name
-    weights, trained = hubert_is_here(), model_path("hubert").exists()
+    weights, trained = hubert_is_here(), speech_model_path("hubert").exists()
     if weights and trained:
         return "hubert"
     if weights or trained:

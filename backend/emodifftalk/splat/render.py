@@ -7,7 +7,7 @@ import numpy as np
 from ..core.camera import Camera
 from ..core.gaussians import Gaussians
 from . import cpu
-from .rasterize import choose, rasterization
+from .rasterize import choose_rasterizer, rasterization
 
 MODES = ("RGB", "RGB+D", "RGB+ED")
 
@@ -31,7 +31,7 @@ def render(
     """
     if mode not in MODES:
         raise ValueError(f"mode {mode!r} is none of {MODES}")
-    if choose(backend) == "cpu":
+    if choose_rasterizer(backend) == "cpu":
         image, alpha, depth = _draw_cpu(gaussians, camera)
     else:
         image, alpha, depth = _draw_torch(gaussians, camera, backend)

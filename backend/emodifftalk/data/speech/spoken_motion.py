@@ -22,7 +22,7 @@ from ...speech.encoder import SpeechModel
 from .corpus import generate
 from .liveliness import gestures
 from .synthesizers import SAMPLE_RATE, Utterance
-from .visemes import targets
+from .visemes import viseme_targets
 
 _PRESS = ARTICULATIONS.index("lip_press")
 _MOUTH = [AU_INDEX[name] for name in ("AU10", "AU25", "AU26")]
@@ -69,9 +69,9 @@ def label_utterance(
     """Listen to one utterance with the deployed speech model and label it."""
     frames = max(1, math.ceil(len(utterance.wave) / SAMPLE_RATE * FPS))
     track = speech.predict(utterance.wave, frames)
-    plain, _ = targets(utterance, frames)
+    plain, _ = viseme_targets(utterance, frames)
     performed = tuple(
-        Way(*targets(utterance, frames, rng, expressive=i % 2 == 1), gestures(utterance, frames, rng))
+        Way(*viseme_targets(utterance, frames, rng, expressive=i % 2 == 1), gestures(utterance, frames, rng))
         for i in range(ways)
     )
     return LabelledUtterance(track.features, track.aus, plain, performed, voiced=True)

@@ -14,7 +14,7 @@ from ...core.errors import Cancelled, UserError
 from ...core.subject import Subject, load_subject, save_subject
 from ...data.captures.capture import Capture, load_capture
 from ...splat.metrics import psnr, ssim
-from ...splat.rasterize import choose
+from ...splat.rasterize import choose_rasterizer
 from ..rig.views import CapturedView, load_views
 from .face_crops import FaceCrop, blurred, fine_error
 from .face_painter import FacePainter
@@ -67,7 +67,7 @@ def train_appearance(
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     subject, capture = without_shade_points(load_subject(subject_path)), load_capture(capture_dir)
-    backend = choose(backend)
+    backend = choose_rasterizer(backend)
     device = "cuda" if backend == "gsplat" else "cpu"
     views = _expressive(capture, "train", size, device)
     crops = [crop for view in views if (crop := FaceCrop.of(view, capture.points[view.frame])) is not None]

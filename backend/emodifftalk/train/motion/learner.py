@@ -27,7 +27,7 @@ from ...speech.encoder import load_speech_to_au
 from ..shared.half_precision import half_precision
 from .batches import Batches
 from .losses import Batch, MotionLosses
-from .report import evaluate
+from .report import evaluate_motion
 
 _RATE = 1e-3
 
@@ -45,7 +45,7 @@ def train_motion(
     cancelled: Callable[[], bool] | None = None,
     steps: int | None = None,
 ) -> dict:
-    """Train for `minutes` of wall time, write the model, return the held-out report of `report.evaluate`.
+    """Train for `minutes` of wall time, write the model, return the held-out report of `report.evaluate_motion`.
 
     kind: one of `motion.generate.KINDS`. steps: train for so many steps instead, so that models compared with each
     other learn equally long on any machine. corpus: what `make_corpus` made before; it is made anew without one.
@@ -82,7 +82,7 @@ def train_motion(
     model = learner.model()
     save_motion(Path(out), model, about)
     progress(0.95, "Measuring on held-out voices")
-    return {"steps": learner.steps, "loss": average, **evaluate(model, speech)}
+    return {"steps": learner.steps, "loss": average, **evaluate_motion(model, speech)}
 
 
 class MotionLearner:

@@ -21,7 +21,7 @@ from ...core.facs import AU_NAMES, FPS
 from ...data.speech.corpus import generate
 from ...data.speech.recordings import SpeechRecording
 from ...data.speech.synthesizers import SAMPLE_RATE, missing_synthesizers
-from ...data.speech.visemes import targets
+from ...data.speech.visemes import viseme_targets
 from ...speech.audio import level
 from ...speech.encoder import SpeechModel, fit_steps, load_speech_to_au
 from ..shared.early_stopping import EarlyStopping
@@ -130,7 +130,7 @@ def _synthetic(seed: int, progress, cancelled) -> list[tuple[np.ndarray, np.ndar
         if cancelled():
             raise Cancelled
         frames = max(1, len(utterance.wave) * FPS // SAMPLE_RATE)
-        corpus.append((level(utterance.wave), targets(utterance, frames)[0]))
+        corpus.append((level(utterance.wave), viseme_targets(utterance, frames)[0]))
         progress(0.1 * i / _SYNTHETIC, "Speaking training sentences to mix in")
     return corpus
 

@@ -77,7 +77,7 @@ class _Run:
 
     def to(self, out: Path) -> dict:
         """The whole way; returns the report."""
-        key, before, reports = key_of(__version__, fingerprint(self._task.capture)), None, []
+        key, before, reports = key_of(__version__, capture_fingerprint(self._task.capture)), None, []
         for stage in self._stages:
             key = key_of(key, stage.name, stage.made_from)
             reports.append({"stage": stage.name, "title": stage.title} | self._run(stage, key, before))
@@ -124,7 +124,7 @@ class _Run:
         return noticing
 
 
-def fingerprint(capture: Capture) -> str:
+def capture_fingerprint(capture: Capture) -> str:
     """A hash of all that is learned from a capture: cameras, action units, points, and its pictures by name, size and
     time. Where the capture lies does not matter."""
     digest = sha256(repr((capture.name, capture.synthetic, capture.licence, capture.consent)).encode())
