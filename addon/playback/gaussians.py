@@ -10,7 +10,7 @@ import numpy as np
 from bpy.types import Depsgraph, Object, Scene
 
 from emodifftalk.core.errors import UserError
-from emodifftalk.core.voice_time import Moment
+from emodifftalk.core.voice_time import TakeTime
 
 from ..blender.redraw import VIEWS, redraw
 from ..blender.registering import Adds
@@ -42,7 +42,7 @@ def preview_of(head: Object, scene: Scene) -> TakeFrame | None:
     return previews.get(head.session_uid, {}).get(round(scene.frame_current_final, 3))
 
 
-def current_gaussians(head: Object, depsgraph_or_scene: Depsgraph | Scene, chosen: Moment | None = None) -> Gaussians:
+def current_gaussians(head: Object, depsgraph_or_scene: Depsgraph | Scene, chosen: TakeTime | None = None) -> Gaussians:
     """The head's Gaussians now, in OBJECT space (metres): its take at the scene's frame, or at a `chosen` moment,
     looking where its gaze is keyed to.
 
@@ -58,7 +58,7 @@ def current_gaussians(head: Object, depsgraph_or_scene: Depsgraph | Scene, chose
     head = head.original
     scene = getattr(depsgraph_or_scene, "scene", depsgraph_or_scene)
     subject, take = subject_of(head), take_of(head)
-    moment, where = None, Moment(0.0)
+    moment, where = None, TakeTime(0.0)
     if chosen is None and getattr(depsgraph_or_scene, "mode", "VIEWPORT") == "VIEWPORT":
         moment = preview_of(head, scene)
     if moment is None and take is not None:
@@ -70,7 +70,7 @@ def current_gaussians(head: Object, depsgraph_or_scene: Depsgraph | Scene, chose
     key = (id(subject), id(source), round(seconds, 6), round(where.rest, 4), gaze)
     if key not in _posed:
         if moment is None and take is not None:
-            moment = _frame_at(subject, take, Moment(seconds, where.rest))
+            moment = _frame_at(subject, take, TakeTime(seconds, where.rest))
         _posed[key] = gazing(subject, moment, np.array(gaze)), subject, source
         while len(_posed) > 8:
             _posed.popitem(last=False)
@@ -94,7 +94,7 @@ def current_frame(head: Object, scene: Scene) -> TakeFrame | None:
     return _frame_at(subject_of(head), take, take_moment(head, scene))
 
 
-def _frame_at(subject: Subject, take: Take, where: Moment) -> TakeFrame:
+def _frame_at(subject: Subject, take: Take, where: TakeTime) -> TakeFrame:
     """Made once for the sketch and the Gaussians."""
     from emodifftalk.core.mouth import resting
 

@@ -9,7 +9,7 @@ from bpy.types import Object, Scene
 
 from emodifftalk.core.clock import Clock
 from emodifftalk.core.facs import FPS
-from emodifftalk.core.voice_time import Moment, VoiceMap, from_text
+from emodifftalk.core.voice_time import TakeTime, VoiceMap, from_text
 
 from ..blender import compat
 from ..scene.heads import active_take
@@ -40,14 +40,14 @@ _maps: dict[int, tuple[tuple, VoiceMap]] = memory.keep({})
 """The last map of every head (by session uid), with what it was made from."""
 
 
-def take_moment(head: Object, scene: Scene, frame: float | None = None) -> Moment:
+def take_moment(head: Object, scene: Scene, frame: float | None = None) -> TakeTime:
     """Where the head's active take has to be at a frame (by default the scene's current one), so that it says what its
     voice strips play there."""
     frame = scene.frame_current_final if frame is None else frame
     heard = voice_map(head, scene)
     if heard is not None:
         return heard.at(scene_clock(scene).seconds(frame))
-    return Moment(take_clock(head, scene).seconds(frame))
+    return TakeTime(take_clock(head, scene).seconds(frame))
 
 
 def take_seconds(head: Object, scene: Scene, frame: float | None = None) -> float:

@@ -113,11 +113,11 @@ def _draw_ending(layout: UILayout, width: int) -> None:
         draw_problem(layout, queue.problem, width)
     if queue.running or not queue.status.get("shots"):
         return
-    from emodifftalk.shots.report import summary
+    from emodifftalk.shots.report import status_sentence
 
     box = layout.box()
     done = queue.status.get("state") == DONE
-    draw_sentence(box, summary(queue.status) + ".", icon="CHECKMARK" if done else "INFO", width=width - 6)
+    draw_sentence(box, status_sentence(queue.status) + ".", icon="CHECKMARK" if done else "INFO", width=width - 6)
     row = box.row(align=True)
     row.operator("wm.path_open", text="Folder", icon="FILE_FOLDER").filepath = str(queue.folder.output)
     if queue.folder.report.is_file():

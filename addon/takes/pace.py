@@ -13,7 +13,7 @@ from ..scene.heads import user_folder
 from . import memory
 
 if TYPE_CHECKING:
-    from emodifftalk.core.changes import Changes
+    from emodifftalk.core.changes import TakeChanges
 
 _FILE = "pace.json"
 
@@ -26,7 +26,7 @@ class Pace:
     moving: float
     beside: float
 
-    def estimate(self, changes: Changes) -> float:
+    def estimate(self, changes: TakeChanges) -> float:
         """Seconds for generating again after `changes`."""
         heard = changes.frames * self.listening if changes.heard_anew else 0.0
         return self.beside + heard + changes.made_again * self.moving

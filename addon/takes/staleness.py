@@ -32,7 +32,7 @@ from . import memory, pace
 from .performance import Request, build_performance
 
 if TYPE_CHECKING:
-    from emodifftalk.core.changes import Changes
+    from emodifftalk.core.changes import TakeChanges
 
 BAKED, STALE, MISSING, STRETCHED = "baked", "stale", "missing", "stretched"
 _PAUSE = 0.5
@@ -94,7 +94,7 @@ def _unpacked(text: str) -> dict | None:
 
 def check(head: Object, scene: Scene) -> Status:
     """Look now."""
-    from emodifftalk.core.changes import compare, without
+    from emodifftalk.core.changes import compare_performances, without
 
     entry = active_take(head)
     try:
@@ -109,14 +109,14 @@ def check(head: Object, scene: Scene) -> Status:
     except UserError:
         take, other_subject = None, False  # the panel says so already
     if take is None:
-        asked = compare(after, after).asked
+        asked = compare_performances(after, after).asked
         parts = tuple((clock.frame(start), clock.frame(end), MISSING) for start, end in asked)
         return Status(MISSING, "", "", parts)
     before = _unpacked(entry.made_from)
     if before is None:
         unknown = "This take does not say what it was made from: it is of an earlier version."
         return Status("", "", unknown, _played(head, scene))
-    changes = compare(before, after, ["subject"] if other_subject else [])
+    changes = compare_performances(before, after, ["subject"] if other_subject else [])
     baked = without([(0.0, changes.duration)], (*changes.missing, *changes.stale))
     kinds = ((baked, BAKED), (changes.missing, MISSING), (changes.stale, STALE))
     parts = [(*part, kind) for ranges, kind in kinds for part in ranges]
@@ -127,7 +127,7 @@ def check(head: Object, scene: Scene) -> Status:
     return Status(STALE, _line(changes, pace.of(entry)), _sentence(changes, shift), shown)
 
 
-def _line(changes: Changes, known: pace.Pace | None) -> str:
+def _line(changes: TakeChanges, known: pace.Pace | None) -> str:
     text = f"Stale: {changes.seconds:.1f} s of {changes.duration:.1f} s"
     if known is None:
         return text
@@ -135,7 +135,7 @@ def _line(changes: Changes, known: pace.Pace | None) -> str:
     return f"{text} · about {clock_text(cost) if cost >= 60 else f'{max(cost, 1):.0f} s'} to make again"
 
 
-def _sentence(changes: Changes, shift: float) -> str:
+def _sentence(changes: TakeChanges, shift: float) -> str:
     named = list(dict.fromkeys(_named(change.what, change.start, shift) for change in changes.found))
     named += [f"nothing made yet at {clock_text(start + shift)}" for start, _ in changes.missing]
     if len(named) > _NAMED:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bpy.types import Strip
 
-from emodifftalk.core.families import family_named, family_of
+from emodifftalk.core.families import emotion_family, named_emotion_family
 
 from ..scene.strips import au_values, prompt_words
 
@@ -24,8 +24,8 @@ def family(strip: Strip) -> str | None:
     """A prompt's family: of its action units, or before they are known of the label its words name; else None."""
     kept, words = strip.emodifftalk, prompt_words(strip).strip()
     if kept.by_hand or (words and kept.read_text == words):
-        return family_of(au_values(kept.aus))
-    return family_named(words)
+        return emotion_family(au_values(kept.aus))
+    return named_emotion_family(words)
 
 
 def colour(strip: Strip) -> None:

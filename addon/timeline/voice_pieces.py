@@ -6,7 +6,7 @@ from bpy.types import Object, Scene, Strip
 
 from emodifftalk.core.clock import Clock, SoundSpan, sound_span
 from emodifftalk.core.errors import UserError
-from emodifftalk.core.retiming import RetimingKey, paces
+from emodifftalk.core.retiming import RetimingKey, retimed_spans
 from emodifftalk.core.voice_time import Stretch
 
 from ..blender import compat
@@ -32,7 +32,7 @@ def _retimed(keys: list[RetimingKey], clock: Clock, left: float, right: float, t
     second = 1 / clock.rate
     return [
         SoundSpan(clock.seconds(p.first), (p.content + trimmed) * second, (p.last - p.first) * second, p.speed)
-        for p in paces(keys, left, right)
+        for p in retimed_spans(keys, left, right)
     ]
 
 

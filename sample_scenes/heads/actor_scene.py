@@ -9,7 +9,7 @@ from scipy.spatial import cKDTree
 
 from emodifftalk.core.gaze import gaze_matrix
 from emodifftalk.data.face.actor import Actor, catmull_clark
-from emodifftalk.data.face.template_builder import fit_shipped_template
+from emodifftalk.data.face.actor_template import fit_shipped_template
 
 from . import clothes, hair, tied_hair
 from .colours import Places, bust_edge, eye_colours, shirt_height, skin_colours, teeth_colours

@@ -17,7 +17,15 @@ from addon.capture.studio.photograph import photograph, picture_path, prepare
 from emodifftalk.core.colour_space import display_colour
 from emodifftalk.core.dome import VIEWS, Place, calibrate, layout
 from emodifftalk.core.errors import UserError
-from emodifftalk.core.range_of_motion import GAZE_POSES, HELD_OUT_POSES, POSES, Shot, gaze_of, intensities, schedule
+from emodifftalk.core.range_of_motion import (
+    GAZE_POSES,
+    HELD_OUT_POSES,
+    POSES,
+    ScheduledPose,
+    gaze_of,
+    intensities,
+    schedule,
+)
 from emodifftalk.core.subject import OTF_GROUPS
 from emodifftalk.data.captures.capture import Capture, CaptureCamera, CaptureFrame, save_capture
 from emodifftalk.data.face.actor import Actor
@@ -95,7 +103,9 @@ def capture(options: argparse.Namespace) -> None:
         _save(out, character, places, cameras, shots, points)
 
 
-def _save(out: Path, character: Cc0Character, places: list[Place], cameras: dict, shots: list[Shot], points) -> None:
+def _save(
+    out: Path, character: Cc0Character, places: list[Place], cameras: dict, shots: list[ScheduledPose], points
+) -> None:
     frames = [
         CaptureFrame(
             shot.name,
@@ -114,12 +124,12 @@ def _save(out: Path, character: Cc0Character, places: list[Place], cameras: dict
     save_capture(out, Capture(character.name, CREDIT, True, *seen, eye_centers=eyes, **terms))
 
 
-def _one_pose(name: str, places: list[Place]) -> list[Shot]:
+def _one_pose(name: str, places: list[Place]) -> list[ScheduledPose]:
     poses = {"neutral": {}, **POSES, **HELD_OUT_POSES, **GAZE_POSES}
     if name not in poses:
         raise UserError(f"There is no pose “{name}”, there are {', '.join(poses)}.")
     front = sorted((place for place in places if place.split == "train"), key=lambda place: place.from_front)
-    return [Shot(name, poses[name], tuple(place.name for place in front[:3]))]
+    return [ScheduledPose(name, poses[name], tuple(place.name for place in front[:3]))]
 
 
 def empty_scene() -> bpy.types.Scene:

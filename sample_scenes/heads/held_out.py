@@ -22,7 +22,7 @@ from addon.capture.studio.photograph import photograph, picture_path, prepare
 from emodifftalk.core.dome import calibrate, layout
 from emodifftalk.core.errors import UserError
 from emodifftalk.core.facs import ARTICULATIONS, AU_NAMES
-from emodifftalk.core.range_of_motion import Shot, Units
+from emodifftalk.core.range_of_motion import ScheduledPose, Units
 from emodifftalk.data.face.actor import Actor
 from emodifftalk.evaluate.held_out_set import (
     SHIPPED,
@@ -34,7 +34,7 @@ from emodifftalk.evaluate.held_out_set import (
     load_held_out,
     save_held_out,
 )
-from emodifftalk.evaluate.recording import STRIPS, choose_moments, record
+from emodifftalk.evaluate.recording import STRIPS, choose_held_out_moments, record_clips
 
 from .cc0 import Cc0Character, empty_scene
 
@@ -69,7 +69,7 @@ def make(options: argparse.Namespace) -> None:
     known = load_held_out(folder) if (folder / "set.json").exists() else None
     if known is None or known.size != options.size:
         folder.mkdir(parents=True, exist_ok=True)
-        save_held_out(HeldOutSet(folder, options.size, record(folder), {}))
+        save_held_out(HeldOutSet(folder, options.size, record_clips(folder), {}))
         # Read back as it was written, so that going on later poses the very same faces.
         known = load_held_out(folder)
     # What was once spoken stays: another version of a synthesizer would say it otherwise.
@@ -77,7 +77,7 @@ def make(options: argparse.Namespace) -> None:
     for name in options.subjects.split(","):
         if name not in SITTERS:
             raise UserError(f"There is no sample subject “{name}”, there are {', '.join(SITTERS)}.")
-        moments = choose_moments(name, clips)[: options.most]
+        moments = choose_held_out_moments(name, clips)[: options.most]
         sitters[name] = _sit(name, clips, moments, folder, options)
         save_held_out(HeldOutSet(folder, options.size, clips, sitters))
 
@@ -93,7 +93,7 @@ def _sit(
     studio_light(scene, centre, character.to_world)
     places = [place for place in layout(24) if place.split == "test"]
     cameras = calibrate(places, centre, height, options.size)
-    shots = [Shot(m.picture, _units(clips[m.clip], m.frame), (m.camera,)) for m in moments]
+    shots = [ScheduledPose(m.picture, _units(clips[m.clip], m.frame), (m.camera,)) for m in moments]
     marks = lip_landmarks(character.stage.template)
     lips = np.stack([character.points(shot.units)[marks] for shot in shots])
     work = Path(options.work) / name
@@ -112,7 +112,7 @@ def _units(clip: Clip, frame: int) -> Units:
     return {name: float(value) for name, value in zip((*AU_NAMES, *ARTICULATIONS), values, strict=True) if value > 0}
 
 
-def _must_be_the_same(work: Path, shots: list[Shot]) -> None:
+def _must_be_the_same(work: Path, shots: list[ScheduledPose]) -> None:
     """Pictures taken earlier show what the clips said then."""
     path, now = work / "poses.json", [[shot.name, shot.units] for shot in shots]
     before = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from emodifftalk.core.facs import AU_NAMES
-from emodifftalk.data.speech.spoken_motion import Spoken, Way, random_curves
+from emodifftalk.data.speech.spoken_motion import LabelledUtterance, Way, random_curves
 
 
-def invented_corpus() -> list[Spoken]:
+def invented_corpus() -> list[LabelledUtterance]:
     """Recordings whose features say plainly what the articulations are, and two rooms."""
     rng = np.random.default_rng(0)
     found = []
@@ -16,5 +16,5 @@ def invented_corpus() -> list[Spoken]:
         articulations = random_curves(130, rng)[:, :6] if voiced else np.zeros((130, 6), np.float32)
         aus = random_curves(130, rng) if voiced else np.zeros((130, len(AU_NAMES)), np.float32)
         features = np.pad(articulations, ((0, 0), (0, 122))) + rng.normal(0, 0.05, (130, 128)).astype(np.float32)
-        found.append(Spoken(features, aus, aus, (Way(aus, articulations, 0 * aus),), voiced))
+        found.append(LabelledUtterance(features, aus, aus, (Way(aus, articulations, 0 * aus),), voiced))
     return found

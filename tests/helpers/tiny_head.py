@@ -14,8 +14,8 @@ import numpy as np
 from emodifftalk.core.camera import Camera, look_at
 from emodifftalk.core.facs import AU_INDEX, AU_NAMES
 from emodifftalk.core.template import FacialTemplate, load_template
-from emodifftalk.data.captures.readers.similarity import Similarity
 from emodifftalk.data.captures.readers.world import PLACES
+from emodifftalk.data.similarity import Similarity
 
 WIDTH, HEIGHT = 128, 112
 ANGLES = {"00": -90, "01": -60, "02": -30, "03": 0, "04": 30, "05": 60, "06": 90}

@@ -113,7 +113,7 @@ def test_every_folder_is_a_room_in_the_order_and_says_in_its_first_line_what_hap
 def test_there_are_no_circles(top):
     """Every module can be put after all those it imports, inside functions or not."""
     waiting = {name: {target for target, _ in imports(name, top)} for name in files(top)}
-    # A package's own __init__ is loaded with every file in it and imports none of those in the add-on.
+
     while ready := {name for name, needs in waiting.items() if not needs & waiting.keys()}:
         for name in ready:
             del waiting[name]

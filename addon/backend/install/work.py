@@ -13,15 +13,11 @@ from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
-from emodifftalk.core.errors import UserError
+from emodifftalk.core.errors import Cancelled, UserError
 
 SILENT_SECONDS = 1800.0
 """A command that says nothing for so long is stuck: unpacking torch to a slow disk is silent for minutes."""
 LINES = 200
-
-
-class Cancelled(Exception):
-    """The person gave the work up."""
 
 
 class CommandFailed(Exception):

@@ -14,7 +14,7 @@ import numpy as np
 
 from emodifftalk.core.camera import Camera
 from emodifftalk.core.errors import UserError
-from emodifftalk.core.range_of_motion import Shot, Units
+from emodifftalk.core.range_of_motion import ScheduledPose, Units
 
 from .character import Character
 from .dome import add_camera, apply_camera
@@ -81,7 +81,7 @@ class _Picture:
 def photograph(
     scene: bpy.types.Scene,
     character: Character,
-    shots: Sequence[tuple[int, Shot]],
+    shots: Sequence[tuple[int, ScheduledPose]],
     cameras: Mapping[str, Camera],
     folder: Path,
     report: Report,

@@ -14,7 +14,7 @@ from emodifftalk.core.camera import Camera
 from emodifftalk.core.dome import calibrate
 from emodifftalk.core.errors import UserError
 from emodifftalk.core.plan import MESHES, Plan, load_plan
-from emodifftalk.core.range_of_motion import Shot
+from emodifftalk.core.range_of_motion import ScheduledPose
 
 from .family import find_face
 from .lights import is_lit, studio_light
@@ -78,18 +78,18 @@ def _shapes_known(thing: bpy.types.Object, mapping: dict) -> int:
         return 0
 
 
-def _possible(plan: Plan, weights: dict) -> list[tuple[int, Shot]]:
+def _possible(plan: Plan, weights: dict) -> list[tuple[int, ScheduledPose]]:
     """The planned shots with their numbers, without what the character has no shapes for."""
     possible = []
     for index, shot in enumerate(plan.shots):
         units = {unit: value for unit, value in shot.units.items() if unit in weights}
         if units or not shot.units:
-            possible.append((index, Shot(shot.name, units, shot.cameras)))
+            possible.append((index, ScheduledPose(shot.name, units, shot.cameras)))
     return possible
 
 
 def _measure(
-    character: ShapeKeyCharacter, plan: Plan, shots: list[tuple[int, Shot]], folder: Path
+    character: ShapeKeyCharacter, plan: Plan, shots: list[tuple[int, ScheduledPose]], folder: Path
 ) -> dict[str, Camera]:
     """Write what the backend needs to know of the character; returns the calibrated cameras."""
     centre, height = character.frame()

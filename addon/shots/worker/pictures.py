@@ -10,8 +10,8 @@ import bpy
 from bpy.types import Scene
 
 from emodifftalk.core.errors import UserError
+from emodifftalk.shots.complete_picture import is_complete
 from emodifftalk.shots.journal import unfinished
-from emodifftalk.shots.whole import is_whole
 
 from ...blender import compat
 
@@ -34,7 +34,7 @@ def render_picture(scene: Scene, frame: int, path: Path) -> None:
         bpy.ops.render.render(write_still=True, scene=scene.name)
     except (RuntimeError, OSError) as error:
         reason = " ".join(str(error).strip().removeprefix("Error: ").split())
-    if reason or not is_whole(partial):
+    if reason or not is_complete(partial):
         partial.unlink(missing_ok=True)
         raise not_written(path, reason)
     keep(partial, path)

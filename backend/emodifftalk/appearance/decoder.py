@@ -14,7 +14,7 @@ from ..core.errors import UserError
 from ..core.subject import APPEARANCES, Subject
 from .featurenet import FeatureNet
 from .opcnet import OPCNet
-from .rotnet import RotNet, quat_multiply, vector_to_quat
+from .rotnet import RotNet, torch_quat_multiply, vector_to_quat
 from .stored import onto_subject, weights_of
 from .surface import SurfaceTurns
 
@@ -106,8 +106,8 @@ class AppearanceDecoder(nn.Module):
         for i, codes in enumerate(aus):
             quats = self.quats
             if self.on_surface:
-                quats = quat_multiply(self.turns(offsets[i])[self.triangle], quats)
-            quats = quat_multiply(vector_to_quat(self.rotnet(turn, codes, moved[i])), quats)
+                quats = torch_quat_multiply(self.turns(offsets[i])[self.triangle], quats)
+            quats = torch_quat_multiply(vector_to_quat(self.rotnet(turn, codes, moved[i])), quats)
             yield quats, *self.shade(shade, codes, moved[i], None if features is None else features[i])
 
     def decode(self, aus: np.ndarray, offsets: np.ndarray) -> Decoded:

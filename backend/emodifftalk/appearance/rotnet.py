@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from ..core.gaussians import hamilton_product
 from .network import MOVE, ROOM, PointMLP
 
 
@@ -37,16 +38,6 @@ def vector_to_quat(vector: torch.Tensor) -> torch.Tensor:
     return torch.cat([torch.cos(angle / 2), torch.sin(angle / 2) / angle * vector], dim=-1)
 
 
-def quat_multiply(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
-    """Hamilton product (N, 4) wxyz: first b, then a."""
-    aw, ax, ay, az = a.unbind(-1)
-    bw, bx, by, bz = b.unbind(-1)
-    return torch.stack(
-        [
-            aw * bw - ax * bx - ay * by - az * bz,
-            aw * bx + ax * bw + ay * bz - az * by,
-            aw * by - ax * bz + ay * bw + az * bx,
-            aw * bz + ax * by - ay * bx + az * bw,
-        ],
-        dim=-1,
-    )
+def torch_quat_multiply(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    """`quat_multiply` of tensors (N, 4) wxyz, with gradients: first b, then a."""
+    return torch.stack(hamilton_product(a.unbind(-1), b.unbind(-1)), dim=-1)

@@ -15,7 +15,7 @@ _OWN = {"shade.line": "feature_line", "shade.latent": "latent"}
 
 
 @dataclass(frozen=True)
-class Stored:
+class StoredDecoder:
     """A decoder as found in a file. widths: of RotNet and of the network that shades."""
 
     kind: str
@@ -38,7 +38,7 @@ def onto_subject(subject: Subject, kind: str, state: dict[str, torch.Tensor]) ->
     return replace(subject, appearance={**{k: v.astype(np.float16) for k, v in arrays.items()}, **packed})
 
 
-def weights_of(appearance: dict[str, np.ndarray]) -> Stored:
+def weights_of(appearance: dict[str, np.ndarray]) -> StoredDecoder:
     """Read `Subject.appearance`. Raises KeyError or ValueError for what is no decoder."""
     arrays = {name: array.astype(np.float32) for name, array in appearance.items()}
     kind = APPEARANCES[int(arrays.pop("kind", np.zeros(1))[0])]
@@ -52,7 +52,7 @@ def weights_of(appearance: dict[str, np.ndarray]) -> Stored:
         arrays = _from_earlier(arrays)
     widths = len(arrays["rotnet.net.leave.weight"][0]), len(arrays["shade.net.leave.weight"][0])
     weights = {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in arrays.items()}
-    return Stored(kind, not earlier, widths, weights)
+    return StoredDecoder(kind, not earlier, widths, weights)
 
 
 def _from_earlier(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

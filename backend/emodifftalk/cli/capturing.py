@@ -40,10 +40,10 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
 
 def _capture(options: argparse.Namespace) -> int:
     from ..data.captures.character import capture_character
-    from ..data.captures.plan import CaptureSettings
+    from ..data.captures.plan import CaptureRequest
 
     names = ("character", "views", "size", "samples", "engine", "studio_light", "mapping", "voice", "spoken")
-    settings = CaptureSettings(**{name: getattr(options, name) for name in names})
+    settings = CaptureRequest(**{name: getattr(options, name) for name in names})
     line = ProgressLine()
     try:
         report = capture_character(

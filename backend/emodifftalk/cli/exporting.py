@@ -58,13 +58,13 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
 
 def _export(options: argparse.Namespace) -> None:
     from ..export.cast import cast_of_one
-    from ..export.sequence import Options, export_sequence
+    from ..export.sequence import ExportOptions, export_sequence
     from ..export.shot_files import SHOT_FORMATS, export_shot
 
     cast = cast_of_one(
         options.subject, _take(options), options.fps, options.start, options.end, gaze_keys(options.gaze)
     )
-    chosen = Options(
+    chosen = ExportOptions(
         options.format,
         options.name,
         options.first,

@@ -89,7 +89,7 @@ def add_subject_and_take(parser: argparse.ArgumentParser, take_required: bool = 
 def _drive(options: argparse.Namespace) -> None:
     from ..core.performance import Performance, Style, VoiceStrip, load_performance
     from ..core.take import STRETCHED
-    from ..perform.perform import Settings, perform
+    from ..perform.pipeline import PerformSettings, perform
 
     if options.performance:
         if options.audio or options.prompt:
@@ -112,7 +112,7 @@ def _drive(options: argparse.Namespace) -> None:
         performance = _with_curves(performance, options)
     out = Path(options.out)
     out = out if out.suffix == ".safetensors" else out.with_name(out.name + ".safetensors")
-    settings = Settings(options.front_end, options.text_encoder, options.motion, options.steps)
+    settings = PerformSettings(options.front_end, options.text_encoder, options.motion, options.steps)
     line = ProgressLine(quiet=options.json)
     report = perform(options.subject, performance, out, settings, line, previous=options.previous)
     line.close()

@@ -161,7 +161,7 @@ def _speech(options: argparse.Namespace) -> None:
 
 
 def _motion(options: argparse.Namespace) -> None:
-    from ..train.motion.motion import train_motion
+    from ..train.motion.learner import train_motion
 
     line = ProgressLine()
     _report(train_motion(options.out, options.kind, options.minutes, options.seed, progress=line, steps=options.steps))

@@ -34,7 +34,7 @@ class Change:
 
 
 @dataclass(frozen=True)
-class Changes:
+class TakeChanges:
     """What changed since a take was made.
 
     duration: seconds that are asked for now. stale: ranges in which the take shows something else than is asked for;
@@ -58,7 +58,7 @@ class Changes:
         return sum(end - start for start, end in (*self.stale, *self.missing))
 
 
-def compare(before: dict, after: dict, everything: Iterable[str] = ()) -> Changes:
+def compare_performances(before: dict, after: dict, everything: Iterable[str] = ()) -> TakeChanges:
     """Compare two Performances (`to_json`) whose voices' paths tell the same recordings by the same text.
 
     That everything lies earlier or later, together, is no change. everything: what else changed that touches all of it.
@@ -78,7 +78,7 @@ def compare(before: dict, after: dict, everything: Iterable[str] = ()) -> Change
     mask = np.zeros(frames, bool)
     for start, end in ranges:
         mask[max(0, math.floor(start * FPS)) : math.ceil(end * FPS)] = True
-    return Changes(
+    return TakeChanges(
         found=tuple(found),
         duration=length,
         stale=tuple(_common(ranges, [(max(covered[0], 0.0), min(covered[1], length))])),

@@ -36,7 +36,7 @@ _FAINT, _UNLIKE = 0.1, 0.3
 """A face whose strongest unit is fainter, or that is less like (cosine) any basic one, is neutral."""
 
 
-def family_of(aus: Mapping[str, float]) -> str:
+def emotion_family(aus: Mapping[str, float]) -> str:
     """The family of a face, action units 0..1 by name: that of the basic emotion it is most like."""
     face = np.array([aus.get(au, 0.0) for au in AU_NAMES])
     if face.max() < _FAINT:
@@ -47,7 +47,7 @@ def family_of(aus: Mapping[str, float]) -> str:
     return "neutral" if likeness[nearest] < _UNLIKE else _FAMILY_OF_FACE[list(BASIC_FACES)[nearest]]
 
 
-def family_named(words: str) -> str | None:
+def named_emotion_family(words: str) -> str | None:
     """The family that words name by the one label in them (“sad, mild”); None when they name none or several."""
     found = {_FAMILY_OF_FACE[LABELS[word]] for word in re.findall(r"\w+", words.casefold()) if word in LABELS}
     return found.pop() if len(found) == 1 else None

@@ -228,16 +228,6 @@ def load_performance(path: str | os.PathLike) -> Performance:
     return from_json(data, path.parent)
 
 
-def save_performance(path: str | os.PathLike, performance: Performance) -> None:
-    """Write a performance file beside its voices. Raises UserError when a voice lies outside the folder."""
-    path = Path(path)
-    text = json.dumps(to_json(performance, path.parent), indent=1, ensure_ascii=False)
-    try:
-        path.write_text(text + "\n", encoding="utf-8")
-    except OSError as error:
-        raise UserError(f"{path} cannot be written: {error.strerror}.") from error
-
-
 def resolve_inside(folder: str | os.PathLike, name: str) -> Path:
     """The path `name` inside `folder`. Raises UserError when it is absolute or climbs out of the folder."""
     pure = PurePosixPath(str(name).replace("\\", "/"))

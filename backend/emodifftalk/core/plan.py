@@ -10,7 +10,7 @@ from typing import Any
 
 from .dome import Place
 from .errors import UserError
-from .range_of_motion import Shot
+from .range_of_motion import ScheduledPose
 
 SCHEMA = 1
 NAME = "plan.json"
@@ -36,7 +36,7 @@ class Plan:
     engine: str
     studio_light: bool
     places: tuple[Place, ...]
-    shots: tuple[Shot, ...]
+    shots: tuple[ScheduledPose, ...]
     mapping: dict[str, Any]
     spoken: int = 0
     voice_hash: str = ""
@@ -72,7 +72,7 @@ def load_plan(folder: str | os.PathLike) -> Plan:
         if data.pop("schema") != SCHEMA:
             raise ValueError("made by another version")
         places = tuple(Place(**item) for item in data.pop("places"))
-        shots = tuple(Shot(s["name"], s["units"], tuple(s["cameras"])) for s in data.pop("shots"))
+        shots = tuple(ScheduledPose(s["name"], s["units"], tuple(s["cameras"])) for s in data.pop("shots"))
         return Plan(places=places, shots=shots, **data)
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror or error}.") from error

@@ -64,7 +64,7 @@ _NEAR = 26.0  # degrees from the front within which it sees all of it
 
 
 @dataclass(frozen=True)
-class Shot:
+class ScheduledPose:
     """One moment: what the face does and the names of the cameras that photograph it."""
 
     name: str
@@ -77,7 +77,7 @@ def schedule(
     places: list[Place],
     trained: int = TRAINED_PER_POSE,
     gazes: dict[str, Units] | None = None,
-) -> list[Shot]:
+) -> list[ScheduledPose]:
     """All shots of a capture: the neutral face by every camera, each pose by `trained` cameras and a held-out one, and
     the held-out poses by the held-out cameras; gazes, of characters that have eyes to turn, from the front.
 
@@ -88,16 +88,16 @@ def schedule(
     near = [p.name for p in facing if p.split == "train" and p.from_front <= _NEAR]
     rest = [p.name for p in facing if p.split == "train" and p.from_front > _NEAR]
     tests = [p.name for p in facing if p.split == "test"]
-    shots = [Shot("neutral", {}, tuple(p.name for p in places))]
+    shots = [ScheduledPose("neutral", {}, tuple(p.name for p in places))]
     for i, (name, units) in enumerate(poses.items()):
         others = trained - 1
         aside = [rest[(i + k * len(rest) // max(others, 1)) % len(rest)] for k in range(others)]
         seen = (near[i % len(near)], *aside, tests[i % len(tests)])
-        shots.append(Shot(name, units, tuple(dict.fromkeys(seen))))
-    shots += [Shot(name, units, tuple(tests)) for name, units in HELD_OUT_POSES.items()]
+        shots.append(ScheduledPose(name, units, tuple(dict.fromkeys(seen))))
+    shots += [ScheduledPose(name, units, tuple(tests)) for name, units in HELD_OUT_POSES.items()]
     for i, (name, units) in enumerate((gazes or {}).items()):
         seen = (near[i % len(near)], near[(i + 1) % len(near)], rest[i % len(rest)], tests[i % len(tests)])
-        shots.append(Shot(name, units, tuple(dict.fromkeys(seen))))
+        shots.append(ScheduledPose(name, units, tuple(dict.fromkeys(seen))))
     return shots
 
 

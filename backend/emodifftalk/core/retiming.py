@@ -23,7 +23,7 @@ class RetimingKey:
 
 
 @dataclass(frozen=True)
-class Pace:
+class RetimedSpan:
     """From `first` to `last` frame a strip plays its content from frame `content` on at `speed`."""
 
     first: float
@@ -32,7 +32,7 @@ class Pace:
     speed: float
 
 
-def paces(keys: Sequence[RetimingKey], left: float, right: float) -> list[Pace]:
+def retimed_spans(keys: Sequence[RetimingKey], left: float, right: float) -> list[RetimedSpan]:
     """What a strip plays between its handles, frames `left` to `right`. Stretches that stand still are left out.
 
     keys: at least two, in order; before the first and after the last the strip goes on as it did.
@@ -44,7 +44,7 @@ def paces(keys: Sequence[RetimingKey], left: float, right: float) -> list[Pace]:
         first = left if start == points[0][0] else max(start, left)
         last = right if end == points[-1][0] else min(end, right)
         if last > first and speed > 1e-6:
-            found.append(Pace(first, last, content + (first - start) * speed, speed))
+            found.append(RetimedSpan(first, last, content + (first - start) * speed, speed))
     return found
 
 

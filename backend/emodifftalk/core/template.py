@@ -142,12 +142,6 @@ def name_metadata() -> dict[str, str]:
     return {"au_names": json.dumps(AU_NAMES), "articulations": json.dumps(ARTICULATIONS)}
 
 
-def save_template(path: str | os.PathLike, template: FacialTemplate, credit: str = "") -> None:
-    """Write the template as safetensors."""
-    metadata = {"format": "emodifftalk.template", "schema": str(SCHEMA), "credit": credit, **name_metadata()}
-    tensors.save(path, template.tensors(), metadata)
-
-
 @lru_cache(maxsize=4)
 def load_template(path: str | os.PathLike | None = None) -> FacialTemplate:
     """The template at `path`, by default the one shipped with the backend. Raises UserError when damaged."""

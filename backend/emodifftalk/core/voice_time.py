@@ -53,7 +53,7 @@ class Stretch:
 
 
 @dataclass(frozen=True)
-class Moment:
+class TakeTime:
     """Where a take has to be, seconds; rest: how far the mouth rests instead of speaking, 0..1."""
 
     seconds: float
@@ -98,13 +98,13 @@ class VoiceMap:
         """Whether anything of the take is on the timeline."""
         return bool(self.runs)
 
-    def at(self, seconds: float) -> Moment:
+    def at(self, seconds: float) -> TakeTime:
         """Where the take has to be at a second of the timeline; before and after its voice it may lie outside it.
 
         Only with a map that is true.
         """
         since, take, pace = self._lines[max(bisect_right(self._starts, seconds + _ROUNDED) - 1, 0)]
-        return Moment(take + (seconds - since) * pace, self._rest(seconds))
+        return TakeTime(take + (seconds - since) * pace, self._rest(seconds))
 
     def many(self, seconds: np.ndarray) -> np.ndarray:
         """Seconds (N,) of the take at seconds (N,) of the timeline."""

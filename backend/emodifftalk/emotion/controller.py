@@ -22,7 +22,7 @@ from ..core.facs import AU_NAMES
 from .adapters import merge_adapters
 from .labels import labelled
 from .prototypes import PROTOTYPES, prototype
-from .text_encoders import TextEncoder, choose, load_text_encoder, model_path
+from .text_encoders import TextEncoder, choose_text_encoder, controller_path, load_text_encoder
 from .wording import sentences
 
 SCHEMA = 2
@@ -165,8 +165,8 @@ def read_controller(path: str | Path, encoder: TextEncoder) -> TextToAU:
 @lru_cache(maxsize=2)
 def load_text_to_au(encoder: str = "auto") -> TextToAU:
     """The controller for a text encoder. Raises UserError when its weights or the encoder's are missing."""
-    name = choose(encoder)
-    path = model_path(name)
+    name = choose_text_encoder(encoder)
+    path = controller_path(name)
     if not path.exists():
         raise UserError(
             f"There is no text-to-AU model for the {name} encoder: train one with `emodifftalk train text --encoder "

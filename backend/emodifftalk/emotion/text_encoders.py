@@ -139,13 +139,13 @@ def find_clip_weights() -> str | None:
     return None
 
 
-def model_path(encoder: str) -> Path:
+def controller_path(encoder: str) -> Path:
     """Where the controller of a text encoder lies."""
     suffix = "" if encoder == "embedded" else f"_{encoder}"
     return _MODELS / f"text_to_au{suffix}.safetensors"
 
 
-def choose(name: str = "auto") -> str:
+def choose_text_encoder(name: str = "auto") -> str:
     """`embedded` or `openclip`: what `auto` means on this machine.
 
     `auto` chooses OpenCLIP when its weights and a controller trained on it are both here. Raises UserError for an
@@ -157,12 +157,12 @@ def choose(name: str = "auto") -> str:
         raise UserError(_NO_CLIP)
     if name != "auto":
         return name
-    return "openclip" if model_path("openclip").exists() and find_clip_weights() else "embedded"
+    return "openclip" if controller_path("openclip").exists() and find_clip_weights() else "embedded"
 
 
 def load_text_encoder(name: str = "auto") -> TextEncoder:
     """A text encoder with its published weights, a new one each time. Raises UserError when they are missing."""
-    return EmbeddedEncoder.load() if choose(name) == "embedded" else OpenClipEncoder.load()
+    return EmbeddedEncoder.load() if choose_text_encoder(name) == "embedded" else OpenClipEncoder.load()
 
 
 def _package_folder() -> Path:

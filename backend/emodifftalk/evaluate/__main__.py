@@ -13,7 +13,7 @@ from ..core.progress_line import ProgressLine
 from . import against, tables
 from .held_out_set import SHIPPED, HeldOutSet, load_held_out
 from .into import write_between
-from .measure import Evaluation, Options, evaluate
+from .measure import Evaluation, MeasureOptions, evaluate
 from .perceptual import Lpips
 
 _ROOT = Path(__file__).parents[3]
@@ -103,13 +103,13 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _options(options: argparse.Namespace, held_out: HeldOutSet) -> Options:
+def _options(options: argparse.Namespace, held_out: HeldOutSet) -> MeasureOptions:
     subjects = {}
     for word in options.subject or held_out.sitters:
         name, _, path = word.partition("=")
         subjects[name] = Path(path) if path else _ROOT / "sample_scenes" / "subjects" / f"{name}.safetensors"
     weights = Path(options.lpips_weights) if options.lpips_weights else None
-    return Options(subjects, not options.no_ablation, options.steps, weights, options.rasterizer)
+    return MeasureOptions(subjects, not options.no_ablation, options.steps, weights, options.rasterizer)
 
 
 def _write(out: Path, name: str, text: str, data: dict) -> None:

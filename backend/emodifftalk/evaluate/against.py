@@ -22,7 +22,7 @@ from ..core.errors import UserError
 from .held_out_set import HeldOutSet, Moment, Sitter
 from .landmarks import landmark_distance, sees_lips
 from .perceptual import Lpips
-from .picture_scores import Scores, mean, read_on_black, score
+from .picture_scores import Scores, mean, picture_score, read_on_black
 from .predict import Progress
 from .tables import frame_counts, picture_protocol, picture_row, picture_table, rounded
 
@@ -66,7 +66,7 @@ def score_folder(
     for done, (sitter, index, moment) in enumerate(moments):
         progress(done / len(moments), moment.picture)
         picture = read_on_black(files[moment.picture], held_out.size)
-        values = score(picture, read_on_black(held_out.picture_path(moment), held_out.size), lpips)
+        values = picture_score(picture, read_on_black(held_out.picture_path(moment), held_out.size), lpips)
         if found and sees_lips(moment.camera):
             values["lmd"] = _distance(sitter, index, moment, found, truth)
         scores[sitter.name][moment.picture] = values

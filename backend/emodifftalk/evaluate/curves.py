@@ -7,7 +7,7 @@ from PIL import Image, ImageDraw
 
 from ..core.facs import AU_INDEX, AU_LABELS, FPS
 from .drawing import FAINT, FOUND, GROUND, INK, LINE, OTHER, TRUTH, font
-from .measure import Evaluation, Spoken
+from .measure import Evaluation, PerformedClip
 
 _WIDTH, _ROW, _SIDE, _TOP, _FOOT = 1040, 96, 210, 84, 44
 _FINE = 2
@@ -54,7 +54,7 @@ def _panel(found: Evaluation, subject: str, name: str) -> Image.Image:
     return panel
 
 
-def _of(found: Evaluation, variant: str, subject: str, clip: str) -> Spoken | None:
+def _of(found: Evaluation, variant: str, subject: str, clip: str) -> PerformedClip | None:
     if variant not in found.measured:
         return None
     return next(o for o in found.measured[variant].spoken if o.subject == subject and o.clip == clip)

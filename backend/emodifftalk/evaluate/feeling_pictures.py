@@ -17,7 +17,7 @@ from ..core.subject import Subject, load_subject
 from ..core.take import load_take
 from ..emotion.affect import S6_POINTS
 from ..export.framing import portrait_camera
-from ..perform.perform import perform
+from ..perform.pipeline import perform
 from ..splat.render import render
 from .drawing import FAINT, FOUND, GROUND, INK, LINE, TRUTH, as_image, centred, font
 from .feelings import Felt, OnSubject
@@ -41,7 +41,7 @@ def sheet(found: dict[str, OnSubject]) -> Image.Image:
         top = _GAP + i // _COLUMNS * (cell[1] + _GAP)
         draw.text((left + 2, top + 8), f"“{row[0].prompt}”", fill=INK, font=font(20))
         for column, (on, felt) in enumerate(zip(found.values(), row, strict=True)):
-            image.paste(face(on.subject, felt.gaussians, _FACE), (left + column * _FACE, top + _HEAD))
+            image.paste(close_portrait(on.subject, felt.gaussians, _FACE), (left + column * _FACE, top + _HEAD))
         _bars(draw, left + len(found) * _FACE + 10, top + _HEAD, row)
     return image
 
@@ -76,7 +76,7 @@ def ring(path: Path, held_silence: Performance) -> Image.Image:
         performance = replace(held_silence, valence=((0.0, valence),), arousal=((0.0, arousal),))
         inner = math.hypot(valence, arousal) < 0.6
         small = size - 40 if inner else size
-        shown = face(subject, _head(path, subject, performance, 0.2), small)
+        shown = close_portrait(subject, _head(path, subject, performance, 0.2), small)
         x, y = middle + valence / 0.8 * reach, middle - arousal / 0.8 * reach
         image.paste(shown, (round(x - small / 2), round(y - small / 2)))
         centred(draw, x, y + small / 2 + 4, label, 20)
@@ -93,7 +93,7 @@ def changing_mood(path: Path, plain: Performance, prompts: tuple[Prompt, ...]) -
         take = load_take(Path(folder) / "take.safetensors")
         seconds = take.frames / FPS
         times = (np.arange(count) + 0.5) / count * seconds
-        faces = [face(subject, take.at(t).gaussians(subject), size) for t in times]
+        faces = [close_portrait(subject, take.at(t).gaussians(subject), size) for t in times]
         aus = take.aus - take.aus_voice
     image = Image.new("RGB", (count * (size + 4) + 4, size + 260), GROUND)
     draw = ImageDraw.Draw(image)
@@ -116,7 +116,7 @@ def changing_mood(path: Path, plain: Performance, prompts: tuple[Prompt, ...]) -
     return image
 
 
-def face(subject: Subject, gaussians: Gaussians, size: int) -> Image.Image:
+def close_portrait(subject: Subject, gaussians: Gaussians, size: int) -> Image.Image:
     """A portrait, closer than the usual one."""
     large = round(size * 1.3)
     image, _, _ = render(gaussians, portrait_camera(subject, large), _BACKDROP)

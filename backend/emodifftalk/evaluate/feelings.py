@@ -18,7 +18,7 @@ from ..core.take import Take, load_take
 from ..core.unit_reader import UnitReader
 from ..data.speech.visemes import bilabial_frames
 from ..emotion.controller import load_text_to_au
-from ..perform.perform import perform
+from ..perform.pipeline import perform
 from ..train.motion.report import closing
 from .held_out_set import MUTED, Clip, HeldOutSet
 from .speech_scores import CLOSED

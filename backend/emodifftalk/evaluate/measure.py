@@ -19,9 +19,9 @@ from .action_units import au_errors
 from .held_out_set import HeldOutSet, Moment, Sitter, lip_landmarks
 from .landmarks import projected_distance, sees_lips
 from .perceptual import Lpips
-from .picture_scores import Scores, mean, read_on_black, score
+from .picture_scores import Scores, mean, picture_score, read_on_black
 from .predict import Performed, Portraits, Progress, perform_clip
-from .speech_scores import Heard, lip_range, pooled, speech_scores
+from .speech_scores import TrueMotion, lip_range, pooled, speech_scores
 from .variants import FULL, VARIANTS, Variant, why_not
 
 _FRONT = "test01"
@@ -29,7 +29,7 @@ _FRONT = "test01"
 
 
 @dataclass(frozen=True)
-class Options:
+class MeasureOptions:
     """subjects: name to file. ablation: whether the variants of Table 3 are measured too. steps: of DDIM sampling.
     lpips_weights: AlexNet's, when they are not where torch keeps them. rasterizer: as everywhere."""
 
@@ -51,7 +51,7 @@ class Seen:
 
 
 @dataclass
-class Spoken:
+class PerformedClip:
     """One clip performed by one variant. codes: the AU codes (T, 17) that moved the face. opening, truth: its lip
     opening and the true one (T,), metres."""
 
@@ -69,7 +69,7 @@ class Measured:
 
     variant: Variant
     seen: list[Seen] = field(default_factory=list)
-    spoken: list[Spoken] = field(default_factory=list)
+    spoken: list[PerformedClip] = field(default_factory=list)
 
     def pictures(self, subject: str | None = None, keep=lambda seen: True) -> Scores:
         """Mean picture scores, of one subject or all."""
@@ -103,7 +103,9 @@ class Evaluation:
     processor_seconds: float = 0.0
 
 
-def evaluate(held_out: HeldOutSet, options: Options, progress: Progress = lambda fraction, text: None) -> Evaluation:
+def evaluate(
+    held_out: HeldOutSet, options: MeasureOptions, progress: Progress = lambda fraction, text: None
+) -> Evaluation:
     """Measure the full system and, if asked for, the variants of Table 3, on all clips and moments of the set.
 
     Raises UserError when a subject is not in the set, or a file is missing or damaged.
@@ -135,7 +137,7 @@ def _sit(
     sitter: Sitter,
     path: Path,
     lpips: Lpips,
-    options: Options,
+    options: MeasureOptions,
     progress: Progress,
 ) -> None:
     """Everything of one subject."""
@@ -145,7 +147,9 @@ def _sit(
     found.landmarks = len(lips)
     if sitter.lips.shape != (len(sitter.moments), len(lips), 3):
         raise UserError(f"The held-out set's lip landmarks do not fit {path}: it has another facial template.")
-    heard = {n: Heard(c, face.offsets(c.true_aus, c.true_articulations).astype(np.float32)) for n, c in clips.items()}
+    heard = {
+        n: TrueMotion(c, face.offsets(c.true_aus, c.true_articulations).astype(np.float32)) for n, c in clips.items()
+    }
     opening = lip_range(template, [one for one in heard.values() if not one.clip.feeling])
     readings = {name: reader.aus(one.truth) for name, one in heard.items()}
     for moment, points in zip(sitter.moments, sitter.lips, strict=True):
@@ -172,14 +176,14 @@ def _sit(
                 scores = speech_scores(template, one, did.offsets, opening)
                 scores |= _frame_scores(template, lips, sitter, reader, readings[name], one, did)
                 gaps = (template.lip_opening(offsets) for offsets in (did.offsets, one.truth))
-                into.spoken.append(Spoken(sitter.name, name, scores, did.aus, *gaps))
+                into.spoken.append(PerformedClip(sitter.name, name, scores, did.aus, *gaps))
                 for index, moment in enumerate(sitter.moments):
                     if moment.clip != name:
                         continue
                     picture = portrait.draw(moment, did.take)
                     if moment.picture not in truths:
                         truths[moment.picture] = read_on_black(found.held_out.picture_path(moment), found.held_out.size)
-                    values = score(picture, truths[moment.picture], lpips)
+                    values = picture_score(picture, truths[moment.picture], lpips)
                     if sees_lips(moment.camera):
                         points = template.neutral[lips] + did.offsets[moment.frame][lips]
                         camera = sitter.cameras[moment.camera]
@@ -187,7 +191,7 @@ def _sit(
                     into.seen.append(Seen(sitter.name, moment, picture, values))
 
 
-def _frame_scores(template, lips, sitter: Sitter, reader: UnitReader, reading, one: Heard, did: Performed) -> dict:
+def _frame_scores(template, lips, sitter: Sitter, reader: UnitReader, reading, one: TrueMotion, did: Performed) -> dict:
     """What is measured on every frame of a clip: AU errors off the points and of the codes, LMD from near the front."""
     read = au_errors(reader.aus(did.offsets), reading)
     codes = au_errors(did.aus, one.clip.true_aus)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ..core.errors import UserError
-from ..data.captures.readers.picture import Stored
+from ..data.captures.readers.picture import StoredPicture
 from ..splat.metrics import psnr, ssim
 from ..splat.sharpness import cpbd
 from .perceptual import Lpips, haarpsi
@@ -27,7 +27,7 @@ PROTOCOL = (
 )
 
 
-def score(image: np.ndarray, truth: np.ndarray, lpips: Lpips) -> Scores:
+def picture_score(image: np.ndarray, truth: np.ndarray, lpips: Lpips) -> Scores:
     """All metrics but LMD of a picture (S, S, 3) against the true one, both sRGB on black, 0..1."""
     # As a file would hold it: everybody's frames arrive with eight bits.
     image = np.rint(np.clip(image, 0, 1) * 255) / 255
@@ -60,7 +60,7 @@ def read_on_black(path: Path, size: int) -> np.ndarray:
 
     Raises UserError when it is missing, damaged or of another size.
     """
-    pixels = Stored(path).pixels().astype(np.float64)
+    pixels = StoredPicture(path).pixels().astype(np.float64)
     if pixels.shape[:2] != (size, size):
         height, width = pixels.shape[:2]
         raise UserError(f"The picture {path} has {width} × {height} pixels, the protocol asks for {size} × {size}.")

@@ -12,7 +12,7 @@ import numpy as np
 from ..appearance.decoder import AppearanceDecoder
 from ..core.subject import Subject, load_subject, pose
 from ..core.take import Take, load_take
-from ..perform.perform import Settings, perform
+from ..perform.pipeline import PerformSettings, perform
 from ..splat.render import render
 from .held_out_set import Clip, HeldOutSet, Moment, Sitter
 from .variants import Variant, dressed, untuned
@@ -40,7 +40,7 @@ def perform_clip(subject: Path, clip: Clip, variant: Variant, takes: Path, steps
         subject = untuned(subject, takes)
     out = takes / f"{variant.motion}_{variant.tuned}.take.safetensors"
     began = time.process_time()
-    report = perform(subject, clip.performance, out, Settings(motion=variant.motion, steps=steps))
+    report = perform(subject, clip.performance, out, PerformSettings(motion=variant.motion, steps=steps))
     processor = time.process_time() - began
     take = load_take(out)
     offsets = np.stack([take.frame(i).offsets for i in range(take.frames)])

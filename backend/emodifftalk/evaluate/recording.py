@@ -12,8 +12,8 @@ from pathlib import Path
 from ..core.facs import AU_INDEX, FPS
 from ..data.speech.corpus import TEST_SENTENCES, generate, pad
 from ..data.speech.synthesizers import BILABIALS, SAMPLE_RATE, VOWELS, Phoneme, Utterance
-from ..data.speech.visemes import bilabial_frames, targets
-from ..perform.perform import edited_track
+from ..data.speech.visemes import bilabial_frames, viseme_targets
+from ..emotion.track import edited_track
 from .held_out_set import MUTED, PAUSE, Clip, Moment
 
 VOICES = {"slt": "test", "f5": "test_espeak", "ked": "test_festival"}
@@ -51,7 +51,7 @@ _KINDS: tuple[frozenset[str], ...] = (
 """Kinds of mouth, each of which the moments are to show."""
 
 
-def record(folder: Path) -> dict[str, Clip]:
+def record_clips(folder: Path) -> dict[str, Clip]:
     """Speak all clips, write their recordings under `folder`/voices, and say what the face does in them.
 
     Raises UserError when a synthesizer is not installed.
@@ -73,7 +73,7 @@ def record(folder: Path) -> dict[str, Clip]:
 
 def _clip(name: str, utterance: Utterance, feeling: tuple[str, dict[str, float]], path: Path) -> Clip:
     frames = math.ceil(len(utterance.wave) / SAMPLE_RATE * FPS)
-    aus, articulations = targets(utterance, frames)
+    aus, articulations = viseme_targets(utterance, frames)
     clip = Clip(name, utterance.voice, utterance.text, *feeling, utterance.phonemes, path, aus, articulations)
     # The very edit that a performance applies to the codes it hears, applied to the true ones.
     edited, *_ = edited_track(aus, clip.performance)
@@ -81,7 +81,7 @@ def _clip(name: str, utterance: Utterance, feeling: tuple[str, dict[str, float]]
     return Clip(name, utterance.voice, utterance.text, *feeling, utterance.phonemes, path, edited, articulations)
 
 
-def choose_moments(subject: str, clips: dict[str, Clip]) -> tuple[Moment, ...]:
+def choose_held_out_moments(subject: str, clips: dict[str, Clip]) -> tuple[Moment, ...]:
     """About 32 moments: eight of the subject's strip from near the front, and three of each of eight other clips.
 
     Four of these have a feeling; the two sample subjects share the feelings out between them.

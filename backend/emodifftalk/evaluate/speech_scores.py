@@ -30,20 +30,20 @@ PROTOCOL = (
 
 
 @dataclass(frozen=True)
-class Heard:
+class TrueMotion:
     """A clip's true offsets on a subject, and what is measured against them."""
 
     clip: Clip
     truth: np.ndarray
 
 
-def lip_range(template: FacialTemplate, heard: list[Heard]) -> float:
+def lip_range(template: FacialTemplate, heard: list[TrueMotion]) -> float:
     """From rest to the greatest true lip opening, metres."""
     rest = _rest(template)
     return max(float(template.lip_opening(one.truth).max()) for one in heard) - rest
 
 
-def speech_scores(template: FacialTemplate, one: Heard, offsets: np.ndarray, opening_range: float) -> dict:
+def speech_scores(template: FacialTemplate, one: TrueMotion, offsets: np.ndarray, opening_range: float) -> dict:
     """closed, closures: how many p b m of the clip are closed, and how many there are; lag in frames, and correlation
     there; silence: share of the range; jitter, jitter_truth: mm per frame²."""
     opening, truth = template.lip_opening(offsets), template.lip_opening(one.truth)

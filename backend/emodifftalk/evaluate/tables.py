@@ -28,7 +28,7 @@ _PICTURE_HEAD = (
 )  # fmt: skip
 
 
-def table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def markdown_table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
     """A Markdown table."""
     lines = [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}", *(f"| {' | '.join(row)} |" for row in rows)]
     return "\n".join(lines)
@@ -53,7 +53,7 @@ def picture_table(rows: list[tuple[str, ...]]) -> str:
     """Rows of `picture_row` with the paper's own row beneath."""
     psnr, ssim, lpips, lmd, cpbd = PAPER["full"]
     paper = (f"{psnr}", "–", f"{ssim}", "–", f"{lpips}", f"{lmd}", f"{cpbd}", "–", "–")
-    return table(("", *_PICTURE_HEAD), [*rows, ("*the paper, on EmoTalk3D*", *paper)])
+    return markdown_table(("", *_PICTURE_HEAD), [*rows, ("*the paper, on EmoTalk3D*", *paper)])
 
 
 def picture_protocol(size: int, lpips_missing: str, lmd: str) -> str:
@@ -148,7 +148,7 @@ def speech_section(found: Evaluation) -> str:
         "truth, in which lips stop at each other."
     )
     protocol = f"*Protocol.* {action_units.PROTOCOL} {lmd} {speech_scores.PROTOCOL} {SYNTHETIC}"
-    return f"{table(head, rows)}\n\n{protocol}\n\n{frame_set(found)}"
+    return f"{markdown_table(head, rows)}\n\n{protocol}\n\n{frame_set(found)}"
 
 
 def _speech_cells(s: dict) -> tuple[str, ...]:
@@ -184,7 +184,7 @@ def ablation_section(found: Evaluation) -> str:
         "*Protocol.* As in the two tables above (whole pictures on black, all clips and moments of all subjects, lip "
         f"landmarks without detector at {size} × {size}).{lpips} {order(found)} {SYNTHETIC}"
     )
-    return "\n\n".join([table(head, rows), *notes, protocol])
+    return "\n\n".join([markdown_table(head, rows), *notes, protocol])
 
 
 def order(found: Evaluation) -> str:
@@ -226,7 +226,9 @@ def aims_section(found: Evaluation) -> str:
             pace <= 1,
         ),
     ]
-    return table(("", "aim", "found", ""), [(a, b, c, "reached" if ok else "**missed**") for a, b, c, ok in aims])
+    return markdown_table(
+        ("", "aim", "found", ""), [(a, b, c, "reached" if ok else "**missed**") for a, b, c, ok in aims]
+    )
 
 
 def markdown(found: Evaluation) -> str:

@@ -22,7 +22,7 @@ from ..core.gaussians import Gaussians
 from ..core.process_memory import peak_memory
 from .cast import Cast, cast_of_one
 from .frame_formats import FRAME_FORMATS
-from .sequence import Options, export_sequence
+from .sequence import ExportOptions, export_sequence
 from .shot_files import SHOT_FORMATS, export_shot
 
 SAMPLES = Path(__file__).parents[3] / "sample_scenes"
@@ -57,7 +57,7 @@ def _shot(frames: int) -> Cast:
 def _one(name: str, frames: int) -> str:
     """A line on one format, from a process of its own: its peak memory is then its own too."""
     with tempfile.TemporaryDirectory() as folder:
-        options = Options(name)
+        options = ExportOptions(name)
         if name in SHOT_FORMATS:
             done = export_shot(_shot(frames), Path(folder) / "shot", options)
         else:
@@ -87,7 +87,7 @@ def _pictures(cast: Cast) -> dict[str, float]:
     truth, found = render(wanted, camera)[0], {}
     for name in ("ply", "compressed-ply", "splat", "spz"):
         with tempfile.TemporaryDirectory() as folder:
-            done = export_sequence(cast, folder, Options(name))
+            done = export_sequence(cast, folder, ExportOptions(name))
             other = render(read_gaussians(done.files[0]), camera)[0]
         found[name] = float(10 * np.log10(1 / max(float(np.mean((truth - other) ** 2)), 1e-12)))
     return found

@@ -12,7 +12,6 @@ import json
 import os
 import struct
 from collections.abc import Callable
-from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
@@ -149,32 +148,6 @@ def _flip(i: int, frames: int, fps: float) -> tuple[np.ndarray, np.ndarray]:
     return np.array(when, "<f4"), np.repeat(np.array(size, "<f4")[:, None], 3, axis=1)
 
 
-def read_glb(path: str | os.PathLike, frame: int = 0) -> Gaussians:
-    """The Gaussians of one mesh of a file such as these, in its RUB axes.
-
-    Raises UserError when it is damaged or holds none, OSError when it cannot be read.
-    """
-    name, data = Path(path).name, Path(path).read_bytes()
-    try:
-        magic, _, total = struct.unpack_from("<4sII", data)
-        size, kind = struct.unpack_from("<I4s", data, 12)
-        if magic != b"glTF" or kind != b"JSON" or total > len(data):
-            raise ValueError("no binary glTF")
-        document = json.loads(data[20 : 20 + size])
-        attributes = document["meshes"][frame]["primitives"][0]["attributes"]
-        columns = {key: _read(document, data, 28 + size, attributes[key]) for key in (*_MOVING, *_STILL)}
-    except (struct.error, ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError) as error:
-        raise UserError(f"{name} is damaged, or holds no Gaussians that we read ({error}).") from error
-    if not all(np.isfinite(values).all() for values in columns.values()):
-        raise UserError(f"{name} is damaged: it contains numbers that are not finite.")
-    means, quats, opacities, scales, harmonics = columns.values()
-    if len({len(values) for values in columns.values()}) != 1 or (np.linalg.norm(quats, axis=1) < 1e-6).any():
-        raise UserError(f"{name} is damaged: its attributes do not fit together.")
-    colors = (0.5 + SH_C0 * harmonics).clip(0, 1).astype(np.float32)
-    unit = normalize(np.roll(quats, 1, axis=1)).astype(np.float32)
-    return Gaussians(means, unit, scales.clip(0, None), opacities[:, 0].clip(0, 1), colors)
-
-
 def _columns(g: Gaussians) -> dict[str, np.ndarray]:
     """Attributes by name, (N, width) float32."""
     columns = {
@@ -201,16 +174,3 @@ def _reach(gaussians: Callable[[int], Gaussians], frames: int) -> tuple[list[flo
         means = gaussians(i).means
         low, high = np.minimum(low, means.min(axis=0)), np.maximum(high, means.max(axis=0))
     return low.tolist(), high.tolist()
-
-
-def _read(document: dict, data: bytes, start: int, number: int) -> np.ndarray:
-    accessor = document["accessors"][number]
-    view = document["bufferViews"][accessor["bufferView"]]
-    width = {kind: count for count, kind in _TYPES.items()}[accessor["type"]]
-    if accessor["componentType"] != _FLOAT or view.get("byteStride"):
-        raise ValueError("attributes that are not plain floats")
-    count = int(accessor["count"])
-    at = start + int(view.get("byteOffset", 0)) + int(accessor.get("byteOffset", 0))
-    if count <= 0 or at < 0 or at + 4 * count * width > len(data):
-        raise ValueError("a buffer that is too short")
-    return np.frombuffer(data, "<f4", count * width, at).reshape(count, width).copy()

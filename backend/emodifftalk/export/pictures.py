@@ -15,7 +15,7 @@ from ..core.facs import FPS
 from ..core.gaze import GazeKeys, gaze_at, gazing
 from ..core.subject import load_subject
 from ..core.take import load_take
-from ..splat.rasterize import choose
+from ..splat.rasterize import choose_rasterizer
 from ..splat.render import render
 from .framing import moments, portrait_camera
 from .video import VideoWriter
@@ -55,7 +55,7 @@ def render_take(
     subject, take = load_subject(subject_path), load_take(take_path)
     times = moments(take, FPS, start, end)
     camera = portrait_camera(subject, size, angle)
-    name = choose(rasterizer)
+    name = choose_rasterizer(rasterizer)
     out = Path(out)
     as_video = out.suffix.lower() in (".mp4", ".mov", ".mkv")
     if as_video and background is None:

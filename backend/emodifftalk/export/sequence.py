@@ -32,7 +32,7 @@ class Kind(Protocol):
 
 
 @dataclass(frozen=True)
-class Options:
+class ExportOptions:
     """format: one of `FRAME_FORMATS`. name: files are NAME.0001.ply and so on. first, step: number of the first frame
     and from one to the next. axes: one of `core.axes.AXES`, "" for what the format's readers expect. scale: lengths are
     multiplied by it. keep: share of the Gaussians, 0..1. overwrite: replace another export's files; frames of this very
@@ -50,7 +50,7 @@ class Options:
 
 
 @dataclass(frozen=True)
-class Report:
+class ExportReport:
     """files: of all frames. written: how many of them now, the others were there. bytes, seconds: of those written.
     notes: sentences on what the format loses."""
 
@@ -65,10 +65,10 @@ class Report:
 def export_sequence(
     cast: Cast,
     out: str | os.PathLike,
-    options: Options = Options(),
+    options: ExportOptions = ExportOptions(),
     progress: Progress | None = None,
     cancelled: Callable[[], bool] | None = None,
-) -> Report:
+) -> ExportReport:
     """Write each frame of the cast into folder `out`, and a manifest NAME.json beside them.
 
     Interrupted, the same call goes on with the first frame that is missing. Raises UserError when a file of another
@@ -102,10 +102,10 @@ def export_sequence(
         write_manifest(manifest, about | {"complete": True})
     except OSError as error:
         raise UserError(f"{folder} cannot be written: {error.strerror or error}.") from error
-    return Report(files, manifest, written, size, time.perf_counter() - began, notes_on(kind))
+    return ExportReport(files, manifest, written, size, time.perf_counter() - began, notes_on(kind))
 
 
-def check_options(options: Options) -> None:
+def check_options(options: ExportOptions) -> None:
     """Raises UserError when a name, axes or a number cannot be used."""
     if not options.name or Path(options.name).name != options.name or options.name.startswith("."):
         raise UserError(f"The name “{options.name}” must be a plain file name.")
@@ -115,7 +115,7 @@ def check_options(options: Options) -> None:
         raise UserError("The share to keep goes from 0 to 1, the scale is more than 0, the step 1 or more.")
 
 
-def shot_manifest(cast: Cast, options: Options, kind: Kind, files: str, numbers: list[int]) -> dict:
+def shot_manifest(cast: Cast, options: ExportOptions, kind: Kind, files: str, numbers: list[int]) -> dict:
     """What is exported, from what, under which licence and consent. files: their name, #### for the number."""
     heads = []
     digest = hashlib.sha256(json.dumps(asdict(options) | {"overwrite": False}, sort_keys=True).encode())
@@ -152,7 +152,7 @@ def shot_manifest(cast: Cast, options: Options, kind: Kind, files: str, numbers:
     }
 
 
-def _missing(files: list[Path], manifest: Path, about: dict, options: Options) -> list[int]:
+def _missing(files: list[Path], manifest: Path, about: dict, options: ExportOptions) -> list[int]:
     """Which frames are still to be written. Raises UserError when files of another export are in the way."""
     standing = [path for path in files if path.exists()]
     try:

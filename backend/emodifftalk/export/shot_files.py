@@ -12,7 +12,16 @@ from ..core.errors import Cancelled, UserError
 from ..core.gaussians import Gaussians
 from .cast import Cast
 from .glb import write_animated_glb
-from .sequence import Options, Progress, Report, check_options, expect_room, notes_on, shot_manifest, write_manifest
+from .sequence import (
+    ExportOptions,
+    ExportReport,
+    Progress,
+    check_options,
+    expect_room,
+    notes_on,
+    shot_manifest,
+    write_manifest,
+)
 from .usd import write_usd_points, write_usd_splats
 
 FrameOf = Callable[[int], Gaussians]
@@ -25,33 +34,33 @@ class ShotFormat:
     in words, empty when nothing is lost."""
 
     ending: str
-    write: Callable[[Path, int, FrameOf, Options, Callable[[int], None]], None]
+    write: Callable[[Path, int, FrameOf, ExportOptions, Callable[[int], None]], None]
     axes: str
     bytes_each: float
     loss: str = ""
     ordered: bool = True
 
 
-def _glb(path: Path, frames: int, frame: FrameOf, options: Options, told: Callable[[int], None]) -> None:
+def _glb(path: Path, frames: int, frame: FrameOf, options: ExportOptions, told: Callable[[int], None]) -> None:
     write_animated_glb(path, frames, frame, options.fps, told)
 
 
-def _numbers(frames: int, options: Options) -> list[int]:
+def _numbers(frames: int, options: ExportOptions) -> list[int]:
     return [options.first + options.step * i for i in range(frames)]
 
 
-def _up(options: Options) -> str:
+def _up(options: ExportOptions) -> str:
     return "Z" if options.axes == "blender" else "Y"
 
 
-def _usd(half: bool) -> Callable[[Path, int, FrameOf, Options, Callable[[int], None]], None]:
-    def write(path: Path, frames: int, frame: FrameOf, options: Options, told: Callable[[int], None]) -> None:
+def _usd(half: bool) -> Callable[[Path, int, FrameOf, ExportOptions, Callable[[int], None]], None]:
+    def write(path: Path, frames: int, frame: FrameOf, options: ExportOptions, told: Callable[[int], None]) -> None:
         write_usd_splats(path, frames, frame, _numbers(frames, options), options.fps, _up(options), half, told)
 
     return write
 
 
-def _points(path: Path, frames: int, frame: FrameOf, options: Options, told: Callable[[int], None]) -> None:
+def _points(path: Path, frames: int, frame: FrameOf, options: ExportOptions, told: Callable[[int], None]) -> None:
     write_usd_points(path, frames, frame, _numbers(frames, options), options.fps, _up(options), told)
 
 
@@ -66,10 +75,10 @@ SHOT_FORMATS: dict[str, ShotFormat] = {
 def export_shot(
     cast: Cast,
     out: Path,
-    options: Options,
+    options: ExportOptions,
     progress: Progress | None = None,
     cancelled: Callable[[], bool] | None = None,
-) -> Report:
+) -> ExportReport:
     """Write all frames into the file `out`, its ending added when it lacks one, and a manifest beside it.
 
     Raises UserError when the file exists (unless `options.overwrite`), the disk is too small or it cannot be written;
@@ -100,4 +109,4 @@ def export_shot(
     except OSError as error:
         raise UserError(f"{path} cannot be written: {error.strerror or error}.") from error
     seconds = time.perf_counter() - began
-    return Report([path], manifest, len(cast), path.stat().st_size, seconds, notes_on(kind))
+    return ExportReport([path], manifest, len(cast), path.stat().st_size, seconds, notes_on(kind))

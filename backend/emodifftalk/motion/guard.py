@@ -112,11 +112,6 @@ def confidence(codes: np.ndarray, motion: np.ndarray) -> np.ndarray:
     return np.exp(-(np.asarray(codes, np.float64) + motion)).astype(np.float32)
 
 
-def unseen_units(subject: Subject) -> list[str]:
-    """Names of the action units that the subject's training never saw."""
-    return [name for name, most in zip(AU_NAMES, subject.au_range[:, 1], strict=True) if most <= _UNSEEN]
-
-
 def _free(template: FacialTemplate, size: float) -> np.ndarray:
     """Metres (V,) on a head of our size: lips and lids that meet are pushed aside as no unit pushes them."""
     points = template.neutral / size

@@ -18,7 +18,7 @@ from ..core.facs import FPS
 from ..core.performance import Performance, VoiceStrip
 from ..speech.affect import load_voice_affect
 from ..speech.blinks import add_blinks
-from ..speech.frontends import choose, model_path
+from ..speech.frontends import choose_front_end, speech_model_path
 from ..speech.gestures import add_gestures
 from ..speech.own_voice import listener
 from ..speech.voice import assemble_voice
@@ -60,14 +60,14 @@ def hear(
     front_end: `auto|embedded|hubert`. Raises UserError when there is no voice, it cannot be read, or the front end is
     not there, and whatever `progress` raises.
     """
-    front_end, liveliness = choose(front_end), performance.style.liveliness
+    front_end, liveliness = choose_front_end(front_end), performance.style.liveliness
     voice = _voice(
         performance.voice,
         performance.duration,
         tuple(_mark(strip) for strip in performance.voice),
         performance.seed,
         (front_end, ready.hash if ready.subject.speech else "", str(liveliness)),
-        os.fspath(model_path(front_end)),
+        os.fspath(speech_model_path(front_end)),
     )
     if voice.key not in _heard:
         found = earlier.voice(voice.key) or _listen(performance, voice, ready, front_end, progress)

@@ -18,10 +18,11 @@ import numpy as np
 from ..core.errors import Cancelled, UserError
 from ..core.performance import Performance
 from ..core.take import TakeFrame, between, moment, unpacked
+from ..emotion.track import redrawn
 from ..motion.guard import confidence
 from ..motion.retarget import motion_for
 from .hearing import hear
-from .perform import Progress, Settings, felt_track, redrawn
+from .pipeline import PerformSettings, Progress, felt_track
 from .ready_subject import ready_subject
 from .reuse import Earlier
 
@@ -37,12 +38,12 @@ class Preview:
     milliseconds: float
 
 
-def preview(
+def preview_frame(
     subject_path: str | os.PathLike,
     performance: Performance,
     seconds: float,
     previous: str | os.PathLike | None = None,
-    settings: Settings | None = None,
+    settings: PerformSettings | None = None,
     progress: Progress | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> Preview:
@@ -60,7 +61,7 @@ def preview(
         if progress:
             progress(fraction, "speech", text or "Listening to the voice")
 
-    began, settings = time.perf_counter(), settings or Settings()
+    began, settings = time.perf_counter(), settings or PerformSettings()
     ready = ready_subject(subject_path)
     heard = hear(performance, ready, settings.front_end, Earlier(previous), inside)
     felt, _, unread = felt_track(heard, performance, settings.text_encoder)

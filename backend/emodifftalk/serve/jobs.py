@@ -43,12 +43,12 @@ def text_to_au(params: dict, progress: Progress, cancelled: Callable[[], bool]) 
 
 def drive(params: dict, progress: Progress, cancelled: Callable[[], bool]) -> dict:
     """{"subject", "performance", "out", "settings"?, "previous"?} → {"take", "frames", "seconds", "stages", "models",
-    "recomputed", "note", "stretched", "unread"}: see `perform.Report`; stretched: frames beyond the subject's
-    training."""
+    "recomputed", "note", "stretched", "unread"}: see `pipeline.TakeReport`; stretched: frames beyond
+    the subject's training."""
     from ..core.take import STRETCHED
-    from ..perform.perform import Settings, perform
+    from ..perform.pipeline import PerformSettings, perform
 
-    settings = Settings(**params.get("settings", {}))
+    settings = PerformSettings(**params.get("settings", {}))
     performance = from_json(params.get("performance"))
     out, previous = _text(params, "out"), params.get("previous") or None
     report = perform(_text(params, "subject"), performance, out, settings, progress, cancelled, previous)
@@ -67,17 +67,17 @@ def drive(params: dict, progress: Progress, cancelled: Callable[[], bool]) -> di
 
 def preview(params: dict, progress: Progress, cancelled: Callable[[], bool]) -> dict:
     """{"subject", "performance", "seconds", "settings"?, "previous"?} → {"confidence", "unread", "milliseconds"} and
-    the arrays of a `core.take.TakeFrame`: see `preview.preview`."""
-    from ..perform.perform import Settings
-    from ..perform.preview import preview as make
+    the arrays of a `core.take.TakeFrame`: see `preview.preview_frame`."""
+    from ..perform.pipeline import PerformSettings
+    from ..perform.preview import preview_frame
 
-    settings = Settings(**params.get("settings", {}))
+    settings = PerformSettings(**params.get("settings", {}))
     performance, previous = from_json(params.get("performance")), params.get("previous") or None
     try:
         seconds = float(params["seconds"])
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(f"The request for a preview makes no sense ({error}).") from error
-    found = make(_text(params, "subject"), performance, seconds, previous, settings, progress, cancelled)
+    found = preview_frame(_text(params, "subject"), performance, seconds, previous, settings, progress, cancelled)
     arrays = {name: rows for name, rows in vars(found.frame).items() if rows is not None}
     told = {"confidence": found.confidence, "unread": list(found.unread), "milliseconds": found.milliseconds}
     return {**told, "arrays": arrays}
@@ -85,14 +85,14 @@ def preview(params: dict, progress: Progress, cancelled: Callable[[], bool]) -> 
 
 def capture(params: dict, progress: Progress, cancelled: Callable[[], bool]) -> dict:
     """{"blend", "out", "settings", "blender", "script", "overwrite"?, "credit"?} → {"folder", "pictures", "frames",
-    "missing"}; settings as in `data.capture_plan.CaptureSettings`."""
+    "missing"}; settings as in `data.captures.plan.CaptureRequest`."""
     from ..data.captures.character import capture_character
-    from ..data.captures.plan import CaptureSettings
+    from ..data.captures.plan import CaptureRequest
 
     report = capture_character(
         _text(params, "blend"),
         _text(params, "out"),
-        CaptureSettings(**params.get("settings", {})),
+        CaptureRequest(**params.get("settings", {})),
         overwrite=bool(params.get("overwrite", False)),
         blender=str(params.get("blender", "")),
         script=_text(params, "script"),
@@ -107,7 +107,7 @@ def capture(params: dict, progress: Progress, cancelled: Callable[[], bool]) -> 
 def train_subject(params: dict, progress: Progress, cancelled: Callable[[], bool]) -> dict:
     """{"capture", "out", "settings"?} → {"subject", "page", "report"}: all stages of a subject, as `emodifftalk train
     all`; what is done is kept beside `out` until all is, and the same request goes on from there. settings: fields of
-    `train.stages.AllSettings`, those of its `canonical` as an object."""
+    `train.subject.stages.AllSettings`, those of its `canonical` as an object."""
     from ..train.rig.steps import CanonicalSettings
     from ..train.subject.all_stages import train_all
     from ..train.subject.stages import AllSettings
@@ -129,16 +129,17 @@ def train_subject(params: dict, progress: Progress, cancelled: Callable[[], bool
 def export(params: dict, progress: Progress, cancelled: Callable[[], bool]) -> dict:
     """{"heads": [{"subject", "take", "seconds": [F], "gaze": [[2]], "matrices"?: [[4][4]], "rest"?: [F]}], "out",
     "options"} → {"files", "folder", "written", "bytes", "seconds", "notes"}. options: fields of
-    `export.sequence.Options`; its format is one of those of frames, of shots, or of face curves (of the first head).
+    `export.sequence.ExportOptions`; its format is one of those of frames, of shots, or of face curves (of the first
+    head).
     """
     from ..export.cast import cast_of_many
     from ..export.face_tracks import FORMATS, write_face_track
-    from ..export.sequence import Options, export_sequence
+    from ..export.sequence import ExportOptions, export_sequence
     from ..export.shot_files import SHOT_FORMATS, export_shot
 
     out = Path(_text(params, "out"))
     try:
-        heads, options = params["heads"], Options(**params.get("options", {}))
+        heads, options = params["heads"], ExportOptions(**params.get("options", {}))
         columns = {key: _stacked(heads, key) for key in ("seconds", "gaze", "matrices", "rest")}
         files = [(str(head["subject"]), str(head.get("take") or "")) for head in heads]
         cast = cast_of_many(files, columns["seconds"], columns["gaze"], columns["matrices"], columns["rest"])
@@ -162,7 +163,7 @@ def export(params: dict, progress: Progress, cancelled: Callable[[], bool]) -> d
 def rasterize(params: dict, progress: Progress, cancelled: Callable[[], bool]) -> dict:
     """{"viewmat", "K", "width", "height"} and the arrays means, quats, scales, opacities, colors of the Gaussians →
     {"rasterizer"} and the arrays rgba (H, W, 4), premultiplied display-referred sRGB, and depth (H, W) metres."""
-    from ..splat.rasterize import choose
+    from ..splat.rasterize import choose_rasterizer
     from ..splat.render import render
 
     names = ("means", "quats", "scales", "opacities", "colors")
@@ -173,7 +174,7 @@ def rasterize(params: dict, progress: Progress, cancelled: Callable[[], bool]) -
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(f"The request to draw a picture makes no sense ({error}).") from error
     image, alpha, depth = render(gaussians, camera)
-    return {"rasterizer": choose("auto"), "arrays": {"rgba": np.dstack([image, alpha]), "depth": depth}}
+    return {"rasterizer": choose_rasterizer("auto"), "arrays": {"rgba": np.dstack([image, alpha]), "depth": depth}}
 
 
 def _stacked(heads: list[dict], key: str) -> np.ndarray | None:

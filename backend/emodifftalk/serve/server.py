@@ -125,15 +125,15 @@ class _Everything(set):
 def _abilities() -> dict[str, str]:
     import torch
 
-    from ..emotion.text_encoders import choose as choose_text
-    from ..speech.frontends import choose as choose_speech
-    from ..splat.rasterize import choose as choose_rasterizer
+    from ..emotion.text_encoders import choose_text_encoder
+    from ..speech.frontends import choose_front_end
+    from ..splat.rasterize import choose_rasterizer
 
     return {
         "device": "cuda" if torch.cuda.is_available() else "cpu",
         "rasterizer": choose_rasterizer("auto"),
-        "front_end": choose_speech("auto"),
-        "text_encoder": choose_text("auto"),
+        "front_end": choose_front_end("auto"),
+        "text_encoder": choose_text_encoder("auto"),
     }
 
 

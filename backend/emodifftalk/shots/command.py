@@ -19,8 +19,8 @@ from ..core.errors import Cancelled, UserError
 from .journal import Journal
 from .names import CANCEL, CANCELLED, CHANGED, FAILED, PAUSE, REFUSE, RENDERING, RESUME, WAITING
 from .queue_folder import QueueFolder
-from .report import clock, remarks, summary, write_report
-from .runner import Runner, Settings
+from .report import clock, remarks, status_sentence, write_queue_report
+from .runner import Runner, RunnerSettings
 from .shot_list import ShotList, list_of_folder, load_list
 from .time_left import in_words
 
@@ -86,17 +86,17 @@ def _run(options: argparse.Namespace) -> int:
     if not 1 <= jobs <= 64:
         raise UserError(f"--jobs must be from 1 to 64, {jobs} does not fit.")
     script = find_script(*SCRIPT, chosen=options.worker)
-    settings = Settings(find_blender(options.blender), script, jobs, options.changed)
+    settings = RunnerSettings(find_blender(options.blender), script, jobs, options.changed)
     if options.polite and hasattr(os, "nice"):
         os.nice(10)
     print(f"{len(shots.shots)} shots to {shots.folder}", flush=True)
     with _stop_signals(options.child) as cancelled:
         status = Runner(shots, settings, ProgressOfShots(), cancelled).run()
-    print(f"\n{summary(status)}")
+    print(f"\n{status_sentence(status)}")
     for shot in status["shots"]:
         for sentence in remarks(shot):
             print(f"  {shot['name']}: {sentence}")
-    print(f"  report: {write_report(QueueFolder(shots.folder), status)}", flush=True)
+    print(f"  report: {write_queue_report(QueueFolder(shots.folder), status)}", flush=True)
     if status["state"] == CANCELLED:
         raise Cancelled("finished frames are kept; the same command goes on")
     if status["state"] == FAILED:
@@ -147,7 +147,7 @@ def _status(options: argparse.Namespace) -> int:
         print(progress_line(status))
     else:
         _count_frames(status, shots)
-        print(f"Nothing is running. Last time: {summary(status)}")
+        print(f"Nothing is running. Last time: {status_sentence(status)}")
     for shot in status["shots"]:
         total = "?" if shot["total"] is None else shot["total"]
         took = f", {clock(shot['seconds'])}" if shot["rendered"] else ""

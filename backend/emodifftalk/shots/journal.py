@@ -11,8 +11,8 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from .complete_picture import is_complete
 from .shot_list import Shot
-from .whole import is_whole
 
 UNFINISHED = ".unfinished"
 """In the name of a file that is being written."""
@@ -55,7 +55,7 @@ class Journal:
 
     def finished(self, frames: Iterable[int]) -> set[int]:
         """Those of the frames whose files are there and whole."""
-        return {frame for frame in frames if is_whole(self.shot.picture(frame))}
+        return {frame for frame in frames if is_complete(self.shot.picture(frame))}
 
     def seconds(self, frame: int) -> float:
         """How long a frame took; 0 when nobody wrote it down."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from .journal import Journal
 from .names import REFUSE, RENDER
 from .shot_list import Shot
-from .snapshot import Snapshots, content_hash, fingerprint
+from .snapshot import Snapshots, content_hash, shot_fingerprint
 from .work import ShotWork
 
 
@@ -37,7 +37,7 @@ class Planner:
         work.blend = self._snapshots.take(shot.blend)
         if shot.blend not in self._hashes:
             self._hashes[shot.blend] = content_hash(work.blend)
-        work.fingerprint = fingerprint(shot, self._hashes)
+        work.fingerprint = shot_fingerprint(shot, self._hashes)
         journal.sweep()
         begun = journal.begun()
         same = begun.get("fingerprint") == work.fingerprint

@@ -18,14 +18,14 @@ vertical-align:top}td.n{text-align:right;white-space:nowrap}.failed{color:#a11}.
 ul{margin:0;padding-left:1.1rem}small{color:#666}"""
 
 
-def write_report(folder: QueueFolder, status: dict) -> Path:
+def write_queue_report(folder: QueueFolder, status: dict) -> Path:
     """Write `report.html` and `report.json` into the output folder; returns the page. Raises UserError."""
     write_whole(folder.output / "report.json", json.dumps(status, indent=1, ensure_ascii=False))
-    write_whole(folder.report, page(status, folder.output))
+    write_whole(folder.report, report_page(status, folder.output))
     return folder.report
 
 
-def summary(status: dict) -> str:
+def status_sentence(status: dict) -> str:
     """One sentence on all of it."""
     counts = Counter(_WORDS.get(shot["state"], _WORDS[CANCELLED]) for shot in status["shots"])
     said = ", ".join(f"{counts[words]} {words}" for words in _WORDS.values() if counts[words])
@@ -34,12 +34,12 @@ def summary(status: dict) -> str:
     return f"{_count(len(status['shots']), 'shot')}: {said}; {took}"
 
 
-def page(status: dict, base: Path) -> str:
+def report_page(status: dict, base: Path) -> str:
     """The page; its links are relative to folder `base`."""
     rows = "".join(_row(shot, base) for shot in status["shots"])
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Shots</title><style>{_STYLE}</style>'
-        f"<h1>Shots</h1><p>{html.escape(summary(status))}, {_count(status['jobs'], 'Blender')} at a time.</p>"
+        f"<h1>Shots</h1><p>{html.escape(status_sentence(status))}, {_count(status['jobs'], 'Blender')} at a time.</p>"
         "<table><tr><th>Shot<th>State<th>Frames<th>Time<th>Per frame<th>What to know</tr>"
         f"{rows}</table></html>"
     )

@@ -34,7 +34,7 @@ _ORPHANS = 60.0
 
 
 @dataclass(frozen=True)
-class Settings:
+class RunnerSettings:
     """How to render. script: the add-on's that a Blender runs. changed: one of `names.CHANGED`."""
 
     blender: Blender
@@ -49,7 +49,7 @@ class Runner:
     def __init__(
         self,
         shots: ShotList,
-        settings: Settings,
+        settings: RunnerSettings,
         tell: Callable[[dict], None] = lambda status: None,
         cancelled: Callable[[], bool] = lambda: False,
     ) -> None:

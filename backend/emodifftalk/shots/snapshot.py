@@ -20,7 +20,7 @@ def content_hash(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def fingerprint(shot: Shot, hashes: dict[Path, str]) -> dict:
+def shot_fingerprint(shot: Shot, hashes: dict[Path, str]) -> dict:
     """What makes a shot's pictures what they are; frames of another fingerprint do not belong among them.
 
     hashes: of files, filled as they are asked for. Raises OSError when the .blend cannot be read.

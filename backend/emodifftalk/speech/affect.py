@@ -83,13 +83,15 @@ class VoiceAffect:
         seems to speak; pauses of a second or two hold the mood. No step from frame to frame is over 0.05. Raises
         UserError when the samples are not one row of finite numbers.
         """
-        features, speaking = hear(wave, self._listener, frames)
+        features, speaking = affect_features(wave, self._listener, frames)
         found = self.network(torch.from_numpy(features)).numpy()
         return _fade(found * speaking[:, None]).astype(np.float32)
 
 
 @torch.inference_mode()
-def hear(wave: np.ndarray, listener: SpeechModel, frames: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+def affect_features(
+    wave: np.ndarray, listener: SpeechModel, frames: int | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """What the network is told: features (T, FEATURES) float32, and whether somebody speaks around here (T,), 0..1.
 
     Raises UserError when the samples are not one row of finite numbers.

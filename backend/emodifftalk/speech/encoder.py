@@ -23,7 +23,7 @@ from ..core.errors import UserError
 from ..core.facs import AU_NAMES, FPS
 from .audio import SAMPLE_RATE, heard, level
 from .closures import shut_lips
-from .frontends import FEATURE_RATE, EmbeddedFrontEnd, HubertFrontEnd, choose, model_path
+from .frontends import FEATURE_RATE, EmbeddedFrontEnd, HubertFrontEnd, choose_front_end, speech_model_path
 
 SCHEMA = 1
 _LOCAL_REACH = 8  # features of 20 ms to either side
@@ -206,9 +206,9 @@ def _state(file: tensors.TensorFile, prefix: str) -> dict[str, torch.Tensor]:
 
 @lru_cache(maxsize=2)
 def load_speech_to_au(front_end: str = "auto") -> SpeechModel:
-    """The model for a front end, `auto` as `frontends.choose` says. Raises UserError when its weights are missing."""
-    name = choose(front_end)
-    path = model_path(name)
+    """The model for a front end, `auto` as `choose_front_end` says. Raises UserError when its weights are missing."""
+    name = choose_front_end(front_end)
+    path = speech_model_path(name)
     if not path.exists():
         raise UserError(f"There is no speech-to-AU model for the {name} front end: train one, or use embedded.")
     return read_speech_model(path, EmbeddedFrontEnd() if name == "embedded" else HubertFrontEnd.load())

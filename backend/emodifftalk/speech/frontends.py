@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import Protocol
 
 import torch
 from torch import nn
@@ -25,15 +24,6 @@ HUBERT = "facebook/hubert-base-ls960"
 BILABIAL_CLASSES = (1, 2, 3)
 """p, b and m among the sounds the embedded front end was taught to tell apart."""
 _MODELS = Path(__file__).parent.parent / "models"
-
-
-class FrontEnd(Protocol):
-    """name; dim: features per step; __call__: samples (B, S) at 16 kHz → features (B, L, dim) at 50 per second."""
-
-    name: str
-    dim: int
-
-    def __call__(self, wave: torch.Tensor) -> torch.Tensor: ...
 
 
 class LogMel(nn.Module):
@@ -143,13 +133,13 @@ def hubert_is_here() -> bool:
     return any(isinstance(try_to_load_from_cache(HUBERT, name), str) for name in names)
 
 
-def model_path(front_end: str) -> Path:
+def speech_model_path(front_end: str) -> Path:
     """Where the encoder of a front end lies."""
     suffix = "" if front_end == "embedded" else f"_{front_end}"
     return _MODELS / f"speech_to_au{suffix}.safetensors"
 
 
-def choose(name: str = "auto") -> str:
+def choose_front_end(name: str = "auto") -> str:
     """`embedded` or `hubert`: what `auto` means on this machine.
 
     HuBERT is chosen when its weights and a speech-to-AU model trained on its features are both here. When only one of
@@ -159,7 +149,7 @@ def choose(name: str = "auto") -> str:
         raise UserError(f"There is no speech front end “{name}”: choose auto, embedded or hubert.")
     if name != "auto":
         return name
-    weights, trained = hubert_is_here(), model_path("hubert").exists()
+    weights, trained = hubert_is_here(), speech_model_path("hubert").exists()
     if weights and trained:
         return "hubert"
     if weights or trained:

@@ -56,11 +56,11 @@ def gesture_track(frames: int, moments: Sequence[float], rng: np.random.Generato
             _, units = GESTURES[rng.choice(len(GESTURES), p=shares / shares.sum())]
             middle, length, strength = moment + rng.normal(0, 0.04), rng.uniform(0.10, 0.26), rng.gamma(3.0, 1 / 3)
             bell = strength * np.exp(-(((times - middle) / length) ** 2))
-            found = np.maximum(found, bell[:, None] * intensities(units))
+            found = np.maximum(found, bell[:, None] * au_vector(units))
     return found
 
 
-def intensities(units: dict[str, float]) -> np.ndarray:
+def au_vector(units: dict[str, float]) -> np.ndarray:
     """AU intensities (17,) of units by name."""
     vector = np.zeros(len(AU_NAMES))
     for name, value in units.items():
@@ -71,7 +71,7 @@ def intensities(units: dict[str, float]) -> np.ndarray:
 def _held(frames: int, rng: np.random.Generator) -> np.ndarray:
     """Looks (frames, 17) held for a phrase each, one passing into the next."""
     count = 2 + int(frames / FPS / _PHRASE)
-    looks = np.stack([rng.uniform(0.2, 1.2) * intensities(HOLDS[rng.integers(len(HOLDS))]) for _ in range(count)])
+    looks = np.stack([rng.uniform(0.2, 1.2) * au_vector(HOLDS[rng.integers(len(HOLDS))]) for _ in range(count)])
     at = np.arange(frames) / FPS / _PHRASE + rng.random()
     part = np.clip((at % 1 - 0.8) / 0.2, 0, 1)[:, None]
     first = at.astype(int)

@@ -10,7 +10,7 @@ import torch
 
 from ..core.subject import Subject
 from .encoder import SpeechModel, SpeechToAU, load_speech_to_au
-from .frontends import EmbeddedFrontEnd, choose
+from .frontends import EmbeddedFrontEnd, choose_front_end
 
 _LOG = logging.getLogger(__name__)
 _PARTS = ("front_end", "encoder")
@@ -33,7 +33,7 @@ def listener(subject: Subject, front_end: str = "auto") -> SpeechModel:
     A model of another version is passed over, and the log says so. Raises UserError when the front end is unknown or
     its weights are missing.
     """
-    name = choose(front_end)
+    name = choose_front_end(front_end)
     if not subject.speech or name != "embedded":
         return load_speech_to_au(name)
     model = SpeechModel(EmbeddedFrontEnd(), SpeechToAU(EmbeddedFrontEnd.dim))

@@ -24,7 +24,7 @@ _TILE_CHUNKS = 8  # pieces of blending work per thread: small enough to balance,
 
 
 @dataclass(frozen=True)
-class View:
+class RasterizationSettings:
     """One camera as the kernels take it, and the rules of culling and blur.
 
     viewmat: (4, 4) f64 world to camera. K: (3, 3) f64 pixels.
@@ -77,7 +77,7 @@ def _tile_parts(offsets: np.ndarray) -> list[np.ndarray]:
     return [np.ascontiguousarray(tiles[piece::pieces]) for piece in range(pieces)]
 
 
-def project(means, quats, scales, opacities, view: View) -> Projection:
+def project(means, quats, scales, opacities, view: RasterizationSettings) -> Projection:
     """Project contiguous float32 arrays (N, 3), (N, 4), (N, 3), (N,); culled and non-finite rows get radius 0."""
     out = empty_projection(len(means))
     parts = _row_parts(len(means))
@@ -127,7 +127,12 @@ def _usable(radii: np.ndarray, channels: np.ndarray) -> np.ndarray:
 
 
 def draw(
-    means: np.ndarray, quats: np.ndarray, scales: np.ndarray, opacities: np.ndarray, colors: np.ndarray, view: View
+    means: np.ndarray,
+    quats: np.ndarray,
+    scales: np.ndarray,
+    opacities: np.ndarray,
+    colors: np.ndarray,
+    view: RasterizationSettings,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Picture without gradients or background: colours (H, W, 3), alpha (H, W), accumulated depth (H, W) in metres.
 
@@ -271,7 +276,7 @@ def rasterization(
     mats = np.ascontiguousarray(viewmats.detach().cpu().numpy(), np.float64)
     intrinsics = np.ascontiguousarray(Ks.detach().cpu().numpy(), np.float64)
     views = [
-        View(mat, K, width, height, near_plane, far_plane, radius_clip, eps2d, antialiased)
+        RasterizationSettings(mat, K, width, height, near_plane, far_plane, radius_clip, eps2d, antialiased)
         for mat, K in zip(mats, intrinsics, strict=True)
     ]
     means2d, depths, conics, compensations, radii = _Project.apply(means, quats, scales, opacities, views)

@@ -15,7 +15,7 @@ def available() -> list[str]:
     return ["gsplat", "cpu"] if gsplat_backend.usable() else ["cpu"]
 
 
-def choose(backend: str = "auto") -> str:
+def choose_rasterizer(backend: str = "auto") -> str:
     """The rasterizer that `backend` ("auto", "cpu" or "gsplat") means on this machine.
 
     Raises `UserError` when it cannot be had here.
@@ -69,7 +69,7 @@ def rasterization(
     Raises ValueError for shapes or modes that do not fit, `UserError` for a rasterizer that is not on this machine.
     """
     _check(means, quats, scales, opacities, colors, viewmats, Ks, width, height, render_mode, rasterize_mode)
-    name = choose(backend)
+    name = choose_rasterizer(backend)
     with_color, with_depth = render_mode.startswith("RGB"), render_mode.endswith("D")
     scene = (means, quats, scales, opacities, colors, viewmats, Ks, width, height)
     rules = {"near_plane": near_plane, "far_plane": far_plane, "radius_clip": radius_clip, "eps2d": eps2d}

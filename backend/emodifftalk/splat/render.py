@@ -7,7 +7,7 @@ import numpy as np
 from ..core.camera import Camera
 from ..core.gaussians import Gaussians
 from . import cpu
-from .rasterize import choose, rasterization
+from .rasterize import choose_rasterizer, rasterization
 
 MODES = ("RGB", "RGB+D", "RGB+ED")
 
@@ -31,7 +31,7 @@ def render(
     """
     if mode not in MODES:
         raise ValueError(f"mode {mode!r} is none of {MODES}")
-    if choose(backend) == "cpu":
+    if choose_rasterizer(backend) == "cpu":
         image, alpha, depth = _draw_cpu(gaussians, camera)
     else:
         image, alpha, depth = _draw_torch(gaussians, camera, backend)
@@ -44,7 +44,7 @@ def render(
 
 def _draw_cpu(gaussians: Gaussians, camera: Camera) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Colours, alpha and accumulated depth straight from the kernels, without torch in between."""
-    view = cpu.View(
+    view = cpu.RasterizationSettings(
         np.ascontiguousarray(camera.viewmat, np.float64),
         np.ascontiguousarray(camera.K, np.float64),
         int(camera.width),

@@ -28,12 +28,12 @@ from emodifftalk.core.facs import AU_INDEX, AU_NAMES
 from emodifftalk.core.template import load_template
 from emodifftalk.data.captures.capture import load_capture
 from emodifftalk.data.captures.character import CaptureReport, capture_character
-from emodifftalk.data.captures.plan import CaptureSettings, plan_capture
+from emodifftalk.data.captures.plan import CaptureRequest, plan_capture
 from tests.helpers.places import BACKEND, ROOT, with_paths
 from tests.helpers.small_character import AUS, SHAPE_KEYS, save_character
 
-SMALL = CaptureSettings(size=32, samples=1, spoken=3)
-SILENT = CaptureSettings(size=32, samples=1, spoken=0)
+SMALL = CaptureRequest(size=32, samples=1, spoken=3)
+SILENT = CaptureRequest(size=32, samples=1, spoken=0)
 COMMAND = [sys.executable, "-m", "emodifftalk", "capture"]
 OPTIONS = ["--size", "32", "--samples", "1"]
 
@@ -142,7 +142,7 @@ def test_after_a_kill_only_what_is_missing_or_broken_is_rendered(finished):
 def test_other_settings_do_not_go_into_the_same_folder(finished, blend, tmp_path):
     out = finished["out"]
     with pytest.raises(UserError, match="another size: choose another folder, or overwrite it"):
-        capture_character(blend, out, CaptureSettings(size=64, samples=1, spoken=3))
+        capture_character(blend, out, CaptureRequest(size=64, samples=1, spoken=3))
     assert len(pictures(out)) == finished["report"].pictures
     (tmp_path / "letter.txt").write_text("mine")
     with pytest.raises(UserError, match="other things"):
@@ -153,11 +153,11 @@ def test_overwriting_takes_away_the_capture_and_nothing_else(finished, tmp_path)
     out = tmp_path / "copy"
     shutil.copytree(finished["out"], out)
     (out / "letter.txt").write_text("mine")
-    plan_capture(out, CaptureSettings(size=64, spoken=0), overwrite=True)
+    plan_capture(out, CaptureRequest(size=64, spoken=0), overwrite=True)
     assert not pictures(out) and not (out / "capture.json").exists()
     assert (out / "letter.txt").read_text() == "mine"
     # A plan without a picture is nothing to lose.
-    assert plan_capture(out, CaptureSettings(size=48, spoken=0)).size == 48
+    assert plan_capture(out, CaptureRequest(size=48, spoken=0)).size == 48
 
 
 def test_a_character_without_a_known_shape_is_refused_in_one_sentence(nameless, tmp_path):
@@ -165,7 +165,7 @@ def test_a_character_without_a_known_shape_is_refused_in_one_sentence(nameless, 
         capture_character(nameless, tmp_path / "out", SILENT)
     assert "\n" not in str(refusal.value) and not pictures(tmp_path / "out")
     with pytest.raises(UserError, match="no object “Bob”"):
-        capture_character(nameless, tmp_path / "bob", CaptureSettings(character="Bob", spoken=0))
+        capture_character(nameless, tmp_path / "bob", CaptureRequest(character="Bob", spoken=0))
 
 
 def test_a_mapping_says_which_shape_is_which_and_cancel_keeps_the_pictures(nameless, tmp_path):
@@ -178,7 +178,7 @@ def test_a_mapping_says_which_shape_is_which_and_cancel_keeps_the_pictures(namel
     (tmp_path / "mapping.json").write_text(json.dumps(mapping))
     out, said = tmp_path / "out", []
     file = str(tmp_path / "mapping.json")
-    settings = CaptureSettings(character="Ada Rig", size=32, samples=1, spoken=0, mapping=file)
+    settings = CaptureRequest(character="Ada Rig", size=32, samples=1, spoken=0, mapping=file)
     with pytest.raises(Cancelled):
         capture_character(
             nameless, out, settings, progress=lambda fraction, text: said.append(text),

@@ -16,7 +16,7 @@ from addon.takes.performance import build_performance
 from addon.timeline.prompts import add_prompt
 from emodifftalk.core.errors import UserError
 from emodifftalk.core.formats.ply import ply_table, write_ply
-from emodifftalk.core.voice_time import Moment
+from emodifftalk.core.voice_time import TakeTime
 
 
 @pytest.fixture
@@ -47,7 +47,9 @@ def test_every_frame_is_a_file_that_another_program_reads(playing, scene, tmp_pa
     assert bpy.ops.emodifftalk.export_ply(directory=str(out), prefix="head_", axes="blender") == {"FINISHED"}
     assert sorted(p.name for p in out.iterdir()) == [f"head_{n:04d}.ply" for n in range(1, 6)]
     for frame in (1, 5):
-        expect_file(out / f"head_{frame:04d}.ply", playback.current_gaussians(playing, scene, Moment((frame - 1) / 24)))
+        expect_file(
+            out / f"head_{frame:04d}.ply", playback.current_gaussians(playing, scene, TakeTime((frame - 1) / 24))
+        )
 
 
 def test_world_space_follows_the_animated_object(playing, scene, tmp_path):

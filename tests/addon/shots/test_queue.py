@@ -22,10 +22,10 @@ import pytest
 pytest.importorskip("bpy")
 
 from emodifftalk.core.errors import UserError
+from emodifftalk.shots.complete_picture import is_complete
 from emodifftalk.shots.journal import Journal, append
 from emodifftalk.shots.queue_folder import QueueFolder
 from emodifftalk.shots.shot_list import load_list
-from emodifftalk.shots.whole import is_whole
 from emodifftalk.shots.work import ShotWork
 from tests.helpers.places import BACKEND, with_paths
 from tests.helpers.small_shots import BEEPS, FPS, FPS_BASE, RATE, save_shot
@@ -117,7 +117,7 @@ def test_killed_twice_no_frame_is_lost_or_rendered_twice(folder):
         time.sleep(dice.uniform(0, 0.3))
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-        assert all(is_whole(picture) for picture in pictures(folder))
+        assert all(is_complete(picture) for picture in pictures(folder))
         assert not QueueFolder(folder / "renders").running
     before = {picture: picture.stat().st_mtime_ns for picture in pictures(folder)}
     assert 12 <= len(before) < 24
@@ -125,7 +125,7 @@ def test_killed_twice_no_frame_is_lost_or_rendered_twice(folder):
     assert done.returncode == 0, done.stdout + done.stderr
     assert [p.name for p in pictures(folder)] == [f"{name}_{frame:04d}.png" for name in names for frame in range(1, 7)]
     assert {picture: picture.stat().st_mtime_ns for picture in before} == before
-    assert rendered_again(folder) == [] and all(is_whole(picture) for picture in pictures(folder))
+    assert rendered_again(folder) == [] and all(is_complete(picture) for picture in pictures(folder))
     assert not list(folder.rglob(".*unfinished*")) and not list(folder.glob(".*.shots.blend"))
     stamps = {picture: picture.stat().st_mtime_ns for picture in pictures(folder)}
     assert shots("run", path).returncode == 0
@@ -197,7 +197,7 @@ def test_pause_cancel_and_a_second_runner(folder):
     first.send_signal(signal.SIGINT)
     said = first.communicate(timeout=30)[0].decode()
     assert first.returncode == 130 and "finished frames are kept; the same command goes on" in said
-    assert 0 < len(pictures(folder)) < 300 and all(map(is_whole, pictures(folder)))
+    assert 0 < len(pictures(folder)) < 300 and all(map(is_complete, pictures(folder)))
     assert "Nothing renders to" in shots("cancel", path).stderr
 
 
@@ -342,7 +342,7 @@ def test_a_full_disk_is_one_sentence_and_finished_frames_stay(folder):
     assert answer.returncode == 1
     assert f"a: The disk of {disk}" in answer.stdout and "is full: make room and run the list again." in answer.stdout
     frames = sorted((kept / "a").glob("a_*.png"))
-    assert frames and all(map(is_whole, frames))
+    assert frames and all(map(is_complete, frames))
 
 
 def test_it_uses_only_the_standard_library():

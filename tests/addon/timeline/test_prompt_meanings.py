@@ -19,7 +19,7 @@ from addon.timeline.preset_panel import apply, preset_of
 from addon.timeline.presets import Preset
 from addon.timeline.prompts import add_prompt
 from addon.timeline.tending import tend
-from emodifftalk.core.families import FAMILIES, family_named, family_of
+from emodifftalk.core.families import FAMILIES, emotion_family, named_emotion_family
 from emodifftalk.core.performance import prompt_weights
 
 SMILE = {"AU06": 0.5, "AU12": 0.75}
@@ -124,11 +124,11 @@ def test_a_colour_the_animator_gave_stays(head, scene, readers):
 
 
 def test_families_are_told_by_face_and_by_label():
-    assert family_of({"AU06": 0.3, "AU12": 0.4}) == "joy"
-    assert family_of({"AU12": 0.04}) == "neutral" and family_of({}) == "neutral"
-    assert family_of({"AU01": 0.5, "AU15": 0.5}) == "sadness"
-    assert family_named("fear, strong") == "fear" and family_named("contempt") == "disgust"
-    assert family_named("happy but sad") is None and family_named("a walk in the park") is None
+    assert emotion_family({"AU06": 0.3, "AU12": 0.4}) == "joy"
+    assert emotion_family({"AU12": 0.04}) == "neutral" and emotion_family({}) == "neutral"
+    assert emotion_family({"AU01": 0.5, "AU15": 0.5}) == "sadness"
+    assert named_emotion_family("fear, strong") == "fear" and named_emotion_family("contempt") == "disgust"
+    assert named_emotion_family("happy but sad") is None and named_emotion_family("a walk in the park") is None
 
 
 # Splitting, copying, overlapping

@@ -24,7 +24,7 @@ from emodifftalk.core.errors import UserError
 from emodifftalk.core.facs import AU_INDEX
 
 pytestmark = pytest.mark.filterwarnings("ignore")
-JAW, SMILE, BROW = (AU_INDEX[au] for au in ("AU26", "AU12", "AU01"))
+JAW, SMILE = (AU_INDEX[au] for au in ("AU26", "AU12"))
 RATES = [(24, 1.001), (24, 1.0), (25, 1.0), (30, 1.001), (30, 1.0), (50, 1.0), (60, 1.0)]
 SECONDS = 6.0
 
@@ -358,10 +358,10 @@ def test_the_cost_is_what_the_last_takes_cost(acted, scene, monkeypatch):
 
 
 def _changes(head, scene):
-    from emodifftalk.core.changes import compare
+    from emodifftalk.core.changes import compare_performances
 
     now = staleness.asked_for(build_performance(head, scene, looking=True))
-    return compare(staleness._unpacked(settings(head).takes[0].made_from), now)
+    return compare_performances(staleness._unpacked(settings(head).takes[0].made_from), now)
 
 
 def test_looking_changes_nothing(acted, scene, tmp_path):

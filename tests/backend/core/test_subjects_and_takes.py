@@ -26,7 +26,6 @@ from emodifftalk.core.performance import (
     load_performance,
     prompt_weights,
     resolve_inside,
-    save_performance,
     to_json,
 )
 from emodifftalk.core.subject import load_subject, save_subject
@@ -312,7 +311,7 @@ def test_a_performance_survives_its_file(tmp_path, prompts, seed):
         seed=seed,
         style=Style("paper", 0.7, 0.2, 1.5, 0.4, "hold", 0.3, 0.6),
     )
-    save_performance(tmp_path / "shot.json", performance)
+    (tmp_path / "shot.json").write_text(json.dumps(to_json(performance, tmp_path)), encoding="utf-8")
     assert load_performance(tmp_path / "shot.json") == performance
     assert json.loads((tmp_path / "shot.json").read_text(encoding="utf-8"))["voice"][0]["path"] == "voices/a.wav"
 

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from emodifftalk.core.clock import Clock, sound_span
-from emodifftalk.core.retiming import RetimingKey, paces
+from emodifftalk.core.retiming import RetimingKey, retimed_spans
 from emodifftalk.core.voice_time import EASE, Stretch, VoiceMap, from_text, to_text
 
 RATES = [(24, 1.001), (24, 1.0), (25, 1.0), (30, 1.001), (30, 1.0), (50, 1.0), (60, 1.0)]
@@ -41,7 +41,7 @@ class Strip:
             return Stretch("voice", span.start, span.offset, span.duration)
         length = 40000
         keys = [RetimingKey(self.start, 0.0), RetimingKey(self.start + length / float(self.speed), length)]
-        (pace,) = paces(keys, self.left, self.right)
+        (pace,) = retimed_spans(keys, self.left, self.right)
         second = 1 / clock.rate
         duration = (pace.last - pace.first) * second
         return Stretch("voice", clock.seconds(pace.first), pace.content * second, duration, pace.speed)
@@ -150,7 +150,7 @@ def test_another_recording_is_nothing_of_the_take():
 
 def test_a_changing_speed_runs_from_the_old_to_the_new_without_a_jump():
     keys = [RetimingKey(0, 0), RetimingKey(40, 40, curved=True), RetimingKey(60, 70), RetimingKey(100, 150)]
-    found = paces(keys, 0, 100)
+    found = retimed_spans(keys, 0, 100)
     assert found[0].speed == pytest.approx(1) and found[-1].speed == pytest.approx(2)
     speeds = [pace.speed for pace in found]
     assert speeds == sorted(speeds) and len(speeds) > 6
@@ -163,7 +163,7 @@ def test_a_changing_speed_runs_from_the_old_to_the_new_without_a_jump():
 
 def test_a_standing_strip_says_nothing():
     keys = [RetimingKey(0, 0), RetimingKey(40, 40), RetimingKey(60, 40), RetimingKey(100, 80)]
-    assert [(p.first, p.last) for p in paces(keys, 10, 90)] == [(10, 40), (60, 90)]
+    assert [(p.first, p.last) for p in retimed_spans(keys, 10, 90)] == [(10, 40), (60, 90)]
 
 
 @given(st.lists(st.tuples(*[st.floats(0, 600) for _ in range(3)], st.floats(0.1, 4)), max_size=5))

@@ -19,8 +19,8 @@ from emodifftalk.core.subject import OTF_GROUPS, load_subject
 from emodifftalk.data.captures.capture import Capture, load_capture, read_picture, save_capture
 from emodifftalk.data.captures.readers import emotalk3d, open_dataset
 from emodifftalk.data.captures.readers.picture import Picture
-from emodifftalk.data.captures.readers.recording import Settings
-from emodifftalk.data.captures.readers.similarity import fit
+from emodifftalk.data.captures.readers.recording import DatasetSettings
+from emodifftalk.data.similarity import fit_similarity
 from tests.helpers import tiny_datasets
 from tests.helpers import tiny_head as head
 
@@ -49,7 +49,7 @@ def test_every_camera_sees_known_points_where_it_saw_them_in_the_data_set(read):
     taken along: through the cameras of the capture they fall on the very pixels they fell on before."""
     ours = np.stack([_place(camera) for camera in read.cameras.values()])
     theirs = np.stack([_place(read.capture.cameras[name].camera) for name in read.cameras])
-    way = fit(ours, theirs, scaled=True)
+    way = fit_similarity(ours, theirs, scaled=True)
     known = head.vertices(MOMENTS[0])[::50]
     for name, camera in read.cameras.items():
         left, top, side = _box(read.capture.frames[0].pictures[name])
@@ -154,7 +154,7 @@ def test_pictures_of_emotalk3d_are_found_by_any_of_the_usual_names(tmp_path, nam
         new = images / naming.format(camera=camera, moment=moment)
         new.parent.mkdir(exist_ok=True)
         path.rename(new)
-    recording = emotalk3d.read(dataset.path, Settings())
+    recording = emotalk3d.read(dataset.path, DatasetSettings())
     assert {m: sorted(views) for m, views in recording.moments.items()} == {m: list(head.ANGLES) for m in MOMENTS}
     assert not recording.notes
 

@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 from emodifftalk.core.errors import UserError
 from emodifftalk.core.template import load_template
 from emodifftalk.data.face.attachment import Attachment
-from emodifftalk.data.face.frame import fit_similarity
 from emodifftalk.data.face.landmarks import landmark_index, margins
 from emodifftalk.data.face.registration import LANDMARK_NAMES, register_template
 from emodifftalk.data.face.surface import nearest_on_triangles
+from emodifftalk.data.similarity import fit_similarity
 from tests.helpers.places import ROOT
 
 MM = 1000.0
@@ -238,4 +238,4 @@ def test_the_similarity_between_two_clouds_is_found_again(seed, scale, shift):
     turn = np.linalg.qr(random.normal(size=(3, 3)))[0]
     turn *= np.sign(np.linalg.det(turn))
     found = fit_similarity(cloud, scale * cloud @ turn.T + shift)
-    np.testing.assert_allclose(found.place(cloud), scale * cloud @ turn.T + shift, atol=1e-6 * max(scale, 1))
+    np.testing.assert_allclose(found.points(cloud), scale * cloud @ turn.T + shift, atol=1e-6 * max(scale, 1))

@@ -11,7 +11,7 @@ torch = pytest.importorskip("torch")
 
 from emodifftalk.core.errors import UserError
 from emodifftalk.core.facs import AU_INDEX
-from emodifftalk.data.words.corpus import KINDS, entries, held_out_texts, single_sentences, targets, violations
+from emodifftalk.data.words.corpus import KINDS, entries, held_out_texts, sentence_targets, single_sentences, violations
 from emodifftalk.data.words.prompts import composed, spelled
 from emodifftalk.data.words.split import NEAR
 from emodifftalk.emotion import text_encoders
@@ -69,7 +69,7 @@ def test_sentences_to_learn_from_are_reproducible_and_have_faces():
         return [spelled(sample, rng) for sample in composed(400, rng)]
 
     assert drawn(5) == drawn(5) != drawn(6)
-    aus, presence, known = targets(drawn(5))
+    aus, presence, known = sentence_targets(drawn(5))
     assert 0 <= aus.min() <= aus.max() <= 1 and presence.any() and not known.all()
     assert all(sample.text.strip() for sample in drawn(5))
 

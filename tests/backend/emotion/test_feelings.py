@@ -14,13 +14,13 @@ torch = pytest.importorskip("torch")
 from emodifftalk.core.errors import UserError
 from emodifftalk.core.facs import AU_INDEX, AU_NAMES
 from emodifftalk.core.labels import INTENSITIES, LABELS
-from emodifftalk.data.words.corpus import entries, held_out_texts, single_sentences, targets
+from emodifftalk.data.words.corpus import entries, held_out_texts, sentence_targets, single_sentences
 from emodifftalk.emotion import text_encoders
 from emodifftalk.emotion.affect import S6_POINTS, affect_offsets
-from emodifftalk.emotion.controller import load_text_to_au, model_path, read_controller
+from emodifftalk.emotion.controller import load_text_to_au, read_controller
 from emodifftalk.emotion.edit import apply_emotion, closure, equation7
 from emodifftalk.emotion.prototypes import PROTOTYPES, prototype
-from emodifftalk.train.words.text_to_au import evaluate
+from emodifftalk.train.words.text_to_au import evaluate_text_to_au
 from tests.helpers.tiny_tower import tiny_tower
 
 
@@ -100,8 +100,8 @@ def test_capitals_blanks_and_full_stops_change_little(read):
 def test_meanings_it_was_never_taught_are_understood():
     """Held out by meaning, all sentences of such entries. Synthetic, English. The figures are in docs/feelings.md."""
     held_out = [entry for entry in entries() if entry.text in held_out_texts()]
-    found = evaluate(load_text_to_au("embedded"), held_out[::3])
-    wanted, presence, _ = targets([sample for entry in held_out[::3] for sample in entry.samples])
+    found = evaluate_text_to_au(load_text_to_au("embedded"), held_out[::3])
+    wanted, presence, _ = sentence_targets([sample for entry in held_out[::3] for sample in entry.samples])
     # What guessing the commonest units, or the mean of all faces, would reach:
     common = presence[:, presence.mean(axis=0) > 0.3].sum()
     assert found["f1_of_all_activations"] > 0.6 > 2 * common / (presence.sum() + len(presence) * 3)
@@ -221,10 +221,10 @@ def test_what_is_missing_is_said(monkeypatch, tmp_path):
     monkeypatch.setenv(text_encoders.CLIP_PATH_VARIABLE, str(tmp_path / "none.pt"))
     with pytest.raises(UserError, match="not on this machine"):
         text_encoders.OpenClipEncoder.load()
-    assert text_encoders.choose("auto") == "embedded"
+    assert text_encoders.choose_text_encoder("auto") == "embedded"
     with pytest.raises(UserError, match="no text encoder"):
-        text_encoders.choose("telepathy")
-    for ask in (text_encoders.choose, load_text_to_au):
+        text_encoders.choose_text_encoder("telepathy")
+    for ask in (text_encoders.choose_text_encoder, load_text_to_au):
         with pytest.raises(UserError, match="not on this machine"):
             ask("openclip")
     (tmp_path / "none.pt").write_bytes(b"a checkpoint without a controller trained on it")
@@ -233,7 +233,7 @@ def test_what_is_missing_is_said(monkeypatch, tmp_path):
 
 
 def test_a_damaged_model_is_refused(tmp_path):
-    whole = model_path("embedded").read_bytes()
+    whole = text_encoders.controller_path("embedded").read_bytes()
     (tmp_path / "cut.safetensors").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(UserError, match=r"cut\.safetensors"):
         read_controller(tmp_path / "cut.safetensors", text_encoders.load_text_encoder("embedded"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import struct
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -14,12 +15,12 @@ from emodifftalk.core.axes import AXES, turned
 from emodifftalk.core.errors import Cancelled, UserError
 from emodifftalk.core.facs import AU_INDEX, AU_NAMES
 from emodifftalk.core.formats.gaussian_file import read_gaussians
+from emodifftalk.core.formats.ply import SH_C0
 from emodifftalk.core.gaussians import Gaussians
 from emodifftalk.core.take import load_take, save_take
 from emodifftalk.export.cast import Cast, Head, cast_of_many, cast_of_one
 from emodifftalk.export.frame_formats import FRAME_FORMATS
-from emodifftalk.export.glb import read_glb
-from emodifftalk.export.sequence import Options, export_sequence
+from emodifftalk.export.sequence import ExportOptions, export_sequence
 from emodifftalk.export.shot_files import export_shot
 from tests.helpers.tiny_subject import save_tiny_subject, save_tiny_take
 
@@ -41,6 +42,24 @@ def cast(files) -> Cast:
     return cast_of_one(files / "subject.safetensors", files / "take.safetensors", 25.0, 0.0, FRAMES / 25)
 
 
+def read_glb(path, frame: int = 0) -> Gaussians:
+    """The Gaussians of one mesh of a binary glTF, in its own axes."""
+    data = path.read_bytes()
+    (size,) = struct.unpack_from("<I", data, 12)
+    document = json.loads(data[20 : 20 + size])
+
+    def column(name: str) -> np.ndarray:
+        accessor = document["accessors"][document["meshes"][frame]["primitives"][0]["attributes"][name]]
+        view = document["bufferViews"][accessor["bufferView"]]
+        rows = np.frombuffer(data[28 + size + view["byteOffset"] :][: view["byteLength"]], "<f4")
+        return rows.reshape(accessor["count"], -1)
+
+    kind = "KHR_gaussian_splatting"
+    quats, opacities = np.roll(column(f"{kind}:ROTATION"), 1, axis=1), column(f"{kind}:OPACITY")[:, 0]
+    colors = 0.5 + SH_C0 * column(f"{kind}:SH_DEGREE_0_COEF_0")
+    return Gaussians(column("POSITION"), quats, column(f"{kind}:SCALE"), opacities, colors)
+
+
 def frame_of(path, format_name: str) -> Gaussians:
     """A frame read back, in our axes."""
     if format_name == "glb":
@@ -51,7 +70,7 @@ def frame_of(path, format_name: str) -> Gaussians:
 
 
 def test_frames_are_named_for_timelines_and_come_with_their_papers(cast, tmp_path):
-    done = export_sequence(cast, tmp_path, Options("ply", "take one", first=101, step=2))
+    done = export_sequence(cast, tmp_path, ExportOptions("ply", "take one", first=101, step=2))
     assert [path.name for path in done.files[:2]] == ["take one.0101.ply", "take one.0103.ply"]
     assert sorted(p.name for p in tmp_path.iterdir()) == sorted([*(p.name for p in done.files), "take one.json"])
     about = json.loads(done.manifest.read_text(encoding="utf-8"))
@@ -69,7 +88,7 @@ def test_the_picture_of_what_comes_back_is_the_same(cast, tmp_path, name):
     from emodifftalk.core.camera import look_at
     from emodifftalk.splat.render import render
 
-    done = export_sequence(cast, tmp_path, Options(name))
+    done = export_sequence(cast, tmp_path, ExportOptions(name))
     found, wanted = frame_of(done.files[5], name), cast.gaussians(5)
     assert np.abs(found.means - wanted.means).max() < 1e-3
     middle = wanted.means.mean(axis=0)
@@ -96,15 +115,15 @@ def test_one_eye_shut_and_one_brow_up_stay_on_their_sides(tmp_path, name):
         pytest.importorskip("pxr")
         from pxr import Usd, UsdVol
 
-        done = export_shot(asymmetric, tmp_path / "shot", Options(name))
+        done = export_shot(asymmetric, tmp_path / "shot", ExportOptions(name))
         stage = Usd.Stage.Open(str(done.files[0]))
         field = UsdVol.ParticleField3DGaussianSplat(stage.GetPrimAtPath("/Shot/Gaussians"))
         found = np.array(field.GetPositionsAttr().Get(1)) @ AXES["rub"]
     elif name == "glb-animated":
-        done = export_shot(asymmetric, tmp_path / "shot", Options(name))
+        done = export_shot(asymmetric, tmp_path / "shot", ExportOptions(name))
         found = turned(read_glb(done.files[0]), "rub", "blender").means
     else:
-        found = frame_of(export_sequence(asymmetric, tmp_path / "out", Options(name)).files[0], name).means
+        found = frame_of(export_sequence(asymmetric, tmp_path / "out", ExportOptions(name)).files[0], name).means
     moved = (found - subject.gaussians.means)[:count, 2]
     sides = subject.gaussians.means[:count, 0] > 0.004
     assert moved[sides].min() < -0.003 and moved[sides].max() < 0.002, "the left lids close"
@@ -119,30 +138,30 @@ def test_an_export_that_was_stopped_goes_on_and_writes_nothing_twice(cast, tmp_p
         return len(calls) > 3
 
     with pytest.raises(Cancelled):
-        export_sequence(cast, tmp_path, Options("splat"), cancelled=tired)
+        export_sequence(cast, tmp_path, ExportOptions("splat"), cancelled=tired)
     before = {path: path.stat().st_mtime_ns for path in tmp_path.glob("*.splat")}
     assert len(before) == 3 and not json.loads((tmp_path / "shot.json").read_text())["complete"]
-    done = export_sequence(cast, tmp_path, Options("splat"))
+    done = export_sequence(cast, tmp_path, ExportOptions("splat"))
     assert done.written == FRAMES - 3 and all(path.stat().st_mtime_ns == then for path, then in before.items())
-    assert export_sequence(cast, tmp_path, Options("splat")).written == 0
+    assert export_sequence(cast, tmp_path, ExportOptions("splat")).written == 0
 
 
 def test_files_of_another_export_are_neither_kept_nor_replaced_unasked(cast, files, tmp_path):
-    export_sequence(cast, tmp_path, Options("ply"))
+    export_sequence(cast, tmp_path, ExportOptions("ply"))
     later = cast_of_one(files / "subject.safetensors", files / "take.safetensors", 25.0, 1.0, 1.0 + FRAMES / 25)
     with pytest.raises(UserError, match="exists already"):
-        export_sequence(later, tmp_path, Options("ply"))
+        export_sequence(later, tmp_path, ExportOptions("ply"))
     # Stopped in the middle of replacing, no frame of the older export may pass for one of the newer.
     with pytest.raises(Cancelled):
-        export_sequence(later, tmp_path, Options("ply", overwrite=True), cancelled=lambda: True)
+        export_sequence(later, tmp_path, ExportOptions("ply", overwrite=True), cancelled=lambda: True)
     assert not list(tmp_path.glob("*.ply"))
-    assert export_sequence(later, tmp_path, Options("ply", overwrite=True)).written == FRAMES
+    assert export_sequence(later, tmp_path, ExportOptions("ply", overwrite=True)).written == FRAMES
 
 
 def test_a_disk_that_is_too_small_is_noticed_after_one_frame(cast, tmp_path, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(total=10, used=0, free=1000))
     with pytest.raises(UserError, match="make room"):
-        export_sequence(cast, tmp_path, Options("ply"))
+        export_sequence(cast, tmp_path, ExportOptions("ply"))
     assert len(list(tmp_path.glob("*.ply"))) == 1
 
 
@@ -173,7 +192,7 @@ def test_several_heads_stand_where_their_objects_stand(files):
 def test_pygltflib_reads_every_frame_of_the_flip_book(cast, tmp_path):
     """One shot in one .glb: a node a frame, one of them seen at any time, what does not change stored once."""
     pygltflib = pytest.importorskip("pygltflib")
-    done = export_shot(cast, tmp_path / "shot", Options("glb-animated"))
+    done = export_shot(cast, tmp_path / "shot", ExportOptions("glb-animated"))
     assert [path.name for path in done.files] == ["shot.glb"] and (tmp_path / "shot.json").is_file()
     file = pygltflib.GLTF2().load(str(done.files[0]))
     blob = file.binary_blob()
@@ -204,10 +223,10 @@ def test_pygltflib_reads_every_frame_of_the_flip_book(cast, tmp_path):
 
 def test_what_makes_no_sense_is_said(cast, tmp_path):
     for options, sentence in (
-        (Options("jpeg"), "no format"),
-        (Options("ply", name="../up"), "plain file name"),
-        (Options("ply", axes="xyz"), "no axes"),
-        (Options("ply", keep=0.0), "share to keep"),
+        (ExportOptions("jpeg"), "no format"),
+        (ExportOptions("ply", name="../up"), "plain file name"),
+        (ExportOptions("ply", axes="xyz"), "no axes"),
+        (ExportOptions("ply", keep=0.0), "share to keep"),
     ):
         with pytest.raises(UserError, match=sentence):
             export_sequence(cast, tmp_path / "none", options)
@@ -215,7 +234,7 @@ def test_what_makes_no_sense_is_said(cast, tmp_path):
     head = Head(replace(cast.heads[0].subject, gaussians=broken), None, np.zeros(1), np.zeros((1, 2)))
     for name in ("ply", "splat", "spz", "compressed-ply", "glb"):
         with pytest.raises(UserError, match="not finite"):
-            export_sequence(Cast((head,)), tmp_path / name, Options(name))
+            export_sequence(Cast((head,)), tmp_path / name, ExportOptions(name))
 
 
 # ---- OpenUSD ----------------------------------------------------------------------------------------------------
@@ -232,7 +251,7 @@ def blinking(cast) -> Cast:
 @pytest.mark.parametrize("name", ["usd", "usd-half"])
 def test_usd_reads_every_frame_of_the_particle_field(blinking, tmp_path, name):
     Usd, UsdGeom, UsdVol = (pytest.importorskip(f"pxr.{part}") for part in ("Usd", "UsdGeom", "UsdVol"))
-    done = export_shot(blinking, tmp_path / "shot", Options(name, first=10, fps=24.0))
+    done = export_shot(blinking, tmp_path / "shot", ExportOptions(name, first=10, fps=24.0))
     stage = Usd.Stage.Open(str(done.files[0]))
     assert UsdGeom.GetStageUpAxis(stage) == "Y" and UsdGeom.GetStageMetersPerUnit(stage) == 1.0
     assert (stage.GetStartTimeCode(), stage.GetEndTimeCode(), stage.GetTimeCodesPerSecond()) == (10, 17, 24)
@@ -255,7 +274,7 @@ def test_usd_reads_every_frame_of_the_particle_field(blinking, tmp_path, name):
 
 def test_usd_points_carry_the_attributes(cast, tmp_path):
     Usd, UsdGeom = (pytest.importorskip(f"pxr.{part}") for part in ("Usd", "UsdGeom"))
-    done = export_shot(cast, tmp_path / "points", Options("usd-points", axes="blender", scale=100.0))
+    done = export_shot(cast, tmp_path / "points", ExportOptions("usd-points", axes="blender", scale=100.0))
     stage = Usd.Stage.Open(str(done.files[0]))
     assert UsdGeom.GetStageUpAxis(stage) == "Z"
     points = UsdGeom.Points(stage.GetDefaultPrim().GetChildren()[0])
@@ -271,5 +290,5 @@ def test_a_cancelled_shot_leaves_nothing(cast, tmp_path):
     pytest.importorskip("pxr")
     for name in ("usd", "glb-animated"):
         with pytest.raises(Cancelled):
-            export_shot(cast, tmp_path / name, Options(name), cancelled=lambda: True)
+            export_shot(cast, tmp_path / name, ExportOptions(name), cancelled=lambda: True)
     assert not list(tmp_path.iterdir())

@@ -18,7 +18,7 @@ from emodifftalk.core.errors import Cancelled, UserError
 from emodifftalk.core.facs import ARTICULATIONS, AU_INDEX, AU_NAMES, FPS
 from emodifftalk.core.template import load_template
 from emodifftalk.data.speech import corpus
-from emodifftalk.data.speech.spoken_motion import draw, random_curves
+from emodifftalk.data.speech.spoken_motion import draw_sample, random_curves
 from emodifftalk.motion import schedule
 from emodifftalk.motion.basis import HEAD_NUMBERS, head_shape
 from emodifftalk.motion.contact import TouchingFace
@@ -26,8 +26,8 @@ from emodifftalk.motion.generate import MotionModel, load_motion, save_motion
 from emodifftalk.speech.audio import load_audio
 from emodifftalk.speech.encoder import load_speech_to_au
 from emodifftalk.train.motion.batches import Batches
+from emodifftalk.train.motion.learner import MotionLearner, train_motion
 from emodifftalk.train.motion.losses import Batch, MotionLosses
-from emodifftalk.train.motion.motion import MotionLearner, train_motion
 from emodifftalk.train.motion.report import _listen, speaking_report
 from tests.helpers.invented_speech import invented_corpus
 from tests.helpers.places import HELLO, HELLO_BILABIALS
@@ -414,7 +414,7 @@ def batches() -> Batches:
 
 def test_training_clips_have_the_length_asked_for(batches):
     for _ in range(5):
-        clip = draw(batches.spoken, batches.rooms, 175, np.random.default_rng(2))
+        clip = draw_sample(batches.spoken, batches.rooms, 175, np.random.default_rng(2))
         assert clip.aus.shape == clip.true_aus.shape == (175, 17)
         assert clip.features.shape == (175, 128) and clip.articulations.shape == (175, 6)
         assert clip.aus.min() >= 0 and clip.aus.max() <= 1
@@ -489,10 +489,10 @@ def test_the_training_command_works_from_nothing(tmp_path):
 
 @can_synthesize
 def test_recorded_speech_becomes_training_pairs():
-    from emodifftalk.data.speech.spoken_motion import record
+    from emodifftalk.data.speech.spoken_motion import label_utterance
 
     utterance = next(corpus.generate(1, 5, "test"))
-    spoken = record(utterance, load_speech_to_au("embedded"), np.random.default_rng(0))
+    spoken = label_utterance(utterance, load_speech_to_au("embedded"), np.random.default_rng(0))
     frames = len(spoken.features)
     assert spoken.features.shape == (frames, 128) and spoken.heard.shape == spoken.plain.shape == (frames, 17)
     shapes = {(way.aus.shape, way.articulations.shape, way.gestures.shape) for way in spoken.ways}

@@ -16,7 +16,7 @@ from emodifftalk.core.range_of_motion import POSES, intensities
 from emodifftalk.core.subject import load_subject, pose, save_subject
 from emodifftalk.core.template import FacialTemplate, load_template
 from emodifftalk.data.captures.capture import Capture, CaptureFrame
-from emodifftalk.data.speech.spoken_motion import Spoken, Way
+from emodifftalk.data.speech.spoken_motion import LabelledUtterance, Way
 from emodifftalk.motion.contact import TouchingFace
 from emodifftalk.motion.generate import MotionModel, load_motion, motion_arrays
 from emodifftalk.motion.retarget import motion_for, retarget
@@ -121,14 +121,14 @@ def test_a_model_of_unknown_use_is_not_fitted(shared):
         retarget(MotionModel(shared.network, shared.basis), SHIPPED)
 
 
-def recorded(seconds: float = 4.0) -> list[Spoken]:
+def recorded(seconds: float = 4.0) -> list[LabelledUtterance]:
     """The sample voice twice, once held back, and a silent room; the face does what the codes say and nothing more."""
     speech = load_speech_to_au("embedded")
     found = []
     for wave, voiced in ((load_audio(HELLO), True), (load_audio(HELLO), True), (np.zeros(64000, np.float32), False)):
         track = speech.predict(wave[: round(seconds * 16000)])
         way = Way(track.aus, np.zeros((len(track.aus), 6), np.float32), 0 * track.aus)
-        found.append(Spoken(track.features, track.aus, track.aus, (way,), voiced))
+        found.append(LabelledUtterance(track.features, track.aus, track.aus, (way,), voiced))
     return found
 
 

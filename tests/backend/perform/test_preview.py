@@ -22,14 +22,14 @@ from emodifftalk.core.subject import load_subject, save_subject
 from emodifftalk.core.take import load_take
 from emodifftalk.motion.guard import MARGIN, ROOM
 from emodifftalk.perform import hearing
-from emodifftalk.perform.perform import Settings, perform
-from emodifftalk.perform.preview import preview
+from emodifftalk.perform.pipeline import PerformSettings, perform
+from emodifftalk.perform.preview import preview_frame
 from tests.helpers.backend_process import ask
 from tests.helpers.places import HELLO
 from tests.helpers.tiny_subject import save_tiny_subject
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-EMBEDDED = Settings(front_end="embedded", text_encoder="embedded")
+EMBEDDED = PerformSettings(front_end="embedded", text_encoder="embedded")
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +53,9 @@ def shot(feeling: str = "furious", **aus: float) -> Performance:
 
 
 def ahead(stage: Path, performance: Performance, seconds: float, **options):
-    return preview(stage / "head.safetensors", performance, seconds, stage / "old.safetensors", EMBEDDED, **options)
+    return preview_frame(
+        stage / "head.safetensors", performance, seconds, stage / "old.safetensors", EMBEDDED, **options
+    )
 
 
 def test_it_shows_what_the_take_will_show_and_not_what_the_old_one_does(stage):
@@ -97,7 +99,7 @@ def test_the_voice_is_heard_once_whatever_is_edited(stage, monkeypatch):
     monkeypatch.setattr(hearing, "listener", lambda *_: pytest.fail("the voice was listened to again"))
     ahead(stage, shot("shy"), 4.0)
     (stage / "gone.safetensors").unlink(missing_ok=True)
-    preview(stage / "head.safetensors", shot("proud"), 4.0, stage / "gone.safetensors", EMBEDDED)
+    preview_frame(stage / "head.safetensors", shot("proud"), 4.0, stage / "gone.safetensors", EMBEDDED)
 
 
 def test_words_nobody_knows_are_told_with_the_preview(stage):
@@ -130,5 +132,5 @@ def test_it_does_not_wait_for_the_take_in_the_making(stage, backend):
             assert reply["event"] == "result", reply
             arrays = sent or arrays
     assert order == [103, 102]
-    expected = preview(told["subject"], shot(), 4.0, told["previous"]).frame
+    expected = preview_frame(told["subject"], shot(), 4.0, told["previous"]).frame
     np.testing.assert_allclose(arrays["offsets"], expected.offsets, atol=1e-5)

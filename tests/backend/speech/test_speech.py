@@ -26,7 +26,7 @@ from emodifftalk.data.speech.prosody import STATES
 from emodifftalk.data.speech.rooms import nobody
 from emodifftalk.data.speech.sentences import TEST_SENTENCES, sentence
 from emodifftalk.data.speech.synthesizers import Phoneme, Utterance
-from emodifftalk.data.speech.visemes import bilabial_frames, targets
+from emodifftalk.data.speech.visemes import bilabial_frames, viseme_targets
 from emodifftalk.speech import frontends
 from emodifftalk.speech.audio import frame_energy, level, load_audio
 from emodifftalk.speech.blinks import add_blinks, blink_frames
@@ -241,13 +241,13 @@ def test_auto_falls_back_to_embedded_and_says_why(monkeypatch, caplog):
     monkeypatch.setattr(frontends, "hubert_is_here", lambda: True)
     monkeypatch.setattr(frontends, "_MODELS", Path("/nowhere"))
     with caplog.at_level("WARNING"):
-        assert frontends.choose("auto") == "embedded"
+        assert frontends.choose_front_end("auto") == "embedded"
     assert "HuBERT lacks" in caplog.text
 
 
 def test_an_unknown_front_end_is_named():
     with pytest.raises(UserError, match="wav2vec"):
-        frontends.choose("wav2vec")
+        frontends.choose_front_end("wav2vec")
 
 
 # Blinks
@@ -285,7 +285,7 @@ def spoken(*symbols: tuple[str, float]) -> Utterance:
 @pytest.mark.parametrize("lips", ["p", "b", "m"])
 def test_even_a_short_closure_between_two_frames_shuts_the_lips(lips, shift):
     utterance = spoken(("pau", 0.2 + shift), ("aa", 0.15), (lips, 0.05), ("aa", 0.15), ("pau", 0.2))
-    aus, articulations = targets(utterance, 20)
+    aus, articulations = viseme_targets(utterance, 20)
     closure, before, after = bilabial_frames(utterance)[0]
     template = load_template()
     gap = template.lip_opening(template.displace(aus, articulations))
@@ -296,7 +296,7 @@ def test_even_a_short_closure_between_two_frames_shuts_the_lips(lips, shift):
 def test_lips_round_for_oo_bite_for_f_and_spread_for_ee():
     channel = {name: i for i, name in enumerate(ARTICULATIONS)}
     for symbol, name in (("uw", "pucker"), ("w", "pucker"), ("f", "lip_bite"), ("iy", "stretch"), ("sh", "funnel")):
-        _, articulations = targets(spoken(("pau", 0.2), (symbol, 0.2), ("pau", 0.2)), 15)
+        _, articulations = viseme_targets(spoken(("pau", 0.2), (symbol, 0.2), ("pau", 0.2)), 15)
         curve = articulations[:, channel[name]]
         assert curve.max() > 0.4
         assert curve[6:9].max() == curve.max()
@@ -304,21 +304,21 @@ def test_lips_round_for_oo_bite_for_f_and_spread_for_ee():
 
 def test_feelings_reach_the_whole_face_and_leave_closures_shut():
     utterance = spoken(("pau", 0.2), *[("aa", 0.12), ("m", 0.07)] * 10, ("pau", 0.2))
-    tracks = [targets(utterance, 57, np.random.default_rng(i), expressive=True)[0] for i in range(20)]
+    tracks = [viseme_targets(utterance, 57, np.random.default_rng(i), expressive=True)[0] for i in range(20)]
     assert (np.max(tracks, axis=(0, 1)) > 0.2).all()
     for closure, _, _ in bilabial_frames(utterance):
         assert max(track[closure, AU_INDEX["AU25"]] for track in tracks) < 0.05
 
 
 def test_the_mouth_prepares_the_vowel_before_it_sounds():
-    aus, _ = targets(spoken(("pau", 0.4), ("aa", 0.3), ("pau", 0.4)), 28)
+    aus, _ = viseme_targets(spoken(("pau", 0.4), ("aa", 0.3), ("pau", 0.4)), 28)
     jaw = aus[:, AU_INDEX["AU26"]]
     assert jaw[9] > 0.02 and jaw[0] < 0.01 and jaw[-1] < 0.01
 
 
 def test_a_vowel_between_two_closures_opens_the_mouth():
     utterance = spoken(("pau", 0.21), ("m", 0.08), ("aa", 0.08), ("m", 0.08), ("aa", 0.08), ("p", 0.1), ("pau", 0.2))
-    aus, _ = targets(utterance, 18)
+    aus, _ = viseme_targets(utterance, 18)
     for phoneme in utterance.phonemes:
         if phoneme.symbol == "aa":
             assert opening(aus)[round((phoneme.start + phoneme.end) / 2 * FPS)] > 0.1
@@ -326,8 +326,8 @@ def test_a_vowel_between_two_closures_opens_the_mouth():
 
 def test_a_feeling_in_the_voice_comes_with_the_words_and_leaves_with_them():
     utterance = spoken(("pau", 1.0), ("aa", 0.5), ("m", 0.1), ("aa", 0.5), ("pau", 1.0))
-    calm, _ = targets(utterance, 78)
-    happy, _ = targets(replace(utterance, feeling=(("AU12", 0.35),)), 78)
+    calm, _ = viseme_targets(utterance, 78)
+    happy, _ = viseme_targets(replace(utterance, feeling=(("AU12", 0.35),)), 78)
     smile = happy[:, AU_INDEX["AU12"]] - calm[:, AU_INDEX["AU12"]]
     assert smile[27:50] == pytest.approx(0.35, abs=0.01)
     assert not smile[:18].any() and not smile[-18:].any()
@@ -419,7 +419,7 @@ def test_breaths_are_drawn_before_phrases_and_part_the_lips_a_little():
     (breath,) = [p for p in breathing.phonemes if p.symbol == "hh"]
     assert breath.end < 0.8 and breath.start > 0.1
     assert all(before.end <= after.start + 1e-6 for before, after in pairwise(breathing.phonemes))
-    gap = opening(targets(breathing, 55)[0])
+    gap = opening(viseme_targets(breathing, 55)[0])
     assert 0.1 < gap[round(breath.start * FPS) + 2] < 0.7 and gap[:2].max() < 0.05
 
 
@@ -434,7 +434,7 @@ def test_telephones_and_codecs_keep_every_sound_at_its_time(hello):
 def test_in_a_room_without_a_voice_the_face_rests():
     for seed in range(12):
         utterance = nobody(np.random.default_rng(seed))
-        aus, articulations = targets(utterance, len(utterance.wave) // 640)
+        aus, articulations = viseme_targets(utterance, len(utterance.wave) // 640)
         assert np.abs(utterance.wave).max() > 1e-4 and not aus.any() and not articulations.any()
 
 

@@ -23,7 +23,7 @@ from emodifftalk.core.errors import UserError
 from emodifftalk.core.gaussians import Gaussians
 from emodifftalk.core.subject import load_subject
 from emodifftalk.splat import bench, compiled, metrics
-from emodifftalk.splat.rasterize import available, choose, rasterization
+from emodifftalk.splat.rasterize import available, choose_rasterizer, rasterization
 from emodifftalk.splat.render import render
 
 FIELDS = ("means", "quats", "scales", "opacities", "colors")
@@ -459,17 +459,17 @@ def test_kernels_compile_where_nothing_can_be_cached():
 
 
 def test_auto_names_the_rasterizer_it_takes():
-    assert choose("auto") == available()[0]
-    assert "cpu" in available() and choose("cpu") == "cpu"
+    assert choose_rasterizer("auto") == available()[0]
+    assert "cpu" in available() and choose_rasterizer("cpu") == "cpu"
     assert draw(random_scene(1, count=3), front())[2]["backend"] == "cpu"
 
 
 def test_asking_for_a_rasterizer_that_is_not_there_says_so():
     with pytest.raises(UserError, match="no rasterizer called 'metal'"):
-        choose("metal")
+        choose_rasterizer("metal")
     if "gsplat" not in available():
         with pytest.raises(UserError, match="gsplat"):
-            choose("gsplat")
+            choose_rasterizer("gsplat")
 
 
 @pytest.mark.parametrize("wrong", [0, 1, 2, 3])

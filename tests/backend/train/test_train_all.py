@@ -33,7 +33,7 @@ from emodifftalk.core.subject import load_subject
 from emodifftalk.core.take import load_take
 from emodifftalk.data.captures.capture import load_capture, save_capture
 from emodifftalk.data.speech.synthesizers import missing_synthesizers
-from emodifftalk.perform.perform import perform
+from emodifftalk.perform.pipeline import perform
 from emodifftalk.serve.jobs import train_subject
 from emodifftalk.speech.audio import load_audio
 from emodifftalk.speech.encoder import load_speech_to_au

@@ -18,7 +18,7 @@ import numpy as np
 
 from .readers import open_dataset
 from .readers.own import save_capture
-from .readers.picture import Picture, Stored
+from .readers.picture import Picture, StoredPicture
 from .readers.record import Capture, CaptureCamera, CaptureFrame
 
 __all__ = ["Capture", "CaptureCamera", "CaptureFrame", "load_capture", "read_picture", "save_capture"]
@@ -37,4 +37,4 @@ def read_picture(picture: Path | Picture, size: int) -> tuple[np.ndarray, np.nda
 
     A path is an RGBA file. Raises UserError when the picture is missing, damaged or has no matte.
     """
-    return (picture if isinstance(picture, Picture) else Picture(Stored(picture))).read(size)
+    return (picture if isinstance(picture, Picture) else Picture(StoredPicture(picture))).read(size)

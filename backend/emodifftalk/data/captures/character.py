@@ -24,7 +24,7 @@ from ..face.attachment import Attachment
 from ..face.registration import register_template
 from .capture import Capture, CaptureCamera, CaptureFrame, save_capture
 from .photographer import SCRIPT, command, photograph
-from .plan import CaptureSettings, plan_capture
+from .plan import CaptureRequest, plan_capture
 
 Progress = Callable[[float, str], None]
 _MEASURED, _PHOTOGRAPHED = 0.03, 0.99
@@ -48,7 +48,7 @@ class CaptureReport:
 def capture_character(
     blend: str | os.PathLike,
     out: str | os.PathLike,
-    settings: CaptureSettings,
+    settings: CaptureRequest,
     overwrite: bool = False,
     blender: str = "",
     script: str = "",

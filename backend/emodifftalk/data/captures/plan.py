@@ -26,7 +26,7 @@ _SIZES = (32, 4096)
 
 
 @dataclass(frozen=True)
-class CaptureSettings:
+class CaptureRequest:
     """What a person asks for. mapping, voice: paths, empty for none and for the sample sentence. spoken: how many
     moments of the voice are photographed. The rest as in `Plan`."""
 
@@ -41,7 +41,7 @@ class CaptureSettings:
     spoken: int = 16
 
 
-def plan_capture(out: str | os.PathLike, settings: CaptureSettings, overwrite: bool = False) -> Plan:
+def plan_capture(out: str | os.PathLike, settings: CaptureRequest, overwrite: bool = False) -> Plan:
     """Plan a capture into folder `out` and write the plan there, or find the one that was begun with these settings.
 
     Raises UserError for settings that make no sense, or when the folder holds something else; nothing is changed then.

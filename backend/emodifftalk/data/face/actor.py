@@ -92,7 +92,6 @@ class Actor:
     name: str
     neutral: np.ndarray
     faces: np.ndarray
-    face_uv: np.ndarray
     part: np.ndarray
     parts: tuple[str, ...]
     delta: dict[str, np.ndarray]
@@ -113,7 +112,6 @@ class Actor:
                     name=identity,
                     neutral=neutral,
                     faces=data["faces"].astype(np.int32),
-                    face_uv=data["face_uv"].astype(np.float32),
                     part=data["face_part"],
                     parts=tuple(str(n) for n in data["parts"]),
                     delta=_symmetric(dict(zip(units, deltas, strict=True)), neutral),

@@ -11,6 +11,7 @@ from scipy.spatial import cKDTree
 
 from ...core.errors import UserError
 from ...core.template import FacialTemplate
+from ..similarity import Similarity, fit_similarity
 
 _EYE_CORNERS = {side: (f"eye_inner_{side}", f"eye_outer_{side}") for side in ("left", "right")}
 _MOUTH_CORNERS = ("mouth_corner_left", "mouth_corner_right")
@@ -39,33 +40,6 @@ class Shape:
         a, b, c = (points[self.triangles[:, i]] for i in range(3))
         cross = np.cross(b - a, c - a)
         return cross / (np.linalg.norm(cross, axis=1, keepdims=True) + 1e-20)
-
-
-@dataclass(frozen=True)
-class Similarity:
-    """points @ turn.T * scale + shift."""
-
-    turn: np.ndarray
-    scale: float
-    shift: np.ndarray
-
-    def place(self, points: np.ndarray) -> np.ndarray:
-        """Points (..., 3) moved."""
-        return points @ self.turn.T * self.scale + self.shift
-
-    def direct(self, vectors: np.ndarray) -> np.ndarray:
-        """Displacements (..., 3) moved."""
-        return vectors @ self.turn.T * self.scale
-
-
-def fit_similarity(source: np.ndarray, target: np.ndarray) -> Similarity:
-    """The best similarity (Umeyama) from points (P, 3) to points (P, 3); P at least 3."""
-    a, b = source - source.mean(axis=0), target - target.mean(axis=0)
-    u, d, vt = np.linalg.svd(b.T @ a)
-    sign = np.array([1, 1, np.sign(np.linalg.det(u @ vt))])
-    turn = u @ np.diag(sign) @ vt
-    scale = float((d * sign).sum() / (a**2).sum())
-    return Similarity(turn, scale, target.mean(axis=0) - source.mean(axis=0) @ turn.T * scale)
 
 
 def template_shape(template: FacialTemplate, names: tuple[str, ...], fields: np.ndarray) -> Shape:

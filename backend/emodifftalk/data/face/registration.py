@@ -139,8 +139,8 @@ def _lay_together(
     openings = margins(template)
     lids = {side: np.concatenate(openings[side]) for side in ("left", "right")}
     face, frame = find_frame(face_of(mesh, given), model, lids, openings["mouth"][0], given, eyes, upright)
-    face = Shape(frame.place(face.points), face.triangles, {k: frame.direct(v) for k, v in face.moves.items()})
-    given = {name: frame.place(np.asarray(place, float)) for name, place in given.items()}
+    face = Shape(frame.points(face.points), face.triangles, {k: frame.directions(v) for k, v in face.moves.items()})
+    given = {name: frame.points(np.asarray(place, float)) for name, place in given.items()}
     axis = float(template.neutral[np.concatenate(list(lids.values())), 1].mean()) + _SKULL + _BALL
     unrolling = Unrolling(axis)
     face = even_moves(face, model, unrolling)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from .nonrigid import Samples, match_places, point_normals
@@ -14,14 +12,6 @@ _TYPICAL = 0.0015  # metres by which a face lies off what the learnt ways can re
 _LIKE = 40.0  # points whose misfit is independent: neighbours miss together
 _SLIDE = 0.05  # weight of a match along the surface against one across it
 _PIN = 0.6  # a pin counts as this many of those points
-
-
-@dataclass(frozen=True)
-class Proportions:
-    """Coordinates of a face among faces: amounts (K,) of the learnt ways, and place, turn and size (7,)."""
-
-    ways: np.ndarray
-    frame: np.ndarray
 
 
 def fit_proportions(

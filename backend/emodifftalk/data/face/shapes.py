@@ -17,9 +17,9 @@ import numpy as np
 from ...core import tensors
 from ...core.checks import expect, expect_format
 from ...core.template import load_template
+from ..similarity import fit_similarity
 from .actor import Actor
-from .frame import fit_similarity
-from .template_builder import fit_shipped_template
+from .actor_template import fit_shipped_template
 
 SCHEMA = 1
 SHIPPED = Path(__file__).parents[2] / "models" / "face_shapes.safetensors"
@@ -66,7 +66,7 @@ def same_places(heads: str | os.PathLike, identities: tuple[str, ...]) -> np.nda
 def learn_face_shapes(faces: np.ndarray) -> FaceShapes:
     """The ways faces (H, V, 3) differ once place, turn and size are taken away; H - 1 of them."""
     neutral = load_template().neutral.astype(float)
-    laid = np.stack([fit_similarity(face, neutral).place(face) for face in faces])
+    laid = np.stack([fit_similarity(face, neutral).points(face) for face in faces])
     mean = laid.mean(axis=0)
     _, strength, ways = np.linalg.svd((laid - mean).reshape(len(faces), -1), full_matrices=False)
     ways = ways[:-1] * strength[:-1, None] / np.sqrt(len(faces) - 1)

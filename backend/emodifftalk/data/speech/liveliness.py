@@ -9,14 +9,14 @@ from __future__ import annotations
 import numpy as np
 
 from ...core.facs import FPS
-from ...speech.gestures import HOLDS, gesture_track, intensities
+from ...speech.gestures import HOLDS, au_vector, gesture_track
 from .synthesizers import Utterance
 
 
 def gestures(utterance: Utterance, frames: int, rng: np.random.Generator) -> np.ndarray:
     """AU intensities (frames, 17), 0..1 float32, to be added to a speaking face; nothing where nobody speaks."""
     stressed = [(p.start + p.end) / 2 for p in utterance.phonemes if p.stressed]
-    hold = rng.uniform(0.2, 1.2) * intensities(HOLDS[rng.integers(len(HOLDS))])
+    hold = rng.uniform(0.2, 1.2) * au_vector(HOLDS[rng.integers(len(HOLDS))])
     found = gesture_track(frames, stressed, rng) + _speaking(utterance, np.arange(frames) / FPS)[:, None] * hold
     return found.clip(0, 1).astype(np.float32)
 

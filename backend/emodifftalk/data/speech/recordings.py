@@ -28,7 +28,7 @@ _SLACK = 0.25
 
 
 @dataclass(frozen=True)
-class Recording:
+class SpeechRecording:
     """name; wave (S,) float32 at 16 kHz; aus (T, 17) 0..1 at 25 a second, NaN where nobody measured them."""
 
     name: str
@@ -48,7 +48,7 @@ def recording_files(dataset: str | os.PathLike) -> list[Path]:
     return sorted(p for p in folder.glob("*") if p.suffix.lower() in _SOUNDS) if folder.is_dir() else []
 
 
-def read_recordings(dataset: str | os.PathLike) -> list[Recording]:
+def read_recordings(dataset: str | os.PathLike) -> list[SpeechRecording]:
     """Every recording of a capture with its action units; none when it has no folder `speech`.
 
     Raises UserError, one sentence, naming the first recording that is broken or lacks its action units.
@@ -56,7 +56,7 @@ def read_recordings(dataset: str | os.PathLike) -> list[Recording]:
     return [_read(path) for path in recording_files(dataset)]
 
 
-def _read(path: Path) -> Recording:
+def _read(path: Path) -> SpeechRecording:
     wave = load_audio(path)
     if (table := path.with_suffix(".safetensors")).is_file():
         aus = expect(tensors.TensorFile(table), "aus", (None, len(AU_NAMES)), finite=False).astype(np.float32)
@@ -73,7 +73,7 @@ def _read(path: Path) -> Recording:
             f"{path.name} lasts {seconds:.1f} s, its action units {len(aus) / FPS:.1f} s: {FPS} rows make one."
         )
     frames = min(len(aus), math.ceil(seconds * FPS))
-    return Recording(path.stem, wave[: frames * SAMPLE_RATE // FPS], aus[:frames].clip(0, 1))
+    return SpeechRecording(path.stem, wave[: frames * SAMPLE_RATE // FPS], aus[:frames].clip(0, 1))
 
 
 def _from_csv(path: Path, seconds: float) -> np.ndarray:

@@ -22,7 +22,7 @@ from ...speech.encoder import SpeechModel
 from .corpus import generate
 from .liveliness import gestures
 from .synthesizers import SAMPLE_RATE, Utterance
-from .visemes import targets
+from .visemes import viseme_targets
 
 _PRESS = ARTICULATIONS.index("lip_press")
 _MOUTH = [AU_INDEX[name] for name in ("AU10", "AU25", "AU26")]
@@ -41,7 +41,7 @@ class Way:
 
 
 @dataclass(frozen=True)
-class Spoken:
+class LabelledUtterance:
     """One recording. features (T, 128); heard (T, 17) the AU codes the speech model finds; plain (T, 17) the true
     ones of an average speaker; ways: the same words performed in other moods. A room without a voice has `voiced` False
     and everything true is zero."""
@@ -54,7 +54,7 @@ class Spoken:
 
 
 @dataclass(frozen=True)
-class Clip:
+class MotionSample:
     """One training sample: inputs aus (T, 17) and features (T, 128); truth true_aus (T, 17), articulations (T, 6)."""
 
     aus: np.ndarray
@@ -63,42 +63,46 @@ class Clip:
     articulations: np.ndarray
 
 
-def record(utterance: Utterance, speech: SpeechModel, rng: np.random.Generator, ways: int = 4) -> Spoken:
+def label_utterance(
+    utterance: Utterance, speech: SpeechModel, rng: np.random.Generator, ways: int = 4
+) -> LabelledUtterance:
     """Listen to one utterance with the deployed speech model and label it."""
     frames = max(1, math.ceil(len(utterance.wave) / SAMPLE_RATE * FPS))
     track = speech.predict(utterance.wave, frames)
-    plain, _ = targets(utterance, frames)
+    plain, _ = viseme_targets(utterance, frames)
     performed = tuple(
-        Way(*targets(utterance, frames, rng, expressive=i % 2 == 1), gestures(utterance, frames, rng))
+        Way(*viseme_targets(utterance, frames, rng, expressive=i % 2 == 1), gestures(utterance, frames, rng))
         for i in range(ways)
     )
-    return Spoken(track.features, track.aus, plain, performed, voiced=True)
+    return LabelledUtterance(track.features, track.aus, plain, performed, voiced=True)
 
 
 def make_corpus(
     count: int, seed: int, speech: SpeechModel, progress: Callable[[float, str], None] | None = None
-) -> list[Spoken]:
+) -> list[LabelledUtterance]:
     """`count` utterances by the training voices and some rooms. Raises UserError when no synthesizer is there."""
     rng = np.random.default_rng([seed, 0x307])
     corpus = [_room(speech, rng) for _ in range(max(4, round(_ROOMS * count)))]
     for i, utterance in enumerate(generate(count, seed)):
-        corpus.append(record(utterance, speech, rng))
+        corpus.append(label_utterance(utterance, speech, rng))
         if progress and i % 10 == 0:
             progress(i / count, f"Speaking the training sentences: {i} of {count}")
     return corpus
 
 
-def _room(speech: SpeechModel, rng: np.random.Generator) -> Spoken:
+def _room(speech: SpeechModel, rng: np.random.Generator) -> LabelledUtterance:
     frames = int(rng.uniform(40, 200))
     loudness = 0.0 if rng.random() < 0.4 else 10 ** rng.uniform(-4.5, -2)
     wave = (loudness * rng.normal(size=frames * SAMPLE_RATE // FPS)).astype(np.float32)
     track = speech.predict(wave, frames)
     rest = np.zeros((frames, len(AU_NAMES)), np.float32)
     still = Way(rest, np.zeros((frames, len(ARTICULATIONS)), np.float32), rest)
-    return Spoken(track.features, track.aus, rest, (still,), False)
+    return LabelledUtterance(track.features, track.aus, rest, (still,), False)
 
 
-def draw(corpus: list[Spoken], rooms: list[Spoken], frames: int, rng: np.random.Generator) -> Clip:
+def draw_sample(
+    corpus: list[LabelledUtterance], rooms: list[LabelledUtterance], frames: int, rng: np.random.Generator
+) -> MotionSample:
     """One sample of `frames`: two thirds speak, the others are moved by AU curves alone.
 
     Where the recording ends before the sample does, a room follows.
@@ -109,14 +113,15 @@ def draw(corpus: list[Spoken], rooms: list[Spoken], frames: int, rng: np.random.
     pieces = [_cut(clip, start, frames)]
     while (missing := frames - sum(len(piece.aus) for piece in pieces)) > 0:
         pieces.append(_cut(_edited(rooms[rng.integers(len(rooms))], rng), 0, missing))
-    return Clip(*(np.concatenate([getattr(p, name) for p in pieces]) for name in Clip.__dataclass_fields__))
+    names = MotionSample.__dataclass_fields__
+    return MotionSample(*(np.concatenate([getattr(piece, name) for piece in pieces]) for name in names))
 
 
-def _cut(clip: Clip, start: int, frames: int) -> Clip:
-    return Clip(*(getattr(clip, name)[start : start + frames] for name in Clip.__dataclass_fields__))
+def _cut(clip: MotionSample, start: int, frames: int) -> MotionSample:
+    return MotionSample(*(getattr(clip, name)[start : start + frames] for name in MotionSample.__dataclass_fields__))
 
 
-def _edited(spoken: Spoken, rng: np.random.Generator) -> Clip:
+def _edited(spoken: LabelledUtterance, rng: np.random.Generator) -> MotionSample:
     """A recording as the pipeline would show it to the model: misheard a little, and with an animator's wishes."""
     frames = len(spoken.features)
     way = spoken.ways[rng.integers(len(spoken.ways))]
@@ -135,7 +140,7 @@ def _edited(spoken: Spoken, rng: np.random.Generator) -> Clip:
         kept[:, _MOUTH] *= 1 - seal  # no wish parts the lips of a p
         shown = shown + (wish if rng.random() < 0.5 else kept)
         aus = aus + kept
-    return Clip(
+    return MotionSample(
         np.clip(shown, 0, 1).astype(np.float32),
         spoken.features.astype(np.float32),
         np.clip(aus, 0, 1).astype(np.float32),
@@ -160,7 +165,9 @@ def random_curves(frames: int, rng: np.random.Generator) -> np.ndarray:
     return found
 
 
-def voices(utterances: Iterable[Utterance], speech: SpeechModel, seed: int = 0) -> list[tuple[Utterance, Spoken]]:
+def voices(
+    utterances: Iterable[Utterance], speech: SpeechModel, seed: int = 0
+) -> list[tuple[Utterance, LabelledUtterance]]:
     """Held-out recordings with their utterances, for measuring."""
     rng = np.random.default_rng(seed)
-    return [(utterance, record(utterance, speech, rng, ways=2)) for utterance in utterances]
+    return [(utterance, label_utterance(utterance, speech, rng, ways=2)) for utterance in utterances]

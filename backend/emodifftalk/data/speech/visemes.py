@@ -81,7 +81,7 @@ _EXPRESSIONS: tuple[dict[str, float], ...] = (
 )
 
 
-def targets(
+def viseme_targets(
     utterance: Utterance, frames: int, rng: np.random.Generator | None = None, expressive: bool = False
 ) -> tuple[np.ndarray, np.ndarray]:
     """AU (frames, 17) and articulation (frames, 6) targets, 0..1, at 25 fps.

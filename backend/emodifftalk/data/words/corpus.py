@@ -121,7 +121,7 @@ def violations(entry: Entry) -> list[str]:
     return [] if entry.note else found
 
 
-def targets(samples: list[Sample]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def sentence_targets(samples: list[Sample]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """AU intensities (N, 17) float32, presence (N, 17) bool and known (N,) bool of sentences."""
     faces = [sample.face for sample in samples]
     known = np.array([sample.known for sample in samples], bool)

@@ -48,7 +48,7 @@ def split() -> Split:
     return Split(training, held_out, frozenset(near | {text.lower() for text in tested}))
 
 
-def draw() -> list[str]:
+def draw_held_out() -> list[str]:
     """First sentences of entries to hold out: whole groups, in the order of a hash of their words."""
     whole = entries()
     texts = [sample.text for entry in whole for sample in entry.samples[:4]]
@@ -83,6 +83,6 @@ def _vectors(texts: list[str]) -> np.ndarray:
 
 
 if __name__ == "__main__":
-    lines = ",\n".join(f"    {json.dumps(text, ensure_ascii=False)}" for text in draw())
+    lines = ",\n".join(f"    {json.dumps(text, ensure_ascii=False)}" for text in draw_held_out())
     note = "# Entries that training never sees, by their first sentence. Drawn by data/split_feelings.py."
     (FOLDER / "held_out.toml").write_text(f"{note}\ntexts = [\n{lines},\n]\n", encoding="utf-8")

@@ -14,8 +14,8 @@ from ...core.errors import Cancelled, UserError
 from ...core.subject import Subject, load_subject, save_subject
 from ...data.captures.capture import Capture, load_capture
 from ...splat.metrics import psnr, ssim
-from ...splat.rasterize import choose
-from ..rig.views import View, load_views
+from ...splat.rasterize import choose_rasterizer
+from ..rig.views import CapturedView, load_views
 from .face_crops import FaceCrop, blurred, fine_error
 from .face_painter import FacePainter
 from .report import measure_decoders
@@ -67,7 +67,7 @@ def train_appearance(
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     subject, capture = without_shade_points(load_subject(subject_path)), load_capture(capture_dir)
-    backend = choose(backend)
+    backend = choose_rasterizer(backend)
     device = "cuda" if backend == "gsplat" else "cpu"
     views = _expressive(capture, "train", size, device)
     crops = [crop for view in views if (crop := FaceCrop.of(view, capture.points[view.frame])) is not None]
@@ -94,7 +94,7 @@ def train_appearance(
     return report
 
 
-def _expressive(capture: Capture, split: str, size: int, device: str) -> list[View]:
+def _expressive(capture: Capture, split: str, size: int, device: str) -> list[CapturedView]:
     """Pictures of faces that move, looking ahead: decoders are not about eyes."""
     ahead = [index for index, frame in enumerate(capture.frames) if index and not any(frame.gaze)]
     return [view for view in load_views(capture, split, size, device) if view.frame in ahead]

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from scipy.ndimage import gaussian_filter
 
-from ..rig.views import View
+from ..rig.views import CapturedView
 
 _MARGIN = 6  # pixels
 _FINE = 5.0
@@ -27,7 +27,7 @@ class FaceCrop:
     K: torch.Tensor
 
     @staticmethod
-    def of(view: View, points: np.ndarray) -> FaceCrop | None:
+    def of(view: CapturedView, points: np.ndarray) -> FaceCrop | None:
         """The rectangle round the face whose template points are `points` (V, 3), metres; None when it is not seen."""
         matrix, lens = view.viewmat.cpu().numpy(), view.K.cpu().numpy()
         place = points @ matrix[:3, :3].T + matrix[:3, 3]

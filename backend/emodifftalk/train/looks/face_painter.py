@@ -14,7 +14,7 @@ from ...core.gaussians import Gaussians
 from ...core.subject import Subject, pose
 from ...data.captures.capture import Capture
 from ...splat.rasterize import rasterization
-from ..rig.views import View
+from ..rig.views import CapturedView
 from .face_crops import FaceCrop, fine_error
 from .shade_points import Places
 
@@ -86,7 +86,7 @@ class FacePainter(nn.Module):
             self._posed[frame] = tensors
         return self._posed[frame]
 
-    def draw(self, view: FaceCrop | View, background: torch.Tensor, depth: bool = False) -> Drawn:
+    def draw(self, view: FaceCrop | CapturedView, background: torch.Tensor, depth: bool = False) -> Drawn:
         """A view before a colour (3,); depth: the picture has the expected depth in metres as a fourth channel."""
         g, count = self._at(view.frame), self.subject.n_face
         quats, alphas, colors, scales = (g[name] for name in ("quats", "opacities", "colors", "scales"))

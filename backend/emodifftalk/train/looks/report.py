@@ -10,7 +10,7 @@ from ...appearance.decoder import AppearanceDecoder
 from ...core.subject import Subject
 from ...data.captures.capture import Capture
 from ...splat.metrics import psnr, ssim
-from ..rig.views import View
+from ..rig.views import CapturedView
 from .face_crops import fine_error
 from .face_painter import FacePainter
 
@@ -20,7 +20,7 @@ _WRINKLE = 0.02
 
 @torch.inference_mode()
 def measure_decoders(
-    subject: Subject, plain: Subject, capture: Capture, views: list[View], backend: str = "auto"
+    subject: Subject, plain: Subject, capture: Capture, views: list[CapturedView], backend: str = "auto"
 ) -> dict:
     """`with_decoders` and `canonical_only`: PSNR, SSIM over whole pictures, PSNR over the wrinkles, mean per picture;
     `recovered`: the share of the wrinkles' energy that the decoders paint.

@@ -10,7 +10,7 @@ import torch
 from ...core.facs import ARTICULATIONS, AU_NAMES
 from ...core.template import FacialTemplate
 from ...core.windows import LENGTH
-from ...data.speech.spoken_motion import Clip, Spoken, draw
+from ...data.speech.spoken_motion import LabelledUtterance, MotionSample, draw_sample
 from ...motion.basis import HEAD_NUMBERS, fit_basis, head_code
 from ...motion.contact import TouchingFace
 from .losses import Batch
@@ -25,7 +25,11 @@ class Batches:
     """Draws training batches; the truth is made from drivers, never from all points."""
 
     def __init__(
-        self, corpus: list[Spoken], template: FacialTemplate, rng: np.random.Generator, own: np.ndarray | None = None
+        self,
+        corpus: list[LabelledUtterance],
+        template: FacialTemplate,
+        rng: np.random.Generator,
+        own: np.ndarray | None = None,
     ) -> None:
         """own: the code (3,) of the one head all batches are of; None for the shipped head and others like it."""
         self.template, self.face, self.rng, self.own = template, TouchingFace(template), rng, own
@@ -46,8 +50,8 @@ class Batches:
         moment[range(_INTENSITIES), range(_INTENSITIES)] += 1e-3
         return moment
 
-    def _clip(self) -> Clip:
-        return draw(self.spoken, self.rooms, LENGTH, self.rng)
+    def _clip(self) -> MotionSample:
+        return draw_sample(self.spoken, self.rooms, LENGTH, self.rng)
 
     def next(self, size: int) -> Batch:
         """A batch of `size` windows."""

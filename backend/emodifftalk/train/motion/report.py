@@ -18,7 +18,7 @@ from ...core.facs import AU_INDEX, AU_NAMES, FPS
 from ...core.template import REGIONS, FacialTemplate, load_template
 from ...data.speech.corpus import generate, pad
 from ...data.speech.synthesizers import SAMPLE_RATE
-from ...data.speech.visemes import bilabial_frames, targets
+from ...data.speech.visemes import bilabial_frames, viseme_targets
 from ...motion.contact import TouchingFace
 from ...motion.generate import MotionModel
 from ...speech.encoder import SpeechModel
@@ -37,7 +37,7 @@ class _Heard:
     closures: list[tuple[int, int, int]]
 
 
-def evaluate(model: MotionModel, speech: SpeechModel, steps: int = 10) -> dict:
+def evaluate_motion(model: MotionModel, speech: SpeechModel, steps: int = 10) -> dict:
     """Everything below, for voices and for silence."""
     template = load_template()
     face = TouchingFace(template)
@@ -78,7 +78,7 @@ def _listen(speech: SpeechModel, face: TouchingFace, split: str) -> list[_Heard]
     for utterance in (pad(spoken, 0.6, 0.6) for spoken in generate(10, 0, split)):
         frames = math.ceil(len(utterance.wave) / SAMPLE_RATE * FPS)
         track = speech.predict(utterance.wave, frames)
-        truth = face.offsets(*targets(utterance, frames))
+        truth = face.offsets(*viseme_targets(utterance, frames))
         found.append(_Heard(track.aus, track.features, truth, bilabial_frames(utterance)))
     return found
 

@@ -15,7 +15,7 @@ import torch
 
 from ...core.errors import Cancelled
 from ...core.subject import Subject
-from ...data.speech.spoken_motion import Spoken, make_corpus
+from ...data.speech.spoken_motion import LabelledUtterance, make_corpus
 from ...motion.basis import head_shape
 from ...motion.generate import MotionModel, motion_arrays
 from ...motion.retarget import motion_for
@@ -23,8 +23,8 @@ from ...motion.schedule import ddim
 from ...speech.encoder import load_speech_to_au
 from ..shared.early_stopping import EarlyStopping
 from .batches import Batches
+from .learner import MotionLearner
 from .losses import Batch
-from .motion import MotionLearner
 
 _UTTERANCES, _BATCH = 300, 12
 _EVERY, _PATIENCE = 50, 4  # steps between two looks at the held-back sentences; looks without getting better
@@ -38,7 +38,7 @@ def tune_motion(
     seed: int = 0,
     progress: Callable[[float, str], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
-    corpus: list[Spoken] | None = None,
+    corpus: list[LabelledUtterance] | None = None,
 ) -> tuple[Subject, dict]:
     """The subject carrying its motion model, and a report; the subject as it was where tuning does not help.
 
@@ -84,7 +84,9 @@ def tune_motion(
 class _Check:
     """The same held-back windows, noise and sampling at every look."""
 
-    def __init__(self, learner: MotionLearner, held_back: list[Spoken], subject: Subject, code: np.ndarray) -> None:
+    def __init__(
+        self, learner: MotionLearner, held_back: list[LabelledUtterance], subject: Subject, code: np.ndarray
+    ) -> None:
         batches = Batches(held_back, subject.template, np.random.default_rng(0xC4EC), code)
         project = batches.basis.components * batches.basis.spread[:, None]
         batch = batches.next(16)

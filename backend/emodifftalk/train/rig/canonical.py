@@ -20,12 +20,12 @@ from ...core.process_memory import peak_memory
 from ...core.subject import save_subject
 from ...core.template import FacialTemplate, load_template
 from ...data.captures.capture import Capture, load_capture
-from ...splat.rasterize import choose
+from ...splat.rasterize import choose_rasterizer
 from ..shared.held_out import unseen_frames
 from .expression_basis import own_expressions
 from .layout import Layout
 from .pruning import drop_unseen, filled_pixels, paint_unseen
-from .report import evaluate, save_picture, write_report
+from .report import evaluate_rig, save_picture, write_rig_report
 from .steps import CanonicalSettings, Trainer
 from .views import load_views
 
@@ -49,7 +49,7 @@ def train_canonical(
     began, settings = time.monotonic(), settings or CanonicalSettings()
     torch.manual_seed(settings.seed)
     capture = load_capture(capture_dir)
-    backend = choose(settings.backend)
+    backend = choose_rasterizer(settings.backend)
     device = "cuda" if backend == "gsplat" else "cpu"
     views = [load_views(capture, "train", pixels, device) for pixels in (settings.size // 2, settings.size)]
     if not views[0]:
@@ -71,9 +71,9 @@ def train_canonical(
     report |= {"gaussians": len(subject.gaussians), "facial": subject.n_face}
     report |= {"training_psnr": round(trainer.recent, 2), "notes": list(capture.notes)}
     tests = load_views(capture, "test", settings.size, device)
-    report |= evaluate(rig, tests, unseen_frames(capture), backend)
+    report |= evaluate_rig(rig, tests, unseen_frames(capture), backend)
     report |= {"seconds": round(trainer.seconds + time.monotonic() - began, 1), "peak_memory_mib": peak_memory()}
-    write_report(Path(out), report, trainer.curve, rig, tests, backend)
+    write_rig_report(Path(out), report, trainer.curve, rig, tests, backend)
     checkpoint.unlink(missing_ok=True)
     return report
 

@@ -7,7 +7,7 @@ import numpy as np
 from ...core.camera import Camera
 from ...core.template import FacialTemplate
 from ...data.captures.capture import Capture
-from .views import View
+from .views import CapturedView
 
 _PARTS = (
     ("lip_outer",),
@@ -30,7 +30,7 @@ class Details:
         self._points = capture.points
         self._parts = [np.concatenate([template.landmarks[name] for name in names]) for names in _PARTS]
 
-    def boxes(self, view: View) -> list[Box]:
+    def boxes(self, view: CapturedView) -> list[Box]:
         """What a view shows of them, at most three boxes."""
         camera = Camera(view.viewmat.cpu().numpy(), view.K.cpu().numpy(), view.size, view.size)
         if camera.viewmat[2, 1] < _FACING:  # the head looks along -y

@@ -13,7 +13,7 @@ from ...core.subject import OTF_GROUPS, Subject, pose
 from ...data.captures.capture import Capture
 from ...splat.rasterize import rasterization
 from .binding import surface_turns
-from .views import View
+from .views import CapturedView
 
 LEAST_PIXELS, LEAST_AT_EDGES = 0.015, 2.5
 """Pixels per picture, on average, that a Gaussian must fill to stay; what few pictures contain must fill more."""
@@ -75,7 +75,7 @@ def well_seen(capture: Capture, points: np.ndarray, share: float) -> np.ndarray:
     return np.mean(inside, axis=0) >= share
 
 
-def filled_pixels(subject: Subject, capture: Capture, views: list[View], backend: str = "cpu") -> np.ndarray:
+def filled_pixels(subject: Subject, capture: Capture, views: list[CapturedView], backend: str = "cpu") -> np.ndarray:
     """How many pixels (N,) of a picture each Gaussian fills, on average: the sum of its blending weights.
 
     A picture is linear in the colours, so the weights are its derivative.

@@ -19,8 +19,8 @@ from ...data.captures.capture import Capture
 from ...splat.metrics import psnr, ssim
 from .details import Details
 from .layout import FACE_GAUSSIANS, Layout
-from .rig import Rig
-from .views import View
+from .parameters import Rig
+from .views import CapturedView
 
 LAMBDA_SSIM, LAMBDA_MASK, LAMBDA_SHAPE, LAMBDA_SKIN = 0.2, 0.1, 0.01, 0.002
 LAMBDA_DETAIL = 4.0
@@ -53,7 +53,7 @@ class Trainer:
         capture: Capture,
         template: FacialTemplate,
         layout: Layout,
-        views: list[list[View]],
+        views: list[list[CapturedView]],
         settings: CanonicalSettings,
         backend: str,
     ) -> None:
@@ -110,7 +110,7 @@ class Trainer:
         self._note(float(loss.detach()), float(psnr(picture.detach(), truth)))
         self._maybe_densify()
 
-    def _detail_loss(self, view: View, error: torch.Tensor) -> torch.Tensor:
+    def _detail_loss(self, view: CapturedView, error: torch.Tensor) -> torch.Tensor:
         """What is wrong with eyes and mouth, as a share of the picture: small, but it is what people look at."""
         total = error.new_zeros(())
         for left, top, right, bottom in self._details.boxes(view):

@@ -10,7 +10,7 @@ from ...data.captures.capture import Capture, read_picture
 
 
 @dataclass(frozen=True)
-class View:
+class CapturedView:
     """One square picture of S pixels. rgba: (S, S, 4) uint8, premultiplied. viewmat: (4, 4), K: (3, 3), float32."""
 
     frame: int
@@ -43,12 +43,12 @@ class View:
         """The picture (S, S, 3) before a colour (3,)."""
         return self.image + (1 - self.matte[..., None]) * background
 
-    def to(self, device: str) -> View:
+    def to(self, device: str) -> CapturedView:
         """The same on another device."""
         return replace(self, **{key: getattr(self, key).to(device) for key in ("rgba", "viewmat", "K")})
 
 
-def load_views(capture: Capture, split: str, size: int, device: str = "cpu") -> list[View]:
+def load_views(capture: Capture, split: str, size: int, device: str = "cpu") -> list[CapturedView]:
     """All pictures by the cameras of one split, at `size` pixels. Raises UserError for a broken picture."""
     views = []
     for index, frame in enumerate(capture.frames):
@@ -58,5 +58,5 @@ def load_views(capture: Capture, split: str, size: int, device: str = "cpu") -> 
                 rgba = (torch.cat([image, matte[..., None]], dim=-1) * 255).round().to(torch.uint8)
                 camera = capture.camera_at(index, name).resized(size, size)
                 viewmat, K = (torch.from_numpy(m).float() for m in (camera.viewmat, camera.K))
-                views.append(View(index, name, rgba, viewmat, K).to(device))
+                views.append(CapturedView(index, name, rgba, viewmat, K).to(device))
     return views

@@ -20,12 +20,12 @@ def unseen_frames(capture: Capture) -> set[int]:
     return {index for index, frame in enumerate(capture.frames) if not trained & set(frame.pictures)}
 
 
-def score(frame: int, drawn: torch.Tensor, truth: torch.Tensor) -> Score:
+def frame_score(frame: int, drawn: torch.Tensor, truth: torch.Tensor) -> Score:
     """A drawn picture (S, S, 3) against the photograph, both on black, 0..1."""
     return frame, float(psnr(drawn, truth)), float(ssim(drawn, truth))
 
 
-def summary(scores: Iterable[Score], size: int, unseen: set[int]) -> dict:
+def held_out_summary(scores: Iterable[Score], size: int, unseen: set[int]) -> dict:
     """Means over pictures: neutral (frame 0), expressive, and of these the ones of `unseen` frames again."""
     scores = list(scores)
     if not scores:

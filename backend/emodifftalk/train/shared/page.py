@@ -25,7 +25,7 @@ _STYLE = (
 _WIDE, _HIGH, _LEFT, _TOP, _BOTTOM = 1000, 310, 96, 20, 280
 
 
-def page(title: str, body: str) -> str:
+def html_page(title: str, body: str) -> str:
     """A whole page of `body`, HTML."""
     return f"<!doctype html><meta charset=utf-8><title>{html.escape(title)}</title>{_STYLE}{body}"
 
@@ -41,7 +41,7 @@ def save_page(path: Path, text: str) -> None:
         raise UserError(f"The report {path.name} cannot be written: {error.strerror}.") from error
 
 
-def table(figures: dict) -> str:
+def html_table(figures: dict) -> str:
     """Names and values, one a row."""
     rows = (
         f"<tr><th>{html.escape(str(key))}</th><td>{html.escape(said(value))}</td></tr>"

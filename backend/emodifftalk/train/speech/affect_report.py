@@ -23,7 +23,7 @@ _CLEAR = 0.3  # how far from 0 a true value must lie to have a sign that counts
 _SINGLE, _CHANGING, _ROOMS = 4, 8, 24
 
 
-def evaluate(model: VoiceAffect) -> dict:
+def evaluate_voice_affect(model: VoiceAffect) -> dict:
     """The report of all groups. A group whose synthesizer is not installed says so."""
     report: dict = {
         "protocol": "synthetic voices, unseen sentences, whole recordings; truth are the moods' places on Russell's "

@@ -20,7 +20,7 @@ from ...data.speech.corpus import generate
 from ...data.speech.prosody import STATES
 from ...data.speech.rooms import nobody
 from ...data.speech.synthesizers import SAMPLE_RATE, Utterance
-from ...data.speech.visemes import bilabial_frames, targets
+from ...data.speech.visemes import bilabial_frames, viseme_targets
 from ...speech.encoder import SpeechModel
 
 _OPEN = [AU_INDEX["AU25"], AU_INDEX["AU26"]]
@@ -33,7 +33,7 @@ _GROUPS = {
 }
 
 
-def evaluate(model: SpeechModel) -> dict:
+def evaluate_speech_to_au(model: SpeechModel) -> dict:
     """`measured` by group, `feelings` and `rooms`. A group whose synthesizer is not installed says so."""
     report: dict = {"protocol": "unseen sentences, clean synthetic speech, truth from exact phoneme times"}
     for name, (split, count) in _GROUPS.items():
@@ -43,7 +43,7 @@ def evaluate(model: SpeechModel) -> dict:
             if name != "festival":
                 raise
             report[name] = str(error)
-    report["feelings"] = measure_feelings(model)
+    report["feelings"] = measure_spoken_feelings(model)
     report["rooms"] = measure_rooms(model)
     return report
 
@@ -61,7 +61,7 @@ def measured(model: SpeechModel, utterances: Iterable[Utterance]) -> dict:
         frames = math.ceil(len(utterance.wave) / SAMPLE_RATE * FPS)
         aus = model.predict(utterance.wave, frames).aus
         found.append(aus)
-        wanted.append(targets(utterance, frames)[0])
+        wanted.append(viseme_targets(utterance, frames)[0])
         opening = aus[:, _OPEN].sum(axis=1)
         for closure, before, after in bilabial_frames(utterance):
             vowels = (opening[min(before, frames - 1)] + opening[min(after, frames - 1)]) / 2
@@ -93,7 +93,7 @@ def lag(found: np.ndarray, truth: np.ndarray, reach: int = 8) -> float:
     return best - reach + (0.5 * (left - right) / curvature if curvature < 0 else 0.0)
 
 
-def measure_feelings(model: SpeechModel) -> dict:
+def measure_spoken_feelings(model: SpeechModel) -> dict:
     """By state: how much of its action units is seen in speech of that state, and in calm speech of the same voices.
 
     1 is the state at full strength: the least-squares share of the state's AUs in what is predicted beyond the targets
@@ -118,7 +118,7 @@ def measure_feelings(model: SpeechModel) -> dict:
 def _beyond_words(model: SpeechModel, utterance: Utterance) -> np.ndarray:
     """Predicted AU minus those of the same words without feeling, (n, 17), in the frames with an open mouth."""
     frames = math.ceil(len(utterance.wave) / SAMPLE_RATE * FPS)
-    words, _ = targets(replace(utterance, feeling=()), frames)
+    words, _ = viseme_targets(replace(utterance, feeling=()), frames)
     return (model.predict(utterance.wave, frames).aus - words)[words[:, _OPEN].sum(axis=1) > 0.1]
 
 

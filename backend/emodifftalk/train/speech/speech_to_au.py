@@ -19,7 +19,7 @@ from ...core.facs import AU_INDEX, AU_NAMES, FPS
 from ...data.speech.corpus import generate
 from ...data.speech.prosody import STATES
 from ...data.speech.synthesizers import PHONEMES, SAMPLE_RATE, Utterance
-from ...data.speech.visemes import targets
+from ...data.speech.visemes import viseme_targets
 from ...speech.audio import level
 from ...speech.encoder import (
     SpeechModel,
@@ -32,7 +32,7 @@ from ...speech.encoder import (
 from ...speech.frontends import FLOOR, EmbeddedFrontEnd, HubertFrontEnd
 from ..shared.early_stopping import EarlyStopping
 from ..shared.half_precision import half_precision
-from .report import evaluate
+from .report import evaluate_speech_to_au
 
 LAMBDA_REG, LAMBDA_TEMP = 1.0, 0.1  # Equation 23
 LAMBDA_PHONEME = 0.3  # ours: the front end learns sounds
@@ -111,7 +111,7 @@ def train_speech_to_au(
             validate()
     validate()
     best = read_speech_model(Path(out), learner.front_end)
-    return {"steps": step, "loss": average, "unseen": stopping.best, **evaluate(best)}
+    return {"steps": step, "loss": average, "unseen": stopping.best, **evaluate_speech_to_au(best)}
 
 
 @torch.inference_mode()
@@ -254,7 +254,7 @@ def au_loss(predicted: torch.Tensor, aus: torch.Tensor) -> torch.Tensor:
 def _labelled(utterance: Utterance) -> tuple[np.ndarray, ...]:
     """Samples, AU targets (T, 17), phoneme classes (2 T,) and states (2 T,) of one utterance, -1 in silence."""
     frames = math.ceil(len(utterance.wave) / SAMPLE_RATE * FPS)
-    aus, _ = targets(utterance, frames)
+    aus, _ = viseme_targets(utterance, frames)
     names = {name for name, _ in utterance.feeling}
     state = next((i for i, one in enumerate(STATES.values(), 1) if set(one.aus) == names), 0)
     classes, states = np.zeros(2 * frames, np.int64), np.full(2 * frames, -1)

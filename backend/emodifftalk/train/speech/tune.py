@@ -19,9 +19,9 @@ from torch import nn
 from ...core.errors import Cancelled
 from ...core.facs import AU_NAMES, FPS
 from ...data.speech.corpus import generate
-from ...data.speech.recordings import Recording
+from ...data.speech.recordings import SpeechRecording
 from ...data.speech.synthesizers import SAMPLE_RATE, missing_synthesizers
-from ...data.speech.visemes import targets
+from ...data.speech.visemes import viseme_targets
 from ...speech.audio import level
 from ...speech.encoder import SpeechModel, fit_steps, load_speech_to_au
 from ..shared.early_stopping import EarlyStopping
@@ -41,7 +41,7 @@ _PART = 0.2
 
 
 def tune_speech(
-    recordings: list[Recording],
+    recordings: list[SpeechRecording],
     minutes: float = 4.0,
     seed: int = 0,
     progress: Callable[[float, str], None] = lambda fraction, text: None,
@@ -111,7 +111,7 @@ def synthetic_figures(model: SpeechModel, sentences: int = 10) -> dict:
     return {"mae": round(float(np.mean(list(found["mae"].values()))), 4), **figures}
 
 
-def _split(recordings: list[Recording]) -> tuple[list[Recording], list[Recording]]:
+def _split(recordings: list[SpeechRecording]) -> tuple[list[SpeechRecording], list[SpeechRecording]]:
     """Trained on, and held back: the last recording, or the end of the only one."""
     if len(recordings) > 1:
         return recordings[:-1], recordings[-1:]
@@ -119,8 +119,8 @@ def _split(recordings: list[Recording]) -> tuple[list[Recording], list[Recording
     cut = max(1, round((1 - _PART) * len(only.aus)))
     at = cut * SAMPLE_RATE // FPS
     return (
-        [Recording(only.name, only.wave[:at], only.aus[:cut])],
-        [Recording(f"the end of {only.name}", only.wave[at:], only.aus[cut:])],
+        [SpeechRecording(only.name, only.wave[:at], only.aus[:cut])],
+        [SpeechRecording(f"the end of {only.name}", only.wave[at:], only.aus[cut:])],
     )
 
 
@@ -130,12 +130,12 @@ def _synthetic(seed: int, progress, cancelled) -> list[tuple[np.ndarray, np.ndar
         if cancelled():
             raise Cancelled
         frames = max(1, len(utterance.wave) * FPS // SAMPLE_RATE)
-        corpus.append((level(utterance.wave), targets(utterance, frames)[0]))
+        corpus.append((level(utterance.wave), viseme_targets(utterance, frames)[0]))
         progress(0.1 * i / _SYNTHETIC, "Speaking training sentences to mix in")
     return corpus
 
 
-def _error(model: SpeechModel, recordings: list[Recording]) -> float:
+def _error(model: SpeechModel, recordings: list[SpeechRecording]) -> float:
     """Mean error of the AU that were measured, 0..1."""
     errors = [np.abs(model.predict(one.wave, len(one.aus)).aus - one.aus) for one in recordings]
     return float(np.nanmean(np.concatenate(errors)))

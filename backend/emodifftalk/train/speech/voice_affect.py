@@ -13,15 +13,23 @@ import torch
 
 from ...core.errors import Cancelled
 from ...data.speech.moods import Session, training_session
-from ...speech.affect import FEATURES, MEASURES, UNDERSTOOD, AffectNet, hear, read_voice_affect, save_voice_affect
+from ...speech.affect import (
+    FEATURES,
+    MEASURES,
+    UNDERSTOOD,
+    AffectNet,
+    affect_features,
+    read_voice_affect,
+    save_voice_affect,
+)
 from ...speech.encoder import SpeechModel, load_speech_to_au
-from .affect_report import evaluate
+from .affect_report import evaluate_voice_affect
 
 LAMBDA_AGREE = 0.5
 """Weight of 1 − the concordance of a batch: squared errors alone would have everybody feel next to nothing."""
 _EVERY = 5  # frames: neighbouring windows say nearly the same
 _BATCH, _RATE = 256, 1.5e-3
-_TALKING = 0.3  # how sure `hear` must be that somebody speaks for a frame to be learned from
+_TALKING = 0.3  # how sure `affect_features` must be that somebody speaks for a frame to be learned from
 _WORKERS = 2  # sessions made and listened to at a time
 
 
@@ -74,7 +82,7 @@ def train_voice_affect(
     if not measure:
         return report
     progress(0.95, "Listening to voices never trained on")
-    return {**report, **evaluate(read_voice_affect(Path(out)))}
+    return {**report, **evaluate_voice_affect(read_voice_affect(Path(out)))}
 
 
 def affect_loss(found: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
@@ -118,7 +126,7 @@ def _listened(
 
 
 def _learned_from(session: Session, listener: SpeechModel) -> tuple[np.ndarray, np.ndarray]:
-    features, talking = hear(session.wave, listener, len(session.affect))
+    features, talking = affect_features(session.wave, listener, len(session.affect))
     chosen = np.arange(0, len(features), _EVERY)
     chosen = chosen[talking[chosen] > _TALKING]
     return features[chosen], session.affect[chosen]

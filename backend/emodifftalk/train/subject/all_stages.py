@@ -22,7 +22,7 @@ from ...core.subject import file_hash
 from ...data.captures.capture import Capture, load_capture, read_picture
 from ...data.speech.recordings import read_recordings
 from .report import write_whole_report
-from .stages import AllSettings, Stage, Task, Work, expect_expressions, stages_of
+from .stages import AllSettings, Stage, StageWork, Task, expect_expressions, stages_of
 from .work_folder import WorkFolder, key_of
 
 Progress = Callable[[float, str, str], None]
@@ -77,7 +77,7 @@ class _Run:
 
     def to(self, out: Path) -> dict:
         """The whole way; returns the report."""
-        key, before, reports = key_of(__version__, fingerprint(self._task.capture)), None, []
+        key, before, reports = key_of(__version__, capture_fingerprint(self._task.capture)), None, []
         for stage in self._stages:
             key = key_of(key, stage.name, stage.made_from)
             reports.append({"stage": stage.name, "title": stage.title} | self._run(stage, key, before))
@@ -99,7 +99,7 @@ class _Run:
             raise Cancelled
         began = time.monotonic()
         tell(0.0, "begins")
-        work = Work(self._task, before, self._work.scratch(key), tell, self._cancelled)
+        work = StageWork(self._task, before, self._work.scratch(key), tell, self._cancelled)
         subject, report = stage.run(work)
         report = {**report, "minutes": round((time.monotonic() - began) / 60, 2)}
         self._work.keep(stage.name, key, subject, report)
@@ -124,7 +124,7 @@ class _Run:
         return noticing
 
 
-def fingerprint(capture: Capture) -> str:
+def capture_fingerprint(capture: Capture) -> str:
     """A hash of all that is learned from a capture: cameras, action units, points, and its pictures by name, size and
     time. Where the capture lies does not matter."""
     digest = sha256(repr((capture.name, capture.synthetic, capture.licence, capture.consent)).encode())

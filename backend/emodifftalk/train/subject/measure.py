@@ -17,9 +17,9 @@ from ...core.gaussians import Gaussians
 from ...core.gaze import turn_eyes
 from ...core.subject import Subject, load_subject, pose
 from ...data.captures.capture import Capture, load_capture, read_picture
-from ...splat.rasterize import choose
+from ...splat.rasterize import choose_rasterizer
 from ...splat.render import render
-from ..shared.held_out import Score, score, summary, unseen_frames
+from ..shared.held_out import Score, frame_score, held_out_summary, unseen_frames
 
 _ANGLES, _EXPRESSIONS = 8, 6
 _LEVEL = 20.0
@@ -43,7 +43,7 @@ class Model:
     decoders (those of triangle and canonical when it has none), gaze by turning its eyes."""
 
     def __init__(self, subject: Subject, capture: Capture, backend: str = "auto") -> None:
-        self.subject, self.capture, self.backend = subject, capture, choose(backend)
+        self.subject, self.capture, self.backend = subject, capture, choose_rasterizer(backend)
         self._decoder = AppearanceDecoder.from_subject(subject) if subject.appearance else None
 
     def gaussians(self, frame: int) -> Gaussians:
@@ -79,9 +79,9 @@ def measure(
     model = Model(load_subject(subject_path), capture, backend)
     held_out = {name for name, camera in capture.cameras.items() if camera.split == "test"}
     pairs = [(i, name) for i, frame in enumerate(capture.frames) for name in frame.pictures if name in held_out]
-    scores = [compare(index, model.portrait(index, name, size)) for index, name in pairs]
+    scores = [portrait_score(index, model.portrait(index, name, size)) for index, name in pairs]
     report = {"subject": model.subject.name, "gaussians": len(model.subject.gaussians)}
-    report |= summary(scores, size, unseen_frames(capture))
+    report |= held_out_summary(scores, size, unseen_frames(capture))
     if sheet is not None:
         _save(contact_sheet(model, poses), Path(sheet))
     return report
@@ -94,9 +94,9 @@ def _save(picture: Image.Image, path: Path) -> None:
         raise UserError(f"The sheet {path} cannot be written: {error}.") from error
 
 
-def compare(frame: int, portrait: Portrait) -> Score:
+def portrait_score(frame: int, portrait: Portrait) -> Score:
     """The score of one portrait of a frame."""
-    return score(frame, torch.from_numpy(portrait.drawn), torch.from_numpy(portrait.photograph))
+    return frame_score(frame, torch.from_numpy(portrait.drawn), torch.from_numpy(portrait.photograph))
 
 
 def contact_sheet(model: Model, poses: tuple[str, ...] = (), width: int = 2048) -> Image.Image:

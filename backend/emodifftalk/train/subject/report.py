@@ -11,9 +11,9 @@ from pathlib import Path
 from ... import __version__
 from ...core.errors import UserError
 from ...core.subject import Subject, load_subject
-from ..shared.held_out import summary, unseen_frames
-from ..shared.page import chart, embedded, page, save_page, table
-from .measure import Model, compare, contact_sheet
+from ..shared.held_out import held_out_summary, unseen_frames
+from ..shared.page import chart, embedded, html_page, html_table, save_page
+from .measure import Model, contact_sheet, portrait_score
 from .speaking import Spoken, speak, voice_for
 from .stages import Task
 
@@ -54,7 +54,7 @@ def write_whole_report(
     report["spoken"], said = _spoken(task, subject)
     report = _without_folders(report, task, out)
     save_page(Path(f"{out}.report.json"), json.dumps(report, indent=1, default=str))
-    save_page(Path(f"{out}.report.html"), page(report["subject"], _body(report, sheet, said)))
+    save_page(Path(f"{out}.report.html"), html_page(report["subject"], _body(report, sheet, said)))
     return report
 
 
@@ -73,8 +73,8 @@ def _measured(model: Model, task: Task, tell: Callable[[float, str], None]) -> d
     scores = []
     for done, (index, name) in enumerate(pairs):
         tell(0.6 * done / len(pairs), f"Measuring on held-out cameras, picture {done + 1} of {len(pairs)}")
-        scores.append(compare(index, model.portrait(index, name, size)))
-    return summary(scores, size, unseen_frames(capture))
+        scores.append(portrait_score(index, model.portrait(index, name, size)))
+    return held_out_summary(scores, size, unseen_frames(capture))
 
 
 def _spoken(task: Task, subject: Subject) -> tuple[str, Spoken | None]:
@@ -117,8 +117,8 @@ def _body(report: dict, sheet: str, said: Spoken | None) -> str:
     ]
     if report["notes"]:
         parts.append("<h2>Notes about the data</h2>" + "".join(f"<p>{h(str(note))}</p>" for note in report["notes"]))
-    parts.append("<h2>Held-out figures</h2>" + table(report["held_out"]))
-    parts.append("<h2>Settings</h2>" + table(report["settings"]))
+    parts.append("<h2>Held-out figures</h2>" + html_table(report["held_out"]))
+    parts.append("<h2>Settings</h2>" + html_table(report["settings"]))
     return "".join(parts)
 
 
@@ -163,5 +163,5 @@ def _stage(stage: dict) -> str:
     figures = {name: value for name, value in stage.items() if name not in _APART}
     return (
         f"<h3>{html.escape(stage['title'])}</h3><p>{html.escape(stage['said'])}{kept}</p>"
-        f"<div class=curves>{drawn}</div><details><summary>Figures</summary>{table(figures)}</details>"
+        f"<div class=curves>{drawn}</div><details><summary>Figures</summary>{html_table(figures)}</details>"
     )

@@ -13,7 +13,7 @@ from ...core.camera import Camera, look_at
 from ...core.facs import FPS
 from ...core.subject import Subject, pose
 from ...data.speech.corpus import generate
-from ...data.speech.recordings import Recording
+from ...data.speech.recordings import SpeechRecording
 from ...data.speech.synthesizers import missing_synthesizers
 from ...motion.retarget import motion_for
 from ...speech.audio import SAMPLE_RATE, load_audio
@@ -39,7 +39,7 @@ class Spoken:
     loudness: np.ndarray
 
 
-def voice_for(dataset: str | os.PathLike, recordings: list[Recording]) -> tuple[str, np.ndarray] | None:
+def voice_for(dataset: str | os.PathLike, recordings: list[SpeechRecording]) -> tuple[str, np.ndarray] | None:
     """Something to say (S,) at 16 kHz, and what it is: the person's own last recording, the capture's `voice.wav`, or a
     synthetic sentence nobody trained on; None when there is neither a recording nor a synthesizer."""
     if recordings:

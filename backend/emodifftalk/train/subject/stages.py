@@ -15,7 +15,7 @@ from pathlib import Path
 from ...core.errors import Cancelled, UserError
 from ...core.subject import Subject, file_hash, load_subject
 from ...data.captures.capture import Capture
-from ...data.speech.recordings import Recording
+from ...data.speech.recordings import SpeechRecording
 from ...data.speech.spoken_motion import make_corpus
 from ...data.speech.synthesizers import missing_synthesizers
 from ...speech.encoder import load_speech_to_au
@@ -52,12 +52,12 @@ class Task:
 
     dataset: Path
     capture: Capture
-    recordings: list[Recording]
+    recordings: list[SpeechRecording]
     settings: AllSettings
 
 
 @dataclass(frozen=True)
-class Work:
+class StageWork:
     """One stage at work: the file of the subject so far (None before the first), a folder for what is half finished,
     and whom to tell and ask."""
 
@@ -90,7 +90,7 @@ class Stage:
 
     name: str
     title: str
-    run: Callable[[Work], tuple[Subject, dict]]
+    run: Callable[[StageWork], tuple[Subject, dict]]
     share: float
     made_from: tuple = ()
 
@@ -115,7 +115,7 @@ def stages_of(task: Task) -> tuple[Stage, ...]:
     )  # fmt: skip
 
 
-def _canonical(work: Work) -> tuple[Subject, dict]:
+def _canonical(work: StageWork) -> tuple[Subject, dict]:
     settings = work.task.settings
     if settings.canonical_from is not None:
         subject = load_subject(settings.canonical_from)
@@ -129,7 +129,7 @@ def _canonical(work: Work) -> tuple[Subject, dict]:
     return load_subject(out), {"said": said, **report, "curve": kept["curve"]}
 
 
-def _speech(work: Work) -> tuple[Subject, dict]:
+def _speech(work: StageWork) -> tuple[Subject, dict]:
     subject, task = work.subject(), work.task
     before = synthetic_figures(load_speech_to_au("embedded"))
     figures = f" It was not measured here: {_missing()}."
@@ -159,7 +159,7 @@ def _speech(work: Work) -> tuple[Subject, dict]:
     return with_own_voice(subject, model), {"said": said, **report}
 
 
-def _motion(work: Work) -> tuple[Subject, dict]:
+def _motion(work: StageWork) -> tuple[Subject, dict]:
     settings, told = work.task.settings, work.told((0.0, 0.2))
     told(0.0, "What each action unit does to this face")
     subject = with_own_expressions(work.subject(), work.task.capture)
@@ -179,7 +179,7 @@ def _motion(work: Work) -> tuple[Subject, dict]:
     return subject, {"said": said, **report}
 
 
-def _appearance(work: Work) -> tuple[Subject, dict]:
+def _appearance(work: StageWork) -> tuple[Subject, dict]:
     settings, out = work.task.settings, work.scratch / "whole.safetensors"
     report = train_appearance(
         work.task.dataset,

@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 from ...core.facs import AU_NAMES
-from ...data.words.corpus import Entry, Sample, single_sentences, targets
+from ...data.words.corpus import Entry, Sample, sentence_targets, single_sentences
 from ...data.words.prompts import composed, spelled
 from ...data.words.split import split
 from ...emotion.adapters import add_adapters
@@ -73,7 +73,7 @@ def train_text_to_au(
     say(0.95, "measuring held-out meanings")
     model = read_controller(out, load_text_encoder(encoder))
     counts = {"meanings": len(entries), "validation_meanings": len(validation), "steps": steps}
-    return {"encoder": text_encoder.name, **counts, "held_out": evaluate(model, parts.held_out)}
+    return {"encoder": text_encoder.name, **counts, "held_out": evaluate_text_to_au(model, parts.held_out)}
 
 
 def _validates(entry: Entry) -> bool:
@@ -167,7 +167,7 @@ class _Learner:
         with torch.inference_mode():
             vectors = torch.from_numpy(self.encoder.encode([s.text for s in samples]))
             probability = torch.sigmoid(self.controller(vectors)[0]).numpy()
-        presence = targets(samples)[1]
+        presence = sentence_targets(samples)[1]
         hits = np.array([((probability > t) & presence).sum(axis=0) for t in _THRESHOLDS], np.float64)
         called = np.array([(probability > t).sum(axis=0) for t in _THRESHOLDS]) + presence.sum(axis=0)
         share = 20 / presence.sum()  # as if 20 sentences more had every unit, at the average of all
@@ -176,7 +176,7 @@ class _Learner:
 
 
 def _told(samples: list[Sample]) -> list[torch.Tensor]:
-    return [torch.from_numpy(part) for part in targets(samples)]
+    return [torch.from_numpy(part) for part in sentence_targets(samples)]
 
 
 def _optimizer(groups: list[tuple[list[nn.Parameter], float]]) -> torch.optim.AdamW:
@@ -214,11 +214,11 @@ def info_nce(anchors: torch.Tensor, positives: torch.Tensor, aus: torch.Tensor) 
     return nn.functional.cross_entropy(logits, torch.arange(len(aus)))
 
 
-def evaluate(model: TextToAU, entries: list[Entry]) -> dict:
+def evaluate_text_to_au(model: TextToAU, entries: list[Entry]) -> dict:
     """Figures on entries, all their sentences: the paper's four (accuracy over all units; F1, precision and recall, as
     means over units and over all activations) and the mean absolute error of intensities."""
     samples = _sentences(entries)
-    wanted, presence, _ = targets(samples)
+    wanted, presence, _ = sentence_targets(samples)
     read = [model.read(sample.text) for sample in samples]
     found, aus = np.array([one.active for one in read], bool), np.array([one.aus for one in read])
     hits, called, real = (part.sum(axis=0) for part in (found & presence, found, presence))

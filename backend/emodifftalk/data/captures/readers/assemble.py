@@ -8,13 +8,13 @@ from ....core.camera import Camera
 from ....core.errors import UserError
 from ....core.template import REGIONS, FacialTemplate, load_template
 from ...face.registration import register_template
+from ...similarity import Similarity, fit_rigid, fit_similarity
 from .choose import action_units, choose_moments, keep_cameras, neutral_units, split_cameras
 from .eyes import eye_centers
 from .picture import Picture
 from .record import Capture, CaptureCamera, CaptureFrame
-from .recording import Device, Recording, Settings, Sight
+from .recording import DatasetSettings, Device, Recording, Sight
 from .seeds import make_seeds
-from .similarity import Similarity, fit, steady
 from .world import find_world, read_landmarks
 
 STIFF = ("forehead", "nose")
@@ -28,7 +28,7 @@ _LEAST_FIT = 0.6
 _CHECK = 128
 
 
-def assemble(recording: Recording, settings: Settings) -> Capture:
+def assemble(recording: Recording, settings: DatasetSettings) -> Capture:
     """The capture. Raises UserError, one sentence, where something does not fit together."""
     keep_cameras(recording, settings)
     aus = action_units(recording, settings)
@@ -91,7 +91,7 @@ def _follow(recording: Recording, names: list[str], template: FacialTemplate) ->
     points = np.stack(moved).astype(np.float64)
     if given is None:
         # A few landmarks lay the head straight to some degrees only; the whole face does better.
-        straight = fit(points[0], template.neutral.astype(np.float64), scaled=False)
+        straight = fit_similarity(points[0], template.neutral.astype(np.float64), scaled=False)
         points, world = straight.points(points), world.then(straight)
     return points, world
 
@@ -101,7 +101,7 @@ def _hold_still(
 ) -> tuple[np.ndarray, list[np.ndarray]]:
     """Points (F, V, 3) float32 without the motion of the head, and that motion: (4, 4) per frame, world to head."""
     stiff = np.isin(template.regions, [REGIONS.index(name) for name in STIFF])
-    still = [steady(frame[stiff], points[0][stiff]) for frame in points]
+    still = [fit_rigid(frame[stiff], points[0][stiff]) for frame in points]
     middle = points[0].mean(axis=0)
     far = max(float(np.linalg.norm(s.points(middle) - middle)) for s in still)
     if far > 0.005:

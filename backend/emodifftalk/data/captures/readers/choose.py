@@ -8,14 +8,14 @@ from ....core.errors import UserError
 from ....core.facs import AU_NAMES
 from ....core.formats.openface import read_openface
 from ....core.performance import resolve_inside
-from .recording import Recording, Settings
+from .recording import DatasetSettings, Recording
 
 HOLD_OUT_EVERY = 6
 LEAST_CAMERAS = 5
 """With fewer, all are needed to learn from."""
 
 
-def keep_cameras(recording: Recording, settings: Settings) -> None:
+def keep_cameras(recording: Recording, settings: DatasetSettings) -> None:
     """Leave only the cameras that were asked for, and the moments that have a picture and a mesh.
 
     Raises UserError when a camera does not exist or nothing is left, naming the file to add.
@@ -66,11 +66,11 @@ def _expect_pictures(recording: Recording, kept: dict, names: set[str], used: se
             recording.notes.append(f"{said[0].upper()}{said[1:]}.")
 
 
-def action_units(recording: Recording, settings: Settings) -> np.ndarray | None:
+def action_units(recording: Recording, settings: DatasetSettings) -> np.ndarray | None:
     """Intensities (F, 17) of all moments, or None when there is no CSV. Raises UserError when the times do not fit."""
     path = resolve_inside(recording.folder, settings.openface)
     if not path.exists():
-        if settings.openface != Settings.openface:
+        if settings.openface != DatasetSettings.openface:
             raise UserError(f"The action units {path} do not exist.")
         recording.notes.append(
             f"No action units: every frame is taken as neutral. Add {settings.openface}, OpenFace's CSV of the front "
@@ -98,7 +98,7 @@ def action_units(recording: Recording, settings: Settings) -> np.ndarray | None:
     return track.at(seconds)
 
 
-def choose_moments(recording: Recording, settings: Settings, aus: np.ndarray | None) -> list[int]:
+def choose_moments(recording: Recording, settings: DatasetSettings, aus: np.ndarray | None) -> list[int]:
     """Indices of the moments to learn from, the neutral one first.
 
     Neutral is the named one, else the one of the least action units, else the first. When there are more pictures than
@@ -129,7 +129,7 @@ def choose_moments(recording: Recording, settings: Settings, aus: np.ndarray | N
     return [first, *sorted(chosen[1:])]
 
 
-def split_cameras(recording: Recording, settings: Settings, around: dict[str, float]) -> dict[str, str]:
+def split_cameras(recording: Recording, settings: DatasetSettings, around: dict[str, float]) -> dict[str, str]:
     """Camera to `train` or `test`: as named, as the layout says, else every sixth between others around the head.
 
     around: camera to its angle. Raises UserError when nothing is left to learn from.

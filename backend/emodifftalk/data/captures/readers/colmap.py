@@ -23,9 +23,9 @@ from .calibration import checked_camera, intrinsics
 from .colmap_files import ModelCamera, ModelImage, read_model
 from .lens import Lens, fisheye, radial
 from .meshes import MeshFolder
-from .picture import Stored
-from .recording import Device, Recording, Settings, Sight
-from .shots import PICTURES, Shot, find_matte, same_device, sort_shots
+from .photographs import PICTURES, Photograph, find_matte, same_device, sort_photographs
+from .picture import StoredPicture
+from .recording import DatasetSettings, Device, Recording, Sight
 
 PLACES = ("sparse/0", "sparse", "colmap/sparse/0", "colmap/sparse", "colmap_text", "")
 STILL = "still"
@@ -36,7 +36,7 @@ def recognises(path: Path) -> bool:
     return _model(path) is not None
 
 
-def read(path: Path, settings: Settings) -> Recording:
+def read(path: Path, settings: DatasetSettings) -> Recording:
     """The model and its pictures, in its own world. Raises UserError naming the file that is wrong."""
     model = _model(path)
     cameras, images, points, colors = read_model(model)
@@ -48,8 +48,8 @@ def read(path: Path, settings: Settings) -> Recording:
         if not path.is_file():
             raise UserError(f"The picture {path} of the COLMAP model is missing: copy the data set again, whole.")
         seen.setdefault(name.parent, []).append((image, _device(model, image, cameras), path))
-    shots = [shot for parent, group in seen.items() for shot in _shots(folder, parent, group, settings.each)]
-    devices, moments = sort_shots(shots, str(model))
+    photographs = [one for parent, group in seen.items() for one in _photographs(folder, parent, group, settings.each)]
+    devices, moments = sort_photographs(photographs, str(model))
     meshes = MeshFolder(folder)
     if list(moments) == [STILL]:
         meshes = meshes.renamed(STILL)
@@ -64,19 +64,21 @@ def _model(path: Path) -> Path | None:
     return None
 
 
-def _shots(folder: Path, parent: PurePosixPath, group: list[tuple[ModelImage, Device, Path]], each: bool) -> list[Shot]:
+def _photographs(
+    folder: Path, parent: PurePosixPath, group: list[tuple[ModelImage, Device, Path]], each: bool
+) -> list[Photograph]:
     """The pictures of one folder below images/: of one camera that stands still, or as the model has them."""
 
-    def shot(moment: str, camera: str, device: Device, path: Path) -> Shot:
-        return Shot(moment, camera, device, Sight(Stored(path), find_matte(folder, path)))
+    def photograph(moment: str, camera: str, device: Device, path: Path) -> Photograph:
+        return Photograph(moment, camera, device, Sight(StoredPicture(path), find_matte(folder, path)))
 
     if parent == PurePosixPath("."):
-        return [shot(p.stem if each else STILL, p.stem, device, p) for _, device, p in group]
+        return [photograph(p.stem if each else STILL, p.stem, device, p) for _, device, p in group]
     first = group[0][1]
     if all(same_device(first, device) for _, device, _ in group):
         files = sorted(p for p in group[0][2].parent.iterdir() if p.suffix.lower() in PICTURES)
-        return [shot(p.stem, parent.as_posix(), first, p) for p in files]
-    return [shot(p.stem, parent.as_posix(), device, p) for _, device, p in group]
+        return [photograph(p.stem, parent.as_posix(), first, p) for p in files]
+    return [photograph(p.stem, parent.as_posix(), device, p) for _, device, p in group]
 
 
 def _device(model: Path, image: ModelImage, cameras: dict[int, ModelCamera]) -> Device:

@@ -25,9 +25,9 @@ from ....core.errors import UserError
 from .calibration import checked_camera
 from .lens import radial
 from .meshes import MeshFolder
-from .picture import Stored
-from .recording import Device, Recording, Settings, Sight, read_json
-from .shots import PICTURES, Shot, find_matte, sort_shots
+from .photographs import PICTURES, Photograph, find_matte, sort_photographs
+from .picture import StoredPicture
+from .recording import DatasetSettings, Device, Recording, Sight, read_json
 
 CALIBRATIONS = ("camera_params.json", "cameras.json", "params.json")
 FOLDERS = ("images", "image", "imgs", "frames", "rgb")
@@ -39,25 +39,27 @@ def recognises(path: Path) -> bool:
     return _calibration(path) is not None and _images(path) is not None
 
 
-def read(path: Path, settings: Settings) -> Recording:
+def read(path: Path, settings: DatasetSettings) -> Recording:
     """One sentence. Raises UserError naming the file that is wrong."""
     calibration, images = _calibration(path), _images(path)
     files = sorted(p for p in images.rglob("*") if p.suffix.lower() in PICTURES)
     if not files:
         raise UserError(f"{images} holds no pictures: copy it again.")
-    cameras = _cameras(calibration, lambda: Stored(files[0]).size())
-    shots, strange = [], []
+    cameras = _cameras(calibration, lambda: StoredPicture(files[0]).size())
+    photographs, strange = [], []
     for file, place in zip(files, _places(files, images, cameras), strict=True):
         if place is None:
             strange.append(file)
         else:
             camera, moment = place
-            shots.append(Shot(moment, camera, cameras[camera], Sight(Stored(file), find_matte(path, file))))
-    if not shots:
+            photographs.append(
+                Photograph(moment, camera, cameras[camera], Sight(StoredPicture(file), find_matte(path, file)))
+            )
+    if not photographs:
         raise UserError(
             f"{strange[0]} is named after no camera of {calibration.name}, such as {', '.join(sorted(cameras)[:4])}."
         )
-    devices, moments = sort_shots(shots, str(images))
+    devices, moments = sort_photographs(photographs, str(images))
     notes = []
     if strange:
         notes.append(

@@ -6,15 +6,15 @@ import numpy as np
 
 from ....core.errors import UserError
 from ....core.template import FacialTemplate
-from .recording import Recording, Settings
-from .similarity import Similarity
+from ...similarity import Similarity
+from .recording import DatasetSettings, Recording
 
 REACH = 0.03
 """Metres that the middle of an eyeball may be from the middle of its lids."""
 
 
 def eye_centers(
-    recording: Recording, settings: Settings, world: Similarity, face: np.ndarray, template: FacialTemplate
+    recording: Recording, settings: DatasetSettings, world: Similarity, face: np.ndarray, template: FacialTemplate
 ) -> np.ndarray:
     """Middles of the left and the right eyeball (2, 3) float32 in our world; (0, 3) and a note when none were given.
 

@@ -13,7 +13,8 @@ from .record import Capture
 def open_dataset(path: str | os.PathLike, **options: object) -> Capture:
     """The capture in a folder or file of any layout that docs/captures.md describes; pictures are only located.
 
-    options: fields of `recording.Settings`; they overrule `dataset.json` beside the data, which may hold the same.
+    options: fields of `recording.DatasetSettings`; they overrule `dataset.json` beside the data, which may hold the
+    same.
     Raises UserError, one sentence, naming the first broken file and what to do.
     """
     path = Path(path)

@@ -21,7 +21,7 @@ from ....core.errors import UserError
 from ....core.facs import AU_INDEX, AU_NAMES
 from ....core.performance import resolve_inside
 from .calibration import checked_camera
-from .picture import Picture, Stored
+from .picture import Picture, StoredPicture
 from .record import Capture, CaptureCamera, CaptureFrame
 
 FILE = "capture.json"
@@ -151,7 +151,7 @@ def _frame(item: dict, folder: Path, cameras: dict[str, CaptureCamera]) -> Captu
 def _picture(path: Path, camera: Camera) -> Path | Picture:
     if camera.width == camera.height:
         return path
-    return Picture(Stored(path), box=_padded(camera), size=(camera.width, camera.height))
+    return Picture(StoredPicture(path), box=_padded(camera), size=(camera.width, camera.height))
 
 
 def _padded(camera: Camera) -> tuple[int, int, int]:

@@ -24,7 +24,7 @@ MOST_PIXELS = 120_000_000
 
 
 @dataclass(frozen=True)
-class Stored:
+class StoredPicture:
     """An encoded picture (PNG, JPEG, …): a file, or with `key` a byte array inside an HDF5 file."""
 
     path: Path
@@ -91,8 +91,8 @@ class Picture:
     nothing is. size: width and height the calibration is for.
     """
 
-    color: Stored
-    matte: Stored | None = None
+    color: StoredPicture
+    matte: StoredPicture | None = None
     lens: Lens | None = None
     box: tuple[int, int, int] | None = None
     size: tuple[int, int] | None = None

@@ -12,7 +12,7 @@ import numpy as np
 from ....core.camera import Camera
 from ....core.errors import UserError
 from .lens import Lens
-from .picture import Stored
+from .picture import StoredPicture
 
 SETTINGS = "dataset.json"
 
@@ -30,8 +30,8 @@ class Device:
 class Sight:
     """Where a picture is, and its matte (None: its own alpha)."""
 
-    color: Stored
-    matte: Stored | None = None
+    color: StoredPicture
+    matte: StoredPicture | None = None
 
 
 class Tracked(Protocol):
@@ -74,7 +74,7 @@ class Recording:
 
 
 @dataclass(frozen=True)
-class Settings:
+class DatasetSettings:
     """What a person may choose, as arguments of `open_dataset` or in `dataset.json` beside the data.
 
     name, credit: for the Subject. licence, consent: under what terms it may be used and whose consent there is, in
@@ -99,12 +99,12 @@ class Settings:
     each: bool = False
 
 
-def read_settings(folder: Path, given: dict[str, object]) -> Settings:
+def read_settings(folder: Path, given: dict[str, object]) -> DatasetSettings:
     """`dataset.json` beside the data, overruled by the arguments. Raises UserError naming a setting that is wrong."""
     data: dict[str, object] = {}
     if (folder / SETTINGS).exists():
         data = read_json(folder / SETTINGS)
-    known = {f.name: type(f.default) for f in fields(Settings)}
+    known = {f.name: type(f.default) for f in fields(DatasetSettings)}
     checked: dict[str, object] = {}
     for key, value in {**data, **given}.items():
         if key not in known:
@@ -120,7 +120,7 @@ def read_settings(folder: Path, given: dict[str, object]) -> Settings:
             checked[key] = value
         else:
             raise UserError(f"{SETTINGS}: “{key}” cannot be {value!r}.")
-    return Settings(**checked)  # type: ignore[arg-type]
+    return DatasetSettings(**checked)  # type: ignore[arg-type]
 
 
 def _eye_centers(value: object) -> tuple[tuple[float, ...], ...]:

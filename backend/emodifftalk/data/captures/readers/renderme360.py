@@ -21,8 +21,8 @@ from .calibration import checked_camera, world_to_camera
 from .lens import radial
 from .mesh_files import read_triangles
 from .meshes import TOPOLOGY, MeshFolder
-from .picture import Stored
-from .recording import Device, Recording, Settings, Sight
+from .picture import StoredPicture
+from .recording import DatasetSettings, Device, Recording, Sight
 from .smc_file import has, names, open_smc, stored
 
 FPS = 30.0
@@ -39,7 +39,7 @@ def home(path: Path) -> Path:
     return _pair(path)[1].parent
 
 
-def read(path: Path, settings: Settings) -> Recording:
+def read(path: Path, settings: DatasetSettings) -> Recording:
     """One performance. Raises UserError naming the file and what is wrong with it, or the parts to choose from."""
     raw, anno = _pair(path)
     with open_smc(anno) as file:
@@ -55,8 +55,8 @@ def read(path: Path, settings: Settings) -> Recording:
                 if frame not in mattes[camera]:
                     bare += 1
                 elif frame.isdigit():
-                    color = Stored(raw, f"Camera/{camera}/color/{frame}")
-                    matte = Stored(anno, f"Camera/{camera}/mask/{frame}")
+                    color = StoredPicture(raw, f"Camera/{camera}/color/{frame}")
+                    matte = StoredPicture(anno, f"Camera/{camera}/mask/{frame}")
                     moments.setdefault(f"{int(frame):06d}", {})[camera] = Sight(color, matte)
     if not moments:
         raise UserError(

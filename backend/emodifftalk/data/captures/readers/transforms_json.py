@@ -21,9 +21,9 @@ from .calibration import checked_camera, intrinsics, world_to_camera
 from .lens import Lens, fisheye, radial
 from .mesh_files import read_mesh
 from .meshes import MeshFolder
-from .picture import Stored
-from .recording import Device, Recording, Settings, Sight, read_json
-from .shots import PICTURES, Shot, find_matte, sort_shots
+from .photographs import PICTURES, Photograph, find_matte, sort_photographs
+from .picture import StoredPicture
+from .recording import DatasetSettings, Device, Recording, Sight, read_json
 
 SPLITS = {"train": "train", "val": "test", "test": "test"}
 _FISHEYE = ("OPENCV_FISHEYE", "SIMPLE_RADIAL_FISHEYE", "RADIAL_FISHEYE")
@@ -39,7 +39,7 @@ def recognises(path: Path) -> bool:
     return (path / "transforms.json").exists() or (path / "transforms_train.json").exists()
 
 
-def read(path: Path, settings: Settings) -> Recording:
+def read(path: Path, settings: DatasetSettings) -> Recording:
     """Everything the files say, in their own world. Raises UserError naming the file and the picture that is wrong."""
     folder = path if path.is_dir() else path.parent
     pages = _pages(path)
@@ -47,18 +47,18 @@ def read(path: Path, settings: Settings) -> Recording:
     items = [(file, data, frame, split) for file, data, split in pages for frame in data["frames"]]
     each = settings.each or _named_like_pictures(items, meshes)
     tracked: dict[str, Path] = {}
-    shots, notes = [], []
+    photographs, notes = [], []
     for file, data, frame, split in items:
-        shot = _shot(folder, file, data, frame, split, each)
+        photograph = _photograph(folder, file, data, frame, split, each)
         if "mesh_path" in frame:
-            tracked[shot.moment] = resolve_inside(folder, frame["mesh_path"])
-        shots.append(shot)
-    learned = {s.moment for s in shots if s.device.split != "test"} or {s.moment for s in shots}
-    later = {s.moment for s in shots} - learned
+            tracked[photograph.moment] = resolve_inside(folder, frame["mesh_path"])
+        photographs.append(photograph)
+    learned = {s.moment for s in photographs if s.device.split != "test"} or {s.moment for s in photographs}
+    later = {s.moment for s in photographs} - learned
     if later:
         notes.append(f"{len(later)} moments are only for testing in {folder.name}: left out.")
-    shots = _once([s for s in shots if s.moment in learned])
-    cameras, moments = sort_shots(shots, str(folder))
+    photographs = _once([s for s in photographs if s.moment in learned])
+    cameras, moments = sort_photographs(photographs, str(folder))
     if tracked:
         meshes = MeshFolder(folder, {m: p for m, p in tracked.items() if m in learned})
     elif list(moments) == [STILL]:
@@ -85,7 +85,7 @@ def _pages(path: Path) -> list[tuple[Path, dict, str]]:
     return pages
 
 
-def _shot(folder: Path, file: Path, data: dict, frame: dict, split: str, each: bool) -> Shot:
+def _photograph(folder: Path, file: Path, data: dict, frame: dict, split: str, each: bool) -> Photograph:
     try:
         said = str(frame["file_path"])
         pose = frame["transform_matrix"]
@@ -93,11 +93,11 @@ def _shot(folder: Path, file: Path, data: dict, frame: dict, split: str, each: b
         raise UserError(f"{file}: a frame has no {error}.") from error
     picture = _locate(folder, said)
     key = next((k for k in ("mask_path", "fg_mask_path") if k in frame), "")
-    matte = Stored(resolve_inside(folder, str(frame[key]))) if key else find_matte(folder, picture)
+    matte = StoredPicture(resolve_inside(folder, str(frame[key]))) if key else find_matte(folder, picture)
     camera = str(next((frame[k] for k in ("camera_id", "camera_index", "camera_label") if k in frame), ""))
-    device = _device(file, data, frame, pose, camera or said, Stored(picture), _split(data, said, split))
+    device = _device(file, data, frame, pose, camera or said, StoredPicture(picture), _split(data, said, split))
     name = picture.relative_to(folder).with_suffix("").as_posix()
-    return Shot(_moment(frame, picture, each), camera or name, device, Sight(Stored(picture), matte))
+    return Photograph(_moment(frame, picture, each), camera or name, device, Sight(StoredPicture(picture), matte))
 
 
 def _locate(folder: Path, said: str) -> Path:
@@ -127,7 +127,7 @@ def _named_like_pictures(items: list, meshes: MeshFolder) -> bool:
     return len(stems) > 1 and len(stems & meshes.names()) > 1
 
 
-def _device(file: Path, data: dict, frame: dict, pose: object, name: str, picture: Stored, split: str) -> Device:
+def _device(file: Path, data: dict, frame: dict, pose: object, name: str, picture: StoredPicture, split: str) -> Device:
     def value(*keys: str) -> float | None:
         found = next((source[k] for source in (frame, data) for k in keys if k in source), None)
         if found is not None and (isinstance(found, bool) or not isinstance(found, int | float)):
@@ -168,13 +168,13 @@ def _split(data: dict, said: str, split: str) -> str:
     return split
 
 
-def _once(shots: list[Shot]) -> list[Shot]:
+def _once(photographs: list[Photograph]) -> list[Photograph]:
     """Pictures that stand in several files (training and validation) count once; a training camera stays one."""
-    train = {s.camera for s in shots if s.device.split == "train"}
-    kept: dict[tuple[str, str], Shot] = {}
-    for shot in shots:
-        if shot.camera not in train or shot.device.split != "test":
-            kept.setdefault((shot.moment, shot.camera), shot)
+    train = {s.camera for s in photographs if s.device.split == "train"}
+    kept: dict[tuple[str, str], Photograph] = {}
+    for photograph in photographs:
+        if photograph.camera not in train or photograph.device.split != "test":
+            kept.setdefault((photograph.moment, photograph.camera), photograph)
     return list(kept.values())
 
 

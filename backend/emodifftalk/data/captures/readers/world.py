@@ -13,8 +13,8 @@ import numpy as np
 from ....core.errors import UserError
 from ....core.template import load_template
 from ...face.registration import LANDMARK_NAMES
+from ...similarity import Similarity, fit_similarity
 from .recording import read_json
-from .similarity import Similarity, fit
 
 FILE = "landmarks.json"
 PLACES: dict[str, tuple[str, int]] = {
@@ -76,12 +76,12 @@ def find_world(folder: Path, landmarks: dict[str, np.ndarray], vertices: np.ndar
     names = [name for name in landmarks if name in PLACES]
     source = np.stack([landmarks[name] for name in names])
     target = np.stack([template.neutral[template.landmarks[PLACES[n][0]][PLACES[n][1]]] for n in names]).astype(float)
-    world = fit(source, target, scaled=True)
+    world = fit_similarity(source, target, scaled=True)
     if metric and 0.6 < world.scale < 1.6:
-        world = fit(source, target, scaled=False)
+        world = fit_similarity(source, target, scaled=False)
     error = np.linalg.norm(world.points(source) - target, axis=1)
     if error.max() > FARTHEST:
-        mirror = fit(source, target, scaled=True, mirrored=True)
+        mirror = fit_similarity(source, target, scaled=True, mirrored=True)
         if np.linalg.norm(mirror.points(source) - target, axis=1).max() < 0.5 * error.max():
             raise UserError(_exchanged(folder))
         raise UserError(

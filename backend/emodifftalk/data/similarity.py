@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ....core.camera import Camera
+from ..core.camera import Camera
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,10 @@ class Similarity:
     def points(self, points: np.ndarray) -> np.ndarray:
         """Points (..., 3) in the other world."""
         return self.scale * np.asarray(points) @ self.rotation.T + self.shift
+
+    def directions(self, vectors: np.ndarray) -> np.ndarray:
+        """Displacements (..., 3) in the other world: turned and scaled, not shifted."""
+        return self.scale * np.asarray(vectors) @ self.rotation.T
 
     def camera(self, camera: Camera) -> Camera:
         """The same camera in the other world: it takes the same pictures there."""
@@ -39,10 +43,11 @@ class Similarity:
         return whole
 
 
-def fit(source: np.ndarray, target: np.ndarray, scaled: bool, mirrored: bool = False) -> Similarity:
-    """The least-squares similarity (Umeyama) from points (N, 3) to (N, 3). scaled: its scale is free, otherwise 1.
+def fit_similarity(source: np.ndarray, target: np.ndarray, scaled: bool = True, mirrored: bool = False) -> Similarity:
+    """The least-squares similarity (Umeyama) from points (N, 3) to (N, 3), N at least 3.
 
-    mirrored: a reflection is looked for instead of a rotation (to recognise exchanged sides).
+    scaled: its scale is free, otherwise 1. mirrored: a reflection is looked for instead of a rotation (to recognise
+    exchanged sides).
     """
     a, b = source - source.mean(axis=0), target - target.mean(axis=0)
     u, values, v = np.linalg.svd(b.T @ a)
@@ -53,11 +58,11 @@ def fit(source: np.ndarray, target: np.ndarray, scaled: bool, mirrored: bool = F
     return Similarity(scale, rotation, target.mean(axis=0) - scale * rotation @ source.mean(axis=0))
 
 
-def steady(source: np.ndarray, target: np.ndarray, rounds: int = 3) -> Similarity:
+def fit_rigid(source: np.ndarray, target: np.ndarray, rounds: int = 3) -> Similarity:
     """The rigid motion from points (N, 3) to (N, 3) that most of them follow: a third that fits worst is left out."""
     rows = np.arange(len(source))
     for _ in range(rounds):
-        found = fit(source[rows], target[rows], scaled=False)
+        found = fit_similarity(source[rows], target[rows], scaled=False)
         error = np.linalg.norm(found.points(source) - target, axis=1)
         rows = np.argsort(error)[: max(3, 2 * len(source) // 3)]
-    return fit(source[rows], target[rows], scaled=False)
+    return fit_similarity(source[rows], target[rows], scaled=False)

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from ....core.errors import UserError
-from .picture import Stored
+from .picture import StoredPicture
 from .recording import Device, Sight
 
 MATTES = ("masks", "mattes", "mask", "matting", "matte", "fg_masks", "alpha_maps")
@@ -16,7 +16,7 @@ PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 
 
 @dataclass(frozen=True)
-class Shot:
+class Photograph:
     """One picture of a camera at a moment."""
 
     moment: str
@@ -25,22 +25,24 @@ class Shot:
     sight: Sight
 
 
-def sort_shots(shots: list[Shot], where: str) -> tuple[dict[str, Device], dict[str, dict[str, Sight]]]:
+def sort_photographs(
+    photographs: list[Photograph], where: str
+) -> tuple[dict[str, Device], dict[str, dict[str, Sight]]]:
     """Cameras by name, and moments by name in rising order, each with its pictures.
 
     A camera that moves becomes one camera per place. Raises UserError for two pictures of one camera at one moment.
     """
     cameras: dict[str, Device] = {}
     moments: dict[str, dict[str, Sight]] = {}
-    for shot in sorted(shots, key=lambda s: (s.moment, s.camera)):
-        name = shot.camera
-        if name in cameras and not same_device(cameras[name], shot.device):
-            name = f"{shot.camera}@{shot.moment}"
-        views = moments.setdefault(shot.moment, {})
+    for one in sorted(photographs, key=lambda p: (p.moment, p.camera)):
+        name = one.camera
+        if name in cameras and not same_device(cameras[name], one.device):
+            name = f"{one.camera}@{one.moment}"
+        views = moments.setdefault(one.moment, {})
         if name in views:
-            raise UserError(f"{where} has two pictures of camera {name} at {shot.moment}: {shot.sight.color.name}.")
-        cameras.setdefault(name, shot.device)
-        views[name] = shot.sight
+            raise UserError(f"{where} has two pictures of camera {name} at {one.moment}: {one.sight.color.name}.")
+        cameras.setdefault(name, one.device)
+        views[name] = one.sight
     return cameras, moments
 
 
@@ -52,7 +54,7 @@ def same_device(a: Device, b: Device) -> bool:
     return still and size and np.allclose(a.camera.K, b.camera.K, rtol=1e-5) and a.lens == b.lens
 
 
-def find_matte(folder: Path, picture: Path) -> Stored | None:
+def find_matte(folder: Path, picture: Path) -> StoredPicture | None:
     """The matte of a picture: beside `images/a/b.jpg` that is `masks/a/b.png` or COLMAP's `masks/a/b.jpg.png`, in any
     folder of MATTES; None when the picture has alpha and no such file. Raises UserError when it has neither.
     """
@@ -62,8 +64,8 @@ def find_matte(folder: Path, picture: Path) -> Stored | None:
         if (folder / name).is_dir():
             for candidate in (below.with_suffix(".png"), PurePosixPath(f"{below}.png"), below):
                 if (folder / name / candidate).is_file():
-                    return Stored(folder / name / candidate)
-    if Stored(picture).has_alpha():
+                    return StoredPicture(folder / name / candidate)
+    if StoredPicture(picture).has_alpha():
         return None
     raise UserError(
         f"{picture} has no matte: add {folder / MATTES[0] / below.with_suffix('.png')}, white where the person is, or "

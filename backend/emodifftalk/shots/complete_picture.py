@@ -8,7 +8,7 @@ from pathlib import Path
 _ENDS = {".png": b"IEND\xaeB`\x82", ".jpg": b"\xff\xd9"}
 
 
-def is_whole(path: Path) -> bool:
+def is_complete(path: Path) -> bool:
     """Whether the file is there, is not empty and, where its format marks the end, has its end."""
     try:
         if os.path.getsize(path) < 64:

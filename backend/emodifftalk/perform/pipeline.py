@@ -17,11 +17,8 @@ import numpy as np
 
 from .. import __version__
 from ..core.errors import Cancelled
-from ..core.facs import AU_NAMES
-from ..core.performance import Performance, frame_times, prompt_weights, sample_curve
-from ..emotion import edit
-from ..emotion.affect import affect_offsets
-from ..emotion.controller import load_text_to_au, read_words
+from ..core.performance import Performance
+from ..emotion.track import emotional_track, redrawn
 from ..motion.retarget import motion_for
 from .hearing import Heard, hear
 from .ready_subject import ready_subject
@@ -35,7 +32,7 @@ _SHARES = {"speech": 0.15, "emotion": 0.1, "motion": 0.25, "appearance": 0.5}
 
 
 @dataclass(frozen=True)
-class Settings:
+class PerformSettings:
     """Which models perform: front_end `auto|embedded|hubert`, text_encoder `auto|embedded|openclip`, motion
     `diffusion|gru|no_codes` (the last two are ablations), steps of DDIM sampling."""
 
@@ -46,7 +43,7 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class Report:
+class TakeReport:
     """What was done: path of the take, frames, seconds of wall time per stage, the models' own names.
 
     recomputed: frames whose motion was made anew; the others are those of the earlier take, byte by byte. note: why
@@ -94,11 +91,11 @@ def perform(
     subject_path: str | os.PathLike,
     performance: Performance,
     out: str | os.PathLike,
-    settings: Settings = Settings(),
+    settings: PerformSettings = PerformSettings(),
     progress: Progress | None = None,
     cancelled: Callable[[], bool] | None = None,
     previous: str | os.PathLike | None = None,
-) -> Report:
+) -> TakeReport:
     """Perform and write the take to `out` (nothing is written when cancelled or failed).
 
     previous: an earlier take of this shot. What did not change since is copied from it, and the result is to the bit
@@ -143,7 +140,7 @@ def perform(
     confidence, recomputed = write_frames(out, made, tracks, heard.features, metadata, earlier, run.inside)
     run.inside(1.0, "Done")
     run.close()
-    return Report(Path(out), len(aus), run.stages, models, recomputed, earlier.note, confidence, unread)
+    return TakeReport(Path(out), len(aus), run.stages, models, recomputed, earlier.note, confidence, unread)
 
 
 def felt_track(
@@ -152,68 +149,3 @@ def felt_track(
     """`emotional_track` of a voice that was heard, with as much of its own feeling as is asked for."""
     share = performance.style.voice_feeling
     return emotional_track(heard.aus, performance, text_encoder, share * heard.feeling if share else None)
-
-
-def edited_track(
-    aus: np.ndarray, performance: Performance, text_encoder: str = "auto", felt: np.ndarray | None = None
-) -> tuple[np.ndarray, str, tuple[str, ...]]:
-    """The AU track (T, 17) after everything a Performance asks for; otherwise like `emotional_track`."""
-    edited, name, unread = emotional_track(aus, performance, text_encoder, felt)
-    return redrawn(edited, performance), name, unread
-
-
-def emotional_track(
-    aus: np.ndarray, performance: Performance, text_encoder: str = "auto", felt: np.ndarray | None = None
-) -> tuple[np.ndarray, str, tuple[str, ...]]:
-    """The AU track (T, 17) after prompts, valence and arousal, the name of the text encoder used, and a sentence for
-    each prompt whose words it does not know.
-
-    felt: valence and arousal (T, 2) of the voice, added to the curves. Raises UserError when a prompt needs a text
-    encoder that is not there.
-    """
-    times, style = frame_times(len(aus)), performance.style
-    vectors, name, unread = _prompt_vectors(performance, text_encoder)
-    valence, arousal = sample_curve(performance.valence, times), sample_curve(performance.arousal, times)
-    if felt is not None:
-        valence, arousal = (valence + felt[:, 0]).clip(-1, 1), (arousal + felt[:, 1]).clip(-1, 1)
-    edited = edit.apply_emotion(
-        aus,
-        vectors,
-        prompt_weights(performance, times),
-        mode=style.mode,
-        alpha=style.alpha,
-        beta=style.beta,
-        expressiveness=style.expressiveness,
-        lip_sync=style.lip_sync,
-        mood=affect_offsets(valence, arousal),
-    )
-    return edited, name, unread
-
-
-def redrawn(aus: np.ndarray, performance: Performance) -> np.ndarray:
-    """The AU track (T, 17) float32, 0..1, after what was drawn by hand: curves that replace a unit, gains, offsets."""
-    times, drawn = frame_times(len(aus)), aus.copy()
-    for i, au in enumerate(AU_NAMES):
-        if performance.au_curves.get(au):
-            drawn[:, i] = sample_curve(performance.au_curves[au], times).clip(0, 1)
-        drawn[:, i] *= performance.au_gains.get(au, 1.0)
-        if au in performance.au_offsets:
-            drawn[:, i] += sample_curve(performance.au_offsets[au], times)
-    return drawn.clip(0, 1).astype(np.float32)
-
-
-def _prompt_vectors(performance: Performance, text_encoder: str) -> tuple[np.ndarray, str, tuple[str, ...]]:
-    vectors = np.zeros((len(performance.prompts), len(AU_NAMES)), np.float32)
-    worded = [i for i, prompt in enumerate(performance.prompts) if prompt.aus is None and prompt.text.strip()]
-    name, unread = "none: no prompt had words to read", []
-    if worded:
-        name = load_text_to_au(text_encoder).name
-        for i in worded:  # one by one: in company the same words give other last bits, and every frame would be another
-            meaning = read_words(performance.prompts[i].text, text_encoder)
-            vectors[i] = meaning.aus
-            if not meaning.known:
-                unread.append(f"“{performance.prompts[i].text.strip()}”: {meaning.answer}")
-    for i, prompt in enumerate(performance.prompts):
-        if prompt.aus is not None:
-            vectors[i] = [prompt.aus.get(au, 0.0) for au in AU_NAMES]
-    return vectors, name, tuple(unread)

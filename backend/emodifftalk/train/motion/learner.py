@@ -1,6 +1,6 @@
 """Stage 2 (EmoDiffTalk 3.4 and supplement 7): AU-prompt diffusion of facial point offsets, and its ablations.
 
-The losses, Equations 24 to 30, are in `motion_losses`, the batches in `motion_batches`.
+The losses, Equations 24 to 30, are in `losses`, the batches in `batches`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from torch import nn
 from ...core import tensors
 from ...core.errors import Cancelled
 from ...core.template import load_template
-from ...data.speech.spoken_motion import Spoken, make_corpus
+from ...data.speech.spoken_motion import LabelledUtterance, make_corpus
 from ...motion.basis import MotionBasis
 from ...motion.generate import KINDS, MotionModel, read_motion, save_motion
 from ...motion.schedule import STEPS, add_noise, alpha_bar
@@ -27,7 +27,7 @@ from ...speech.encoder import load_speech_to_au
 from ..shared.half_precision import half_precision
 from .batches import Batches
 from .losses import Batch, MotionLosses
-from .report import evaluate
+from .report import evaluate_motion
 
 _RATE = 1e-3
 
@@ -40,12 +40,12 @@ def train_motion(
     progress: Callable[[float, str], None] | None = None,
     utterances: int = 900,
     batch: int = 16,
-    corpus: list[Spoken] | None = None,
+    corpus: list[LabelledUtterance] | None = None,
     start: str | os.PathLike | None = None,
     cancelled: Callable[[], bool] | None = None,
     steps: int | None = None,
 ) -> dict:
-    """Train for `minutes` of wall time, write the model, return the held-out report of `motion_report.evaluate`.
+    """Train for `minutes` of wall time, write the model, return the held-out report of `report.evaluate_motion`.
 
     kind: one of `motion.generate.KINDS`. steps: train for so many steps instead, so that models compared with each
     other learn equally long on any machine. corpus: what `make_corpus` made before; it is made anew without one.
@@ -82,7 +82,7 @@ def train_motion(
     model = learner.model()
     save_motion(Path(out), model, about)
     progress(0.95, "Measuring on held-out voices")
-    return {"steps": learner.steps, "loss": average, **evaluate(model, speech)}
+    return {"steps": learner.steps, "loss": average, **evaluate_motion(model, speech)}
 
 
 class MotionLearner:

@@ -7,7 +7,7 @@ import torch
 from scipy.spatial import cKDTree
 from torch import nn
 
-from ...appearance.rotnet import quat_multiply
+from ...appearance.rotnet import torch_quat_multiply
 from ...core.gaussians import Gaussians, matrix_to_quat
 from ...core.gaze import gaze_matrix
 from ...core.jaw import Jaw, jaw_opening, jaw_reading
@@ -18,7 +18,7 @@ from ...splat.rasterize import rasterization
 from .binding import bind_others, stretched_spacing, surface_turns, triangle_frames
 from .layout import Layout
 from .triplane import TriplaneColor
-from .views import View
+from .views import CapturedView
 
 _LARGEST, _SMALLEST = 0.007, 0.00035
 """Metres. About half a pixel of the pictures is the least: what is thinner they cannot tell, and closer up it frays."""
@@ -96,7 +96,7 @@ class Rig(nn.Module):
         half = 0.5 * torch.atan(opening * self.jaw_turn)
         zero = torch.zeros_like(half)
         rows = torch.from_numpy(self._jaw_rows).to(others.device)
-        turned = quat_multiply(torch.stack([half.cos(), half.sin(), zero, zero], dim=-1), quats[rows])
+        turned = torch_quat_multiply(torch.stack([half.cos(), half.sin(), zero, zero], dim=-1), quats[rows])
         return others.index_add(0, rows, move.T), quats.index_copy(0, rows, turned)
 
     def _prepare_frames(self, capture: Capture) -> None:
@@ -131,9 +131,9 @@ class Rig(nn.Module):
         means = torch.cat([means[:count] + self.face_moved[frame], around])
         if self.gazes[frame, 0] < 1:
             for rows, _ in self._eyes:
-                turned = quat_multiply(self.gazes[frame].expand(len(rows), 4), others[rows])
+                turned = torch_quat_multiply(self.gazes[frame].expand(len(rows), 4), others[rows])
                 others = others.index_copy(0, torch.from_numpy(rows).to(others.device), turned)
-        return means, torch.cat([quat_multiply(self.turns[frame], quats[:count]), others])
+        return means, torch.cat([torch_quat_multiply(self.turns[frame], quats[:count]), others])
 
     def scales(self) -> torch.Tensor:
         """Sizes (N, 3) in metres, within what a Gaussian of a head may be."""
@@ -147,7 +147,9 @@ class Rig(nn.Module):
         """(N, 3) 0..1: Equation 1, and what a single Gaussian may differ from its surroundings."""
         return self.color(self.means(), self.tint)
 
-    def draw(self, view: View, backend: str, background: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, dict]:
+    def draw(
+        self, view: CapturedView, backend: str, background: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor, dict]:
         """Picture (S, S, 3) and alpha (S, S) of a view, and the rasterizer's `meta`."""
         means, quats = self.posed(view.frame)
         picture, alpha, meta = rasterization(

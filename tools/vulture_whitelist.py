@@ -1,0 +1,30 @@
+"""Names that are set or defined here and read elsewhere: vulture cannot see by whom. Run `vulture` from the root.
+
+Read by the tool alone, never imported.
+"""
+
+# ruff: noqa: B018, F821
+# Blender reads what is set on its layouts, regions, areas and spaces,
+_.alert, _.icon_pixels_float, _.icon_size, _.operator_context, _.scale_y, _.show_floor, _.show_region_toolbar
+_.show_region_ui, _.use_property_decorate, _.use_property_split, _.view_camera_zoom, _.view_perspective
+# on its preferences, window manager and gizmos,
+_.clipboard, _.render_display_type, _.show_splash, _.smooth_view, _.use_draw_modal
+# on its scenes and their render settings,
+_.audio_bitrate, _.audio_codec, _.color_depth, _.color_mode, _.constant_rate_factor, _.denoising_prefilter
+_.denoising_quality, _.dither_intensity, _.filter_size, _.filter_type, _.quality, _.taa_render_samples
+_.use_adaptive_sampling, _.use_audio, _.use_denoising, _.use_file_extension, _.use_persistent_data, _.use_stamp
+_.write_still
+# on its objects, cameras, lights, curves, modifiers and drivers,
+_.bevel_depth, _.bevel_resolution, _.clip_end, _.clip_start, _.expression, _.hide_viewport, _.limit_method, _.order_u
+_.ortho_scale, _.sensor_fit, _.sensor_width, _.shadow_soft_size, _.shift_x, _.shift_y, _.use_endpoint_u
+# on its nodes, strips, markers and assets,
+_.attribute_name, _.author, _.blend_type, _.data_type, _.frame_float, _.frame_offset_start, _.import_method
+_.to_color_space, _.use_clamp, _.use_custom_color
+# and on our own properties that it animates: gains, offsets and curves per action unit.
+_.au01, _.au04, _.au07, _.au09, _.au23, _.au25
+
+# zipfile reads what is set on the entry of an archive, http.server and socketserver on a server.
+_.compress_type, _.external_attr, _.daemon_threads
+
+# With `same_places` and `learn_face_shapes` it makes a shipped model again (docs/template-registration.md).
+save_face_shapes
