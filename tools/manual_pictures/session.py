@@ -1,4 +1,4 @@
-"""The session that the manual's pictures are taken of; make_pictures.py runs it inside Blender.
+"""The session that the manual's pictures are taken of; `__main__.py` runs it inside Blender.
 
 A picture is a function that arranges the window and yields seconds for Blender's own loop; then the window is kept,
 with the boxes (left, top, right, bottom in pixels, counted from above) that the function leaves in `boxes`.
@@ -17,7 +17,7 @@ from types import ModuleType
 import bpy
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "window"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests" / "window"))
 
 from in_window import in_view, quiet_window, screenshot
 
