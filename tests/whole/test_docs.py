@@ -70,3 +70,23 @@ def test_pages_that_code_and_texts_mention_exist():
     }
     assert len(mentioned) > 8
     assert [(file, name) for file, name in sorted(mentioned) if not (ROOT / name).exists()] == []
+
+
+ARCHITECTURE = ROOT / "docs" / "develop" / "ARCHITECTURE.md"
+ROW = re.compile(r"^\| `([\w./]+\.py)` \| ([^|]+) \|", re.MULTILINE)
+
+
+def test_the_walks_through_the_house_lead_through_functions_that_exist():
+    steps = [(file, name) for file, names in ROW.findall(ARCHITECTURE.read_text("utf-8")) for name in names.split(", ")]
+    assert len(steps) > 40
+    for file, name in steps:
+        defined = rf"^\s*(?:def|class) {name.strip('` ')}\b"
+        assert re.search(defined, (ROOT / file).read_text("utf-8"), re.MULTILINE), f"{file} has no {name}"
+
+
+@pytest.mark.parametrize("house", ["addon", "backend/emodifftalk"])
+def test_every_room_is_in_the_picture_of_the_house(house):
+    picture = ARCHITECTURE.read_text("utf-8").partition("```\n")[2].partition("```")[0]
+    drawn = picture.partition("backend/emodifftalk/")[2 if "/" in house else 0]
+    rooms = {path.parent.name for path in (ROOT / house).glob("*/__init__.py")}
+    assert len(rooms) > 10 and rooms <= set(re.findall(r"^  (\w+)/ ", drawn, re.MULTILINE))
