@@ -90,3 +90,10 @@ def test_every_room_is_in_the_picture_of_the_house(house):
     drawn = picture.partition("backend/emodifftalk/")[2 if "/" in house else 0]
     rooms = {path.parent.name for path in (ROOT / house).glob("*/__init__.py")}
     assert len(rooms) > 10 and rooms <= set(re.findall(r"^  (\w+)/ ", drawn, re.MULTILINE))
+
+
+def test_the_function_that_is_shown_as_an_example_is_the_one_in_the_code():
+    text = (ROOT / "docs" / "develop" / "CONTRIBUTING.md").read_text("utf-8")
+    file, _, rest = text.partition("One of ours, from `")[2].partition("`:")
+    example = rest.partition("```python\n")[2].partition("```")[0]
+    assert len(example) > 400 and example in (ROOT / file).read_text("utf-8")
