@@ -1,4 +1,4 @@
-"""Builds `in_a_room.blend`: Kofi at a table in a room that Cycles renders, and `docs/in-a-room.jpg`, a frame of it.
+"""Builds `in_a_room.blend`: Kofi at a table in a room that Cycles renders. A frame is `docs/manual/in-a-room.jpg`.
 
 From the repository root: `python sample_scenes/make_in_a_room.py [--fast]`, best with bpy 4.5: then the scene opens
 in all later Blenders too. Flite (Debian's `flite`) speaks the line when `evening.wav` is not there, the backend
@@ -30,7 +30,7 @@ VOICE = HERE / "evening.wav"
 TAKE = HERE / "takes" / "in_a_room.safetensors"
 WORDS = "Good evening. We were just about to close. But for you, I will leave the light on."
 FEELINGS = ((0.0, "tired and a little bored"), (1.15, "surprised"), (2.9, "a warm, delighted smile"))
-PICTURE = HERE.parent / "docs" / "in-a-room.jpg"
+PICTURE = HERE.parent / "docs" / "manual" / "in-a-room.jpg"
 PICTURE_FRAME = 112
 HEAD = (-0.03, 0.0, 0.015)
 

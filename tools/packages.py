@@ -5,13 +5,16 @@ from __future__ import annotations
 import base64
 import hashlib
 import platform
+import re
 import sys
 import zipfile
 from pathlib import Path
 
 from .environments import ROOT, Missing
 
-VERSION = "0.1.0"
+_SAID = (ROOT / "backend" / "emodifftalk" / "__init__.py").read_text(encoding="utf-8")
+VERSION = re.search(r'^__version__ = "(.+)"$', _SAID, re.MULTILINE)[1]
+"""Written there and nowhere else; pyproject.toml and what is packed here take it from there."""
 PLATFORMS = ("linux-x64", "windows-x64", "macos-arm64", "macos-x64")
 CORE_WHEEL = f"emodifftalk_core-{VERSION}-py3-none-any.whl"
 BACKEND_WHEEL = f"emodifftalk-{VERSION}-py3-none-any.whl"
@@ -71,10 +74,13 @@ def sample_files() -> list[Path]:
 
 
 def manifest(name: str) -> bytes:
-    """The extension's manifest, for one platform."""
-    text = (ROOT / "blender_manifest.toml").read_text(encoding="utf-8")
-    before, after = text.split("\nwheels = ")
-    return f'{before}\nplatforms = ["{name}"]\n\nwheels = {after}'.encode()
+    """The extension's manifest, for one platform: that of the checkout with our version and our wheel put in."""
+    lines = (ROOT / "blender_manifest.toml").read_text(encoding="utf-8").splitlines(keepends=True)
+    said = {
+        "version": f'version = "{VERSION}"\n',
+        "wheels": f'platforms = ["{name}"]\n\nwheels = ["./wheels/{CORE_WHEEL}"]\n',
+    }
+    return "".join(said.get(line.partition(" = ")[0], line) for line in lines).encode()
 
 
 def build_core_wheel() -> Path:
@@ -89,7 +95,7 @@ def build_core_wheel() -> Path:
 def build_backend_wheel() -> Path:
     """The whole backend with its models as a pure wheel: dist/emodifftalk-….whl. Raises Missing.
 
-    It holds and says what backend/pyproject.toml does.
+    It holds and says what backend/pyproject.toml does, and carries VERSION.
     """
     try:
         import tomllib
@@ -102,7 +108,7 @@ def build_backend_wheel() -> Path:
     for extra, more in project["optional-dependencies"].items():
         needs += [f"Provides-Extra: {extra}", *(f'Requires-Dist: {need}; extra == "{extra}"' for need in more)]
     about = (
-        f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n"
+        f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {VERSION}\n"
         f"Summary: {project['description']}\nLicense: {project['license']['text']}\n"
         f"Requires-Python: {project['requires-python']}\n" + "".join(f"{need}\n" for need in needs)
     )

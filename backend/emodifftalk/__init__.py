@@ -1,7 +1,7 @@
 """EmoDiffTalk: voice and plain-word feelings drive a head made of 3D Gaussians.
 
-The rooms follow the data: core (NumPy only) → speech → emotion → motion → appearance → splat → data → train →
-export → perform → serve / cli. A room imports only rooms to its left.
+The rooms follow the data, see docs/develop/ARCHITECTURE.md: cli → serve → evaluate → export → train → perform → data →
+appearance, motion, emotion, speech, splat → shots → core. A room imports only rooms right of it.
 """
 
 __version__ = "0.1.0"

@@ -23,13 +23,23 @@ def contents() -> dict[str, bytes]:
     return packages.package_contents()
 
 
-def test_the_same_version_is_said_everywhere():
-    project = tomllib.loads((BACKEND / "pyproject.toml").read_text())["project"]
+def test_the_version_is_written_once_and_blenders_manifest_which_cannot_ask_says_the_same():
+    said = tomllib.loads((BACKEND / "pyproject.toml").read_text())
     manifest = tomllib.loads((ROOT / "blender_manifest.toml").read_text())
     from emodifftalk import __version__
 
-    assert {project["version"], manifest["version"], __version__} == {VERSION}
-    assert manifest["wheels"] == [f"./wheels/{CORE_WHEEL}"]
+    assert __version__ == VERSION == manifest["version"]
+    assert manifest["wheels"] == [f"./wheels/{CORE_WHEEL}"] and VERSION in CORE_WHEEL
+    assert said["project"]["dynamic"] == ["version"]
+    assert said["tool"]["setuptools"]["dynamic"]["version"] == {"attr": "emodifftalk.__version__"}
+
+
+def test_packages_carry_the_version_of_the_sources_whatever_the_manifest_of_the_checkout_says(monkeypatch):
+    monkeypatch.setattr(packages, "VERSION", "3.2.1")
+    monkeypatch.setattr(packages, "CORE_WHEEL", "emodifftalk_core-3.2.1-py3-none-any.whl")
+    manifest = tomllib.loads(packages.manifest("linux-x64").decode())
+    assert manifest["version"] == "3.2.1"
+    assert manifest["wheels"] == ["./wheels/emodifftalk_core-3.2.1-py3-none-any.whl"]
 
 
 def test_every_platform_has_a_zip_and_they_differ_in_the_manifest_alone(contents, monkeypatch):

@@ -173,7 +173,7 @@ def keep_screenshot(name: str) -> None:
 
 def points(head: bpy.types.Object) -> np.ndarray:
     """Where the head's Gaussians are in the world, (N, 3), every tenth."""
-    playback = sys.modules[f"{PACKAGE}.addon.playback"]
+    playback = sys.modules[f"{PACKAGE}.addon.playback.gaussians"]
     means = playback.current_gaussians(head, bpy.context.scene).means[::10]
     matrix = np.array(head.matrix_world)
     return means @ matrix[:3, :3].T + matrix[:3, 3]
@@ -208,7 +208,7 @@ def camera_box(head: bpy.types.Object) -> list[float]:
 
 def mouth_opening(head: bpy.types.Object) -> float:
     """How far the sketch's lips are apart, metres: what playback has moved for this frame."""
-    template = sys.modules[f"{PACKAGE}.addon.playback"].subject_of(head).template
+    template = sys.modules[f"{PACKAGE}.addon.playback.gaussians"].subject_of(head).template
     now = np.array([vertex.co for vertex in head.data.vertices])
     return float(template.lip_opening(now - template.neutral))
 

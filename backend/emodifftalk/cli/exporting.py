@@ -21,7 +21,7 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
         "export",
         help="write the Gaussians of a take for other tools",
         description="Writes one file per frame (NAME.0001.ply …) or one for the whole shot, and a manifest beside "
-        "them. Interrupted, the same command goes on where it stopped. What each format keeps: docs/exporting.md.",
+        "them. Interrupted, the same command goes on where it stopped. What formats keep: docs/manual/exporting.md.",
         epilog="example: emodifftalk export take.safetensors --subject nora.safetensors --format spz --out gaussians",
     )
     export.add_argument("positional_take", nargs="?", metavar="TAKE", help="the take (.safetensors)")

@@ -41,7 +41,7 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     drive.add_argument(
         "--curves-mode", choices=("replace", "add"), default="replace", help="instead of the voice's, or beside them"
     )
-    drive.add_argument("--performance", help="a performance .json (instead of all these; see docs/performance.md)")
+    drive.add_argument("--performance", help="a performance .json instead of all these (docs/formats/performance.md)")
     drive.add_argument("--out", required=True, help="the take to write (.safetensors is added when missing)")
     drive.add_argument("--mode", choices=("additive", "paper"), default="additive", help="how prompts edit the AUs")
     drive.add_argument("--seed", type=int, default=0, help="another seed, another reading (default 0)")

@@ -13,6 +13,6 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
         "shots",
         help="render lists of shots in background Blenders",
         description="Renders the shots of a JSON list, or every .blend file of a folder, and goes on after any "
-        "interruption. docs/shots.md describes the list.",
+        "interruption. docs/manual/shots.md describes the list.",
     )
     add_shots_commands(shots.add_subparsers(dest="shots", required=True, metavar="COMMAND"))

@@ -24,7 +24,7 @@ def add_all(stages: argparse._SubParsersAction) -> None:
         epilog="examples: emodifftalk train all captures/ada --out ada.safetensors; "
         "emodifftalk train all captures/ada --out ada.safetensors --canonical ada.rig.safetensors",
     )
-    command.add_argument("dataset", help="the capture, of any layout that docs/captures.md describes")
+    command.add_argument("dataset", help="the capture, of any layout that docs/formats/captures.md describes")
     command.add_argument("--out", required=True, help="the subject to write (.safetensors)")
     command.add_argument("--name", default="", help="what the subject is called (default: as the capture is)")
     command.add_argument("--canonical", metavar="FILE", help="begin with this rig or subject instead of training one")

@@ -18,10 +18,10 @@ from .perceptual import Lpips
 
 _ROOT = Path(__file__).parents[3]
 _EXAMPLES = """examples:
-  python3 run.py evaluate                                    all tables and pictures into out/evaluation
-  python3 run.py evaluate --subject nora --no-ablation       one subject, without the paper's Table 3
-  python3 run.py evaluate --against frames/                  score rendered frames of your own (docs/evaluation.md)
-  python3 run.py evaluate --into docs/evaluation.md          and put the tables between that file's two marks
+  python3 run.py evaluate                                      all tables and pictures into out/evaluation
+  python3 run.py evaluate --subject nora --no-ablation         one subject, without the paper's Table 3
+  python3 run.py evaluate --against frames/                    score rendered frames of your own
+  python3 run.py evaluate --into docs/science/evaluation.md    and put the tables between that file's two marks
 """
 
 

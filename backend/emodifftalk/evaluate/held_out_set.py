@@ -8,7 +8,8 @@ A folder with
     voices/CLIP.flac    16 kHz
     pictures/*.webp     the moments as their cameras see them, on black
 
-Everything in it is synthetic: three synthesizers spoke, Cycles took the pictures of two CC0 heads (docs/evaluation.md).
+Everything in it is synthetic: three synthesizers spoke, Cycles took the pictures of two CC0 heads
+(docs/science/evaluation.md).
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 The shipped speech model listens and stays as it is; pitch, loudness, timbre and speaking rate are measured beside it.
 Statistics of both over a few seconds, and how they differ from what this recording usually does, go through a small
 network. A high voice is no excited one: pitch counts against what this speaker usually does. Trained on
-synthetic voices only (docs/voice-feeling.md).
+synthetic voices only (docs/science/voice-feeling.md).
 """
 
 from __future__ import annotations

@@ -103,7 +103,7 @@ def test_the_template_lies_on_the_face_and_moves_with_it(finished):
     names = [frame.name for frame in capture.frames]
     neutral, wide = capture.points[0], capture.points[names.index("ah")]
     # The character's face is the template itself, so it is known where its points belong. A sheet with no head behind
-    # it is met less well than a head (docs/template-registration.md).
+    # it is met less well than a head (docs/science/template-registration.md).
     assert np.linalg.norm(neutral - template.neutral, axis=1).mean() < 0.005
     chin = template.landmarks["chin"]
     assert (wide - neutral)[chin, 2].mean() < -0.005

@@ -330,7 +330,7 @@ def test_a_performance_of_the_second_version_has_nothing_drawn_over(tmp_path):
 
 
 def test_the_example_of_the_manual_is_a_performance():
-    text = (ROOT / "docs" / "performance.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "formats" / "performance.md").read_text(encoding="utf-8")
     example = json.loads(text.partition("```json")[2].partition("```")[0])
     found = from_json(example)
     assert set(example["style"]) == set(vars(Style())) and set(example) - {"format"} == set(to_json(found)) - {"format"}

@@ -363,7 +363,7 @@ def test_something_that_is_no_capture_is_said_to_be_none(tmp_path, capsys):
     assert main(["check-capture", str(tmp_path / "nothing")]) == 1
     assert "there is no such folder" in capsys.readouterr().err
     assert main(["check-capture", str(tmp_path)]) == 1
-    assert "docs/captures.md" in capsys.readouterr().err
+    assert "docs/formats/captures.md" in capsys.readouterr().err
     (tmp_path / "capture.json").write_text("[1]", encoding="utf-8")
     assert main(["check-capture", str(tmp_path)]) == 1
     assert "capture.json is damaged" in capsys.readouterr().err

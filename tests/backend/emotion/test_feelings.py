@@ -98,7 +98,7 @@ def test_capitals_blanks_and_full_stops_change_little(read):
 
 
 def test_meanings_it_was_never_taught_are_understood():
-    """Held out by meaning, all sentences of such entries. Synthetic, English. The figures are in docs/feelings.md."""
+    """Held out by meaning, all sentences of such entries. Synthetic, English. Figures: docs/science/feelings.md."""
     held_out = [entry for entry in entries() if entry.text in held_out_texts()]
     found = evaluate_text_to_au(load_text_to_au("embedded"), held_out[::3])
     wanted, presence, _ = sentence_targets([sample for entry in held_out[::3] for sample in entry.samples])

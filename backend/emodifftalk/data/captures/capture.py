@@ -6,7 +6,8 @@ Our own layout is a folder with
     pictures/*.png          RGBA, straight alpha, sRGB
     points.safetensors      points (frames, V, 3), seed_points (M, 3), seed_colors (M, 3), seed_group (M,) u8
 
-Other data sets (EmoTalk3D, RenderMe-360, transforms.json, COLMAP) are read through `readers`: see docs/captures.md.
+Other data sets (EmoTalk3D, RenderMe-360, transforms.json, COLMAP) are read through `readers`
+(docs/formats/captures.md).
 """
 
 from __future__ import annotations

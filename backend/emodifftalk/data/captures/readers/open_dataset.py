@@ -11,7 +11,7 @@ from .record import Capture
 
 
 def open_dataset(path: str | os.PathLike, **options: object) -> Capture:
-    """The capture in a folder or file of any layout that docs/captures.md describes; pictures are only located.
+    """The capture in a folder or file of any layout that docs/formats/captures.md describes; pictures are only located.
 
     options: fields of `recording.DatasetSettings`; they overrule `dataset.json` beside the data, which may hold the
     same.
@@ -35,5 +35,5 @@ def open_dataset(path: str | os.PathLike, **options: object) -> Capture:
         raise UserError(f"{path} is not a capture: there is no such folder or file ({own.FILE} cannot be read).")
     raise UserError(
         f"{path} is not a capture: it holds no {own.FILE}, no .smc files of RenderMe-360, no transforms.json, no "
-        "COLMAP model and no cameras of EmoTalk3D (see docs/captures.md)."
+        "COLMAP model and no cameras of EmoTalk3D (see docs/formats/captures.md)."
     )

@@ -1,4 +1,4 @@
-"""The session that the manual's pictures are taken of; make_pictures.py runs it inside Blender.
+"""The session that the manual's pictures are taken of; `__main__.py` runs it inside Blender.
 
 A picture is a function that arranges the window and yields seconds for Blender's own loop; then the window is kept,
 with the boxes (left, top, right, bottom in pixels, counted from above) that the function leaves in `boxes`.
@@ -6,6 +6,7 @@ with the boxes (left, top, right, bottom in pixels, counted from above) that the
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import sys
@@ -17,7 +18,7 @@ from types import ModuleType
 import bpy
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "window"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests" / "window"))
 
 from in_window import in_view, quiet_window, screenshot
 
@@ -90,7 +91,7 @@ def line() -> Iterator[float]:
     closed = "subject voice emotion render acting backend shots live"
     yield from open_scene("hello", opened="take_status", closed=closed, lift=130)
     scene = bpy.context.scene
-    sys.modules[f"{PACKAGE}.addon.live_settings"].live_settings().on = False
+    ours("takes.settings").live_settings().on = False
     head = bpy.context.active_object
     prompt_of(head, "delighted").emodifftalk.strength = 1.5
     last = prompt_of(head, "worried and close to tears")
@@ -168,7 +169,7 @@ def shots() -> Iterator[float]:
     bpy.ops.wm.save_mainfile()
     with bpy.context.temp_override(**in_view()):
         bpy.ops.emodifftalk.render_shots()
-    running = sys.modules[f"{PACKAGE}.addon.shot_process"].queue
+    running = ours("shots.process").queue
     for _ in range(300):
         yield 1.0
         states = running.status.get("shots", ())
@@ -261,7 +262,7 @@ def open_scene(
 
 def fold(opened: list[str], closed: list[str]) -> None:
     """Choose which panels are open in windows that have not shown them yet."""
-    ours = sys.modules[f"{PACKAGE}.addon"]
+    addon = sys.modules[f"{PACKAGE}.addon"]
     for name, options in _folded.items():
         getattr(bpy.types, name).bl_options = options
     for names, closes in ((opened, False), (closed, True)):
@@ -269,8 +270,8 @@ def fold(opened: list[str], closed: list[str]) -> None:
             cls = getattr(bpy.types, name if "_PT_" in name else f"EMODIFFTALK_PT_{name}")
             _folded.setdefault(cls.__name__, cls.bl_options if "bl_options" in vars(cls) else set())
             cls.bl_options = {"DEFAULT_CLOSED"} if closes else set()
-    ours.unregister()
-    ours.register()
+    addon.unregister()
+    addon.register()
 
 
 _folded: dict[str, set[str]] = {}
@@ -284,14 +285,19 @@ def scroll(pixels: int) -> Iterator[float]:
     yield 0.5
 
 
+def ours(module: str) -> ModuleType:
+    """A module of the installed add-on."""
+    return importlib.import_module(f"{PACKAGE}.addon.{module}")
+
+
 def compat() -> ModuleType:
     """What differs between Blenders."""
-    return sys.modules[f"{PACKAGE}.addon.compat"]
+    return ours("blender.compat")
 
 
 def prompt_of(head: bpy.types.Object, words: str) -> bpy.types.Strip:
     """A prompt of a head."""
-    strips = sys.modules[f"{PACKAGE}.addon.strips"].prompt_strips(head, bpy.context.scene)
+    strips = ours("scene.strips").prompt_strips(head, bpy.context.scene)
     return next(strip for strip in strips if strip.emodifftalk.text == words)
 
 

@@ -2,10 +2,10 @@
 
 From the repository root, with a complete Blender and the environment of run.py, whose backend the pictures show:
 
-    EMODIFFTALK_BLENDER=/path/to/blender .venv/bin/python docs/make_pictures.py [NAME ...]
+    EMODIFFTALK_BLENDER=/path/to/blender .venv/bin/python -m tools.manual_pictures [NAME ...]
 
 The .zip is built and installed into a fresh profile, a window of 1600 x 900 is opened (xvfb-run where there is no
-display), and picture_session.py works in it. NAMEs make only those pictures.
+display), and session.py works in it. NAMEs make only those pictures.
 """
 
 from __future__ import annotations
@@ -21,17 +21,14 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent))
+from .. import packages
+from ..complete_blender import complete_blender, with_a_screen
+from ..environments import ROOT, Missing
 
-from tools import packages  # noqa: E402
-from tools.complete_blender import complete_blender, with_a_screen  # noqa: E402
-from tools.environments import Missing  # noqa: E402
-
+SESSION = Path(__file__).with_name("session.py")
+PICTURES = ROOT / "docs" / "manual"
 PACKAGE = "bl_ext.user_default.emodifftalk"
 QUALITY, PATIENCE = 88, 1500
-ELSEWHERE = {"two-talking": HERE}
-"""Pictures that lie elsewhere than in docs/manual."""
 
 
 def main() -> int:
@@ -40,7 +37,7 @@ def main() -> int:
         blender = complete_blender()
         windowed = with_a_screen(blender)
     except Missing as problem:
-        print(f"make_pictures.py: {problem}", file=sys.stderr)
+        print(f"manual_pictures: {problem}", file=sys.stderr)
         return 1
     with tempfile.TemporaryDirectory(prefix="emodifftalk") as name:
         folder = Path(name)
@@ -55,10 +52,10 @@ def main() -> int:
         subprocess.run(install, env=environment, check=True, stdout=subprocess.DEVNULL, timeout=PATIENCE)
         (folder / "out").mkdir()
         options = ["--enable-event-simulate", "--window-geometry", "0", "0", "1600", "900"]
-        session = ["--python", str(HERE / "picture_session.py"), "--", str(folder / "out"), PACKAGE, *sys.argv[1:]]
+        session = ["--python", str(SESSION), "--", str(folder / "out"), PACKAGE, *sys.argv[1:]]
         subprocess.run([*windowed, *options, *session], env=environment, timeout=PATIENCE)
         if not (folder / "out" / "done.json").exists():
-            print("make_pictures.py: Blender ended before all pictures were made; it said why above.", file=sys.stderr)
+            print("manual_pictures: Blender ended before all pictures were made; it said why above.", file=sys.stderr)
             return 1
         collect(folder / "out")
     return 0
@@ -66,15 +63,14 @@ def main() -> int:
 
 def collect(out: Path) -> None:
     """Turn what the session left into JPEG files: windows as arrays with what to cut out of them, and renders."""
-    (HERE / "manual").mkdir(exist_ok=True)
     for name, boxes in json.loads((out / "done.json").read_text()).items():
-        target = ELSEWHERE.get(name, HERE / "manual") / f"{name}.jpg"
+        target = PICTURES / f"{name}.jpg"
         if (out / f"{name}.jpg").exists():
             shutil.copy(out / f"{name}.jpg", target)
         else:
             window = Image.fromarray(np.load(out / f"{name}.npy")[::-1, :, :3])
             side_by_side([window.crop(box) for box in boxes] or [window]).save(target, quality=QUALITY, subsampling=0)
-        print(f"{target.stat().st_size / 1000:5.0f} kB  {target.relative_to(HERE.parent)}")
+        print(f"{target.stat().st_size / 1000:5.0f} kB  {target.relative_to(ROOT)}")
 
 
 def side_by_side(parts: list[Image.Image], gap: int = 12) -> Image.Image:

@@ -1,0 +1,1 @@
+"""The manual's pictures of Blender's window, made by the real program."""
