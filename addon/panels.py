@@ -17,8 +17,7 @@ from .files.panel import EMODIFFTALK_PT_exchange
 from .files.relink import EMODIFFTALK_PT_missing
 from .playback import gaussians, sources
 from .render.panels import EMODIFFTALK_PT_render, EMODIFFTALK_PT_viewport
-from .scene.heads import active_head, settings
-from .scene.names import au_property
+from .scene.heads import AU_PROPERTIES, active_head, settings
 from .scene.panel_parts import AU_GROUPS, InTab, OfHead, draw_problem, draw_sentence, letters
 from .scene.strips import scene_clock, sound_strips, strip_scene, voice_strips
 from .shots.panel import EMODIFFTALK_PT_shot, EMODIFFTALK_PT_shot_output, EMODIFFTALK_PT_shots, EMODIFFTALK_UL_shots
@@ -136,7 +135,7 @@ class EMODIFFTALK_PT_fine(OfHead, Panel):
             column = layout.column(align=True, heading=title)
             column.label(text=title)
             for au in aus:
-                column.prop(kept.aus, au_property(au), text=AU_LABELS[au], slider=True)
+                column.prop(kept.aus, AU_PROPERTIES[au], text=AU_LABELS[au], slider=True)
 
 
 ADDS = Adds(

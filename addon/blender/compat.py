@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import bpy
 from bpy.types import FCurve, Scene, SequenceEditor, Strip
@@ -37,6 +38,30 @@ def all_strips(scene: Scene | None) -> list[Strip]:
     return [] if editor is None else list(editor.strips_all)
 
 
+@dataclass(frozen=True)
+class StripTimes:
+    """Where a strip lies, in frames.
+
+    content_start: where its content begins; trimming leaves it alone.
+    left: first frame that is seen or heard. right: first frame after it.
+    trimmed: frames of the file that a hard cut removed before the content begins.
+    """
+
+    content_start: float
+    left: float
+    right: float
+    trimmed: float
+
+
+def strip_times(strip: Strip) -> StripTimes:
+    """Where a strip lies."""
+    if _HANDLES:
+        times, trimmed = (strip.content_start, strip.left_handle, strip.right_handle), "content_trim_start"
+    else:
+        times, trimmed = (strip.frame_start, strip.frame_final_start, strip.frame_final_end), "animation_offset_start"
+    return StripTimes(*map(float, times), float(getattr(strip, trimmed, 0.0)))  # texts and metas are not trimmed
+
+
 def content_start(strip: Strip) -> float:
     """Frame at which the strip's content begins; trimming leaves it alone."""
     return float(strip.content_start if _HANDLES else strip.frame_start)
@@ -55,11 +80,6 @@ def right_handle(strip: Strip) -> float:
 def set_right_handle(strip: Strip, frame: int) -> None:
     """Trim or extend the strip's end."""
     setattr(strip, "right_handle" if _HANDLES else "frame_final_end", frame)
-
-
-def content_trim_start(strip: Strip) -> float:
-    """Frames of the file that a hard cut removed before the content begins."""
-    return float(strip.content_trim_start if _HANDLES else strip.animation_offset_start)
 
 
 def new_text_strip(editor: SequenceEditor, name: str, channel: int, start: int, end: int) -> Strip:
@@ -84,11 +104,13 @@ _STRIP = f"={32 if bpy.app.version < (5, 2, 0) else 16}x2x62siiif"
 _CURVED = 1  # of a key's flags: a transition begins here
 
 
-def retiming_keys(strip: Strip) -> list[RetimingKey]:
-    """The retiming of a strip, in frames of the timeline and of its content.
+def retiming(strip: Strip) -> tuple[RetimingKey, ...]:
+    """The retiming of a strip, in frames of the timeline and of its content; empty for one at its own speed.
 
     Raises UserError when this Blender keeps it in another way than the ones we know.
     """
+    if not is_retimed(strip):
+        return ()
     shown = [key.timeline_frame for key in strip.retiming_keys]
     held = [_held(key, _KEY) for key in strip.retiming_keys]
     name, _, _, length, start = _held(strip, _STRIP)
@@ -101,7 +123,7 @@ def retiming_keys(strip: Strip) -> list[RetimingKey]:
             "to a new file."
         )
     length -= bpy.app.version < (5, 0, 0)  # 4.5 counts from the first frame to the last
-    return [RetimingKey(index + offset, share * length, bool(flag & _CURVED)) for index, flag, share in held]
+    return tuple(RetimingKey(index + offset, share * length, bool(flag & _CURVED)) for index, flag, share in held)
 
 
 def _held(thing: bpy.types.bpy_struct, layout: str) -> tuple:

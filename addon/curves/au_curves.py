@@ -21,8 +21,7 @@ from emodifftalk.core.facs import AU_NAMES, FPS
 from ..blender import compat
 from ..blender.animation import Evaluate
 from ..playback import sources, take_time
-from ..scene.heads import settings
-from ..scene.names import au_property
+from ..scene.heads import AU_PROPERTIES, settings
 
 if TYPE_CHECKING:
     from emodifftalk.core.performance import Curve
@@ -35,7 +34,7 @@ TOLERANCE = 0.01
 
 def path_of(au: str) -> str:
     """Data path of an action unit's curve on the head."""
-    return f"emodifftalk.au_curves.{au_property(au)}"
+    return f"emodifftalk.au_curves.{AU_PROPERTIES[au]}"
 
 
 def drawn_over(head: Object) -> list[str]:
@@ -93,7 +92,7 @@ def gains(head: Object) -> dict[str, float]:
     kept = settings(head)
     found = {}
     for au in AU_NAMES:
-        name = au_property(au)
+        name = AU_PROPERTIES[au]
         gain = 0.0 if getattr(kept.au_mutes, name) else getattr(kept.au_gains, name)
         if gain != 1.0:
             found[au] = gain

@@ -14,8 +14,7 @@ from emodifftalk.core.facs import AU_NAMES
 
 from ..blender import compat
 from ..blender.registering import Adds
-from ..scene.heads import active_head
-from ..scene.names import au_property
+from ..scene.heads import AU_PROPERTIES, active_head
 from ..scene.operators import ForHead
 from ..scene.strips import scene_clock
 from . import au_curves
@@ -40,7 +39,7 @@ def apply_curves(
     clock = scene_clock(scene, scene.frame_current)
     tracks = {}
     for au, keys in found.curves().items():
-        tracks[f"emodifftalk.aus.{au_property(au)}" if adds else au_curves.path_of(au)] = keys
+        tracks[f"emodifftalk.aus.{AU_PROPERTIES[au]}" if adds else au_curves.path_of(au)] = keys
     if gaze and found.gaze is not None:
         for name, column in zip(("gaze_yaw", "gaze_pitch"), found.gaze.T, strict=True):
             tracks[f"emodifftalk.{name}"] = tuple(zip(found.times.tolist(), column.tolist(), strict=True))

@@ -8,8 +8,7 @@ from bpy.types import Context, FCurve, Panel, UILayout
 from emodifftalk.core.facs import AU_LABELS
 
 from ..blender import compat
-from ..scene.heads import active_head, settings
-from ..scene.names import au_property
+from ..scene.heads import AU_PROPERTIES, active_head, settings
 from ..scene.panel_parts import AU_GROUPS, OfHead, draw_sentence, letters
 from .au_curves import drawn_over, path_of
 
@@ -40,7 +39,7 @@ class EMODIFFTALK_PT_au_curves(OfHead, Panel):
 
 
 def _draw_unit(layout: UILayout, head: bpy.types.Object, au: str, curve: FCurve | None, drawn: bool) -> None:
-    kept, name = settings(head), au_property(au)
+    kept, name = settings(head), AU_PROPERTIES[au]
     row = layout.row(align=True)
     muted = getattr(kept.au_mutes, name)
     row.prop(kept.au_mutes, name, text="", invert_checkbox=True)

@@ -19,8 +19,7 @@ from ..blender.operators import Explained
 from ..blender.registering import Adds
 from ..playback import sources, take_time
 from ..scene.bells import TAKE_CHANGED
-from ..scene.heads import active_head, active_take, heads, no_head_reason, settings
-from ..scene.names import au_property
+from ..scene.heads import AU_PROPERTIES, active_head, active_take, heads, no_head_reason, settings
 from . import memory
 from .au_curves import GROUP, TOLERANCE, digest, drawn_over, path_of, remember, shown, track_of
 
@@ -62,7 +61,7 @@ def remove(head: Object) -> None:
     """Take all curves of ours away, those drawn over too; no others."""
     for au in AU_NAMES:
         compat.remove_fcurve(head, path_of(au))
-        setattr(settings(head).au_curves, au_property(au), 0.0)
+        setattr(settings(head).au_curves, AU_PROPERTIES[au], 0.0)
     remember(head, {})
 
 

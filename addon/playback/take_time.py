@@ -14,7 +14,7 @@ from emodifftalk.core.voice_time import TakeTime, VoiceMap, from_text
 from ..blender import compat
 from ..scene.heads import active_take
 from ..scene.strips import scene_clock, strip_scene, strips_of
-from ..timeline.voice_pieces import playing
+from ..timeline.timeline import playing
 from . import memory
 
 

@@ -9,7 +9,12 @@ from pathlib import Path
 import bpy
 from bpy.types import Context, Object, PropertyGroup, Scene
 
+from emodifftalk.core.facs import AU_NAMES
+
 from .preference_values import PACKAGE
+
+AU_PROPERTIES = {au: au.lower() for au in AU_NAMES}
+"""Names of the properties that hold action units: au12 for AU12."""
 
 
 def settings(head: Object) -> PropertyGroup:

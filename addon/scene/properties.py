@@ -18,7 +18,7 @@ from emodifftalk.core.limits import GAZE, LOUDEST, STRONGEST
 
 from ..blender.registering import Adds
 from .bells import HAND_CHANGED, LOOK_CHANGED, TAKE_CHANGED, WORDS_CHANGED
-from .names import au_property
+from .heads import AU_PROPERTIES
 from .overrides import OVERRIDABLE, let_overrides_change
 from .strips import choose_voice, nudged, owner_of, show_words, sound_strips, strip_scene, voice_strips
 
@@ -28,7 +28,7 @@ _FILE = {"subtype": "FILE_PATH", "options": {"PATH_SUPPORTS_BLEND_RELATIVE"}}
 def _au_properties(low: float, what: str, **more: object) -> dict:
     limits = {"min": low, "max": 1.0, "precision": 2, **more}
     return {
-        au_property(au): FloatProperty(name=f"{au} {label}", description=f"{what}: {label.lower()}", **limits)
+        AU_PROPERTIES[au]: FloatProperty(name=f"{au} {label}", description=f"{what}: {label.lower()}", **limits)
         for au, label in AU_LABELS.items()
     }
 
@@ -84,7 +84,7 @@ AuMutes = type(
     {
         "__doc__": "Action units held at rest.",
         "__annotations__": {
-            au_property(au): BoolProperty(
+            AU_PROPERTIES[au]: BoolProperty(
                 name=f"Mute {au} {label}",
                 description="Hold this unit at 0, from the next take on. Muting its F-curve in the Graph Editor is "
                 "another thing: that turns the curve off, and the unit is as generated",

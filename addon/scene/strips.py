@@ -15,8 +15,7 @@ from ..blender import compat
 from ..blender.state import State
 from . import memory
 from .composite_settings import shot_of
-from .heads import is_head, settings
-from .names import au_property
+from .heads import AU_PROPERTIES, is_head, settings
 
 _NAME = 40
 """Letters of a prompt in its strip's name; Blender keeps about 60 bytes."""
@@ -128,7 +127,7 @@ def owner_of(kept: PropertyGroup) -> Strip | None:
 
 def au_values(group: PropertyGroup) -> dict[str, float]:
     """The action units a prompt holds, by name."""
-    return {au: getattr(group, au_property(au)) for au in AU_NAMES}
+    return {au: getattr(group, AU_PROPERTIES[au]) for au in AU_NAMES}
 
 
 def write_aus(group: PropertyGroup, values: Mapping[str, float]) -> None:
@@ -136,7 +135,7 @@ def write_aus(group: PropertyGroup, values: Mapping[str, float]) -> None:
     _writing.on = True
     try:
         for au in AU_NAMES:
-            setattr(group, au_property(au), values.get(au, 0.0))
+            setattr(group, AU_PROPERTIES[au], values.get(au, 0.0))
     finally:
         _writing.on = False
 

@@ -27,7 +27,6 @@ from ..blender.registering import Adds
 from ..blender.state import State
 from ..playback import gaussians
 from ..scene.heads import absolute, active_take, heads, settings
-from ..scene.strips import scene_clock, strip_scene
 from . import generate, live_takes, memory, staleness
 from .performance import Request, build_performance
 from .settings import LIVE_SWITCHED, live_settings
@@ -216,7 +215,7 @@ def _ask(known: Watched, head: Object, scene: Scene, frame: float) -> None:
     params = {
         "subject": str(absolute(settings(head).subject_path, head)),
         "performance": to_json(request.performance),
-        "seconds": scene_clock(strip_scene(head, scene), request.anchor.zero_frame).seconds(frame),
+        "seconds": request.clock.seconds(frame),
         "previous": known.take,
     }
 

@@ -1,4 +1,4 @@
-"""From Blender's timeline to a Performance: voices, prompts, curves and style, in seconds."""
+"""From the timeline of a head to a Performance: voices, prompts, curves and style, in seconds."""
 
 from __future__ import annotations
 
@@ -8,21 +8,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import bpy
-from bpy.types import Object, Scene, Strip
+import numpy as np
+from bpy.types import Object, Scene
 
 from emodifftalk.core.clock import CURVE_FPS, Clock, SoundSpan, sampled_curve
 from emodifftalk.core.errors import UserError
 from emodifftalk.core.facs import AU_NAMES
 from emodifftalk.core.voice_time import Stretch
 
-from ..blender import compat
 from ..blender.animation import Evaluate, evaluators
 from ..curves import au_curves
 from ..playback.take_time import Anchor
-from ..scene.heads import settings, user_folder
-from ..scene.names import au_property
-from ..scene.strips import give_own_uids, prompt_strips, prompt_words, scene_clock, strip_scene, voice_strips
-from ..timeline.voice_pieces import heard_strips, recording, spans
+from ..scene.heads import AU_PROPERTIES, settings, user_folder
+from ..scene.strips import give_own_uids, prompt_strips, strip_scene
+from ..timeline.timeline import PromptStrip, Timeline, Voice, read_timeline
 
 if TYPE_CHECKING:
     from emodifftalk.core.performance import Curve, Performance, Prompt, VoiceStrip
@@ -30,11 +29,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Request:
-    """A Performance and its place on the timeline. spoken: which recording is performed when, one for each of the
-    Performance's voices."""
+    """A Performance and its place on the timeline.
+
+    clock: the timeline, with the Performance's second 0 at its own.
+    spoken: which recording is performed when, one for each of the Performance's voices.
+    """
 
     performance: Performance
     anchor: Anchor
+    clock: Clock
     spoken: tuple[Stretch, ...] = ()
 
 
@@ -47,43 +50,43 @@ def build_performance(head: Object, scene: Scene, looking: bool = False) -> Requ
     """
     from emodifftalk.core.performance import Performance, Style
 
-    scene = strip_scene(head, scene)
-    voices, prompts = heard_strips(head, scene), prompt_strips(head, scene)
     if not looking:
-        give_own_uids(prompts)
-    used = voices + prompts
-    if not used:
-        muted = voice_strips(head, scene)
-        remedy = "unmute the voice" if muted else "choose a voice"
-        raise UserError(f"There is nothing to perform: {remedy}, or add an emotion prompt.")
-    clock = scene_clock(scene, min(compat.left_handle(strip) for strip in used))
-    duration = clock.seconds(max(compat.right_handle(strip) for strip in used))
-    kept, acting = settings(head), _acting(head, scene, clock, duration)
-    spoken = [(strip, span) for strip in voices for span in _spans(strip, clock)]
+        give_own_uids(prompt_strips(head, scene))
+    timeline = read_timeline(head, scene)
+    clock, duration = _begun(timeline)
+    frames = clock.frame(np.arange(math.ceil(duration * CURVE_FPS - 1e-6) + 1) / CURVE_FPS).tolist()
+    scene, head_settings = strip_scene(head, scene), settings(head)
+    acting = _acting(head, scene, clock, duration, frames)
+    spoken = [(voice, span) for voice in timeline.heard for span in _spans(voice, clock)]
     performance = Performance(
-        voice=tuple(_voice(strip, span, looking) for strip, span in spoken),
-        prompts=_prompts(prompts, scene, clock, duration),
+        voice=tuple(_voice(voice, span, looking) for voice, span in spoken),
+        prompts=_prompts(timeline.prompts, scene, clock, frames),
         **acting,
         au_gains=au_curves.gains(head),
-        seed=kept.seed,
+        seed=head_settings.seed,
         duration=duration,
-        style=Style(**{name: getattr(kept, name) for name in Style.__dataclass_fields__}),
+        style=Style(**{name: getattr(head_settings, name) for name in Style.__dataclass_fields__}),
     )
-    stretches = (Stretch(recording(s), span.start, span.offset, span.duration, span.speed) for s, span in spoken)
-    return Request(performance, _anchor(voices, clock), tuple(stretches))
+    stretches = (Stretch(v.recording, span.start, span.offset, span.duration, span.speed) for v, span in spoken)
+    return Request(performance, _anchor(timeline, clock), clock, tuple(stretches))
 
 
-def _frames(clock: Clock, duration: float) -> list[float]:
-    """The frames at which curves of so many seconds are sampled."""
-    return [clock.frame(i / CURVE_FPS) for i in range(math.ceil(duration * CURVE_FPS - 1e-6) + 1)]
+def _begun(timeline: Timeline) -> tuple[Clock, float]:
+    """The timeline's clock with second 0 where the performance begins, and how many seconds it lasts."""
+    if timeline.reach is None:
+        remedy = "unmute the voice" if timeline.voices else "choose a voice"
+        raise UserError(f"There is nothing to perform: {remedy}, or add an emotion prompt.")
+    first, last = timeline.reach
+    clock = Clock(timeline.clock.fps, timeline.clock.fps_base, first)
+    return clock, clock.seconds(last)
 
 
-def _acting(head: Object, scene: Scene, clock: Clock, duration: float) -> dict[str, Any]:
+def _acting(head: Object, scene: Scene, clock: Clock, duration: float, frames: list[float]) -> dict[str, Any]:
     """The Performance's curves that lie on the head itself."""
-    offsets = {au: f"emodifftalk.aus.{au_property(au)}" for au in AU_NAMES}
+    offsets = {au: f"emodifftalk.aus.{AU_PROPERTIES[au]}" for au in AU_NAMES}
     drawn = {au: au_curves.path_of(au) for au in au_curves.drawn_over(head)}
     paths = ["emodifftalk.valence", "emodifftalk.arousal", *offsets.values(), *drawn.values()]
-    animated = evaluators(head, scene, paths, _frames(clock, duration))
+    animated = evaluators(head, scene, paths, frames)
 
     def curve(path: str) -> Curve:
         if path in animated:
@@ -103,68 +106,66 @@ def _acting(head: Object, scene: Scene, clock: Clock, duration: float) -> dict[s
     }
 
 
-def _anchor(voices: list[Strip], clock: Clock) -> Anchor:
-    if not voices:
+def _anchor(timeline: Timeline, clock: Clock) -> Anchor:
+    if not timeline.heard:
         return Anchor("", 0.0, clock.zero)
-    first = voices[0]
-    return Anchor(first.emodifftalk.uid, -clock.seconds(compat.content_start(first)), clock.zero)
+    first = timeline.heard[0]
+    return Anchor(first.uid, -clock.seconds(first.times.content_start), clock.zero)
 
 
-def _spans(strip: Strip, clock: Clock) -> list[SoundSpan]:
-    found = spans(strip, clock)
-    if not found:
-        raise UserError(f"The voice “{strip.name}” is moved out of its own strip: reset its sound offset.")
-    return found
+def _spans(voice: Voice, clock: Clock) -> list[SoundSpan]:
+    if voice.problem:
+        raise UserError(voice.problem)
+    spans = voice.spans(clock)
+    if not spans:
+        raise UserError(f"The voice “{voice.name}” is moved out of its own strip: reset its sound offset.")
+    return spans
 
 
-def _voice(strip: Strip, span: SoundSpan, looking: bool) -> VoiceStrip:
+def _voice(voice: Voice, span: SoundSpan, looking: bool) -> VoiceStrip:
     from emodifftalk.core.performance import VoiceStrip
 
-    return VoiceStrip(_recording(strip, looking), span.start, span.offset, span.duration, strip.volume, span.speed)
+    return VoiceStrip(_recording(voice, looking), span.start, span.offset, span.duration, voice.volume, span.speed)
 
 
-def _recording(strip: Strip, looking: bool) -> Path:
-    sound = strip.sound
-    if sound is None or not sound.filepath:
-        raise UserError(f"The voice “{strip.name}” has no recording.")
-    path = Path(bpy.path.abspath(sound.filepath, library=sound.library))
-    if sound.packed_file is None:
+def _recording(voice: Voice, looking: bool) -> Path:
+    path = voice.file
+    if path is None:
+        raise UserError(f"The voice “{voice.name}” has no recording.")
+    if not voice.packed:
         if not path.is_file():
-            raise UserError(f"The recording {path.name} of the voice “{strip.name}” is missing: relink or replace it.")
+            raise UserError(f"The recording {path.name} of the voice “{voice.name}” is missing: relink or replace it.")
         return path
     # The backend reads files: what is packed into the .blend is laid beside it for the time of the work.
-    unpacked = user_folder("voices") / f"{sound.session_uid}_{path.name}"
+    unpacked = user_folder("voices") / f"{voice.packed}_{path.name}"
     if not looking:
+        sound = next(sound for sound in bpy.data.sounds if sound.session_uid == voice.packed)
         unpacked.write_bytes(sound.packed_file.data)
     return unpacked
 
 
-def _prompts(strips: list[Strip], scene: Scene, clock: Clock, duration: float) -> tuple[Prompt, ...]:
-    paths = [f"{strip.path_from_id()}.blend_alpha" for strip in strips]
-    animated = evaluators(scene, scene, paths, _frames(clock, duration))
-    return tuple(_prompt(strip, clock, animated.get(path)) for strip, path in zip(strips, paths, strict=True))
+def _prompts(prompts: tuple[PromptStrip, ...], scene: Scene, clock: Clock, frames: list[float]) -> tuple[Prompt, ...]:
+    animated = evaluators(scene, scene, [prompt.opacity_path for prompt in prompts], frames)
+    return tuple(_prompt(prompt, clock, animated.get(prompt.opacity_path)) for prompt in prompts)
 
 
-def _prompt(strip: Strip, clock: Clock, opacity: Evaluate | None) -> Prompt:
+def _prompt(prompt: PromptStrip, clock: Clock, opacity: Evaluate | None) -> Prompt:
     from emodifftalk.core.performance import Prompt
 
-    kept = strip.emodifftalk
-    words = prompt_words(strip).strip()
-    if not words and not kept.by_hand:
-        frame = compat.left_handle(strip)
+    if not prompt.words and prompt.aus is None:
+        frame = prompt.times.left
         raise UserError(f"The prompt at frame {frame:.0f} has no words: type a feeling or delete it.")
-    start, end = clock.seconds(compat.left_handle(strip)), clock.seconds(compat.right_handle(strip))
-    strength = kept.strength
-    constant = ((0.0, strength * strip.blend_alpha),)
+    start, end = clock.seconds(prompt.times.left), clock.seconds(prompt.times.right)
+    constant = ((0.0, prompt.strength * prompt.opacity),)
     return Prompt(
-        text=words,
+        text=prompt.words,
         start=start,
         end=end,
-        ease_in=kept.ease_in,
-        ease_out=kept.ease_out,
+        ease_in=prompt.ease_in,
+        ease_out=prompt.ease_out,
         intensity=constant
         if opacity is None
-        else tuple((t, strength * v) for t, v in sampled_curve(opacity, clock, start, end)),
-        aus={au: getattr(kept.aus, au_property(au)) for au in AU_NAMES} if kept.by_hand else None,
-        id=kept.uid,
+        else tuple((t, prompt.strength * v) for t, v in sampled_curve(opacity, clock, start, end)),
+        aus=prompt.aus,
+        id=prompt.uid,
     )

@@ -101,7 +101,7 @@ def check(head: Object, scene: Scene) -> Status:
         request = build_performance(head, scene, looking=True)
     except UserError as error:
         return Status("", "", str(error) if entry is not None else "", _played(head, scene))
-    clock = scene_clock(scene, request.anchor.zero_frame)
+    clock = request.clock
     after = asked_for(request)
     try:
         take = sources.take_of(head)

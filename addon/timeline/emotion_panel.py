@@ -13,8 +13,7 @@ from ..backend import connection
 from ..backend.client import STARTING
 from ..backend.panel import draw_remedy
 from ..blender import compat
-from ..scene.heads import active_head
-from ..scene.names import au_property
+from ..scene.heads import AU_PROPERTIES, active_head
 from ..scene.panel_parts import OfHead, draw_problem, draw_sentence, letters
 from ..scene.strips import is_prompt, prompt_strips, prompt_words, scene_clock, strip_scene
 from . import colours
@@ -113,9 +112,9 @@ def _draw_meaning(layout: UILayout, strip: Strip, width: int) -> None:
         return
     window = bpy.context.window_manager.emodifftalk
     column = body.column(align=True)
-    shown = [au for au in AU_NAMES if window.all_units or _is_meant(kept, au_property(au))]
+    shown = [au for au in AU_NAMES if window.all_units or _is_meant(kept, AU_PROPERTIES[au])]
     for au in shown:
-        column.prop(kept.aus, au_property(au), text=AU_LABELS[au], slider=True)
+        column.prop(kept.aus, AU_PROPERTIES[au], text=AU_LABELS[au], slider=True)
     if not shown and not kept.answer:
         column.label(text="These words leave the face as it is", icon="INFO")
     body.prop(window, "all_units")

@@ -107,7 +107,7 @@ def test_ten_minutes_in_the_sequencer_do_not_drift(head, scene, tmp_path, fps, b
     piece.frame_start += 333
     for strip in (voice(scene, 0), voice(scene, 1), voice(scene, 2)):
         for frame in range(int(compat.left_handle(strip)), int(compat.right_handle(strip)) - fps, 211):
-            trimmed = compat.content_trim_start(strip)
+            trimmed = compat.strip_times(strip).trimmed
             heard = (frame - compat.content_start(strip) + trimmed) * base / fps
             assert said(head, scene, frame) == pytest.approx(heard, abs=1e-3)
     assert said(head, scene, compat.right_handle(voice(scene, 2)) - fps) > 590
