@@ -4,20 +4,39 @@ from __future__ import annotations
 
 import atexit
 
-# Not loaded before they are used, as whole modules: NumPy alone takes longer than the whole add-on, and a Blender
-# without a head never needs it, nor what draws heads.
+# Not loaded before they are used: NumPy alone takes longer than the whole add-on, and a Blender without a head needs
+# neither it nor what makes, reads and draws heads. They are imported as whole modules only.
 _LATER = (
     "numpy",
+    "emodifftalk.core.camera",
+    "emodifftalk.core.voice_time",
     *(
         f"{__package__}.{name}"
         for name in (
+            "backend.home",
+            "backend.install.home",
             "backend.install.install",
+            "backend.install.sizes",
+            "backend.survey",
+            "blender.animation",
+            "blender.camera",
             "capture.studio.family",
             "capture.studio.shape_names",
             "composite.nodes",
+            "composite.shadow",
             "draw.numpy_splats",
+            "draw.rasterizers",
             "draw.target",
+            "files.head_files",
+            "files.kinds",
+            "playback.sources",
+            "playback.take_time",
+            "render.frame",
+            "render.passes",
+            "takes.pace",
+            "takes.performance",
             "timeline.affect_drawing",
+            "timeline.presets",
             "viewport.screens",
         )
     ),

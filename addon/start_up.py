@@ -18,9 +18,7 @@ class _StandIn(ModuleType):
     def __getattr__(self, name: str) -> object:
         if sys.modules.get(self.__name__) is self:
             del sys.modules[self.__name__]
-        value = getattr(importlib.import_module(self.__name__), name)
-        setattr(self, name, value)  # the next time it is here
-        return value
+        return getattr(importlib.import_module(self.__name__), name)
 
 
 @contextmanager

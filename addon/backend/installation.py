@@ -6,71 +6,24 @@ The work is done in a thread that runs commands (`backend_install`); Blender's o
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import bpy
-
-from emodifftalk.core.errors import UserError
 
 from ..blender.registering import Adds
 from ..blender.state import State
 from ..scene.preference_values import preferences
-from . import connection, long_work, memory
-from . import home as backend_home
-from .install import sizes
-from .install.builds import Build, builds_for, python_range
-from .install.machine import Machine, look, suits
-from .install.order import Order
-from .install.pythons import Base, find_base
-from .install.sizes import Size
-from .install.work import Work
+from . import connection, long_work, memory, survey
+
+if TYPE_CHECKING:
+    from .install.order import Order
+    from .install.work import Work
 
 _TICK = 0.2
 _SURVEY_SECONDS = 3.0
 """How long the button may take to look at the computer before it shows what it knows."""
-
-
-@dataclass
-class Survey:
-    """What the computer has, found out in a thread. done: whether all of it is known. problem: why nothing fits."""
-
-    machine: Machine | None = None
-    base: Base | None = None
-    builds: dict[str, Build] = field(default_factory=dict)
-    sizes: dict[str, Size] = field(default_factory=dict)
-    problem: str = ""
-    done: threading.Event = field(default_factory=threading.Event)
-
-    @property
-    def choice(self) -> str:
-        """The build that suits the computer, empty while it is not known."""
-        if self.machine is None or not self.builds:
-            return ""
-        suited = suits(self.machine)[0]
-        return suited if suited in self.builds else next(iter(self.builds))
-
-    def take(self) -> None:
-        """Look at everything; the index is asked for sizes when Blender may go online."""
-        try:
-            self.machine = look()
-            self.builds = builds_for(self.machine)
-            self.sizes = {choice: sizes.shipped(build) for choice, build in self.builds.items()}
-            self.base = find_base(self._own, *python_range())
-            if self._online:
-                for choice, build in self.builds.items():
-                    self.sizes[choice] = sizes.asked(build, self._source, self.machine, self.base.version, 2.0)
-        except UserError as error:
-            self.problem = str(error)
-        except OSError as error:
-            self.problem = f"{error.filename or 'A file'} cannot be read ({error.strerror or error})."
-        finally:
-            self.done.set()
-
-    def __post_init__(self) -> None:
-        # Blender is asked here: the thread must not.
-        self._own, self._source = backend_home.blender_python(), backend_home.source()
-        self._online = bpy.app.online_access and not preferences().wheelhouse
 
 
 @dataclass
@@ -80,7 +33,7 @@ class InstallState(State):
     """
 
     work: Work | None = None
-    survey: Survey | None = None
+    survey: survey.Survey | None = None
 
 
 state = memory.keep(InstallState())
@@ -91,12 +44,12 @@ def busy() -> bool:
     return state.work is not None and state.work.running
 
 
-def take_survey(seconds: float = _SURVEY_SECONDS) -> Survey:
+def take_survey(seconds: float = _SURVEY_SECONDS) -> survey.Survey:
     """Look at the computer and wait so long for it."""
-    survey = state.survey = Survey()
-    threading.Thread(target=survey.take, daemon=True, name="emodifftalk_survey").start()
-    survey.done.wait(seconds)
-    return survey
+    computer = state.survey = survey.Survey(wheelhouse())
+    threading.Thread(target=computer.take, daemon=True, name="emodifftalk_survey").start()
+    computer.done.wait(seconds)
+    return computer
 
 
 def wheelhouse() -> Path | None:
@@ -132,13 +85,7 @@ def order(choice: str) -> Order:
     known = state.survey
     if known is None or not known.done.is_set():
         known = take_survey(30.0)
-    if known.problem:
-        raise UserError(known.problem)
-    wanted = known.choice if choice == "AUTO" else choice.lower()
-    if wanted not in known.builds:
-        raise UserError(f"There is no {choice} build for {known.machine.named}.")
-    home, own = backend_home.home(), backend_home.blender_python()
-    return Order(home, backend_home.source(), known.builds[wanted], own, wheelhouse())
+    return known.order(choice)
 
 
 def start(new: Work) -> None:

@@ -11,8 +11,8 @@ from emodifftalk.core.errors import UserError
 from ..blender.operators import Explained
 from ..blender.registering import Adds
 from . import home, installation
+from .install import home as install_home
 from .install import install
-from .install.home import ABSENT, OLD, read_record
 from .panel import draw_survey
 
 
@@ -50,7 +50,7 @@ class _Button(Explained, Operator):
     @classmethod
     def own_reason(cls) -> str:
         """Why this one cannot be pressed."""
-        return "" if home.state() != ABSENT else "No backend is installed"
+        return "" if home.state() != install_home.ABSENT else "No backend is installed"
 
 
 class EMODIFFTALK_OT_install_backend(_Button):
@@ -82,7 +82,7 @@ class EMODIFFTALK_OT_install_backend(_Button):
         context.window.cursor_set("WAIT")
         installation.take_survey()
         context.window.cursor_set("DEFAULT")
-        title = "Update Backend" if home.state() == OLD else "Install Backend"
+        title = "Update Backend" if home.state() == install_home.OLD else "Install Backend"
         confirm = "Install" if not installation.state.survey.problem else "Look Again"
         return context.window_manager.invoke_props_dialog(self, width=460, title=title, confirm_text=confirm)
 
@@ -115,7 +115,7 @@ class EMODIFFTALK_OT_repair_backend(_Button):
         """Begin, with the build that is installed; in background mode wait."""
         try:
             installation.take_survey(10.0)
-            wanted = installation.order(read_record(home.home()).choice.upper() or "AUTO")
+            wanted = installation.order(install_home.read_record(home.home()).choice.upper() or "AUTO")
         except UserError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from typing import TYPE_CHECKING
 
 import bpy
 from bpy.types import Context, Operator, Panel, UILayout
@@ -11,9 +12,11 @@ from ..scene.panel_parts import InTab, draw_problem, draw_sentence, letters
 from ..scene.preference_values import PACKAGE
 from . import connection, home, installation
 from .client import BUSY, DEAD, READY, STARTING
-from .install.home import ABSENT, BROKEN, HALF, OLD
-from .install.machine import suits
-from .install.sizes import minutes, readable
+from .install import home as install_home
+from .install import sizes
+
+if TYPE_CHECKING:
+    from .survey import Survey
 
 
 def draw_remedy(layout: UILayout, width: int) -> bool:
@@ -48,12 +51,14 @@ def draw_buttons(layout: UILayout, width: int) -> None:
     state, work = home.state(), installation.state.work
     column = layout.column(align=True)
     column.scale_y = 1.3
-    if state == BROKEN:
+    if state == install_home.BROKEN:
         column.operator("emodifftalk.repair_backend", icon="TOOL_SETTINGS")
-    elif state in (ABSENT, HALF, OLD):
-        text = {HALF: "Install Backend (Go On)…", OLD: "Update Backend…"}.get(state, "Install Backend…")
+    elif state in (install_home.ABSENT, install_home.HALF, install_home.OLD):
+        text = {install_home.HALF: "Install Backend (Go On)…", install_home.OLD: "Update Backend…"}.get(
+            state, "Install Backend…"
+        )
         column.operator("emodifftalk.install_backend", text=text, icon="IMPORT")
-    if state != ABSENT:
+    if state != install_home.ABSENT:
         layout.operator("emodifftalk.uninstall_backend", icon="TRASH")
     offline = installation.why_no_network()
     if offline:
@@ -76,7 +81,7 @@ def draw_upkeep(layout: UILayout, width: int) -> None:
     if work is not None and work.problem:
         draw_problem(layout, work.problem, width)
         _draw_log(layout, width)
-    if home.state() == ABSENT:
+    if home.state() == install_home.ABSENT:
         return
     if note := home.note():
         draw_sentence(layout, note, icon="CHECKMARK", width=width - 4)
@@ -86,7 +91,7 @@ def draw_upkeep(layout: UILayout, width: int) -> None:
     row.operator("emodifftalk.copy_install_log", icon="COPYDOWN")
 
 
-def draw_survey(layout: UILayout, operator: Operator, survey: installation.Survey) -> None:
+def draw_survey(layout: UILayout, operator: Operator, survey: Survey) -> None:
     """Before anything is fetched: what this computer has, the builds and their sizes, where it goes."""
     if survey.problem:
         draw_problem(layout, survey.problem, 74)
@@ -94,7 +99,7 @@ def draw_survey(layout: UILayout, operator: Operator, survey: installation.Surve
     if survey.machine is None or not survey.builds:
         draw_sentence(layout, "Still looking at this computer: press Install for what suits it.", "INFO", 74)
         return
-    draw_sentence(layout, suits(survey.machine)[1], icon="INFO", width=74)
+    draw_sentence(layout, survey.advice, icon="INFO", width=74)
     layout.row().prop(operator, "choice", expand=True)
     chosen = survey.choice if operator.choice == "AUTO" else operator.choice.lower()
     for choice, build in survey.builds.items():
@@ -105,16 +110,16 @@ def draw_survey(layout: UILayout, operator: Operator, survey: installation.Surve
     _draw_place(layout, survey, chosen)
 
 
-def _draw_size(layout: UILayout, survey: installation.Survey, choice: str, name: str, chosen: bool) -> None:
+def _draw_size(layout: UILayout, survey: Survey, choice: str, name: str, chosen: bool) -> None:
     size = survey.sizes[choice]
     row = layout.row()
     row.active = chosen
     split = row.split(factor=0.36)
     split.label(text=name, icon="RADIOBUT_ON" if chosen else "RADIOBUT_OFF")
-    split.label(text=f"{readable(size.download)} to download, {readable(size.disk)} on disk")
+    split.label(text=f"{sizes.readable(size.download)} to download, {sizes.readable(size.disk)} on disk")
 
 
-def _draw_place(layout: UILayout, survey: installation.Survey, chosen: str) -> None:
+def _draw_place(layout: UILayout, survey: Survey, chosen: str) -> None:
     size, build, root = survey.sizes[chosen], survey.builds[chosen], home.home().root
     folder = next(path for path in (root, *root.parents) if path.exists())
     free = shutil.disk_usage(folder).free
@@ -122,8 +127,8 @@ def _draw_place(layout: UILayout, survey: installation.Survey, chosen: str) -> N
     column.scale_y = 0.85
     house = installation.wheelhouse()
     column.label(text=f"Sizes {size.origin}" if house is None else f"From the wheels in {house}")
-    column.label(text=f"About {max(1, round(minutes(size)))} min on a line of 100 Mbit/s")
-    column.label(text=f"{readable(build.room)} needed while installing, {readable(free)} free")
+    column.label(text=f"About {max(1, round(sizes.minutes(size)))} min on a line of 100 Mbit/s")
+    column.label(text=f"{sizes.readable(build.room)} needed while installing, {sizes.readable(free)} free")
     if survey.base is not None:
         column.label(text=f"With {survey.base.named}")
     draw_sentence(layout, f"Into {root}", icon="FILE_FOLDER", width=74)

@@ -10,7 +10,6 @@ from ..scene.composite_settings import composite_settings
 from ..scene.heads import active_head
 from ..scene.panel_parts import InTab, draw_sentence, letters
 from . import nodes
-from .nodes import can_undo
 from .operators import is_in
 
 _ENGINES = {"BLENDER_EEVEE": "EEVEE", "BLENDER_EEVEE_NEXT": "EEVEE", "BLENDER_WORKBENCH": "Workbench"}
@@ -48,7 +47,7 @@ def _draw_colours(layout, scene, width: int) -> None:
     view, kept = scene.view_settings.view_transform, composite_settings(scene)
     if view in TRUE_TRANSFORMS:
         return
-    if can_undo(view):
+    if nodes.can_undo(view):
         layout.prop(kept, "keep_colours")
         if not kept.keep_colours:
             draw_sentence(layout, f"{view} changes the heads' colours.", "INFO", width)

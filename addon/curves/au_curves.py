@@ -19,12 +19,13 @@ from emodifftalk.core.errors import UserError
 from emodifftalk.core.facs import AU_NAMES, FPS
 
 from ..blender import compat
-from ..blender.animation import Evaluate
 from ..playback import sources, take_time
 from ..scene.heads import AU_PROPERTIES, settings
 
 if TYPE_CHECKING:
     from emodifftalk.core.performance import Curve
+
+    from ..blender.animation import Evaluate
 
 GROUP = "EmoDiffTalk AU"
 """The group our curves lie in."""

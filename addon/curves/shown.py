@@ -5,6 +5,8 @@ Curves nobody has edited follow: another take, or a moved voice, writes them ane
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import bpy
 import numpy as np
 from bpy.props import EnumProperty
@@ -12,7 +14,6 @@ from bpy.types import Context, Depsgraph, FCurve, Object, Operator, Scene
 
 from emodifftalk.core.clock import Clock
 from emodifftalk.core.facs import AU_LABELS, AU_NAMES, FPS
-from emodifftalk.core.voice_time import VoiceMap
 
 from ..blender import compat
 from ..blender.operators import Explained
@@ -22,6 +23,9 @@ from ..scene.bells import TAKE_CHANGED
 from ..scene.heads import AU_PROPERTIES, active_head, active_take, heads, no_head_reason, settings
 from . import memory
 from .au_curves import GROUP, TOLERANCE, digest, drawn_over, path_of, remember, shown, track_of
+
+if TYPE_CHECKING:
+    from emodifftalk.core.voice_time import VoiceMap
 
 _BEZIER, _AUTO_CLAMPED = 2, 4  # of a key's interpolation and handles
 _written_for: dict[int, tuple[str, Clock | VoiceMap]] = memory.keep({})

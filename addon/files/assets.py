@@ -11,7 +11,7 @@ from bpy.types import Context, Object, Operator
 
 from emodifftalk.core.errors import UserError
 
-from ..blender.camera import View
+from ..blender import camera
 from ..blender.registering import Adds
 from ..draw import rasterizers
 from ..playback import sources
@@ -51,7 +51,7 @@ def portrait(subject: Subject) -> np.ndarray:
     return np.concatenate([np.clip(colour, 0, 1), rgba[..., 3:]], axis=-1).astype(np.float32)
 
 
-def portrait_view(subject: Subject) -> View:
+def portrait_view(subject: Subject) -> camera.View:
     """A camera before the face (which looks along -y), framed from hair to collar."""
     solid = subject.gaussians.means[subject.gaussians.opacities > 0.3]
     low, high = np.quantile(solid[:, 2], [0.02, 0.999])
@@ -63,7 +63,7 @@ def portrait_view(subject: Subject) -> View:
     viewmat[:3, 3] = -viewmat[:3, :3] @ np.array([0.0, front - _AWAY, middle])
     from emodifftalk.core.camera import Camera
 
-    return View(Camera(viewmat, K, SIZE, SIZE))
+    return camera.View(Camera(viewmat, K, SIZE, SIZE))
 
 
 def write_library(folder: Path, context: Context) -> Path:

@@ -16,9 +16,9 @@ from ..blender.registering import Adds
 from ..playback import sources
 from ..scene.heads import active_head, no_head_reason, portable, settings
 from ..scene.operators import InObjectMode
-from ..takes.performance import build_performance
+from ..takes import performance
+from . import kinds
 from .import_subject import import_subject
-from .kinds import SUBJECT, kind_of
 
 
 def give_take(head: Object, path: Path, context: Context) -> None:
@@ -37,7 +37,7 @@ def give_take(head: Object, path: Path, context: Context) -> None:
     entry.seed = int(take.metadata.get("seed", 0))
     entry.zero_frame = scene.frame_current
     if kept.voice_uid:
-        anchor = build_performance(head, scene).anchor
+        anchor = performance.build_performance(head, scene).anchor
         entry.anchor_uid, entry.anchor_offset, entry.zero_frame = anchor.uid, anchor.offset, anchor.zero_frame
     entry.path = portable(path)
     kept.active_take = len(kept.takes) - 1
@@ -73,7 +73,7 @@ class EMODIFFTALK_OT_drop_file(InObjectMode, Operator):
         return {"FINISHED"} if done else {"CANCELLED"}
 
     def _take_in(self, path: Path, context: Context) -> None:
-        if kind_of(path) == SUBJECT:
+        if kinds.kind_of(path) == kinds.SUBJECT:
             head = import_subject(path, context)
             if self.placed:
                 head.location = self.place

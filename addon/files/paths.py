@@ -13,8 +13,7 @@ from bpy.types import Object
 
 from ..blender.registering import Adds
 from ..scene.heads import is_head, settings
-from . import memory
-from .head_files import head_files, remember_files
+from . import head_files, memory
 
 _before: list[tuple[object, str, str]] = memory.keep([])
 """What the paths were before the save in progress: owner, attribute, path."""
@@ -27,7 +26,7 @@ def follow_to(target: str) -> None:
     """
     first = not bpy.data.filepath
     relative = bpy.context.preferences.filepaths.use_relative_paths
-    for file in head_files():
+    for file in head_files.head_files():
         path = getattr(file.owner, file.attribute)
         if file.kind == "voice" or not (path.startswith("//") or (first and relative)):
             continue
@@ -46,7 +45,7 @@ def relative_to(path: Path, blend: str) -> str:
 @bpy.app.handlers.persistent
 def _on_save_pre(target: str = "", *_: object) -> None:
     _before.clear()
-    remember_files()
+    head_files.remember_files()
     if target and os.path.abspath(target) != os.path.abspath(bpy.data.filepath or os.curdir):
         follow_to(target)
 

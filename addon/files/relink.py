@@ -16,15 +16,14 @@ from ..blender.registering import Adds
 from ..playback import gaussians
 from ..scene.heads import portable
 from ..scene.panel_parts import InTab, draw_sentence, letters
-from .head_files import HeadFile, missing_files, same_content
-from .kinds import kind_of
+from . import head_files, kinds
 
 _SUFFIX = ".safetensors"
 _NAMED = 4
 """Missing files that the panel names."""
 
 
-def find_missing(folder: Path) -> tuple[list[HeadFile], list[HeadFile]]:
+def find_missing(folder: Path) -> tuple[list[head_files.HeadFile], list[head_files.HeadFile]]:
     """Look for every missing file in a folder and all below it and refer to what is found.
 
     A file of the same name counts when it is of the right kind and, if the content is known, the very same; one of
@@ -32,7 +31,7 @@ def find_missing(folder: Path) -> tuple[list[HeadFile], list[HeadFile]]:
     """
     places = _places(folder)
     found, lost = [], []
-    for file in missing_files():
+    for file in head_files.missing_files():
         place = _place_of(file, places)
         if place is None:
             lost.append(file)
@@ -55,19 +54,19 @@ def _places(folder: Path) -> dict[str, list[Path]]:
     return places
 
 
-def _place_of(file: HeadFile, places: dict[str, list[Path]]) -> Path | None:
+def _place_of(file: head_files.HeadFile, places: dict[str, list[Path]]) -> Path | None:
     named = places.get(file.path.name, [])
     if file.kind == "voice":
         return named[0] if named else None
     if not file.known_by:
         return next((path for path in named if _is(path, file.kind)), None)
     others = (path for name, paths in places.items() if name.endswith(_SUFFIX) for path in paths)
-    return next((path for path in (*named, *others) if same_content(path, file.known_by)), None)
+    return next((path for path in (*named, *others) if head_files.same_content(path, file.known_by)), None)
 
 
 def _is(path: Path, kind: str) -> bool:
     try:
-        return kind_of(path) == kind
+        return kinds.kind_of(path) == kind
     except UserError:
         return False
 
@@ -87,7 +86,7 @@ class EMODIFFTALK_OT_find_missing(Operator):
     @classmethod
     def poll(cls, context: Context) -> bool:
         """When something is missing."""
-        if not missing_files():
+        if not head_files.missing_files():
             cls.poll_message_set("No file is missing")
             return False
         return True
@@ -119,11 +118,11 @@ class EMODIFFTALK_PT_missing(InTab, Panel):
     @classmethod
     def poll(cls, context: Context) -> bool:
         """When something is."""
-        return bool(missing_files())
+        return bool(head_files.missing_files())
 
     def draw(self, context: Context) -> None:
         """Name it and offer to look for it."""
-        lost, width = missing_files(), letters(context)
+        lost, width = head_files.missing_files(), letters(context)
         for file in lost[:_NAMED]:
             draw_sentence(self.layout, f"{file.kind.capitalize()} {file.path.name}", "ERROR", width)
         if len(lost) > _NAMED:

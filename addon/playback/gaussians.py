@@ -9,16 +9,14 @@ import bpy
 import numpy as np
 from bpy.types import Depsgraph, Object, Scene
 
+from emodifftalk.core import voice_time
 from emodifftalk.core.errors import UserError
-from emodifftalk.core.voice_time import TakeTime
 
 from ..blender.redraw import VIEWS, redraw
 from ..blender.registering import Adds
 from ..scene.bells import LOOK_CHANGED
 from ..scene.heads import heads, is_still, settings
-from . import memory
-from .sources import still_gaussians, subject_of, take_of
-from .take_time import take_moment
+from . import memory, sources, take_time
 
 if TYPE_CHECKING:
     from emodifftalk.core.gaussians import Gaussians
@@ -42,7 +40,9 @@ def preview_of(head: Object, scene: Scene) -> TakeFrame | None:
     return previews.get(head.session_uid, {}).get(round(scene.frame_current_final, 3))
 
 
-def current_gaussians(head: Object, depsgraph_or_scene: Depsgraph | Scene, chosen: TakeTime | None = None) -> Gaussians:
+def current_gaussians(
+    head: Object, depsgraph_or_scene: Depsgraph | Scene, chosen: voice_time.TakeTime | None = None
+) -> Gaussians:
     """The head's Gaussians now, in OBJECT space (metres): its take at the scene's frame, or at a `chosen` moment,
     looking where its gaze is keyed to.
 
@@ -53,24 +53,24 @@ def current_gaussians(head: Object, depsgraph_or_scene: Depsgraph | Scene, chose
     from emodifftalk.core.gaze import gazing
 
     if is_still(head.original):
-        return still_gaussians(head.original)
+        return sources.still_gaussians(head.original)
     gaze = _gaze(head, depsgraph_or_scene)
     head = head.original
     scene = getattr(depsgraph_or_scene, "scene", depsgraph_or_scene)
-    subject, take = subject_of(head), take_of(head)
-    moment, where = None, TakeTime(0.0)
+    subject, take = sources.subject_of(head), sources.take_of(head)
+    moment, where = None, voice_time.TakeTime(0.0)
     if chosen is None and getattr(depsgraph_or_scene, "mode", "VIEWPORT") == "VIEWPORT":
         moment = preview_of(head, scene)
     if moment is None and take is not None:
         # The evaluated scene knows the frame being rendered; the original one holds the strips.
         frame = scene.frame_current_final
-        where = take_moment(head, scene.original, frame) if chosen is None else chosen
+        where = take_time.take_moment(head, scene.original, frame) if chosen is None else chosen
     seconds = min(max(where.seconds, 0.0), take.duration) if take is not None else 0.0
     source = take if moment is None else moment
     key = (id(subject), id(source), round(seconds, 6), round(where.rest, 4), gaze)
     if key not in _posed:
         if moment is None and take is not None:
-            moment = _frame_at(subject, take, TakeTime(seconds, where.rest))
+            moment = _frame_at(subject, take, voice_time.TakeTime(seconds, where.rest))
         _posed[key] = gazing(subject, moment, np.array(gaze)), subject, source
         while len(_posed) > 8:
             _posed.popitem(last=False)
@@ -88,13 +88,13 @@ def _gaze(head: Object, depsgraph_or_scene: Depsgraph | Scene) -> tuple[float, f
 
 def current_frame(head: Object, scene: Scene) -> TakeFrame | None:
     """The take's frame (point offsets, AUs …) at the scene's current frame, None without a take. Raises UserError."""
-    take = take_of(head)
+    take = sources.take_of(head)
     if take is None:
         return None
-    return _frame_at(subject_of(head), take, take_moment(head, scene))
+    return _frame_at(sources.subject_of(head), take, take_time.take_moment(head, scene))
 
 
-def _frame_at(subject: Subject, take: Take, where: TakeTime) -> TakeFrame:
+def _frame_at(subject: Subject, take: Take, where: voice_time.TakeTime) -> TakeFrame:
     """Made once for the sketch and the Gaussians."""
     from emodifftalk.core.mouth import resting
 
@@ -121,7 +121,7 @@ def _move_sketch(head: Object, scene: Scene) -> None:
     # Meshes must not change under a render that is reading them, nor those of another file.
     if bpy.app.is_job_running("RENDER") or head.library is not None or head.data.library is not None:
         return
-    points = subject_of(head).template.neutral
+    points = sources.subject_of(head).template.neutral
     frame = preview_of(head, scene) or current_frame(head, scene)
     if frame is not None:
         if len(frame.offsets) != len(points):

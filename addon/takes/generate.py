@@ -9,8 +9,8 @@ from pathlib import Path
 import bpy
 from bpy.types import Context, Object, Operator, PropertyGroup
 
+from emodifftalk.core import voice_time
 from emodifftalk.core.errors import UserError
-from emodifftalk.core.voice_time import to_text
 
 from ..backend import connection
 from ..backend.client import STARTING
@@ -31,8 +31,7 @@ from ..scene.heads import (
 )
 from ..scene.strips import prompt_strips
 from ..timeline.reading import read_prompt
-from . import memory, pace, staleness
-from .performance import Request, build_performance
+from . import memory, pace, performance, staleness
 
 
 @dataclass
@@ -45,7 +44,7 @@ class Job:
     """
 
     head_uid: int
-    request: Request
+    request: performance.Request
     path: Path
     live: bool = False
     number: int = 0
@@ -77,7 +76,7 @@ def start_job(head: Object, context: Context, live: bool = False) -> Job:
 
     kept, before = settings(head), job_of(head)
     sources.subject_of(head)  # a missing or damaged subject is said now, not after the voice has been heard
-    job = Job(head.session_uid, build_performance(head, context.scene), new_take_path(head, live), live)
+    job = Job(head.session_uid, performance.build_performance(head, context.scene), new_take_path(head, live), live)
     if before is not None and before.running:
         connection.cancel(before.number)
     _read_prompts(head, context)
@@ -151,7 +150,9 @@ def _failed(job: Job, sentence: str) -> None:
     connection.redraw_panels()
 
 
-def add_take(head: Object, path: Path, request: Request, note: str = "", live: bool = False) -> PropertyGroup:
+def add_take(
+    head: Object, path: Path, request: performance.Request, note: str = "", live: bool = False
+) -> PropertyGroup:
     """List a take on its head, make it the one that plays, and show it; returns its entry. Raises UserError when it
     cannot be read.
 
@@ -165,7 +166,7 @@ def add_take(head: Object, path: Path, request: Request, note: str = "", live: b
     entry.frames, entry.seed, entry.note = take.frames, request.performance.seed, note
     anchor = request.anchor
     entry.anchor_uid, entry.anchor_offset, entry.zero_frame = anchor.uid, anchor.offset, anchor.zero_frame
-    entry.spoken, entry.made_from = to_text(request.spoken), staleness.made_from(request)
+    entry.spoken, entry.made_from = voice_time.to_text(request.spoken), staleness.made_from(request)
     entry.path = portable(path)
     kept.active_take = next(i for i, other in enumerate(kept.takes) if other == entry)
     return entry

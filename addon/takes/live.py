@@ -27,8 +27,7 @@ from ..blender.registering import Adds
 from ..blender.state import State
 from ..playback import gaussians
 from ..scene.heads import absolute, active_take, heads, settings
-from . import generate, live_takes, memory, staleness
-from .performance import Request, build_performance
+from . import generate, live_takes, memory, performance, staleness
 from .settings import LIVE_SWITCHED, live_settings
 
 REST = 1.0
@@ -67,7 +66,7 @@ class Watched:
     take: str = ""
     asked: str = ""
     made_from: str = ""
-    request: Request | None = None
+    request: performance.Request | None = None
     obstacle: str = ""
     edited: float = 0.0
     looked: float = 0.0
@@ -89,7 +88,7 @@ _made: dict[str, str] = memory.keep({})
 """What takes were made from, by file, of those that played in this session."""
 
 
-def fingerprint(request: Request) -> str:
+def fingerprint(request: performance.Request) -> str:
     """Differs between two requests whose takes look different."""
     data = staleness.rounded(staleness.asked_for(request))
     for prompt in data["prompts"]:
@@ -134,7 +133,7 @@ def _look(known: Watched, head: Object, scene: Scene) -> None:
     """Find out what is asked of a head, and what its take was made from."""
     began, worked = time.monotonic(), time.thread_time()
     try:
-        known.request, known.obstacle = build_performance(head, scene, looking=True), ""
+        known.request, known.obstacle = performance.build_performance(head, scene, looking=True), ""
         asked = fingerprint(known.request)
     except UserError as error:
         known.request, known.obstacle, known.looked = None, str(error), began
@@ -211,7 +210,7 @@ def _ask(known: Watched, head: Object, scene: Scene, frame: float) -> None:
     """Ask for a preview of a frame. Raises UserError when the backend cannot be started."""
     from emodifftalk.core.performance import to_json
 
-    uid, asked, request = head.session_uid, known.asked, build_performance(head, scene)
+    uid, asked, request = head.session_uid, known.asked, performance.build_performance(head, scene)
     params = {
         "subject": str(absolute(settings(head).subject_path, head)),
         "performance": to_json(request.performance),

@@ -28,8 +28,7 @@ from ..curves import confidence
 from ..playback import sources, take_time
 from ..scene.heads import absolute, active_take, by_session_uid, is_head, settings
 from ..scene.strips import scene_clock
-from . import memory, pace
-from .performance import Request, build_performance
+from . import memory, pace, performance
 
 if TYPE_CHECKING:
     from emodifftalk.core.changes import TakeChanges
@@ -59,13 +58,13 @@ class Status:
     parts: tuple[tuple[float, float, str], ...] = ()
 
 
-def made_from(request: Request) -> str:
+def made_from(request: performance.Request) -> str:
     """What a take is made from, compressed, to be kept with it."""
     text = json.dumps(rounded(asked_for(request)), ensure_ascii=False, separators=(",", ":"))
     return base64.b64encode(zlib.compress(text.encode(), 9)).decode()
 
 
-def asked_for(request: Request) -> dict:
+def asked_for(request: performance.Request) -> dict:
     """What a take is made from, in plain data; recordings go by name, wherever they lie."""
     from emodifftalk.core.performance import to_json
 
@@ -98,7 +97,7 @@ def check(head: Object, scene: Scene) -> Status:
 
     entry = active_take(head)
     try:
-        request = build_performance(head, scene, looking=True)
+        request = performance.build_performance(head, scene, looking=True)
     except UserError as error:
         return Status("", "", str(error) if entry is not None else "", _played(head, scene))
     clock = request.clock

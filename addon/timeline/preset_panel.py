@@ -14,19 +14,18 @@ from ..scene.panel_parts import draw_problem
 from ..scene.strips import au_values, prompt_words, write_aus, write_words
 from . import presets
 from .colours import colour
-from .presets import Preset
 from .prompts import active_prompt, add_prompt, listening_scene
 from .reading import is_read
 
 
-def preset_of(strip: Strip, name: str) -> Preset:
+def preset_of(strip: Strip, name: str) -> presets.Preset:
     """A prompt as a preset."""
     kept, words = strip.emodifftalk, prompt_words(strip).strip()
     aus = au_values(kept.aus) if kept.by_hand or is_read(strip) else {}
-    return Preset(name, words, aus, kept.by_hand)
+    return presets.Preset(name, words, aus, kept.by_hand)
 
 
-def apply(preset: Preset, strip: Strip) -> None:
+def apply(preset: presets.Preset, strip: Strip) -> None:
     """Let a prompt mean what a preset means; its intensity, strength and ease stay."""
     kept = strip.emodifftalk
     write_words(strip, preset.words)
@@ -44,7 +43,7 @@ class EMODIFFTALK_OT_save_preset(ForHead, Operator):
     """Keep this prompt, its words and what they do to the face, for other prompts and other files"""
 
     bl_idname = "emodifftalk.save_preset"
-    bl_label = "Save as Preset"
+    bl_label = "Save as presets.Preset"
 
     name: StringProperty(name="Name", description="A preset of the same name is replaced", options={"SKIP_SAVE"})
 
@@ -70,7 +69,7 @@ class EMODIFFTALK_OT_save_preset(ForHead, Operator):
         except UserError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
-        self.report({"INFO"}, f"Preset “{self.name}” {'replaced' if replaced else 'saved'}")
+        self.report({"INFO"}, f"presets.Preset “{self.name}” {'replaced' if replaced else 'saved'}")
         return {"FINISHED"}
 
 
@@ -78,7 +77,7 @@ class EMODIFFTALK_OT_apply_preset(ForHead, Operator):
     """Give this feeling to the prompt that is shown, or put it on the timeline at the playhead where there is none"""
 
     bl_idname = "emodifftalk.apply_preset"
-    bl_label = "Apply Preset"
+    bl_label = "Apply presets.Preset"
     bl_options = {"REGISTER", "UNDO"}
 
     preset: StringProperty(options={"HIDDEN", "SKIP_SAVE"})
@@ -102,7 +101,7 @@ class EMODIFFTALK_OT_rename_preset(Operator):
     """Give this preset another name"""
 
     bl_idname = "emodifftalk.rename_preset"
-    bl_label = "Rename Preset"
+    bl_label = "Rename presets.Preset"
 
     preset: StringProperty(options={"HIDDEN", "SKIP_SAVE"})
     name: StringProperty(name="Name", options={"SKIP_SAVE"})
@@ -130,14 +129,14 @@ class EMODIFFTALK_OT_delete_preset(Operator):
     """Delete this preset's file. Prompts it was applied to stay as they are"""
 
     bl_idname = "emodifftalk.delete_preset"
-    bl_label = "Delete Preset"
+    bl_label = "Delete presets.Preset"
 
     preset: StringProperty(options={"HIDDEN", "SKIP_SAVE"})
 
     def invoke(self, context: Context, event: Event) -> set[str]:
         """Ask first: a file is not brought back by undo."""
         return context.window_manager.invoke_confirm(
-            self, event, title="Delete Preset", message="This cannot be undone.", confirm_text="Delete"
+            self, event, title="Delete presets.Preset", message="This cannot be undone.", confirm_text="Delete"
         )
 
     def execute(self, context: Context) -> set[str]:

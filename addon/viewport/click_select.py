@@ -7,19 +7,21 @@ Blender's own selection, and the items can be switched off in Preferences → Ke
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import bpy
 import numpy as np
 from bpy.props import BoolProperty
 from bpy.types import Context, Event, KeyConfig, KeyMap, KeyMapItem, Object, Operator
 
-from emodifftalk.core.gaussians import Gaussians
-
-from ..blender.camera import View, region_view
+from ..blender import camera
 from ..blender.registering import Adds
 from ..draw import numpy_splats
 from ..scene.heads import drawn
 from . import drawing, memory, screens
+
+if TYPE_CHECKING:
+    from emodifftalk.core.gaussians import Gaussians
 
 _HIT = 0.3
 """A click hits a head from this alpha on."""
@@ -103,7 +105,7 @@ def head_at(context: Context, x: float, y: float) -> Object | None:
     """The front-most head that a viewport shows as Gaussians at a pixel of its region; None behind anything else."""
     if not drawing.shows_gaussians(context):
         return None
-    view = region_view(context.region, context.region_data)
+    view = camera.region_view(context.region, context.region_data)
     pixel = np.array([x + 0.5, view.height - y - 0.5])
     hits = []
     for shown in screens.shown_heads(context):
@@ -117,20 +119,20 @@ def head_at(context: Context, x: float, y: float) -> Object | None:
     return None if hidden else head
 
 
-def depth_at(gaussians: Gaussians, view: View, pixel: np.ndarray) -> float | None:
+def depth_at(gaussians: Gaussians, view: camera.View, pixel: np.ndarray) -> float | None:
     """Expected view depth in metres of Gaussians (world space) at a pixel (2,), row 0 at the top; None beside them."""
     alpha, depth = numpy_splats.blend_at(gaussians, view, pixel)
     return depth if alpha >= _HIT else None
 
 
-def _mesh_before(context: Context, view: View, pixel: np.ndarray, depth: float) -> bool:
+def _mesh_before(context: Context, view: camera.View, pixel: np.ndarray, depth: float) -> bool:
     """Whether a mesh is nearer at a pixel than `depth`. Heads have no faces, so rays pass them."""
     origin, direction = view.ray(pixel)
     found, place, *_ = context.scene.ray_cast(context.evaluated_depsgraph_get(), origin, direction)
     return found and float(view.depths(np.array([place], np.float32))[0]) < depth
 
 
-def _wire_before(context: Context, view: View, place: tuple[int, int], depth: float) -> bool:
+def _wire_before(context: Context, view: camera.View, place: tuple[int, int], depth: float) -> bool:
     """Whether Blender would select something without a surface (a light, an empty, a bone) that stands before `depth`.
 
     Asked of Blender's own selection, which is put back as it was.
@@ -165,7 +167,7 @@ def _places(keyconfig: KeyConfig) -> Iterator[tuple[KeyMap, str, str]]:
     object_mode = keyconfig.keymaps.new("Object Mode")
     yield object_mode, "LEFTMOUSE", "CLICK"
     yield object_mode, "RIGHTMOUSE", "PRESS"
-    for name in ("3D View Tool: Tweak", "3D View Tool: Tweak (fallback)"):
+    for name in ("3D camera.View Tool: Tweak", "3D camera.View Tool: Tweak (fallback)"):
         yield keyconfig.keymaps.new(name, space_type="VIEW_3D", region_type="WINDOW", tool=True), "LEFTMOUSE", "PRESS"
 
 

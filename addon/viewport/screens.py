@@ -6,8 +6,9 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import gpu
 import numpy as np
-from bpy.types import Context, Object
+from bpy.types import Context, Object, Scene
 
 from emodifftalk.core.colour_space import display_colour
 from emodifftalk.core.errors import UserError
@@ -15,6 +16,7 @@ from emodifftalk.core.gaussians import Gaussians
 
 from ..blender.camera import View, region_view
 from ..draw.cloud import SplatCloud, read_scene_depth
+from ..draw.colours import shows_true_colours
 from ..draw.target import Contour, Film, SplatTarget
 from ..draw.world_colour import world_colour
 from ..playback import gaussians as playback
@@ -100,7 +102,17 @@ def _displayed(light: np.ndarray) -> tuple[float, float, float]:
     return tuple(float(value) for value in display_colour(light))
 
 
-def draw_light(context: Context, background: np.ndarray | None) -> None:
+def draw_rendered(context: Context, scene: Scene) -> None:
+    """Clear a viewport that shows our engine's picture to the world's colour, scene-linear, and draw the heads there
+    where the view transform would change them otherwise."""
+    background = None if scene.render.film_transparent else world_colour(scene)
+    clear = (0.0, 0.0, 0.0, 0.0) if background is None else (*background, 1.0)
+    gpu.state.active_framebuffer_get().clear(color=clear)
+    if context.window_manager.emodifftalk.show_gaussians and not shows_true_colours(scene):
+        _draw_light(context, background)
+
+
+def _draw_light(context: Context, background: np.ndarray | None) -> None:
     """Draw the heads as a render engine's light before its background, scene-linear RGB (3,), or a transparent film."""
     screen = screen_of(context)
     if screen.draw(context, contour_of(context), among_meshes=False):

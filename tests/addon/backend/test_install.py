@@ -434,7 +434,7 @@ def test_the_other_build_replaces_the_whole_environment(index):
 @pytest.fixture
 def blender(scene, tmp_path, monkeypatch):
     """The add-on in Blender with a folder of its own for the backend, and nothing else to fall back on."""
-    from addon.backend import connection, installation
+    from addon.backend import connection, installation, survey
     from addon.backend import home as backend_home
     from addon.scene import preference_values
 
@@ -446,7 +446,7 @@ def blender(scene, tmp_path, monkeypatch):
     monkeypatch.setattr(connection, "find_spec", lambda name: None)
     source, house = tiny_extension(tmp_path)
     monkeypatch.setattr(backend_home, "source", lambda: source)
-    monkeypatch.setattr(installation, "builds_for", lambda machine: {"cpu": tiny_build()})
+    monkeypatch.setattr(survey, "builds_for", lambda machine: {"cpu": tiny_build()})
     monkeypatch.setattr(installation.state, "survey", None)
     yield chosen, house
     installation.stop()
