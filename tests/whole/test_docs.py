@@ -84,12 +84,16 @@ def test_the_walks_through_the_house_lead_through_functions_that_exist():
         assert re.search(defined, (ROOT / file).read_text("utf-8"), re.MULTILINE), f"{file} has no {name}"
 
 
-@pytest.mark.parametrize("house", ["addon", "backend/emodifftalk"])
-def test_every_room_is_in_the_picture_of_the_house(house):
+@pytest.mark.parametrize(
+    ("part", "table", "name"),
+    [(0, "addon/blender/registering.py", "ROOMS"), (1, "tests/whole/test_rooms.py", "BACKEND_ROOMS")],
+    ids=["add-on", "backend"],
+)
+def test_the_picture_of_the_house_shows_every_room_in_the_order_of_the_imports(part, table, name):
     picture = ARCHITECTURE.read_text("utf-8").partition("```\n")[2].partition("```")[0]
-    drawn = picture.partition("backend/emodifftalk/")[2 if "/" in house else 0]
-    rooms = {path.parent.name for path in (ROOT / house).glob("*/__init__.py")}
-    assert len(rooms) > 10 and rooms <= set(re.findall(r"^  (\w+)/ ", drawn, re.MULTILINE))
+    drawn = re.findall(r"^  (\w+)(?:/|\.py) ", picture.split("\nbackend/emodifftalk/")[part], re.MULTILINE)
+    rooms = (ROOT / table).read_text("utf-8").partition(f"\n{name} = (")[2].partition(")")[0]
+    assert [room for room in drawn if room != "models"] == re.findall(r'"(\w+)"', rooms)[::-1]
 
 
 def test_the_function_that_is_shown_as_an_example_is_the_one_in_the_code():
