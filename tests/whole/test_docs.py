@@ -18,8 +18,8 @@ MENTIONED_PAGE = re.compile(r"\bdocs/[\w./-]+\.(?:md|jpg|png|mp4)")
 
 def links(page: Path) -> list[tuple[Path, str]]:
     """File and anchor of every link of a page to something of ours."""
-    found = [link.partition("#") for link in LINK.findall(CODE.sub("", page.read_text(encoding="utf-8")))]
-    return [((page.parent / path).resolve() if path else page, anchor) for path, _, anchor in found if ":" not in path]
+    parts = [link.partition("#") for link in LINK.findall(CODE.sub("", page.read_text(encoding="utf-8")))]
+    return [((page.parent / path).resolve() if path else page, anchor) for path, _, anchor in parts if ":" not in path]
 
 
 def anchors(page: Path) -> set[str]:
@@ -98,6 +98,6 @@ def test_the_picture_of_the_house_shows_every_room_in_the_order_of_the_imports(p
 
 def test_the_function_that_is_shown_as_an_example_is_the_one_in_the_code():
     text = (ROOT / "docs" / "develop" / "CONTRIBUTING.md").read_text("utf-8")
-    file, _, rest = text.partition("One of ours, from `")[2].partition("`:")
-    example = rest.partition("```python\n")[2].partition("```")[0]
+    file, _, after = text.partition("One of ours, from `")[2].partition("`:")
+    example = after.partition("```python\n")[2].partition("```")[0]
     assert len(example) > 400 and example in (ROOT / file).read_text("utf-8")
