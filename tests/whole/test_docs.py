@@ -18,8 +18,8 @@ MENTIONED_PAGE = re.compile(r"\bdocs/[\w./-]+\.(?:md|jpg|png|mp4)")
 
 def links(page: Path) -> list[tuple[Path, str]]:
     """File and anchor of every link of a page to something of ours."""
-    found = [link.partition("#") for link in LINK.findall(CODE.sub("", page.read_text(encoding="utf-8")))]
-    return [((page.parent / path).resolve() if path else page, anchor) for path, _, anchor in found if ":" not in path]
+    parts = [link.partition("#") for link in LINK.findall(CODE.sub("", page.read_text(encoding="utf-8")))]
+    return [((page.parent / path).resolve() if path else page, anchor) for path, _, anchor in parts if ":" not in path]
 
 
 def anchors(page: Path) -> set[str]:
@@ -84,16 +84,20 @@ def test_the_walks_through_the_house_lead_through_functions_that_exist():
         assert re.search(defined, (ROOT / file).read_text("utf-8"), re.MULTILINE), f"{file} has no {name}"
 
 
-@pytest.mark.parametrize("house", ["addon", "backend/emodifftalk"])
-def test_every_room_is_in_the_picture_of_the_house(house):
+@pytest.mark.parametrize(
+    ("part", "table", "name"),
+    [(0, "addon/blender/registering.py", "ROOMS"), (1, "tests/whole/test_rooms.py", "BACKEND_ROOMS")],
+    ids=["add-on", "backend"],
+)
+def test_the_picture_of_the_house_shows_every_room_in_the_order_of_the_imports(part, table, name):
     picture = ARCHITECTURE.read_text("utf-8").partition("```\n")[2].partition("```")[0]
-    drawn = picture.partition("backend/emodifftalk/")[2 if "/" in house else 0]
-    rooms = {path.parent.name for path in (ROOT / house).glob("*/__init__.py")}
-    assert len(rooms) > 10 and rooms <= set(re.findall(r"^  (\w+)/ ", drawn, re.MULTILINE))
+    drawn = re.findall(r"^  (\w+)(?:/|\.py) ", picture.split("\nbackend/emodifftalk/")[part], re.MULTILINE)
+    rooms = (ROOT / table).read_text("utf-8").partition(f"\n{name} = (")[2].partition(")")[0]
+    assert [room for room in drawn if room != "models"] == re.findall(r'"(\w+)"', rooms)[::-1]
 
 
 def test_the_function_that_is_shown_as_an_example_is_the_one_in_the_code():
     text = (ROOT / "docs" / "develop" / "CONTRIBUTING.md").read_text("utf-8")
-    file, _, rest = text.partition("One of ours, from `")[2].partition("`:")
-    example = rest.partition("```python\n")[2].partition("```")[0]
+    file, _, after = text.partition("One of ours, from `")[2].partition("`:")
+    example = after.partition("```python\n")[2].partition("```")[0]
     assert len(example) > 400 and example in (ROOT / file).read_text("utf-8")

@@ -208,7 +208,7 @@ def camera_box(head: bpy.types.Object) -> list[float]:
 
 def mouth_opening(head: bpy.types.Object) -> float:
     """How far the sketch's lips are apart, metres: what playback has moved for this frame."""
-    template = sys.modules[f"{PACKAGE}.addon.playback.gaussians"].subject_of(head).template
+    template = sys.modules[f"{PACKAGE}.addon.playback.sources"].subject_of(head).template
     now = np.array([vertex.co for vertex in head.data.vertices])
     return float(template.lip_opening(now - template.neutral))
 
