@@ -5,10 +5,13 @@ Read by the tool alone, never imported.
 
 # ruff: noqa: B018, F821
 # Blender reads what is set on its layouts, regions, areas and spaces,
-_.alert, _.icon_pixels_float, _.icon_size, _.operator_context, _.scale_y, _.show_floor, _.show_region_toolbar
-_.show_region_ui, _.use_property_decorate, _.use_property_split, _.view_camera_zoom, _.view_perspective
+_.active_panel_category, _.alert, _.icon_pixels_float, _.icon_size, _.operator_context, _.scale_y, _.show_cache
+_.show_floor, _.show_gizmo_navigate, _.show_handles, _.show_region_asset_shelf, _.show_region_channels
+_.show_region_toolbar, _.show_region_ui, _.show_strip_duration, _.show_strip_source, _.ui_type
+_.use_property_decorate, _.use_property_split, _.view_camera_offset, _.view_camera_zoom, _.view_perspective
 # on its preferences, window manager and gizmos,
-_.clipboard, _.render_display_type, _.show_splash, _.smooth_view, _.use_draw_modal
+_.clipboard, _.render_display_type, _.show_developer_ui, _.show_splash, _.smooth_view, _.use_draw_modal
+_.use_online_access
 # on its scenes and their render settings,
 _.audio_bitrate, _.audio_codec, _.color_depth, _.color_mode, _.constant_rate_factor, _.denoising_prefilter
 _.denoising_quality, _.dither_intensity, _.filter_size, _.filter_type, _.quality, _.taa_render_samples

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from itertools import zip_longest
 
-import bpy
 from bpy.props import BoolProperty
 from bpy.types import Context, Menu, Object, Operator, Scene, TimelineMarker
 
@@ -153,10 +152,6 @@ def _draw_in_menu(menu: Menu, context: Context) -> None:
 
 _CLASSES = (EMODIFFTALK_OT_prompts_from_markers, EMODIFFTALK_OT_markers_from_prompts, EMODIFFTALK_MT_markers)
 _MENUS = ("TIME_MT_marker", "DOPESHEET_MT_marker", "GRAPH_MT_marker", "NLA_MT_marker", "SEQUENCER_MT_marker")
-
-
-def _menus() -> list[type]:
-    return [getattr(bpy.types, name) for name in _MENUS if hasattr(bpy.types, name)]
 
 
 ADDS = Adds(classes=_CLASSES, menus=tuple((name, _draw_in_menu) for name in _MENUS))

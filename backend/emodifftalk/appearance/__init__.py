@@ -1,1 +1,1 @@
-"""RotNet, OPCNet and the feature line (EmoDiffTalk 3.2, Dynamic Appearance Decoder)."""
+"""From AU codes and moved points to the rotation and opacity of every facial Gaussian (EmoDiffTalk 3.2)."""

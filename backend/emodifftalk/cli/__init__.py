@@ -12,6 +12,7 @@ import sys
 
 from .. import __version__
 from ..core.errors import Cancelled, UserError
+from ..serve.server import main as serve
 from . import capturing, checking, exporting, inspecting, making, rendering, training
 
 # Read by OpenMP when torch loads: its idle threads would otherwise spin on the cores our own rasterizer works on.
@@ -51,18 +52,16 @@ def _parser() -> argparse.ArgumentParser:
     checking.add_commands(commands)
     training.add_commands(commands)
     rendering.add_commands(commands)
-    serve = commands.add_parser(
+    server = commands.add_parser(
         "serve",
         help="be the backend process of the Blender add-on",
         description="Speaks framed messages over stdin and stdout; no port is opened. The add-on starts it by itself "
         "and ends it with Blender; it also ends when its stdin closes. Messages and operations are described in "
-        "emodifftalk/core/protocol.py and emodifftalk/jobs.py.",
+        "emodifftalk/core/protocol.py and emodifftalk/serve/jobs.py.",
     )
-    serve.set_defaults(run=_serve)
+    server.set_defaults(run=_serve)
     return parser
 
 
 def _serve(options: argparse.Namespace) -> int:
-    from ..serve.server import main as serve
-
     return serve()

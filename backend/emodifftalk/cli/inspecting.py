@@ -7,7 +7,11 @@ import json
 
 import numpy as np
 
+from ..core.compact_take import compact_take
 from ..core.facs import AU_LABELS, AU_NAMES, FPS
+from ..core.progress_line import ProgressLine
+from ..core.take import STRETCHED, load_take, stretches
+from ..serve.jobs import text_to_au
 
 
 def add_commands(commands: argparse._SubParsersAction) -> None:
@@ -60,8 +64,6 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
 
 
 def _text_to_au(options: argparse.Namespace) -> None:
-    from ..serve.jobs import text_to_au
-
     params = {"text": options.prompt, "encoder": options.encoder}
     found = text_to_au(params, lambda *_: None, lambda: False)
     if options.json:
@@ -75,7 +77,6 @@ def _text_to_au(options: argparse.Namespace) -> None:
 
 
 def _speech_to_au(options: argparse.Namespace) -> None:
-    from ..core.progress_line import ProgressLine
     from ..speech.audio import load_audio
     from ..speech.encoder import load_speech_to_au
 
@@ -95,8 +96,6 @@ def _speech_to_au(options: argparse.Namespace) -> None:
 
 
 def _inspect(options: argparse.Namespace) -> None:
-    from ..core.take import STRETCHED, load_take, stretches
-
     take = load_take(options.take)
     spans, values = stretches(take.confidence), take.confidence
     told = {key: take.metadata.get(key, "") for key in ("subject", "seed", "version")}
@@ -121,8 +120,6 @@ def _inspect(options: argparse.Namespace) -> None:
 
 
 def _compact(options: argparse.Namespace) -> None:
-    from ..core.compact_take import compact_take
-
     done = compact_take(options.take, options.out)
     ratio = done.before / done.after
     print(f"{options.out}: {done.after / 1e6:.1f} MB instead of {done.before / 1e6:.1f} MB, {ratio:.1f} times smaller")

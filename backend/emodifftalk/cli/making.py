@@ -8,7 +8,10 @@ import math
 from pathlib import Path
 
 from ..core.errors import UserError
+from ..core.formats.face_curves import perform_with, read_face_curves
+from ..core.performance import Performance, Prompt, Style, VoiceStrip, load_performance
 from ..core.progress_line import ProgressLine
+from ..core.take import STRETCHED
 
 
 def add_commands(commands: argparse._SubParsersAction) -> None:
@@ -87,8 +90,6 @@ def add_subject_and_take(parser: argparse.ArgumentParser, take_required: bool = 
 
 
 def _drive(options: argparse.Namespace) -> None:
-    from ..core.performance import Performance, Style, VoiceStrip, load_performance
-    from ..core.take import STRETCHED
     from ..perform.pipeline import PerformSettings, perform
 
     if options.performance:
@@ -137,8 +138,6 @@ def _drive(options: argparse.Namespace) -> None:
 
 
 def _with_curves(performance, options: argparse.Namespace):
-    from ..core.formats.face_curves import perform_with, read_face_curves
-
     found = read_face_curves(options.curves)
     if not options.json:
         print(f"{options.curves}: {found.kind}, {len(found.times)} rows over {found.times[-1]:.2f} s")
@@ -154,8 +153,6 @@ def _share(value: float, what: str, least: float) -> float:
 
 
 def _prompt(text: str):
-    from ..core.performance import Prompt
-
     seconds, _, words = text.strip().partition(" ")
     try:
         start = float(seconds)

@@ -1,1 +1,1 @@
-"""Readers, recipes and generators of training data."""
+"""What training reads: captures of heads, the template on any face, labelled speech and words of feeling."""

@@ -1,1 +1,1 @@
-"""From words to AU codes, and the edit of the AU track (EmoDiffTalk 3.3)."""
+"""From words to AU codes, and the edit of a Performance's AU track (EmoDiffTalk 3.3)."""

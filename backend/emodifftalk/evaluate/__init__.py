@@ -1,1 +1,1 @@
-"""`run.py evaluate`: the tables of the paper on held-out sentences, voices and cameras, with their protocol."""
+"""The tables of the paper are measured on held-out sentences, voices and cameras: `run.py evaluate`."""

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..core.errors import Cancelled, UserError
+from ..core.performance import Prompt
 from ..core.progress_line import ProgressLine
 from . import against, tables
 from .held_out_set import SHIPPED, HeldOutSet, load_held_out
@@ -59,7 +60,6 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _feelings(held_out: HeldOutSet, subjects: dict[str, Path], out: Path, line: ProgressLine) -> None:
     """Measure and draw what prompts do, see `feelings`. Raises UserError."""
-    from ..core.performance import Prompt
     from . import feeling_pictures, feelings
 
     found = feelings.measure_feelings(held_out, subjects, line)

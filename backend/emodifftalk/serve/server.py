@@ -1,6 +1,6 @@
 """The backend process: requests on stdin, replies on stdout, one job at a time, cancellable. No port is opened.
 
-What a person waits for with her eyes on the face is done between two steps of a longer job, not after it.
+What a person waits for with their eyes on the face is done between two steps of a longer job, not after it.
 
 The real stdout is kept for messages alone; whatever a library prints goes to stderr, whose tail the add-on shows when
 the process dies.

@@ -1,1 +1,1 @@
-"""From a voice to AU codes (EmoDiffTalk 3.2, Speech-to-AU Encoder)."""
+"""From a voice to AU codes, features and valence and arousal (EmoDiffTalk 3.2, Speech-to-AU Encoder)."""

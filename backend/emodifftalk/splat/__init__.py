@@ -1,4 +1,4 @@
-"""Rasterizers of 3D Gaussians and image metrics."""
+"""3D Gaussians are drawn, on CUDA or on the CPU, with gradients for training, and pictures are compared."""
 
 import os
 

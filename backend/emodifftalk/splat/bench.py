@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 from ..core.camera import Camera, look_at
-from ..core.gaussians import Gaussians
+from ..core.gaussians import Gaussians, quat_to_matrix
 from ..core.subject import load_subject
 from .compiled import thread_count
 from .metrics import psnr
@@ -66,8 +66,6 @@ def reference_picture(gaussians: Gaussians, camera: Camera) -> np.ndarray:
 
     Slow, simple, and independent of the kernels. Every Gaussian must lie in front of the camera and within the frame.
     """
-    from ..core.gaussians import quat_to_matrix
-
     g = gaussians
     turn = camera.viewmat[:3, :3]
     centres = g.means.astype(float) @ turn.T + camera.viewmat[:3, 3]

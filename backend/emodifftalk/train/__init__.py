@@ -1,1 +1,1 @@
-"""The four training stages (EmoDiffTalk 3.4) and the canonical rig (3.1)."""
+"""The canonical rig of a capture (EmoDiffTalk 3.1), and the four training stages (3.4) that bring it to life."""

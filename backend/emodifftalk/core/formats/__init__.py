@@ -1,1 +1,1 @@
-"""Files of other tools: Gaussians in and out, curves of faces in and out. NumPy at most."""
+"""Files of other tools, in and out: Gaussians and curves of faces. NumPy at most, USD only when one is opened."""

@@ -1,1 +1,1 @@
-"""Captures: planned, photographed, and read from what others recorded."""
+"""Captures are planned, photographed by Blender, and read from what others recorded."""

@@ -1,1 +1,1 @@
-"""Faces as data: the template on any head mesh, ways in which faces differ."""
+"""The template is laid on any head mesh, by what is known of how faces differ."""

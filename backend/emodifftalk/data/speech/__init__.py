@@ -1,1 +1,1 @@
-"""Spoken training data: sentences, synthesizers, rooms, and the motion that goes with them."""
+"""Spoken training data is made: sentences, synthesizers, rooms, and the motion that goes with them."""

@@ -19,6 +19,7 @@ from ...core import tensors
 from ...core.checks import expect
 from ...core.errors import UserError
 from ...core.facs import AU_INDEX, AU_NAMES, FPS
+from ...core.formats.openface import read_openface
 from ...speech.audio import SAMPLE_RATE, load_audio
 
 FOLDER = "speech"
@@ -96,8 +97,6 @@ def _from_csv(path: Path, seconds: float) -> np.ndarray:
 
 
 def _from_openface(path: Path, names: list[str], seconds: float) -> np.ndarray:
-    from ...core.formats.openface import read_openface
-
     track = read_openface(path)
     if track.times[-1] < (1 - _SLACK) * seconds - 0.5:
         raise UserError(f"{path.name} ends after {track.times[-1]:.1f} s, its recording lasts {seconds:.1f} s.")

@@ -1,1 +1,1 @@
-"""Training data of feelings in plain words."""
+"""Sentences of feeling with the action units they mean, and which of them are held out."""

@@ -1,1 +1,1 @@
-"""Stage 4: what changes with the action units, wrinkles and opacity."""
+"""Stage 3 (EmoDiffTalk 3.4): how rotation and opacity of a subject's Gaussians follow its action units is learned."""

@@ -1,1 +1,1 @@
-"""Stage 2 of the paper (3.1): the canonical Gaussians on their template."""
+"""Before the stages (EmoDiffTalk 3.1): the canonical Gaussians of a capture are learned on their template."""

@@ -1,1 +1,1 @@
-"""What the trainers share: early stopping, held-out data, half precision, the report page."""
+"""What several trainers share: early stopping, held-out figures, half precision, the report page."""

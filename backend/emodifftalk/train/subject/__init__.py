@@ -1,1 +1,1 @@
-"""All stages for one capture, one after the other, with a report."""
+"""One capture goes through the canonical rig and stages 1 to 3, is measured and reported on."""

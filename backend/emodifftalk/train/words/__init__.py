@@ -1,1 +1,1 @@
-"""From words to action units."""
+"""Stage 4 (EmoDiffTalk 3.4): from words of feeling to action units is learned."""
