@@ -105,12 +105,12 @@ def write_animated_glb(
     frames: int,
     gaussians: Callable[[int], Gaussians],
     fps: float,
-    progress: Callable[[int], None] = lambda i: None,
+    told: Callable[[int], None] = lambda i: None,
 ) -> None:
     """Write `frames` frames as a flip book, read one by one and never kept: memory does not grow with them.
 
-    gaussians: frame i in RUB axes, with as many rows each. Scales and colours are those of frame 0. progress: called
-    with each frame's number after it; may raise to give up. Raises UserError as `write_glb` and beyond 4 GB.
+    gaussians: frame i in RUB axes, with as many rows each. Scales and colours are those of frame 0. told(i) is
+    called after each frame and may raise. Raises UserError as `write_glb` and beyond 4 GB.
     """
     first = _columns(gaussians(0))
     document = _Document()
@@ -132,7 +132,7 @@ def write_animated_glb(
         _write(stream, first, _STILL)
         for i in range(frames):
             _write(stream, _columns(gaussians(i)), _MOVING)
-            progress(i)
+            told(i)
         for when, _ in flips:
             stream.write(when.tobytes())
         for _, size in flips:

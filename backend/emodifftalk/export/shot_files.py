@@ -8,20 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..core.axes import turned
-from ..core.errors import Cancelled, UserError
+from ..core.errors import UserError
 from ..core.gaussians import Gaussians
+from ..core.watch import UNWATCHED, Watch
 from .cast import Cast
 from .glb import write_animated_glb
-from .sequence import (
-    ExportOptions,
-    ExportReport,
-    Progress,
-    check_options,
-    expect_room,
-    notes_on,
-    shot_manifest,
-    write_manifest,
-)
+from .sequence import ExportOptions, ExportReport, check_options, expect_room, notes_on, shot_manifest, write_manifest
 from .usd import write_usd_points, write_usd_splats
 
 FrameOf = Callable[[int], Gaussians]
@@ -76,13 +68,12 @@ def export_shot(
     cast: Cast,
     out: Path,
     options: ExportOptions,
-    progress: Progress | None = None,
-    cancelled: Callable[[], bool] | None = None,
+    watch: Watch = UNWATCHED,
 ) -> ExportReport:
     """Write all frames into the file `out`, its ending added when it lacks one, and a manifest beside it.
 
-    Raises UserError when the file exists (unless `options.overwrite`), the disk is too small or it cannot be written;
-    Cancelled when `cancelled()` turned true, with nothing left behind.
+    Raises UserError when the file exists (unless `options.overwrite`), the disk is too small or it cannot be written,
+    and Cancelled; nothing is left behind then.
     """
     kind = SHOT_FORMATS[options.format]
     check_options(options)
@@ -93,10 +84,8 @@ def export_shot(
     axes, began = options.axes or kind.axes, time.perf_counter()
 
     def told(i: int) -> None:
-        if cancelled is not None and cancelled():
-            raise Cancelled
-        if progress:
-            progress((i + 1) / len(cast), f"Writing frame {i + 1} of {len(cast)}")
+        watch.check()
+        watch.say((i + 1) / len(cast), f"Writing frame {i + 1} of {len(cast)}")
 
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
