@@ -61,10 +61,7 @@ class ExportReport:
 
 
 def export_sequence(
-    cast: Cast,
-    out: str | os.PathLike,
-    options: ExportOptions = ExportOptions(),
-    watch: Watch = UNWATCHED,
+    cast: Cast, out: str | os.PathLike, options: ExportOptions = ExportOptions(), watch: Watch = UNWATCHED
 ) -> ExportReport:
     """Write each frame of the cast into folder `out`, and a manifest NAME.json beside them.
 
