@@ -44,9 +44,12 @@ class Watch:
 
     def part(self, first: float, last: float, stage: str | None = None) -> Watch:
         """The watch over a piece of the work, from `first` to `last` (0..1 of it), named anew when `stage` is given."""
-        span = self.last - self.first
-        ends = {"first": self.first + span * first, "last": self.first + span * last}
-        return replace(self, **ends, stage=self.stage if stage is None else stage)
+        return replace(
+            self,
+            first=self.first + (self.last - self.first) * first,
+            last=self.first + (self.last - self.first) * last,
+            stage=self.stage if stage is None else stage,
+        )
 
 
 UNWATCHED = Watch()
