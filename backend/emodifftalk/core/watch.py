@@ -20,13 +20,13 @@ def _never() -> bool:
 class Watch:
     """One watch goes through all the work; whoever hands a piece of it on hands on a `part` of the watch.
 
-    hear: called with the fraction 0..1 of the whole, the name of the stage (may be empty), and a sentence.
+    progress: called with the fraction 0..1 of the whole, the name of the stage (may be empty), and a sentence.
     cancelled: asked between two steps; true once the animator wants no more of it.
     stage: what the work under this watch is called.
     first, last: where it begins and ends in the whole, 0..1.
     """
 
-    hear: Callable[[float, str, str], None] = _unheard
+    progress: Callable[[float, str, str], None] = _unheard
     cancelled: Callable[[], bool] = _never
     stage: str = ""
     first: float = 0.0
@@ -35,7 +35,7 @@ class Watch:
     def say(self, fraction: float, text: str) -> None:
         """Tell how far the work under this watch is; fraction: 0..1 of it, what lies outside is held at the ends."""
         within = min(max(fraction, 0.0), 1.0)
-        self.hear(self.first + (self.last - self.first) * within, self.stage, text)
+        self.progress(self.first + (self.last - self.first) * within, self.stage, text)
 
     def check(self) -> None:
         """Raises Cancelled when the work is cancelled."""

@@ -118,11 +118,11 @@ def train_subject(params: dict, watch: Watch) -> dict:
     except TypeError as error:
         raise UserError(f"The request to train a subject makes no sense ({error}).") from error
 
-    def tell(fraction: float, stage: str, text: str) -> None:
-        watch.hear(fraction, stage, f"{stage}: {text}")
+    def titled(fraction: float, stage: str, text: str) -> None:
+        watch.progress(fraction, stage, f"{stage}: {text}")
 
     out = Path(_text(params, "out"))
-    report = train_all(_text(params, "capture"), out, settings, replace(watch, hear=tell))
+    report = train_all(_text(params, "capture"), out, settings, replace(watch, progress=titled))
     return {"subject": str(out), "page": f"{out}.report.html", "report": report}
 
 
