@@ -44,7 +44,7 @@ def _choice(rest: Gaussians, share: float) -> tuple[np.ndarray, np.float32]:
     return _chosen[key][1:]
 
 
-class Watch:
+class ChangeWatch:
     """Notices whether what one viewport shows is changing."""
 
     def __init__(self) -> None:

@@ -125,7 +125,7 @@ class Screen:
 
     def __init__(self) -> None:
         self._cloud = SplatCloud()
-        self._watch = viewport_budget.Watch()
+        self._watch = viewport_budget.ChangeWatch()
         self._target: SplatTarget | None = None
         self._uploaded: tuple = ()
         self._drawn: tuple = ()

@@ -9,6 +9,7 @@ from ..core.dome import VIEWS
 from ..core.errors import Cancelled
 from ..core.plan import ENGINES
 from ..core.progress_line import ProgressLine
+from ..core.watch import Watch
 
 
 def add_commands(commands: argparse._SubParsersAction) -> None:
@@ -47,7 +48,7 @@ def _capture(options: argparse.Namespace) -> int:
     line = ProgressLine()
     try:
         report = capture_character(
-            options.blend, options.out, settings, options.overwrite, options.blender, "", options.credit, line
+            options.blend, options.out, settings, Watch(line), options.overwrite, options.blender, credit=options.credit
         )
     except (Cancelled, KeyboardInterrupt):
         print("emodifftalk: cancelled; the pictures taken so far are kept, run it again to go on.", file=sys.stderr)

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..core.facs import AU_NAMES
 from ..core.progress_line import ProgressLine
+from ..core.watch import Watch
 
 if TYPE_CHECKING:
     from ..data.captures.readers.record import Capture
@@ -66,8 +67,9 @@ def _open_all(capture: Capture) -> tuple[int, float]:
 
     pictures = [picture for frame in capture.frames for picture in frame.pictures.values()]
     line, covered = ProgressLine(), []
+    watch = Watch(line)
     for i, picture in enumerate(pictures):
         covered.append(float(read_picture(picture, _SIZE)[1].mean()))
-        line((i + 1) / len(pictures), "opening the pictures")
+        watch.say((i + 1) / len(pictures), "opening the pictures")
     line.close()
     return len(pictures), float(np.mean(covered))

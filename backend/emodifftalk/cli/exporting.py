@@ -8,6 +8,7 @@ from pathlib import Path
 from ..core.axes import AXES
 from ..core.errors import UserError
 from ..core.progress_line import ProgressLine
+from ..core.watch import Watch
 from .making import add_subject_and_take, gaze_keys
 
 
@@ -77,7 +78,7 @@ def _export(options: argparse.Namespace) -> None:
     )
     line = ProgressLine()
     write = export_shot if options.format in SHOT_FORMATS else export_sequence
-    done = write(cast, Path(options.out), chosen, line)
+    done = write(cast, Path(options.out), chosen, Watch(line))
     line.close()
     there = len(done.files) - done.written if len(done.files) > 1 else 0
     rate = f", {done.bytes / 1e6 / max(done.seconds, 1e-9):.0f} MB/s" if done.written else ""

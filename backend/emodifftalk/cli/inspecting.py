@@ -12,6 +12,7 @@ from ..core.facs import AU_LABELS, AU_NAMES, FPS
 from ..core.progress_line import ProgressLine
 from ..core.take import STRETCHED, load_take, stretches
 from ..serve.jobs import text_to_au
+from ..core.watch import UNWATCHED, Watch
 
 
 def add_commands(commands: argparse._SubParsersAction) -> None:
@@ -65,7 +66,7 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
 
 def _text_to_au(options: argparse.Namespace) -> None:
     params = {"text": options.prompt, "encoder": options.encoder}
-    found = text_to_au(params, lambda *_: None, lambda: False)
+    found = text_to_au(params, UNWATCHED)
     if options.json:
         print(json.dumps({name: found[name] for name in ("prompt", "aus", "known", "nearest")}))
         return
@@ -83,7 +84,7 @@ def _speech_to_au(options: argparse.Namespace) -> None:
     wave = load_audio(options.audio)
     model = load_speech_to_au(options.front_end)
     line = ProgressLine(quiet=options.json)
-    track = model.predict(wave, progress=line)
+    track = model.predict(wave, watch=Watch(line))
     line.close()
     if options.json:
         frames = np.round(track.aus.astype(float), 4).tolist()

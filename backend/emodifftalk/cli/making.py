@@ -12,6 +12,7 @@ from ..core.formats.face_curves import perform_with, read_face_curves
 from ..core.performance import Performance, Prompt, Style, VoiceStrip, load_performance
 from ..core.progress_line import ProgressLine
 from ..core.take import STRETCHED
+from ..core.watch import Watch
 
 
 def add_commands(commands: argparse._SubParsersAction) -> None:
@@ -115,7 +116,7 @@ def _drive(options: argparse.Namespace) -> None:
     out = out if out.suffix == ".safetensors" else out.with_name(out.name + ".safetensors")
     settings = PerformSettings(options.front_end, options.text_encoder, options.motion, options.steps)
     line = ProgressLine(quiet=options.json)
-    report = perform(options.subject, performance, out, settings, line, previous=options.previous)
+    report = perform(options.subject, performance, out, settings, Watch(line), options.previous)
     line.close()
     if options.json:
         data = {"take": str(out), "frames": report.frames, "stages": report.stages, "models": report.models}
@@ -176,13 +177,10 @@ def gaze_keys(texts: list[str]) -> tuple[tuple[float, float, float], ...]:
 
 
 def _render(options: argparse.Namespace) -> None:
-    from ..export.pictures import render_take
+    from ..export.pictures import RenderSettings, render_take
 
     line = ProgressLine()
-    done = render_take(
-        options.subject,
-        options.take,
-        options.out,
+    settings = RenderSettings(
         size=options.size,
         angle=options.angle,
         background=_background(options.background),
@@ -190,9 +188,9 @@ def _render(options: argparse.Namespace) -> None:
         end=options.end,
         audio=options.audio,
         rasterizer=options.rasterizer,
-        progress=line,
         gaze=gaze_keys(options.gaze),
     )
+    done = render_take(options.subject, options.take, options.out, settings, Watch(line))
     line.close()
     each = 1000 * done.seconds / max(done.frames, 1)
     print(f"{options.out}: {done.frames} frames, {each:.0f} ms each, {done.rasterizer}")

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 
 from ..core.errors import Cancelled
 from ..core.progress_line import ProgressLine
+from ..core.watch import Watch
 
 
 def add_all(stages: argparse._SubParsersAction) -> None:
@@ -65,7 +66,7 @@ def _all(options: argparse.Namespace) -> None:
     line = ProgressLine()
     with _interrupted() as cancelled:
         try:
-            report = train_all(options.dataset, options.out, settings, line, cancelled, options.afresh)
+            report = train_all(options.dataset, options.out, settings, Watch(line, cancelled), options.afresh)
         except Cancelled:
             line.close()
             raise Cancelled("what is done is kept: the same command goes on") from None

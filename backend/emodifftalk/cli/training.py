@@ -7,6 +7,7 @@ import json
 
 from ..core.errors import UserError
 from ..core.progress_line import ProgressLine
+from ..core.watch import Watch
 from .train_all import add_all
 
 
@@ -120,10 +121,6 @@ def _report(report: object) -> None:
     print(json.dumps(report, indent=1, default=str))
 
 
-def _never() -> bool:
-    return False
-
-
 def _canonical(options: argparse.Namespace) -> None:
     from ..train.rig.canonical import train_canonical
     from ..train.rig.steps import CanonicalSettings
@@ -131,7 +128,7 @@ def _canonical(options: argparse.Namespace) -> None:
     settings = CanonicalSettings(
         options.steps, options.size, options.face, options.densify, options.rasterizer, options.seed
     )
-    _report(train_canonical(options.capture, options.out, settings, ProgressLine(), _never, options.name))
+    _report(train_canonical(options.capture, options.out, settings, Watch(ProgressLine()), options.name))
 
 
 def _measure(options: argparse.Namespace) -> None:
@@ -142,41 +139,47 @@ def _measure(options: argparse.Namespace) -> None:
 
 
 def _appearance(options: argparse.Namespace) -> None:
-    from ..train.looks.appearance import train_appearance
+    from ..train.looks.appearance import AppearanceSettings, train_appearance
 
     if options.without_codes and options.decoder != "opcnet":
         raise UserError("Only OPCNet can be trained without AU codes: leave out --decoder featurenet.")
-    kind = {"decoder": options.decoder, "codes": not options.without_codes, "validate": not options.no_validation}
-    line = ProgressLine()
-    _report(train_appearance(options.capture, options.subject, options.out, options.steps, line, _never, **kind))
+    settings = AppearanceSettings(
+        steps=options.steps,
+        decoder=options.decoder,
+        codes=not options.without_codes,
+        validate=not options.no_validation,
+    )
+    _report(train_appearance(options.capture, options.subject, options.out, settings, Watch(ProgressLine())))
 
 
 def _speech(options: argparse.Namespace) -> None:
-    from ..train.speech.speech_to_au import train_speech_to_au
+    from ..train.speech.speech_to_au import SpeechSettings, train_speech_to_au
 
-    line = ProgressLine()
-    amount = (options.minutes, options.seed, options.utterances)
-    ways = {"front_end": options.front_end, "start": options.start}
-    _report(train_speech_to_au(options.out, *amount, **ways, progress=line))
+    settings = SpeechSettings(
+        minutes=options.minutes,
+        seed=options.seed,
+        utterances=options.utterances,
+        front_end=options.front_end,
+        start=options.start,
+    )
+    _report(train_speech_to_au(options.out, settings, Watch(ProgressLine())))
 
 
 def _motion(options: argparse.Namespace) -> None:
-    from ..train.motion.learner import train_motion
+    from ..train.motion.learner import MotionSettings, train_motion
 
-    line = ProgressLine()
-    _report(train_motion(options.out, options.kind, options.minutes, options.seed, progress=line, steps=options.steps))
+    settings = MotionSettings(options.kind, options.minutes, options.seed, steps=options.steps)
+    _report(train_motion(options.out, settings, Watch(ProgressLine())))
 
 
 def _text(options: argparse.Namespace) -> None:
-    from ..train.words.text_to_au import train_text_to_au
+    from ..train.words.text_to_au import TextToAUSettings, train_text_to_au
 
-    line = ProgressLine()
-    _report(train_text_to_au(options.out, encoder=options.encoder, seed=options.seed, progress=line))
+    _report(train_text_to_au(options.out, TextToAUSettings(options.encoder, options.seed), Watch(ProgressLine())))
 
 
 def _affect(options: argparse.Namespace) -> None:
-    from ..train.speech.voice_affect import train_voice_affect
+    from ..train.speech.voice_affect import VoiceAffectSettings, train_voice_affect
 
-    line = ProgressLine()
-    amount = (options.sessions, options.epochs, options.seed)
-    _report(train_voice_affect(options.out, *amount, progress=line, measure=not options.no_report))
+    settings = VoiceAffectSettings(options.sessions, options.epochs, options.seed, measure=not options.no_report)
+    _report(train_voice_affect(options.out, settings, Watch(ProgressLine())))

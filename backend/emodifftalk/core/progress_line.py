@@ -7,17 +7,17 @@ import time
 
 
 class ProgressLine:
-    """Callable with (fraction, text) or (fraction, stage, text)."""
+    """What a `Watch` of the command line tells: called with a fraction 0..1, a stage (may be empty) and a sentence."""
 
     def __init__(self, quiet: bool = False) -> None:
         self._quiet = quiet
         self._terminal = sys.stderr.isatty()
         self._said, self._at = "", 0.0
 
-    def __call__(self, fraction: float, *texts: str) -> None:
+    def __call__(self, fraction: float, stage: str, text: str) -> None:
         if self._quiet:
             return
-        text = " · ".join(t for t in texts if t) or self._said
+        text = " · ".join(t for t in (stage, text) if t) or self._said
         if self._terminal:
             now = time.monotonic()
             if now - self._at > 0.1 or fraction >= 1:

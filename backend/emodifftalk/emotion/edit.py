@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..core.facs import AU_INDEX
+from ..core.performance import Style
 
 # What prompts must not take from the voice: lip closure, the rhythm of the mouth, blinks.
 _SPEECH = [AU_INDEX[name] for name in ("AU17", "AU23", "AU24", "AU25", "AU26")]
@@ -28,28 +29,25 @@ def apply_emotion(
     aus: np.ndarray,
     vectors: np.ndarray,
     weights: np.ndarray,
-    mode: str = "additive",
-    alpha: float = 1.0,
-    beta: float = 0.5,
-    expressiveness: float = 1.0,
-    lip_sync: float = 1.0,
+    style: Style,
     mood: np.ndarray | float = 0.0,
 ) -> np.ndarray:
     """The track (T, 17) float32, 0..1, after prompts: vectors (P, 17) 0..1 weighing (P, T) 0..1.
 
-    `paper`: Equation 7 with y = 1 where a prompt calls for a unit, faded by the prompt's weight. `additive`: what
-    prompts mean is added on top of a small gain; `lip_sync` 1 keeps lip closures, the rhythm of the mouth and blinks,
-    0 lets feelings win. `expressiveness` multiplies what prompts add.
+    style.mode `paper`: Equation 7 with y = 1 where a prompt calls for a unit, faded by the prompt's weight. `additive`:
+    what prompts mean is added on top of a small gain; style.lip_sync 1 keeps lip closures, the rhythm of the mouth and
+    blinks, 0 lets feelings win.
     mood: intensities (T, 17) of valence and arousal, added like a prompt; to the letter's track in `paper`.
     """
     aus = np.asarray(aus, np.float32)
-    if mode == "paper":
+    if style.mode == "paper":
         y = (weights[:, :, None] * (vectors >= _ACTIVE)[:, None, :]).sum(axis=0)
         total = weights.sum(axis=0)[:, None]
-        edited = equation7(aus, (y / np.maximum(total, 1e-6)).clip(0, 1), alpha * expressiveness, beta)
+        alpha = style.alpha * style.expressiveness
+        edited = equation7(aus, (y / np.maximum(total, 1e-6)).clip(0, 1), alpha, style.beta)
         return (aus + total.clip(0, 1) * (edited - aus) + mood).clip(0, 1).astype(np.float32)
-    wanted = expressiveness * np.einsum("pt,pk->tk", weights, vectors) + mood
-    return _add(aus, wanted, lip_sync).clip(0, 1).astype(np.float32)
+    wanted = style.expressiveness * np.einsum("pt,pk->tk", weights, vectors) + mood
+    return _add(aus, wanted, style.lip_sync).clip(0, 1).astype(np.float32)
 
 
 def _add(aus: np.ndarray, wanted: np.ndarray, lip_sync: float) -> np.ndarray:

@@ -28,22 +28,13 @@ def emotional_track(
     felt: valence and arousal (T, 2) of the voice, added to the curves. Raises UserError when a prompt needs a text
     encoder that is not there.
     """
-    times, style = frame_times(len(aus)), performance.style
+    times = frame_times(len(aus))
     vectors, name, unread = _prompt_vectors(performance, text_encoder)
     valence, arousal = sample_curve(performance.valence, times), sample_curve(performance.arousal, times)
     if felt is not None:
         valence, arousal = (valence + felt[:, 0]).clip(-1, 1), (arousal + felt[:, 1]).clip(-1, 1)
-    edited = edit.apply_emotion(
-        aus,
-        vectors,
-        prompt_weights(performance, times),
-        mode=style.mode,
-        alpha=style.alpha,
-        beta=style.beta,
-        expressiveness=style.expressiveness,
-        lip_sync=style.lip_sync,
-        mood=affect_offsets(valence, arousal),
-    )
+    mood = affect_offsets(valence, arousal)
+    edited = edit.apply_emotion(aus, vectors, prompt_weights(performance, times), performance.style, mood)
     return edited, name, unread
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from ..core.errors import Cancelled, UserError
 from ..core.performance import Prompt
 from ..core.progress_line import ProgressLine
+from ..core.watch import Watch
 from . import against, tables
 from .held_out_set import SHIPPED, HeldOutSet, load_held_out
 from .into import write_between
@@ -34,13 +35,13 @@ def main(arguments: list[str] | None = None) -> int:
         held_out = load_held_out(options.held_out)
         out = Path(options.out)
         if options.against:
-            found = against.score_folder(Path(options.against), held_out, Lpips(options.lpips_weights), line)
+            found = against.score_folder(Path(options.against), held_out, Lpips(options.lpips_weights), Watch(line))
             _write(out, f"against_{found.name}", against.markdown(found), against.as_json(found))
             return 0
         if options.feelings:
             _feelings(held_out, _options(options, held_out).subjects, out, line)
             return 0
-        evaluation = evaluate(held_out, _options(options, held_out), line)
+        evaluation = evaluate(held_out, _options(options, held_out), Watch(line))
         line.close()
         text = tables.markdown(evaluation)
         _write(out, "evaluation", text, tables.as_json(evaluation))
@@ -62,7 +63,7 @@ def _feelings(held_out: HeldOutSet, subjects: dict[str, Path], out: Path, line: 
     """Measure and draw what prompts do, see `feelings`. Raises UserError."""
     from . import feeling_pictures, feelings
 
-    found = feelings.measure_feelings(held_out, subjects, line)
+    found = feelings.measure_feelings(held_out, subjects, Watch(line))
     line.close()
     _write(out, "feelings", feelings.table(found), feelings.as_json(found))
     first, plain = next(iter(subjects.values())), feelings.neutral_performance(held_out)

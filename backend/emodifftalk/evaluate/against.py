@@ -19,11 +19,11 @@ from pathlib import Path
 import numpy as np
 
 from ..core.errors import UserError
+from ..core.watch import UNWATCHED, Watch
 from .held_out_set import HeldOutSet, Moment, Sitter
 from .landmarks import landmark_distance, sees_lips
 from .perceptual import Lpips
 from .picture_scores import Scores, mean, picture_score, read_on_black
-from .predict import Progress
 from .tables import frame_counts, picture_protocol, picture_row, picture_table, rounded
 
 _ENDINGS = (".png", ".webp", ".jpg", ".jpeg")
@@ -42,12 +42,11 @@ class Against:
     lmd: str
 
 
-def score_folder(
-    folder: Path, held_out: HeldOutSet, lpips: Lpips, progress: Progress = lambda fraction, text: None
-) -> Against:
+def score_folder(folder: Path, held_out: HeldOutSet, lpips: Lpips, watch: Watch = UNWATCHED) -> Against:
     """Score the frames in `folder`, of every subject that it has frames of.
 
-    Raises UserError when there are none, when some of a subject's are missing, or one is damaged or of another size.
+    Raises UserError when there are none, when some of a subject's are missing, or one is damaged or of another size,
+    and Cancelled.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -64,7 +63,8 @@ def score_folder(
         raise UserError(f"{folder} lacks {len(absent)} of {len(moments)} frames, the first is {absent[0]}.png.")
     scores: dict[str, dict[str, Scores]] = {sitter.name: {} for sitter in sitters}
     for done, (sitter, index, moment) in enumerate(moments):
-        progress(done / len(moments), moment.picture)
+        watch.check()
+        watch.say(done / len(moments), moment.picture)
         picture = read_on_black(files[moment.picture], held_out.size)
         values = picture_score(picture, read_on_black(held_out.picture_path(moment), held_out.size), lpips)
         if found and sees_lips(moment.camera):

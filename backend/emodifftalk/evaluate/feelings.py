@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from ..core.performance import Performance, Prompt
 from ..core.subject import Subject, load_subject
 from ..core.take import Take, load_take
 from ..core.unit_reader import UnitReader
+from ..core.watch import UNWATCHED, Watch
 from ..data.speech.visemes import bilabial_frames
 from ..emotion.controller import load_text_to_au
 from ..perform.pipeline import perform
@@ -41,7 +41,6 @@ PROTOCOL = (
     "speaks with (AU17, 23, 24, 25, 26) are held back while it speaks, which counts against us. Closure: share of p, b "
     "and m whose least lip opening is under 15 % of the vowels beside."
 )
-Progress = Callable[[float, str], None]
 
 
 @dataclass(frozen=True)
@@ -78,8 +77,8 @@ class OnSubject:
     felt: tuple[Felt, ...]
 
 
-def measure_feelings(held_out: HeldOutSet, subjects: dict[str, Path], progress: Progress) -> dict[str, OnSubject]:
-    """Perform and measure PROMPTS on subjects by name. Raises UserError."""
+def measure_feelings(held_out: HeldOutSet, subjects: dict[str, Path], watch: Watch = UNWATCHED) -> dict[str, OnSubject]:
+    """Perform and measure PROMPTS on subjects by name. Raises UserError, Cancelled."""
     clip = _sentence(held_out)
     found, count = {}, len(subjects) * (1 + len(PROMPTS))
     with tempfile.TemporaryDirectory() as folder:
@@ -88,7 +87,8 @@ def measure_feelings(held_out: HeldOutSet, subjects: dict[str, Path], progress: 
             reader, all_felt = UnitReader(subject.template), []
             calm = None
             for words in ("", *PROMPTS):
-                progress((len(found) * (1 + len(PROMPTS)) + len(all_felt)) / count, f"{name}: {words or 'no prompt'}")
+                watch.check()
+                watch.say((len(found) * (1 + len(PROMPTS)) + len(all_felt)) / count, f"{name}: {words or 'no prompt'}")
                 take = _take(path, clip.performance, words, folder)
                 offsets = np.stack([take.frame(i).offsets for i in range(take.frames)])
                 aus = reader.aus(offsets).mean(axis=0)

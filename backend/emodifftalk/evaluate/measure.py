@@ -14,13 +14,14 @@ from ..core.errors import UserError
 from ..core.facs import FPS
 from ..core.subject import load_subject
 from ..core.unit_reader import UnitReader
+from ..core.watch import UNWATCHED, Watch
 from ..motion.contact import TouchingFace
 from .action_units import au_errors
 from .held_out_set import HeldOutSet, Moment, Sitter, lip_landmarks
 from .landmarks import projected_distance, sees_lips
 from .perceptual import Lpips
 from .picture_scores import Scores, mean, picture_score, read_on_black
-from .predict import Performed, Portraits, Progress, perform_clip
+from .predict import Performed, Portraits, perform_clip
 from .speech_scores import TrueMotion, lip_range, pooled, speech_scores
 from .variants import FULL, VARIANTS, Variant, why_not
 
@@ -103,12 +104,10 @@ class Evaluation:
     processor_seconds: float = 0.0
 
 
-def evaluate(
-    held_out: HeldOutSet, options: MeasureOptions, progress: Progress = lambda fraction, text: None
-) -> Evaluation:
+def evaluate(held_out: HeldOutSet, options: MeasureOptions, watch: Watch = UNWATCHED) -> Evaluation:
     """Measure the full system and, if asked for, the variants of Table 3, on all clips and moments of the set.
 
-    Raises UserError when a subject is not in the set, or a file is missing or damaged.
+    Raises UserError when a subject is not in the set, or a file is missing or damaged, and Cancelled.
     """
     for name in options.subjects:
         if name not in held_out.sitters:
@@ -122,11 +121,8 @@ def evaluate(
     variants = [variant for variant in wanted if variant.name not in missing]
     found = Evaluation(held_out, {variant.name: Measured(variant) for variant in variants}, missing, lpips.missing, 0)
     for turn, (name, path) in enumerate(options.subjects.items()):
-
-        def inside(fraction: float, text: str, name: str = name, turn: int = turn) -> None:
-            progress((turn + fraction) / len(options.subjects), f"{name}: {text}")
-
-        _sit(found, variants, held_out.sitters[name], path, lpips, options, inside)
+        part = watch.part(turn / len(options.subjects), (turn + 1) / len(options.subjects))
+        _sit(found, variants, held_out.sitters[name], path, lpips, options, part)
     found.seconds = time.perf_counter() - began
     return found
 
@@ -138,7 +134,7 @@ def _sit(
     path: Path,
     lpips: Lpips,
     options: MeasureOptions,
-    progress: Progress,
+    watch: Watch,
 ) -> None:
     """Everything of one subject."""
     clips = found.held_out.clips
@@ -164,7 +160,9 @@ def _sit(
         for step, (name, one) in enumerate(heard.items()):
             performed.clear()
             for place, (variant, portrait) in enumerate(zip(variants, portraits, strict=True)):
-                progress((step * len(variants) + place) / total, f"{variant.title} says “{one.clip.text}”")
+                watch.check()
+                said = f"{sitter.name}: {variant.title} says “{one.clip.text}”"
+                watch.say((step * len(variants) + place) / total, said)
                 key = (variant.motion, variant.tuned)
                 if key not in performed:
                     performed[key] = perform_clip(path, one.clip, variant, Path(folder), options.steps)

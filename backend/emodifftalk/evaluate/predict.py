@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,7 +66,3 @@ class Portraits:
             decoded = self._decoder.decode(frame.aus, frame.offsets)
             gaussians = pose(self.subject, frame.offsets, *decoded)
         return render(gaussians, self._sitter.cameras[moment.camera], BLACK, backend=self._backend)[0]
-
-
-Progress = Callable[[float, str], None]
-"""Called with (fraction 0..1, what is being done)."""

@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import os
 import struct
-from collections.abc import Callable
 from typing import BinaryIO
 
 import numpy as np
@@ -20,6 +19,7 @@ from ..core.errors import UserError
 from ..core.formats.ply import SH_C0
 from ..core.gaussians import Gaussians, normalize
 from ..core.whole_file import whole_file
+from .reel import Reel
 
 EXTENSION = "KHR_gaussian_splatting"
 _FLOAT, _POINTS, _MOST_BYTES = 5126, 0, 2**32 - 1
@@ -100,28 +100,21 @@ def write_glb(path: str | os.PathLike, gaussians: Gaussians) -> None:
             stream.write(values.tobytes())
 
 
-def write_animated_glb(
-    path: str | os.PathLike,
-    frames: int,
-    gaussians: Callable[[int], Gaussians],
-    fps: float,
-    progress: Callable[[int], None] = lambda i: None,
-) -> None:
-    """Write `frames` frames as a flip book, read one by one and never kept: memory does not grow with them.
+def write_animated_glb(path: str | os.PathLike, reel: Reel) -> None:
+    """Write a shot in RUB axes as a flip book, read one by one and never kept: memory does not grow with the frames.
 
-    gaussians: frame i in RUB axes, with as many rows each. Scales and colours are those of frame 0. progress: called
-    with each frame's number after it; may raise to give up. Raises UserError as `write_glb` and beyond 4 GB.
+    Scales and colours are those of frame 0. Raises UserError as `write_glb` and beyond 4 GB, and Cancelled.
     """
-    first = _columns(gaussians(0))
+    frames, first = len(reel), _columns(reel.frame(0))
     document = _Document()
     still = {name: document.accessor(*first[name].shape) for name in _STILL}
     # glTF wants the range of positions before any is written: wide enough for a head that talks and moves.
-    reach = _reach(gaussians, frames)
+    reach = _reach(reel)
     for _ in range(frames):
         limits = {"POSITION": reach}
         moving = {name: document.accessor(*first[name].shape, *limits.get(name, (None, None))) for name in _MOVING}
         document.splats(still | moving)
-    flips = [_flip(i, frames, fps) for i in range(frames)]
+    flips = [_flip(i, frames, reel.fps) for i in range(frames)]
     times = [document.accessor(3, 1, [0.0], [float(when[-1])]) for when, _ in flips]
     shown = [document.accessor(3, 3) for _ in flips]
     samplers = [{"input": t, "output": s, "interpolation": "STEP"} for t, s in zip(times, shown, strict=True)]
@@ -131,8 +124,8 @@ def write_animated_glb(
         stream.write(head)
         _write(stream, first, _STILL)
         for i in range(frames):
-            _write(stream, _columns(gaussians(i)), _MOVING)
-            progress(i)
+            _write(stream, _columns(reel.frame(i)), _MOVING)
+            reel.written(i)
         for when, _ in flips:
             stream.write(when.tobytes())
         for _, size in flips:
@@ -168,9 +161,9 @@ def _write(stream: BinaryIO, columns: dict[str, np.ndarray], names: tuple[str, .
         stream.write(columns[name].tobytes())
 
 
-def _reach(gaussians: Callable[[int], Gaussians], frames: int) -> tuple[list[float], list[float]]:
+def _reach(reel: Reel) -> tuple[list[float], list[float]]:
     low, high = np.full(3, np.inf), np.full(3, -np.inf)
-    for i in range(frames):
-        means = gaussians(i).means
+    for i in range(len(reel)):
+        means = reel.frame(i).means
         low, high = np.minimum(low, means.min(axis=0)), np.maximum(high, means.max(axis=0))
     return low.tolist(), high.tolist()

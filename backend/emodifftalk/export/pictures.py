@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,10 +14,34 @@ from ..core.facs import FPS
 from ..core.gaze import GazeKeys, gaze_at, gazing
 from ..core.subject import load_subject
 from ..core.take import load_take
+from ..core.watch import UNWATCHED, Watch
 from ..splat.rasterize import choose_rasterizer
 from ..splat.render import render
 from .framing import moments, portrait_camera
 from .video import VideoWriter
+
+
+@dataclass(frozen=True)
+class RenderSettings:
+    """What is seen of a take, and from where.
+
+    size: pixels, square; an even number, 16..8192.
+    angle: degrees around the head, 0 is the front.
+    background: display-referred red, green, blue, 0..1; None for none.
+    start, end: seconds of the take; an `end` of None is its end.
+    audio: the voice for a video.
+    rasterizer: `auto`, `cpu` or `gsplat`.
+    gaze: where the eyes look, in seconds of the take.
+    """
+
+    size: int = 512
+    angle: float = 0.0
+    background: tuple[float, float, float] | None = (0.2, 0.2, 0.2)
+    start: float = 0.0
+    end: float | None = None
+    audio: str | os.PathLike | None = None
+    rasterizer: str = "auto"
+    gaze: GazeKeys = ()
 
 
 @dataclass(frozen=True)
@@ -34,28 +57,20 @@ def render_take(
     subject_path: str | os.PathLike,
     take_path: str | os.PathLike,
     out: str | os.PathLike,
-    size: int = 512,
-    angle: float = 0.0,
-    background: tuple[float, float, float] | None = (0.2, 0.2, 0.2),
-    start: float = 0.0,
-    end: float | None = None,
-    audio: str | os.PathLike | None = None,
-    rasterizer: str = "auto",
-    progress: Callable[[float, str], None] | None = None,
-    gaze: GazeKeys = (),
+    settings: RenderSettings = RenderSettings(),
+    watch: Watch = UNWATCHED,
 ) -> Rendered:
     """Render at 25 fps to `out`: a .mp4 (background needed), else a folder of PNG pictures (alpha when no background).
 
-    gaze: where the eyes look, in seconds of the take.
-
-    Raises UserError for anything a person can mend.
+    Raises UserError for anything a person can mend, Cancelled.
     """
+    size, background = settings.size, settings.background
     if not 16 <= size <= 8192 or size % 2:
         raise UserError("The size must be an even number of pixels from 16 to 8192.")
     subject, take = load_subject(subject_path), load_take(take_path)
-    times = moments(take, FPS, start, end)
-    camera = portrait_camera(subject, size, angle)
-    name = choose_rasterizer(rasterizer)
+    times = moments(take, FPS, settings.start, settings.end)
+    camera = portrait_camera(subject, size, settings.angle)
+    name = choose_rasterizer(settings.rasterizer)
     out = Path(out)
     as_video = out.suffix.lower() in (".mp4", ".mov", ".mkv")
     if as_video and background is None:
@@ -65,16 +80,16 @@ def render_take(
     def pictures():
         nonlocal spent
         for i, seconds in enumerate(times):
+            watch.check()
             began = time.perf_counter()
-            gaussians = gazing(subject, take.at(seconds), gaze_at(gaze, seconds))
+            gaussians = gazing(subject, take.at(seconds), gaze_at(settings.gaze, seconds))
             image, alpha, _ = render(gaussians, camera, background, backend=name)
             spent += time.perf_counter() - began
-            if progress:
-                progress((i + 1) / len(times), f"Rendering with {name}")
+            watch.say((i + 1) / len(times), f"Rendering with {name}")
             yield image, alpha
 
     if as_video:
-        with VideoWriter(out, size, size, FPS, audio, start) as video:
+        with VideoWriter(out, size, size, FPS, settings.audio, settings.start) as video:
             for image, _ in pictures():
                 video.add(_bytes(image))
     else:

@@ -7,7 +7,6 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -16,11 +15,10 @@ import numpy as np
 
 from ..core.axes import AXES, turned
 from ..core.errors import Cancelled, UserError
+from ..core.watch import UNWATCHED, Watch
 from ..core.whole_file import whole_file
 from .cast import Cast
 from .frame_formats import FRAME_FORMATS
-
-Progress = Callable[[float, str], None]
 
 
 class Kind(Protocol):
@@ -63,17 +61,12 @@ class ExportReport:
 
 
 def export_sequence(
-    cast: Cast,
-    out: str | os.PathLike,
-    options: ExportOptions = ExportOptions(),
-    progress: Progress | None = None,
-    cancelled: Callable[[], bool] | None = None,
+    cast: Cast, out: str | os.PathLike, options: ExportOptions = ExportOptions(), watch: Watch = UNWATCHED
 ) -> ExportReport:
     """Write each frame of the cast into folder `out`, and a manifest NAME.json beside them.
 
     Interrupted, the same call goes on with the first frame that is missing. Raises UserError when a file of another
-    export is in the way, the disk is too small, or nothing can be written; Cancelled when `cancelled()` turned true,
-    with whole files left behind.
+    export is in the way, the disk is too small, or nothing can be written; Cancelled, with whole files left behind.
     """
     if options.format not in FRAME_FORMATS:
         raise UserError(f"There is no format “{options.format}”: choose {', '.join(FRAME_FORMATS)}.")
@@ -89,7 +82,7 @@ def export_sequence(
         missing = _missing(files, manifest, about, options)
         write_manifest(manifest, about | {"complete": False})
         for count, i in enumerate(missing):
-            if cancelled is not None and cancelled():
+            if watch.cancelled():
                 raise Cancelled(f"{count} of {len(missing)} frames are written, the same export goes on from there")
             gaussians = turned(cast.gaussians(i), "blender", about["axes"], options.scale)
             kind.write(files[i], gaussians)
@@ -97,8 +90,7 @@ def export_sequence(
             if count == 0:
                 rest = len(missing) - 1
                 expect_room(folder, size * rest, f"The other {rest} frames")
-            if progress:
-                progress((count + 1) / len(missing), f"Writing {files[i].name}")
+            watch.say((count + 1) / len(missing), f"Writing {files[i].name}")
         write_manifest(manifest, about | {"complete": True})
     except OSError as error:
         raise UserError(f"{folder} cannot be written: {error.strerror or error}.") from error

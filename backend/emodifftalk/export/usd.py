@@ -19,8 +19,8 @@ from ..core.colour_space import linear_colour
 from ..core.errors import UserError
 from ..core.formats.ply import SH_C0
 from ..core.gaussians import Gaussians, normalize
+from .reel import Reel
 
-FrameOf = Callable[[int], Gaussians]
 _FRAMES_IN_MEMORY = 20
 """Then the layer is saved and opened anew: a crate file keeps what is saved on disk, so memory stays flat."""
 _PATH = "/Shot/Gaussians"
@@ -35,21 +35,11 @@ class _Column:
     packed: Callable[[Gaussians], object]
 
 
-def write_usd_splats(
-    path: Path,
-    frames: int,
-    frame: FrameOf,
-    numbers: list[int],
-    fps: float,
-    up: str = "Y",
-    half: bool = False,
-    told: Callable[[int], None] = lambda i: None,
-) -> None:
-    """Write `frames` frames of Gaussians as one particle field.
+def write_usd_splats(path: Path, reel: Reel, half: bool = False) -> None:
+    """Write a shot as one particle field.
 
-    frame: Gaussians of frame i, the same rows in each; numbers: their time codes. up: "Y" or "Z". half: orientations,
-    scales, opacities and colours in half precision; positions never, half a millimetre would be seen. told(i) is called
-    after each frame and may raise. Raises UserError without usd-core, or when a number is not finite.
+    half: orientations, scales, opacities and colours in half precision; positions never, half a millimetre would be
+    seen. Raises UserError without usd-core, or when a number is not finite, and Cancelled.
     """
 
     def columns(stage: object, count: int) -> list[_Column]:
@@ -83,19 +73,11 @@ def write_usd_splats(
             _Column("colors", *colors),
         ]
 
-    _write(path, frames, frame, numbers, fps, up, columns, told)
+    _write(path, reel, columns)
 
 
-def write_usd_points(
-    path: Path,
-    frames: int,
-    frame: FrameOf,
-    numbers: list[int],
-    fps: float,
-    up: str = "Y",
-    told: Callable[[int], None] = lambda i: None,
-) -> None:
-    """Write frames as `Points` for programs without splats (Houdini, Maya, Nuke): widths twice the mean scale, display
+def write_usd_points(path: Path, reel: Reel) -> None:
+    """Write a shot as `Points` for programs without splats (Houdini, Maya, Nuke): widths twice the mean scale, display
     colours linear, display opacities, and orientations, scales and colours as they are under primvars:emodifftalk."""
 
     def columns(stage: object, count: int) -> list[_Column]:
@@ -122,39 +104,31 @@ def write_usd_points(
             _Column("opacities", opacities, lambda g: Vt.FloatArray.FromNumpy(g.opacities)),
         ]
 
-    _write(path, frames, frame, numbers, fps, up, columns, told)
+    _write(path, reel, columns)
 
 
-def _write(
-    path: Path,
-    frames: int,
-    frame: FrameOf,
-    numbers: list[int],
-    fps: float,
-    up: str,
-    columns: Callable[[object, int], list[_Column]],
-    told: Callable[[int], None],
-) -> None:
+def _write(path: Path, reel: Reel, columns: Callable[[object, int], list[_Column]]) -> None:
     try:
         from pxr import Tf, Usd, UsdGeom
     except ImportError as error:
         sentence = "USD files are written by usd-core, which this backend lacks: run “pip install usd-core”."
         raise UserError(sentence) from error
+    numbers = reel.numbers
     handle, part = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}.", suffix=".usdc")
     os.close(handle)
     os.unlink(part)
     try:
         stage = Usd.Stage.CreateNew(part)
-        UsdGeom.SetStageUpAxis(stage, up)
+        UsdGeom.SetStageUpAxis(stage, "Z" if reel.axes == "blender" else "Y")
         UsdGeom.SetStageMetersPerUnit(stage, 1.0)
-        stage.SetTimeCodesPerSecond(fps)
-        stage.SetFramesPerSecond(fps)
+        stage.SetTimeCodesPerSecond(reel.fps)
+        stage.SetFramesPerSecond(reel.fps)
         stage.SetStartTimeCode(numbers[0])
         stage.SetEndTimeCode(numbers[-1])
         stage.SetDefaultPrim(UsdGeom.Xform.Define(stage, "/Shot").GetPrim())
         before, written = None, {}
-        for i in range(frames):
-            now = frame(i)
+        for i in range(len(reel)):
+            now = reel.frame(i)
             if not all(np.isfinite(array).all() for array in vars(now).values()):
                 raise UserError("These Gaussians contain numbers that are not finite: generate the take again.")
             for number, column in enumerate(columns(stage, len(now))):
@@ -170,7 +144,7 @@ def _write(
                 stage.Save()
                 stage = None
                 stage = Usd.Stage.Open(part)
-            told(i)
+            reel.written(i)
         stage.Save()
         stage = None
         os.chmod(part, 0o644)

@@ -15,9 +15,10 @@ from torch import nn
 
 from ..core import tensors
 from ..core.checks import expect, expect_format
-from ..core.errors import Cancelled, UserError
+from ..core.errors import UserError
 from ..core.facs import AU_NAMES
 from ..core.template import load_template
+from ..core.watch import UNWATCHED, Watch
 from ..core.windows import fade, frame_noise, spans, touched
 from .basis import HeadShape, MotionBasis, head_shape
 from .denoiser import FEATURES, Denoiser, UncodedDenoiser
@@ -67,18 +68,16 @@ class MotionModel:
         features: np.ndarray,
         seed: int,
         steps: int = 10,
-        progress: Callable[[float, str], None] | None = None,
-        cancelled: Callable[[], bool] | None = None,
+        watch: Watch = UNWATCHED,
     ) -> np.ndarray:
         """Offsets (T, V, 3) float32 metres from `neutral` (V, 3), by DDIM in `steps` steps.
 
         aus (T, 17) 0..1 and features (T, 128), both 25 a second, T at least 1. The same inputs and seed give the same
         offsets, and a frame depends only on the windows it lies in. Raises UserError when the arrays do not fit,
-        Cancelled when `cancelled()` turned true (asked before every step).
+        Cancelled (`watch` is asked before every step).
         """
-        found = self.coefficients(neutral, aus, features, seed, steps, progress, cancelled)
-        if progress:
-            progress(1.0, "Moving the face")
+        found = self.coefficients(neutral, aus, features, seed, steps, watch)
+        watch.say(1.0, "Moving the face")
         return np.concatenate([offsets for _, offsets in self.blocks(found, neutral)])
 
     def coefficients(
@@ -88,8 +87,7 @@ class MotionModel:
         features: np.ndarray,
         seed: int,
         steps: int = 10,
-        progress: Callable[[float, str], None] | None = None,
-        cancelled: Callable[[], bool] | None = None,
+        watch: Watch = UNWATCHED,
         changed: np.ndarray | None = None,
     ) -> np.ndarray:
         """Coefficients (T, K) float32 of what `generate` gives, for `blocks`.
@@ -107,10 +105,8 @@ class MotionModel:
         for i, (start, end) in enumerate(windows):
 
             def before_step(step: int, i: int = i) -> None:
-                if cancelled and cancelled():
-                    raise Cancelled
-                if progress:
-                    progress((i + step / steps) / len(windows), "Moving the face")
+                watch.check()
+                watch.say((i + step / steps) / len(windows), "Moving the face")
 
             found = self._window(seed, (start, end), aus[start:end], features[start:end], head, steps, before_step)
             total[start:end] += fade((start, end), frames)[:, None].astype(np.float32) * found
@@ -124,7 +120,7 @@ class MotionModel:
         seed: int,
         wanted: tuple[int, int],
         steps: int = 10,
-        cancelled: Callable[[], bool] | None = None,
+        watch: Watch = UNWATCHED,
     ) -> np.ndarray:
         """Coefficients (end - first, K) of the frames `wanted`, first to end, from a window of their own that reaches
         REACH frames to either side: nearly what `coefficients` gives them, many times sooner.
@@ -134,13 +130,8 @@ class MotionModel:
         aus, features = _checked(aus, features)
         start, end = max(wanted[0] - REACH, 0), min(wanted[1] + REACH, len(aus))
         around = slice(start, end)
-
-        def before_step(step: int) -> None:
-            if cancelled and cancelled():
-                raise Cancelled
-
         head, steps = head_shape(neutral), self._steps(steps)
-        found = self._window(seed, (start, end), aus[around], features[around], head, steps, before_step)
+        found = self._window(seed, (start, end), aus[around], features[around], head, steps, lambda step: watch.check())
         return found[wanted[0] - start : wanted[1] - start]
 
     def _steps(self, steps: int) -> int:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 import os
 from collections import OrderedDict
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
@@ -16,6 +15,7 @@ import numpy as np
 
 from ..core.facs import FPS
 from ..core.performance import Performance, VoiceStrip
+from ..core.watch import Watch
 from ..speech.affect import load_voice_affect
 from ..speech.blinks import add_blinks
 from ..speech.frontends import choose_front_end, speech_model_path
@@ -53,12 +53,12 @@ def hear(
     ready: ReadySubject,
     front_end: str,
     earlier: Earlier,
-    progress: Callable[[float, str], None],
+    watch: Watch,
 ) -> Heard:
     """What the voice of a Performance says, from the earlier take or from memory where it is the same voice.
 
     front_end: `auto|embedded|hubert`. Raises UserError when there is no voice, it cannot be read, or the front end is
-    not there, and whatever `progress` raises.
+    not there, and Cancelled.
     """
     front_end, liveliness = choose_front_end(front_end), performance.style.liveliness
     voice = _voice(
@@ -70,7 +70,7 @@ def hear(
         os.fspath(speech_model_path(front_end)),
     )
     if voice.key not in _heard:
-        found = earlier.voice(voice.key) or _listen(performance, voice, ready, front_end, progress)
+        found = earlier.voice(voice.key) or _listen(performance, voice, ready, front_end, watch)
         _heard[voice.key] = Heard(voice.wave, *found, voice.key)
         while len(_heard) > _KEPT:
             _heard.popitem(last=False)
@@ -88,10 +88,10 @@ def _listen(
     voice: _Voice,
     ready: ReadySubject,
     front_end: str,
-    progress: Callable[[float, str], None],
+    watch: Watch,
 ) -> tuple[np.ndarray, np.ndarray, str]:
     speech, seed = listener(ready.subject, front_end), performance.seed
-    track = speech.predict(voice.wave, voice.frames, progress=progress)
+    track = speech.predict(voice.wave, voice.frames, watch)
     # In half precision, as the take keeps them, so that the motion can be made again from the take alone.
     features = track.features.astype(np.float16).astype(np.float32)
     lively = add_gestures(track.aus, voice.wave, seed, performance.style.liveliness)

@@ -9,24 +9,20 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from .. import __version__
-from ..core.errors import Cancelled
 from ..core.performance import Performance
+from ..core.watch import UNWATCHED, Watch
 from ..emotion.track import emotional_track, redrawn
 from ..motion.retarget import motion_for
 from .hearing import Heard, hear
 from .ready_subject import ready_subject
 from .reuse import Earlier, inputs_hash, motion_hash
 from .take_frames import Frames, write_frames
-
-Progress = Callable[[float, str, str], None]
-"""Called with (fraction 0..1, stage, sentence)."""
 
 _SHARES = {"speech": 0.15, "emotion": 0.1, "motion": 0.25, "appearance": 0.5}
 
@@ -61,30 +57,26 @@ class TakeReport:
     unread: tuple[str, ...] = ()
 
 
-class _Run:
-    """Times the stages, reports progress across them and notices a cancel between two steps."""
+class _Stages:
+    """Times the stages, one after the other, and gives each its part of the watch. seconds: of wall time, by stage."""
 
-    def __init__(self, progress: Progress | None, cancelled: Callable[[], bool] | None) -> None:
-        self._progress = progress or (lambda fraction, stage, text: None)
-        self.cancelled = cancelled or (lambda: False)
-        self.stages: dict[str, float] = {}
+    def __init__(self, watch: Watch) -> None:
+        self._watch, self._done = watch, 0.0
+        self.seconds: dict[str, float] = {}
         self._stage, self._since = "", time.perf_counter()
 
-    def begin(self, stage: str, text: str) -> None:
+    def begin(self, stage: str, text: str) -> Watch:
         self.close()
         self._stage, self._since = stage, time.perf_counter()
-        self.inside(0.0, text)
-
-    def inside(self, fraction: float, text: str = "") -> None:
-        if self.cancelled():
-            raise Cancelled
-        names = list(_SHARES)
-        before = sum(_SHARES[name] for name in names[: names.index(self._stage)])
-        self._progress(before + _SHARES[self._stage] * min(max(fraction, 0.0), 1.0), self._stage, text)
+        before, self._done = self._done, self._done + _SHARES[stage]
+        watch = self._watch.part(before, self._done, stage)
+        watch.check()
+        watch.say(0.0, text)
+        return watch
 
     def close(self) -> None:
         if self._stage:
-            self.stages[self._stage] = time.perf_counter() - self._since
+            self.seconds[self._stage] = time.perf_counter() - self._since
 
 
 def perform(
@@ -92,35 +84,32 @@ def perform(
     performance: Performance,
     out: str | os.PathLike,
     settings: PerformSettings = PerformSettings(),
-    progress: Progress | None = None,
-    cancelled: Callable[[], bool] | None = None,
+    watch: Watch = UNWATCHED,
     previous: str | os.PathLike | None = None,
 ) -> TakeReport:
     """Perform and write the take to `out` (nothing is written when cancelled or failed).
 
     previous: an earlier take of this shot. What did not change since is copied from it, and the result is to the bit
     what it would be without; one that is missing, damaged or of another shot costs time and nothing else.
-    Raises UserError for anything a person can mend, Cancelled when `cancelled()` turned true.
+    Raises UserError for anything a person can mend, Cancelled.
     """
-    run = _Run(progress, cancelled)
-    run.begin("speech", "Listening to the voice")
+    stages = _Stages(watch)
+    watch = stages.begin("speech", "Listening to the voice")
     ready, earlier = ready_subject(subject_path), Earlier(previous)
-    heard = hear(performance, ready, settings.front_end, earlier, run.inside)
+    heard = hear(performance, ready, settings.front_end, earlier, watch)
 
-    run.begin("emotion", "Reading the prompts")
+    stages.begin("emotion", "Reading the prompts")
     emotional, text_encoder, unread = felt_track(heard, performance, settings.text_encoder)
     asked = redrawn(emotional, performance)
     aus, beyond = ready.guard.codes(asked)
 
-    run.begin("motion", "Moving the face")
+    watch = stages.begin("motion", "Moving the face")
     motion, neutral = motion_for(ready.subject, settings.motion), ready.subject.template.neutral
     motion_key = motion_hash(heard.key, ready.hash, motion, settings.steps, performance.seed)
     changed = earlier.changed(motion_key, asked)
-    coefficients = motion.coefficients(
-        neutral, aus, heard.features, performance.seed, settings.steps, run.inside, run.cancelled, changed
-    )
+    coefficients = motion.coefficients(neutral, aus, heard.features, performance.seed, settings.steps, watch, changed)
 
-    run.begin("appearance", "Turning and shading the Gaussians")
+    watch = stages.begin("appearance", "Turning and shading the Gaussians")
     models = {
         "front_end": heard.by,
         "text_encoder": text_encoder,
@@ -137,10 +126,11 @@ def perform(
         "version": __version__,
     }
     made, tracks = Frames(ready, motion, coefficients, aus, beyond, changed), (heard.aus, emotional, asked)
-    confidence, recomputed = write_frames(out, made, tracks, heard.features, metadata, earlier, run.inside)
-    run.inside(1.0, "Done")
-    run.close()
-    return TakeReport(Path(out), len(aus), run.stages, models, recomputed, earlier.note, confidence, unread)
+    confidence, recomputed = write_frames(out, made, tracks, heard.features, metadata, earlier, watch)
+    watch.check()
+    watch.say(1.0, "Done")
+    stages.close()
+    return TakeReport(Path(out), len(aus), stages.seconds, models, recomputed, earlier.note, confidence, unread)
 
 
 def felt_track(

@@ -10,19 +10,19 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-from ..core.errors import Cancelled, UserError
+from ..core.errors import UserError
 from ..core.performance import Performance
 from ..core.take import TakeFrame, between, moment, unpacked
+from ..core.watch import UNWATCHED, Watch
 from ..emotion.track import redrawn
 from ..motion.guard import confidence
 from ..motion.retarget import motion_for
 from .hearing import hear
-from .pipeline import PerformSettings, Progress, felt_track
+from .pipeline import PerformSettings, felt_track
 from .ready_subject import ready_subject
 from .reuse import Earlier
 
@@ -44,33 +44,25 @@ def preview_frame(
     seconds: float,
     previous: str | os.PathLike | None = None,
     settings: PerformSettings | None = None,
-    progress: Progress | None = None,
-    cancelled: Callable[[], bool] | None = None,
+    watch: Watch = UNWATCHED,
 ) -> Preview:
     """The take's frame at a time in seconds, held before its first and after its last.
 
     previous: an earlier take of this shot; with the same voice it is not listened to again, nor is a voice that was
-    heard lately. Raises UserError for anything a person can mend, Cancelled when `cancelled()` turned true.
+    heard lately. Raises UserError for anything a person can mend, Cancelled.
     """
     if not math.isfinite(seconds):
         raise UserError("A preview needs a time in seconds.")
-
-    def inside(fraction: float, text: str = "") -> None:
-        if cancelled and cancelled():
-            raise Cancelled
-        if progress:
-            progress(fraction, "speech", text or "Listening to the voice")
-
     began, settings = time.perf_counter(), settings or PerformSettings()
     ready = ready_subject(subject_path)
-    heard = hear(performance, ready, settings.front_end, Earlier(previous), inside)
+    heard = hear(performance, ready, settings.front_end, Earlier(previous), watch.part(0.0, 1.0, "speech"))
     felt, _, unread = felt_track(heard, performance, settings.text_encoder)
     codes, beyond = ready.guard.codes(redrawn(felt, performance))
     low, part = moment(seconds, len(codes))
     wanted = slice(low, low + (2 if part else 1))
     motion, neutral = motion_for(ready.subject, settings.motion), ready.subject.template.neutral
     found = motion.glimpse(
-        neutral, codes, heard.features, performance.seed, (wanted.start, wanted.stop), settings.steps, cancelled
+        neutral, codes, heard.features, performance.seed, (wanted.start, wanted.stop), settings.steps, watch
     )
     moved = np.concatenate([offsets for _, offsets in motion.blocks(found, neutral)])
     offsets, stray = ready.offsets(moved, codes[wanted], motion.told_codes)

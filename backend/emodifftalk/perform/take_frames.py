@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -11,6 +10,7 @@ from functools import partial
 import numpy as np
 
 from ..core.take import runs, take_writer
+from ..core.watch import Watch
 from ..core.windows import touched
 from ..motion.generate import MotionModel, one_thread
 from ..motion.guard import confidence
@@ -41,12 +41,12 @@ def write_frames(
     features: np.ndarray,
     metadata: dict[str, str],
     earlier: Earlier,
-    progress: Callable[[float, str], None],
+    watch: Watch,
 ) -> tuple[np.ndarray, int]:
     """Write the take to `out`; returns its confidence (T,) and how many frames were made anew.
 
     tracks: AUs (T, 17) of the voice, after the emotion, and after what was drawn by hand, before the guard.
-    Raises UserError when it cannot be written, and whatever `progress` raises; nothing is written then.
+    Raises UserError when it cannot be written, and Cancelled; nothing is written then.
     """
     ready, subject, frames = made.ready, made.ready.subject, len(made.aus)
     anew, _ = touched(made.changed)
@@ -55,7 +55,8 @@ def write_frames(
     look = partial(_look, ready, earlier)
     writing = take_writer(out, *sizes, metadata, ready.decoder.tints)
     with writing as writer, one_thread(), ThreadPoolExecutor(_WORKERS) as pool:
-        progress(0.0, "Copying what stays" if not anew.all() else "Turning and shading the Gaussians")
+        watch.check()
+        watch.say(0.0, "Copying what stays" if not anew.all() else "Turning and shading the Gaussians")
         earlier.copy(writer, ~anew)
         if (kept := earlier.confidence()) is not None:
             sure[~anew] = kept[~anew]
@@ -73,7 +74,8 @@ def write_frames(
                     for name, rows in packed.items():
                         writer.write(name, rows[None], frame)
                     done += 1
-                    progress(done / total, "Turning and shading the Gaussians")
+                    watch.check()
+                    watch.say(done / total, "Turning and shading the Gaussians")
         writer.write("aus", made.aus)
         for name, track in zip(("aus_voice", "aus_emotion", "asked"), tracks, strict=True):
             writer.write(name, track.astype(np.float32))

@@ -6,6 +6,7 @@ Arrays that came with a request are in params["arrays"]; arrays of a result go u
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,17 +17,17 @@ from ..core.errors import UserError
 from ..core.facs import AU_NAMES
 from ..core.gaussians import Gaussians
 from ..core.performance import from_json
+from ..core.watch import Watch
 
-Progress = Callable[[float, str, str], None]
-Job = Callable[[dict, Progress, Callable[[], bool]], dict[str, Any]]
+Job = Callable[[dict, Watch], dict[str, Any]]
 
 
-def ping(params: dict, progress: Progress, cancelled: Callable[[], bool]) -> dict:
+def ping(params: dict, watch: Watch) -> dict:
     """{} → {"pong": true}."""
     return {"pong": True}
 
 
-def text_to_au(params: dict, progress: Progress, cancelled: Callable[[], bool]) -> dict:
+def text_to_au(params: dict, watch: Watch) -> dict:
     """{"text"} → {"prompt", "aus": {name: 0..1}, "encoder", "known": bool, "nearest": [feelings], "answer"}.
 
     known: whether the words speak of a face or a feeling, as far as the model can tell. answer: a sentence to show
@@ -41,7 +42,7 @@ def text_to_au(params: dict, progress: Progress, cancelled: Callable[[], bool]) 
     return {**found, "known": meaning.known, "nearest": list(meaning.nearest), "answer": meaning.answer}
 
 
-def drive(params: dict, progress: Progress, cancelled: Callable[[], bool]) -> dict:
+def drive(params: dict, watch: Watch) -> dict:
     """{"subject", "performance", "out", "settings"?, "previous"?} → {"take", "frames", "seconds", "stages", "models",
     "recomputed", "note", "stretched", "unread"}: see `pipeline.TakeReport`; stretched: frames beyond
     the subject's training."""
@@ -51,7 +52,7 @@ def drive(params: dict, progress: Progress, cancelled: Callable[[], bool]) -> di
     settings = PerformSettings(**params.get("settings", {}))
     performance = from_json(params.get("performance"))
     out, previous = _text(params, "out"), params.get("previous") or None
-    report = perform(_text(params, "subject"), performance, out, settings, progress, cancelled, previous)
+    report = perform(_text(params, "subject"), performance, out, settings, watch, previous)
     return {
         "take": str(report.take),
         "frames": report.frames,
@@ -65,7 +66,7 @@ def drive(params: dict, progress: Progress, cancelled: Callable[[], bool]) -> di
     }
 
 
-def preview(params: dict, progress: Progress, cancelled: Callable[[], bool]) -> dict:
+def preview(params: dict, watch: Watch) -> dict:
     """{"subject", "performance", "seconds", "settings"?, "previous"?} → {"confidence", "unread", "milliseconds"} and
     the arrays of a `core.take.TakeFrame`: see `preview.preview_frame`."""
     from ..perform.pipeline import PerformSettings
@@ -77,13 +78,13 @@ def preview(params: dict, progress: Progress, cancelled: Callable[[], bool]) -> 
         seconds = float(params["seconds"])
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(f"The request for a preview makes no sense ({error}).") from error
-    found = preview_frame(_text(params, "subject"), performance, seconds, previous, settings, progress, cancelled)
+    found = preview_frame(_text(params, "subject"), performance, seconds, previous, settings, watch)
     arrays = {name: rows for name, rows in vars(found.frame).items() if rows is not None}
     told = {"confidence": found.confidence, "unread": list(found.unread), "milliseconds": found.milliseconds}
     return {**told, "arrays": arrays}
 
 
-def capture(params: dict, progress: Progress, cancelled: Callable[[], bool]) -> dict:
+def capture(params: dict, watch: Watch) -> dict:
     """{"blend", "out", "settings", "blender", "script", "overwrite"?, "credit"?} → {"folder", "pictures", "frames",
     "missing"}; settings as in `data.captures.plan.CaptureRequest`."""
     from ..data.captures.character import capture_character
@@ -93,18 +94,17 @@ def capture(params: dict, progress: Progress, cancelled: Callable[[], bool]) -> 
         _text(params, "blend"),
         _text(params, "out"),
         CaptureRequest(**params.get("settings", {})),
+        watch.part(0.0, 1.0, "capture"),
         overwrite=bool(params.get("overwrite", False)),
         blender=str(params.get("blender", "")),
         script=_text(params, "script"),
         credit=str(params.get("credit", "")),
-        progress=lambda fraction, text: progress(fraction, "capture", text),
-        cancelled=cancelled,
     )
     missing = list(report.missing)
     return {"folder": str(report.folder), "pictures": report.pictures, "frames": report.frames, "missing": missing}
 
 
-def train_subject(params: dict, progress: Progress, cancelled: Callable[[], bool]) -> dict:
+def train_subject(params: dict, watch: Watch) -> dict:
     """{"capture", "out", "settings"?} → {"subject", "page", "report"}: all stages of a subject, as `emodifftalk train
     all`; what is done is kept beside `out` until all is, and the same request goes on from there. settings: fields of
     `train.subject.stages.AllSettings`, those of its `canonical` as an object."""
@@ -118,15 +118,15 @@ def train_subject(params: dict, progress: Progress, cancelled: Callable[[], bool
     except TypeError as error:
         raise UserError(f"The request to train a subject makes no sense ({error}).") from error
 
-    def tell(fraction: float, stage: str, text: str) -> None:
-        progress(fraction, stage, f"{stage}: {text}")
+    def titled(fraction: float, stage: str, text: str) -> None:
+        watch.progress(fraction, stage, f"{stage}: {text}")
 
     out = Path(_text(params, "out"))
-    report = train_all(_text(params, "capture"), out, settings, tell, cancelled)
+    report = train_all(_text(params, "capture"), out, settings, replace(watch, progress=titled))
     return {"subject": str(out), "page": f"{out}.report.html", "report": report}
 
 
-def export(params: dict, progress: Progress, cancelled: Callable[[], bool]) -> dict:
+def export(params: dict, watch: Watch) -> dict:
     """{"heads": [{"subject", "take", "seconds": [F], "gaze": [[2]], "matrices"?: [[4][4]], "rest"?: [F]}], "out",
     "options"} → {"files", "folder", "written", "bytes", "seconds", "notes"}. options: fields of
     `export.sequence.ExportOptions`; its format is one of those of frames, of shots, or of face curves (of the first
@@ -146,21 +146,18 @@ def export(params: dict, progress: Progress, cancelled: Callable[[], bool]) -> d
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise UserError(f"The request to export makes no sense ({error}).") from error
 
-    def tell(fraction: float, text: str) -> None:
-        progress(fraction, "export", text)
-
     if options.format in FORMATS:
         path = write_face_track(out, cast.heads[0], options.format, options.fps, options.overwrite)
         report = {"written": 1, "bytes": path.stat().st_size, "seconds": 0.0, "notes": []}
         return {"files": 1, "folder": str(path.parent), **report}
     write = export_shot if options.format in SHOT_FORMATS else export_sequence
-    done = write(cast, out, options, tell, cancelled)
+    done = write(cast, out, options, watch.part(0.0, 1.0, "export"))
     folder = str(done.manifest.parent)
     report = {"written": done.written, "bytes": done.bytes, "seconds": done.seconds, "notes": done.notes}
     return {"files": len(done.files), "folder": folder, **report}
 
 
-def rasterize(params: dict, progress: Progress, cancelled: Callable[[], bool]) -> dict:
+def rasterize(params: dict, watch: Watch) -> dict:
     """{"viewmat", "K", "width", "height"} and the arrays means, quats, scales, opacities, colors of the Gaussians →
     {"rasterizer"} and the arrays rgba (H, W, 4), premultiplied display-referred sRGB, and depth (H, W) metres."""
     from ..splat.rasterize import choose_rasterizer

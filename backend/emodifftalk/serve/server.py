@@ -21,6 +21,7 @@ import numpy as np
 from .. import __version__
 from ..core.errors import Cancelled, UserError
 from ..core.protocol import PROTOCOL, ProtocolError, read_message, write_message
+from ..core.watch import Watch
 from .jobs import JOBS, SOON
 
 _LOOK_ASIDE: dict = {}
@@ -85,7 +86,7 @@ class Server:
                 unknown = f"The backend does not know “{request.get('op')}”"
                 raise UserError(f"{unknown}: the add-on and the backend differ in version.")
             params = {**request.get("params", {}), "arrays": request["arrays"]}
-            result = job(params, self._progress(number), lambda: number in self._cancelled)
+            result = job(params, Watch(self._progress(number), lambda: number in self._cancelled))
             arrays = result.pop("arrays", None)
             self._say({"id": number, "event": "result", "result": result}, arrays)
         except Cancelled:

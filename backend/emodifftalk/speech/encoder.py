@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -21,6 +20,7 @@ from ..core import tensors
 from ..core.checks import expect_format
 from ..core.errors import UserError
 from ..core.facs import AU_NAMES, FPS
+from ..core.watch import UNWATCHED, Watch
 from .audio import SAMPLE_RATE, heard, level
 from .closures import shut_lips
 from .frontends import FEATURE_RATE, EmbeddedFrontEnd, HubertFrontEnd, choose_front_end, speech_model_path
@@ -110,16 +110,11 @@ class SpeechModel:
         self.name = front_end.name
 
     @torch.inference_mode()
-    def predict(
-        self,
-        wave: np.ndarray,
-        frames: int | None = None,
-        progress: Callable[[float, str], None] | None = None,
-    ) -> SpeechTrack:
+    def predict(self, wave: np.ndarray, frames: int | None = None, watch: Watch = UNWATCHED) -> SpeechTrack:
         """AU codes and features of a recording (S,) at 16 kHz, any length; `frames` defaults to ceil(seconds × 25).
 
         Long recordings are heard in overlapping pieces of 24 s, so memory stays small. Where nothing is heard, all AU
-        are exactly 0. Raises UserError when the samples are not one row of finite numbers.
+        are exactly 0. Raises UserError when the samples are not one row of finite numbers, Cancelled.
         """
         wave = np.asarray(wave, np.float32)
         if wave.ndim != 1 or not np.isfinite(wave).all():
@@ -137,8 +132,8 @@ class SpeechModel:
             found = self._hear(torch.from_numpy(piece)[None], count + 2 * _MARGIN)
             aus.append(found[0][_MARGIN:-_MARGIN])
             features.append(found[1][_MARGIN:-_MARGIN])
-            if progress:
-                progress(min(1.0, (start + _CHUNK) / frames), "Listening to the voice")
+            watch.check()
+            watch.say((start + _CHUNK) / frames, "Listening to the voice")
         sounding = heard(leveled, frames, FPS)[:, None]
         return SpeechTrack(np.concatenate(aus) * sounding, np.concatenate(features))
 

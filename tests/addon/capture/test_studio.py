@@ -26,6 +26,7 @@ from emodifftalk.core import tensors
 from emodifftalk.core.errors import Cancelled, UserError
 from emodifftalk.core.facs import AU_INDEX, AU_NAMES
 from emodifftalk.core.template import load_template
+from emodifftalk.core.watch import Watch
 from emodifftalk.data.captures.capture import load_capture
 from emodifftalk.data.captures.character import CaptureReport, capture_character
 from emodifftalk.data.captures.plan import CaptureRequest, plan_capture
@@ -71,7 +72,7 @@ def finished(blend, tmp_path_factory) -> dict:
     broken = next(iter(kept))
     broken.write_bytes(broken.read_bytes()[:-20])
     said: list[str] = []
-    report = capture_character(blend, out, SMALL, progress=lambda fraction, text: said.append(text))
+    report = capture_character(blend, out, SMALL, Watch(lambda fraction, stage, text: said.append(text)))
     return {"out": out, "kept": kept, "broken": broken, "said": said, "report": report, "before": before}
 
 
@@ -180,10 +181,8 @@ def test_a_mapping_says_which_shape_is_which_and_cancel_keeps_the_pictures(namel
     file = str(tmp_path / "mapping.json")
     settings = CaptureRequest(character="Ada Rig", size=32, samples=1, spoken=0, mapping=file)
     with pytest.raises(Cancelled):
-        capture_character(
-            nameless, out, settings, progress=lambda fraction, text: said.append(text),
-            cancelled=lambda: "picture 2 of" in said[-1],
-        )  # fmt: skip
+        watch = Watch(lambda fraction, stage, text: said.append(text), lambda: "picture 2 of" in said[-1])
+        capture_character(nameless, out, settings, watch)
     assert len(pictures(out)) >= 2
     measured, about = tensors.load(out / "meshes.safetensors")
     units = json.loads(about["units"])

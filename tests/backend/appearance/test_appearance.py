@@ -25,7 +25,7 @@ from emodifftalk.core.subject import APPEARANCES, load_subject, pose, save_subje
 from emodifftalk.core.take import load_take, save_take
 from emodifftalk.data.captures.capture import Capture, CaptureCamera, CaptureFrame, save_capture
 from emodifftalk.splat.render import render
-from emodifftalk.train.looks.appearance import train_appearance
+from emodifftalk.train.looks.appearance import AppearanceSettings, train_appearance
 from emodifftalk.train.looks.shade_points import Places, choose_places, with_shade_points, without_shade_points
 from emodifftalk.train.rig.binding import surface_turns
 from tests.helpers.tiny_subject import tiny_subject
@@ -247,7 +247,9 @@ def wrinkling(tmp_path_factory) -> tuple[Path, Path]:
 def test_a_wrinkle_is_learned_where_the_action_unit_makes_it(wrinkling, tmp_path):
     capture, rig = wrinkling
     out = tmp_path / "s.safetensors"
-    report = train_appearance(capture, rig, out, steps=60, size=SIZE, shade_points=400, validate=True)
+    report = train_appearance(
+        capture, rig, out, AppearanceSettings(steps=60, size=SIZE, shade_points=400, validate=True)
+    )
     assert report["recovered"] > 0.25
     assert report["with_decoders"]["psnr_wrinkles"] > report["canonical_only"]["psnr_wrinkles"] + 1
     subject = load_subject(out)
@@ -267,11 +269,13 @@ def test_a_wrinkle_is_learned_where_the_action_unit_makes_it(wrinkling, tmp_path
 def test_every_kind_is_trained_by_the_same_call_and_a_second_training_starts_afresh(wrinkling, tmp_path):
     capture, rig = wrinkling
     first = tmp_path / "featurenet.safetensors"
-    report = train_appearance(capture, rig, first, steps=100, size=SIZE, decoder="featurenet")
+    report = train_appearance(capture, rig, first, AppearanceSettings(steps=100, size=SIZE, decoder="featurenet"))
     assert report["decoder"] == "featurenet" and report["recovered"] > 0.02
     second = tmp_path / "plain.safetensors"
-    report = train_appearance(capture, first, second, steps=4, size=SIZE, codes=False, shade_points=50)
+    report = train_appearance(
+        capture, first, second, AppearanceSettings(steps=4, size=SIZE, codes=False, shade_points=50)
+    )
     assert report["decoder"] == "opcnet_without_codes" and report["shade_points"] <= 50
     third = tmp_path / "third.safetensors"
-    train_appearance(capture, second, third, steps=2, size=SIZE, shade_points=20)
+    train_appearance(capture, second, third, AppearanceSettings(steps=2, size=SIZE, shade_points=20))
     assert load_subject(third).n_face <= load_subject(rig).n_face + 20

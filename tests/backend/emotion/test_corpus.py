@@ -17,7 +17,7 @@ from emodifftalk.data.words.split import NEAR
 from emodifftalk.emotion import text_encoders
 from emodifftalk.emotion.controller import read_controller
 from emodifftalk.emotion.prototypes import face
-from emodifftalk.train.words.text_to_au import _Learner, focal_bce, info_nce, train_text_to_au
+from emodifftalk.train.words.text_to_au import TextToAUSettings, _Learner, focal_bce, info_nce, train_text_to_au
 from tests.helpers.tiny_tower import tiny_tower
 
 
@@ -88,7 +88,7 @@ def few_sentences(monkeypatch):
 
 
 def test_training_gives_the_same_model_for_the_same_seed(few_sentences, tmp_path):
-    reports = [train_text_to_au(tmp_path / name, steps=2, epochs=1, seed=4) for name in ("a", "b")]
+    reports = [train_text_to_au(tmp_path / name, TextToAUSettings(steps=2, epochs=1, seed=4)) for name in ("a", "b")]
     assert reports[0] == reports[1]
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
     assert reports[0]["held_out"]["sentences"] == 70
@@ -99,7 +99,7 @@ def test_what_adapters_learned_is_what_the_loaded_model_reads(few_sentences, tmp
     learners = []
     monkeypatch.setattr(few_sentences, "load_text_encoder", lambda name: tiny_tower())
     monkeypatch.setattr(few_sentences, "_Learner", lambda encoder: learners.append(_Learner(encoder)) or learners[0])
-    report = train_text_to_au(tmp_path / "clip", encoder="openclip", steps=6, epochs=1)
+    report = train_text_to_au(tmp_path / "clip", TextToAUSettings("openclip", steps=6, epochs=1))
     assert report["encoder"] == "openclip" and 0 <= report["held_out"]["accuracy"] <= 1
     learner, loaded = learners[0], read_controller(tmp_path / "clip", tiny_tower())
     words = ["a nervous half-smile", "furious"]

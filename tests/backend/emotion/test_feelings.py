@@ -14,6 +14,7 @@ torch = pytest.importorskip("torch")
 from emodifftalk.core.errors import UserError
 from emodifftalk.core.facs import AU_INDEX, AU_NAMES
 from emodifftalk.core.labels import INTENSITIES, LABELS
+from emodifftalk.core.performance import Style
 from emodifftalk.data.words.corpus import entries, held_out_texts, sentence_targets, single_sentences
 from emodifftalk.emotion import text_encoders
 from emodifftalk.emotion.affect import S6_POINTS, affect_offsets
@@ -254,7 +255,7 @@ def test_equation_7_amplifies_what_is_called_for_and_attenuates_the_rest(aus, y,
         factor = (1 + alpha) if y[k] else (1 - beta)
         assert found[:, k] == pytest.approx(aus[:, k] * factor, abs=1e-6)
     one = np.ones((1, len(aus)))
-    whole = apply_emotion(aus, y[None].astype(float), one, mode="paper", alpha=alpha, beta=beta)
+    whole = apply_emotion(aus, y[None].astype(float), one, Style("paper", alpha, beta))
     assert whole == pytest.approx(np.clip(found, 0, 1), abs=1e-5)
 
 
@@ -271,14 +272,14 @@ def test_equation_7_is_the_formula_for_any_y_of_one_frame_or_of_all(aus, y, alph
 def test_one_prompt_passes_smoothly_into_the_next(one, other, mode):
     aus = np.tile(np.linspace(0, 0.6, 17), (201, 1))
     fade = np.linspace(0, 1, 201)
-    found = apply_emotion(aus, np.stack([one, other]), np.stack([1 - fade, fade]), mode=mode)
+    found = apply_emotion(aus, np.stack([one, other]), np.stack([1 - fade, fade]), Style(mode))
     assert np.abs(np.diff(found, axis=0)).max() < 0.03
 
 
 def test_the_lids_meet_in_a_blink_however_wide_the_eyes(read):
     aus = np.zeros((9, 17))
     aus[3:6, AU_INDEX["AU45"]] = 0.5, 1, 0.5
-    found = apply_emotion(aus, np.array([list(read("terrified").values())]), np.ones((1, 9)))
+    found = apply_emotion(aus, np.array([list(read("terrified").values())]), np.ones((1, 9)), Style())
     assert found[0, AU_INDEX["AU05"]] > 0.5 and found[4, AU_INDEX["AU05"]] < 0.02
     assert found[4, AU_INDEX["AU45"]] == 1
 
@@ -287,9 +288,9 @@ def test_the_lids_meet_in_a_blink_however_wide_the_eyes(read):
 @given(tracks, vectors, st.sampled_from(("additive", "paper")), unit, unit)
 def test_intensities_stay_between_0_and_1_and_without_a_prompt_nothing_changes(aus, vector, mode, lip, weight):
     weights = np.full((1, len(aus)), weight)
-    found = apply_emotion(aus, vector[None], weights, mode=mode, lip_sync=lip)
+    found = apply_emotion(aus, vector[None], weights, Style(mode, lip_sync=lip))
     assert found.dtype == np.float32 and found.min() >= 0 and found.max() <= 1
-    silent = apply_emotion(aus, vector[None], 0 * weights, mode=mode, lip_sync=lip)
+    silent = apply_emotion(aus, vector[None], 0 * weights, Style(mode, lip_sync=lip))
     assert silent == pytest.approx(aus, abs=1e-6)
 
 
@@ -299,7 +300,7 @@ def test_happy_over_a_neutral_sentence_smiles_and_an_m_still_closes(read):
     aus[:, AU_INDEX["AU25"]], aus[:, AU_INDEX["AU26"]] = 0.4, 0.3
     aus[14:17, [AU_INDEX["AU25"], AU_INDEX["AU26"]]], aus[14:17, AU_INDEX["AU24"]] = 0, 0.4
     aus[20, AU_INDEX["AU45"]] = 1
-    found = apply_emotion(aus, happy[None], np.ones((1, 30)))
+    found = apply_emotion(aus, happy[None], np.ones((1, 30)), Style())
     assert found[:, AU_INDEX["AU12"]].min() > 0.6
     assert closure(aus)[15] == 1
     assert found[14:17][:, [AU_INDEX["AU25"], AU_INDEX["AU26"]]].max() < 0.02, "the lips part in an m"
@@ -313,9 +314,9 @@ def test_an_excited_mood_does_not_part_the_lips_of_an_m():
     mood = affect_offsets(np.full(9, 0.1), np.ones(9))
     assert mood[0, AU_INDEX["AU26"]] > 0.2
     none = np.zeros((0, 17)), np.zeros((0, 9))
-    assert apply_emotion(aus, *none, mood=mood)[:, AU_INDEX["AU26"]].max() < 0.02
-    assert apply_emotion(aus, *none, mood=mood)[:, AU_INDEX["AU02"]].min() > 0.4
-    assert apply_emotion(aus, *none) == pytest.approx(aus)
+    assert apply_emotion(aus, *none, Style(), mood)[:, AU_INDEX["AU26"]].max() < 0.02
+    assert apply_emotion(aus, *none, Style(), mood)[:, AU_INDEX["AU02"]].min() > 0.4
+    assert apply_emotion(aus, *none, Style()) == pytest.approx(aus)
 
 
 @settings(max_examples=50, deadline=None)

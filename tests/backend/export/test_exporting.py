@@ -18,6 +18,7 @@ from emodifftalk.core.formats.gaussian_file import read_gaussians
 from emodifftalk.core.formats.ply import SH_C0
 from emodifftalk.core.gaussians import Gaussians
 from emodifftalk.core.take import load_take, save_take
+from emodifftalk.core.watch import Watch
 from emodifftalk.export.cast import Cast, Head, cast_of_many, cast_of_one
 from emodifftalk.export.frame_formats import FRAME_FORMATS
 from emodifftalk.export.sequence import ExportOptions, export_sequence
@@ -138,7 +139,7 @@ def test_an_export_that_was_stopped_goes_on_and_writes_nothing_twice(cast, tmp_p
         return len(calls) > 3
 
     with pytest.raises(Cancelled):
-        export_sequence(cast, tmp_path, ExportOptions("splat"), cancelled=tired)
+        export_sequence(cast, tmp_path, ExportOptions("splat"), Watch(cancelled=tired))
     before = {path: path.stat().st_mtime_ns for path in tmp_path.glob("*.splat")}
     assert len(before) == 3 and not json.loads((tmp_path / "shot.json").read_text())["complete"]
     done = export_sequence(cast, tmp_path, ExportOptions("splat"))
@@ -153,7 +154,7 @@ def test_files_of_another_export_are_neither_kept_nor_replaced_unasked(cast, fil
         export_sequence(later, tmp_path, ExportOptions("ply"))
     # Stopped in the middle of replacing, no frame of the older export may pass for one of the newer.
     with pytest.raises(Cancelled):
-        export_sequence(later, tmp_path, ExportOptions("ply", overwrite=True), cancelled=lambda: True)
+        export_sequence(later, tmp_path, ExportOptions("ply", overwrite=True), Watch(cancelled=lambda: True))
     assert not list(tmp_path.glob("*.ply"))
     assert export_sequence(later, tmp_path, ExportOptions("ply", overwrite=True)).written == FRAMES
 
@@ -290,5 +291,5 @@ def test_a_cancelled_shot_leaves_nothing(cast, tmp_path):
     pytest.importorskip("pxr")
     for name in ("usd", "glb-animated"):
         with pytest.raises(Cancelled):
-            export_shot(cast, tmp_path / name, ExportOptions(name), cancelled=lambda: True)
+            export_shot(cast, tmp_path / name, ExportOptions(name), Watch(cancelled=lambda: True))
     assert not list(tmp_path.iterdir())

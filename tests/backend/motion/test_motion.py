@@ -17,6 +17,7 @@ from emodifftalk.core import tensors, windows
 from emodifftalk.core.errors import Cancelled, UserError
 from emodifftalk.core.facs import ARTICULATIONS, AU_INDEX, AU_NAMES, FPS
 from emodifftalk.core.template import load_template
+from emodifftalk.core.watch import Watch
 from emodifftalk.data.speech import corpus
 from emodifftalk.data.speech.spoken_motion import draw_sample, random_curves
 from emodifftalk.motion import schedule
@@ -26,7 +27,7 @@ from emodifftalk.motion.generate import MotionModel, load_motion, save_motion
 from emodifftalk.speech.audio import load_audio
 from emodifftalk.speech.encoder import load_speech_to_au
 from emodifftalk.train.motion.batches import Batches
-from emodifftalk.train.motion.learner import MotionLearner, train_motion
+from emodifftalk.train.motion.learner import MotionLearner, MotionSettings, train_motion
 from emodifftalk.train.motion.losses import Batch, MotionLosses
 from emodifftalk.train.motion.report import _listen, speaking_report
 from tests.helpers.invented_speech import invented_corpus
@@ -163,13 +164,15 @@ def test_cancelling_stops_between_two_steps(model, silence):
         return len(calls) > 3
 
     with pytest.raises(Cancelled):
-        model.generate(TEMPLATE.neutral, codes(700), silence, seed=0, cancelled=cancelled)
+        model.generate(TEMPLATE.neutral, codes(700), silence, seed=0, watch=Watch(cancelled=cancelled))
     assert len(calls) == 4
 
 
 def test_progress_rises_to_one_with_words(model, silence):
     seen: list[tuple[float, str]] = []
-    model.generate(TEMPLATE.neutral, codes(150), silence[:150], 0, progress=lambda f, text: seen.append((f, text)))
+    model.generate(
+        TEMPLATE.neutral, codes(150), silence[:150], 0, watch=Watch(lambda f, _, text: seen.append((f, text)))
+    )
     fractions = [fraction for fraction, _ in seen]
     assert fractions == sorted(fractions) and fractions[-1] == 1.0 and len(fractions) > 10
     assert all(text for _, text in seen)
@@ -479,9 +482,8 @@ def test_training_further_starts_near_where_the_model_was(kind):
 @can_synthesize
 def test_the_training_command_works_from_nothing(tmp_path):
     path, said = tmp_path / "motion.safetensors", []
-    report = train_motion(
-        path, "gru", minutes=0.02, seed=1, utterances=6, batch=2, progress=lambda done, text: said.append((done, text))
-    )
+    settings = MotionSettings("gru", minutes=0.02, seed=1, utterances=6, batch=2)
+    report = train_motion(path, settings, Watch(lambda done, stage, text: said.append((done, text))))
     assert load_motion(path, "gru").kind == "gru"
     assert report["steps"] > 0 and report["slt"]["closures"] > 50 and set(report["silence"]["ratio"]) == set(AU_NAMES)
     assert [done for done, _ in said] == sorted(done for done, _ in said)

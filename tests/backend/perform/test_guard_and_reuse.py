@@ -22,6 +22,7 @@ from emodifftalk.core.performance import Performance, Prompt, Style, VoiceStrip
 from emodifftalk.core.range_of_motion import POSES, intensities
 from emodifftalk.core.subject import Subject, load_subject, save_subject
 from emodifftalk.core.take import load_take, runs, stretches
+from emodifftalk.core.watch import Watch
 from emodifftalk.core.windows import touched
 from emodifftalk.motion.contact import TouchingFace
 from emodifftalk.motion.generate import load_motion
@@ -167,8 +168,8 @@ def test_cancelling_leaves_neither_a_take_nor_a_piece_of_one(stage, first):
 
     calls: list[str] = []
     with pytest.raises(Cancelled):
-        played(stage, "never", shot(stage, last=0.9), progress=late, previous=first.take,
-               cancelled=lambda: calls.count("appearance") > 20)  # fmt: skip
+        watch = Watch(late, lambda: calls.count("appearance") > 20)
+        played(stage, "never", shot(stage, last=0.9), watch=watch, previous=first.take)
     assert sorted(stage.iterdir()) == before
 
 

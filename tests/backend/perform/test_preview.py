@@ -20,6 +20,7 @@ from emodifftalk.core.performance import Performance, Prompt, Style, VoiceStrip,
 from emodifftalk.core.protocol import read_message, write_message
 from emodifftalk.core.subject import load_subject, save_subject
 from emodifftalk.core.take import load_take
+from emodifftalk.core.watch import Watch
 from emodifftalk.motion.guard import MARGIN, ROOM
 from emodifftalk.perform import hearing
 from emodifftalk.perform.pipeline import PerformSettings, perform
@@ -108,7 +109,7 @@ def test_words_nobody_knows_are_told_with_the_preview(stage):
 
 def test_a_preview_nobody_waits_for_is_given_up(stage):
     with pytest.raises(Cancelled):
-        ahead(stage, shot("shy"), 4.0, cancelled=lambda: True)
+        ahead(stage, shot("shy"), 4.0, watch=Watch(cancelled=lambda: True))
 
 
 def test_a_time_that_is_none_is_a_sentence(stage):

@@ -19,6 +19,7 @@ from scipy.signal import resample_poly
 from emodifftalk.core.errors import Cancelled, UserError
 from emodifftalk.core.facs import ARTICULATIONS, AU_INDEX, FPS
 from emodifftalk.core.template import load_template
+from emodifftalk.core.watch import Watch
 from emodifftalk.data.speech import augmentation, corpus, languages, synthesizers
 from emodifftalk.data.speech.ipa import mouth_shapes
 from emodifftalk.data.speech.languages import HELD_OUT_LANGUAGE
@@ -31,7 +32,7 @@ from emodifftalk.speech import frontends
 from emodifftalk.speech.audio import frame_energy, level, load_audio
 from emodifftalk.speech.blinks import add_blinks, blink_frames
 from emodifftalk.speech.encoder import SpeechModel, SpeechToAU, load_speech_to_au, read_speech_model, save_speech_model
-from emodifftalk.train.speech.speech_to_au import train_speech_to_au
+from emodifftalk.train.speech.speech_to_au import SpeechSettings, train_speech_to_au
 from tests.helpers.places import HELLO, HELLO_BILABIALS
 from tests.helpers.synthesizers import can_synthesize
 
@@ -449,9 +450,11 @@ def test_the_same_seed_makes_the_same_sentences():
 @can_synthesize
 def test_training_writes_a_model_that_can_be_used_and_stops_when_told(tmp_path, hello):
     with pytest.raises(Cancelled):
-        train_speech_to_au(tmp_path / "never.safetensors", 1.0, utterances=2, cancelled=lambda: True)
+        train_speech_to_au(
+            tmp_path / "never.safetensors", SpeechSettings(1.0, utterances=2), Watch(cancelled=lambda: True)
+        )
     assert not (tmp_path / "never.safetensors").exists()
-    report = train_speech_to_au(tmp_path / "short.safetensors", minutes=0.03, utterances=4, batch=2)
+    report = train_speech_to_au(tmp_path / "short.safetensors", SpeechSettings(minutes=0.03, utterances=4, batch=2))
     assert report["slt"]["closures"] >= 30
     trained = read_speech_model(tmp_path / "short.safetensors", frontends.EmbeddedFrontEnd())
     assert np.isfinite(trained.predict(hello).aus).all()

@@ -14,6 +14,7 @@ torch = pytest.importorskip("torch")
 from emodifftalk.cli import main
 from emodifftalk.core.errors import Cancelled, UserError
 from emodifftalk.core.facs import FPS
+from emodifftalk.core.watch import Watch
 from emodifftalk.data.speech.augmentation import telephone
 from emodifftalk.data.speech.corpus import HELD_OUT_ESPEAK, HELD_OUT_FLITE, espeak_in_mood, flite_in_mood
 from emodifftalk.data.speech.moods import MOODS, converse, held_out_session, training_session
@@ -21,7 +22,7 @@ from emodifftalk.data.speech.prosody import CALM, colour
 from emodifftalk.speech.affect import MODEL, VoiceAffect, load_voice_affect, read_voice_affect
 from emodifftalk.speech.audio import load_audio
 from emodifftalk.speech.pitch import track_pitch
-from emodifftalk.train.speech.voice_affect import train_voice_affect
+from emodifftalk.train.speech.voice_affect import VoiceAffectSettings, train_voice_affect
 from tests.helpers.places import HELLO, SCENES
 from tests.helpers.synthesizers import can_synthesize
 
@@ -215,7 +216,7 @@ def test_training_writes_a_model_that_can_be_used_the_same_for_the_same_seed(tmp
     assert paths[0].read_bytes() == paths[1].read_bytes()
     assert np.isfinite(read_voice_affect(paths[0]).estimate(hello)).all()
     with pytest.raises(Cancelled):
-        train_voice_affect(tmp_path / "never.safetensors", 4, 1, cancelled=lambda: True)
+        train_voice_affect(tmp_path / "never.safetensors", VoiceAffectSettings(4, 1), Watch(cancelled=lambda: True))
     assert not (tmp_path / "never.safetensors").exists()
 
 

@@ -31,6 +31,7 @@ from emodifftalk.core.facs import AU_INDEX, AU_NAMES, FPS
 from emodifftalk.core.performance import Performance, VoiceStrip
 from emodifftalk.core.subject import load_subject
 from emodifftalk.core.take import load_take
+from emodifftalk.core.watch import Watch
 from emodifftalk.data.captures.capture import load_capture, save_capture
 from emodifftalk.data.speech.synthesizers import missing_synthesizers
 from emodifftalk.perform.pipeline import perform
@@ -163,7 +164,7 @@ def test_the_add_on_trains_the_same_and_without_synthesizers_motion_is_fitted_in
     said: list[str] = []
     params = {"capture": str(capture), "out": str(tmp_path / "s.safetensors")}
     done = train_subject({**params, "settings": asdict(short(canonical_from=str(trained["out"])))},
-                         lambda fraction, stage, text: said.append(stage), lambda: False)  # fmt: skip
+                         Watch(lambda fraction, stage, text: said.append(stage)))  # fmt: skip
     assert done["subject"] == params["out"] and Path(done["page"]).is_file()
     stages = {stage["stage"]: stage for stage in json.loads(json.dumps(done["report"]))["stages"]}
     assert "Taken as it is from ada.safetensors" in stages["1-canonical"]["said"]
@@ -200,7 +201,7 @@ def test_recordings_of_the_person_tune_a_speech_model_inside_the_subject(trained
         return any(stage.startswith("Motion") for stage in told)
 
     with pytest.raises(Cancelled):
-        train_all(data, out, settings, lambda fraction, stage, text: told.append(stage), cancelled)
+        train_all(data, out, settings, Watch(lambda fraction, stage, text: told.append(stage), cancelled))
     assert not out.exists()
     kept = json.loads((Path(f"{out}.training") / "2-speech.json").read_text())["report"]
     assert kept["tuned"] and kept["error"] < kept["error_of_shipped"] and kept["held_back"] == "b"

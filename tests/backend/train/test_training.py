@@ -21,8 +21,9 @@ from PIL import Image
 from emodifftalk.core.errors import Cancelled, UserError
 from emodifftalk.core.facs import AU_INDEX
 from emodifftalk.core.subject import OTF_GROUPS, load_subject
+from emodifftalk.core.watch import Watch
 from emodifftalk.data.captures.capture import load_capture
-from emodifftalk.train.looks.appearance import train_appearance
+from emodifftalk.train.looks.appearance import AppearanceSettings, train_appearance
 from emodifftalk.train.rig.canonical import train_canonical
 from emodifftalk.train.rig.pruning import drop_unseen, filled_pixels, paint_unseen, well_seen
 from emodifftalk.train.rig.steps import CanonicalSettings
@@ -46,15 +47,15 @@ def test_a_capture_becomes_a_subject_that_looks_like_it_from_cameras_never_train
     short = train_canonical(capture_folder, tmp_path / "short.safetensors", _settings(4))
     said: list[float] = []
     report = train_canonical(capture_folder, tmp_path / "long.safetensors", _settings(120),
-                             lambda fraction, text: said.append(fraction), name="Painted")  # fmt: skip
+                             Watch(lambda fraction, stage, text: said.append(fraction)), "Painted")  # fmt: skip
     assert report["neutral"]["psnr"] > short["neutral"]["psnr"] + 3
     assert report["neutral"]["pictures"] == 2 and report["expressive"]["pictures"] == 4
     assert "held-out" in report["protocol"] and said == sorted(said) and len(said) >= 4
     subject = load_subject(tmp_path / "long.safetensors")
     assert subject.name == "Painted" and subject.synthetic and subject.n_face == FACE
     assert subject.au_range[AU_INDEX["AU26"]].tolist() == [0, 1]
-    posed = train_appearance(capture_folder, tmp_path / "long.safetensors", tmp_path / "whole.safetensors", steps=12,
-                             size=SIZE)  # fmt: skip
+    posed = train_appearance(capture_folder, tmp_path / "long.safetensors", tmp_path / "whole.safetensors",
+                             AppearanceSettings(steps=12, size=SIZE))  # fmt: skip
     assert posed["with_decoders"]["pictures"] == 4
     _expect_appearance(tmp_path / "whole.safetensors")
 
@@ -85,7 +86,7 @@ def test_training_goes_on_where_it_was_interrupted(capture_folder, tmp_path, mon
     train_canonical(capture_folder, whole, _settings(20))
     calls = iter(range(1000))
     with pytest.raises(Cancelled):
-        train_canonical(capture_folder, halves, _settings(20), cancelled=lambda: next(calls) >= 13)
+        train_canonical(capture_folder, halves, _settings(20), Watch(cancelled=lambda: next(calls) >= 13))
     assert not halves.exists() and list(tmp_path.glob("halves*checkpoint*"))
     train_canonical(capture_folder, halves, _settings(20))
     first, second = load_subject(whole).gaussians, load_subject(halves).gaussians
@@ -222,8 +223,8 @@ def test_a_card_learns_what_the_processor_learns(capture_folder, tmp_path):
         for backend in ("cpu", "gsplat")
     }
     assert reports["gsplat"]["neutral"]["psnr"] == pytest.approx(reports["cpu"]["neutral"]["psnr"], abs=1.0)
-    whole = train_appearance(capture_folder, tmp_path / "gsplat.safetensors", tmp_path / "whole.safetensors", steps=12,
-                             size=SIZE, backend="gsplat")  # fmt: skip
+    whole = train_appearance(capture_folder, tmp_path / "gsplat.safetensors", tmp_path / "whole.safetensors",
+                             AppearanceSettings(steps=12, size=SIZE, backend="gsplat"))  # fmt: skip
     assert whole["with_decoders"]["pictures"] == 4
 
 

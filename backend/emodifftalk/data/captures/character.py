@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,13 +19,13 @@ from ...core.facs import AU_NAMES
 from ...core.plan import MESHES, Plan
 from ...core.range_of_motion import intensities
 from ...core.subject import OTF_GROUPS
+from ...core.watch import UNWATCHED, Watch
 from ..face.attachment import Attachment
 from ..face.registration import register_template
 from .capture import Capture, CaptureCamera, CaptureFrame, save_capture
 from .photographer import SCRIPT, command, photograph
 from .plan import CaptureRequest, plan_capture
 
-Progress = Callable[[float, str], None]
 _MEASURED, _PHOTOGRAPHED = 0.03, 0.99
 """Shares of the work: where the first picture begins and the last one ends."""
 _ON_FACE = 0.006
@@ -49,12 +48,11 @@ def capture_character(
     blend: str | os.PathLike,
     out: str | os.PathLike,
     settings: CaptureRequest,
+    watch: Watch = UNWATCHED,
     overwrite: bool = False,
     blender: str = "",
     script: str = "",
     credit: str = "",
-    progress: Progress = lambda fraction, text: None,
-    cancelled: Callable[[], bool] = lambda: False,
 ) -> CaptureReport:
     """Capture a character of a .blend file into folder `out`; a capture begun there with these settings goes on.
 
@@ -63,34 +61,34 @@ def capture_character(
     """
     found, path = find_blender(blender), find_script(*SCRIPT, chosen=script)
     out = Path(out)
-    progress(0.0, "Planning")
+    watch.say(0.0, "Planning")
     plan = plan_capture(out, settings, overwrite)
     registered: list[Attachment] = []
     said, taken = (0.0, "Starting Blender"), False
-    progress(*said)
+    watch.say(*said)
 
     def hear(event: dict) -> None:
         nonlocal said, taken
         if event["event"] == "measured":
             # Before the first picture: a face our template does not fit is said now, not after hours.
             said = (_MEASURED, "Fitting the template to the face")
-            progress(*said)
+            watch.say(*said)
             registered.append(_register(out))
         elif event["event"] == "progress":
             share = event["done"] / max(event["total"], 1)
             said = (_MEASURED + share * (_PHOTOGRAPHED - _MEASURED), _progress_text(event))
             taken = taken or event["done"] > 0
-            progress(*said)
+            watch.say(*said)
         else:
-            progress(*said)  # whoever listens would take a long silence for a standstill
+            watch.say(*said)  # whoever listens would take a long silence for a standstill
 
     try:
-        photograph(command(found, path, Path(blend).absolute(), out.absolute()), hear, cancelled)
+        photograph(command(found, path, Path(blend).absolute(), out.absolute()), hear, watch)
     except BlenderDied as death:
         if plan.engine == "eevee" and registered and not taken:
             raise UserError("EEVEE cannot render here, it needs a graphics card: choose Cycles.") from death
         raise
-    progress(_PHOTOGRAPHED, "Writing the capture")
+    watch.say(_PHOTOGRAPHED, "Writing the capture")
     return _finish(out, plan, registered[0], credit)
 
 

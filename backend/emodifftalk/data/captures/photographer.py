@@ -10,8 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ...core.blender_process import SOURCES, Blender, BlenderChild, BlenderDied, how_it_ended
-from ...core.errors import Cancelled, UserError
+from ...core.errors import UserError
 from ...core.plan import SAY
+from ...core.watch import UNWATCHED, Watch
 
 SCRIPT = ("capture", "studio", "__main__.py")
 """The add-on's script that photographs."""
@@ -26,7 +27,7 @@ def command(blender: Blender, script: Path, blend: Path, folder: Path) -> list[s
     return blender.command(script, words, blend)
 
 
-def photograph(words: list[str], hear: Callable[[dict], None], cancelled: Callable[[], bool] = lambda: False) -> None:
+def photograph(words: list[str], hear: Callable[[dict], None], watch: Watch = UNWATCHED) -> None:
     """Run the child to its end; `hear` gets what it says, and {"event": "working"} now and then while it says nothing.
 
     Raises UserError with its own sentence, BlenderDied with how it ended without one, Cancelled; the child has ended in
@@ -35,17 +36,16 @@ def photograph(words: list[str], hear: Callable[[dict], None], cancelled: Callab
     lines: queue.Queue[str | None] = queue.Queue()
     child = BlenderChild(words, lines.put)
     try:
-        _listen(child, lines, hear, cancelled)
+        _listen(child, lines, hear, watch)
     finally:
         child.end()
 
 
-def _listen(child: BlenderChild, lines: queue.Queue[str | None], hear, cancelled) -> None:
+def _listen(child: BlenderChild, lines: queue.Queue[str | None], hear, watch: Watch) -> None:
     last: deque[str] = deque(maxlen=20)
     done, heard = False, time.monotonic()
     while True:
-        if cancelled():
-            raise Cancelled
+        watch.check()
         try:
             line = lines.get(timeout=_LOOK)
         except queue.Empty:

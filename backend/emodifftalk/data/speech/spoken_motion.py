@@ -10,13 +10,14 @@ speech is synthetic.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.ndimage import uniform_filter1d
 
 from ...core.facs import ARTICULATIONS, AU_INDEX, AU_NAMES, FPS
+from ...core.watch import UNWATCHED, Watch
 from ...speech.blinks import blink_curve
 from ...speech.encoder import SpeechModel
 from .corpus import generate
@@ -77,16 +78,15 @@ def label_utterance(
     return LabelledUtterance(track.features, track.aus, plain, performed, voiced=True)
 
 
-def make_corpus(
-    count: int, seed: int, speech: SpeechModel, progress: Callable[[float, str], None] | None = None
-) -> list[LabelledUtterance]:
-    """`count` utterances by the training voices and some rooms. Raises UserError when no synthesizer is there."""
+def make_corpus(count: int, seed: int, speech: SpeechModel, watch: Watch = UNWATCHED) -> list[LabelledUtterance]:
+    """`count` utterances by the training voices and some rooms. Raises UserError without a synthesizer, Cancelled."""
     rng = np.random.default_rng([seed, 0x307])
     corpus = [_room(speech, rng) for _ in range(max(4, round(_ROOMS * count)))]
     for i, utterance in enumerate(generate(count, seed)):
         corpus.append(label_utterance(utterance, speech, rng))
-        if progress and i % 10 == 0:
-            progress(i / count, f"Speaking the training sentences: {i} of {count}")
+        watch.check()
+        if i % 10 == 0:
+            watch.say(i / count, f"Speaking the training sentences: {i} of {count}")
     return corpus
 
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 
 from ...appearance.decoder import AppearanceDecoder
-from ...core.errors import Cancelled, UserError
+from ...core.errors import UserError
 from ...core.subject import Subject, load_subject, save_subject
+from ...core.watch import UNWATCHED, Watch
 from ...data.captures.capture import Capture, load_capture
 from ...splat.metrics import psnr, ssim
 from ...splat.rasterize import choose_rasterizer
@@ -39,35 +40,52 @@ _ENOUGH = 0.005
 """dB of validation PSNR that count as better."""
 
 
+@dataclass(frozen=True)
+class AppearanceSettings:
+    """How long appearance is learned, from what, and what is learned.
+
+    steps: pictures to learn from, one each.
+    size: pixels of the pictures that are learned from and measured with.
+    backend: rasterizer, `auto`, `cpu` or `gsplat`.
+    seed: another seed sees the pictures in another order.
+    decoder: `opcnet` (opacity, as EmoDiffTalk) or `featurenet` (colour, as EmoTalk3D).
+    codes: False for OPCNet that is told no AU codes, an ablation.
+    validate: keep some training pictures back, stop when they get no better, keep the best.
+    shade_points: how many Gaussians are added where wrinkles come; FeatureNet has none.
+    """
+
+    steps: int = 1200
+    size: int = SIZE
+    backend: str = "auto"
+    seed: int = 0
+    decoder: str = "opcnet"
+    codes: bool = True
+    validate: bool = False
+    shade_points: int = SHADE_POINTS
+
+    @property
+    def kind(self) -> str:
+        """The decoder as `AppearanceDecoder` names it."""
+        return "opcnet_without_codes" if self.decoder == "opcnet" and not self.codes else self.decoder
+
+
 def train_appearance(
     capture_dir: str | os.PathLike,
     subject_path: str | os.PathLike,
     out: str | os.PathLike,
-    steps: int = 1200,
-    progress: Callable[[float, str], None] | None = None,
-    cancelled: Callable[[], bool] = lambda: False,
-    size: int = SIZE,
-    backend: str = "auto",
-    seed: int = 0,
-    decoder: str = "opcnet",
-    codes: bool = True,
-    validate: bool = False,
-    shade_points: int = SHADE_POINTS,
+    settings: AppearanceSettings = AppearanceSettings(),
+    watch: Watch = UNWATCHED,
 ) -> dict:
     """Train the decoders on the expressive pictures of the capture and write the whole Subject to `out`.
 
-    decoder: `opcnet` or `featurenet`; codes False: OPCNet without AU codes, for the ablation. validate: keep some
-    training pictures back, stop when they get no better, keep the best; the report then has the `curve` of
-    (step, training loss, validation PSNR). shade_points: see `shade_points`; FeatureNet has none.
-
-    Returns a report: held-out PSNR and SSIM of expressive pictures with and without the decoders. Raises UserError,
-    Cancelled.
+    Returns a report: held-out PSNR and SSIM of expressive pictures with and without the decoders, and after validation
+    the `curve` of (step, training loss, validation PSNR). Raises UserError, Cancelled.
     """
-    kind = "opcnet_without_codes" if decoder == "opcnet" and not codes else decoder
-    torch.manual_seed(seed)
-    rng = np.random.default_rng(seed)
+    kind, size = settings.kind, settings.size
+    torch.manual_seed(settings.seed)
+    rng = np.random.default_rng(settings.seed)
     subject, capture = without_shade_points(load_subject(subject_path)), load_capture(capture_dir)
-    backend = choose_rasterizer(backend)
+    backend = choose_rasterizer(settings.backend)
     device = "cuda" if backend == "gsplat" else "cpu"
     views = _expressive(capture, "train", size, device)
     crops = [crop for view in views if (crop := FaceCrop.of(view, capture.points[view.frame])) is not None]
@@ -77,20 +95,24 @@ def train_appearance(
     with torch.no_grad():
         before = [plain.draw(crop, crop.image.new_zeros(3), depth=True).picture for crop in crops]
     if kind != "featurenet":
-        subject, start = _shaded(subject, capture, crops, before, plain, kind, shade_points, rng)
+        subject, start = _shaded(subject, crops, before, plain, settings, rng)
     trained = AppearanceDecoder(subject, kind).to(device)
     if kind != "featurenet":
         with torch.no_grad():
             trained.shade.line[..., len(plain.subject.triangle) :, 0] += torch.from_numpy(start).float().to(device)
-    session = _Session(FacePainter(subject, trained, capture, backend), crops, before, steps, rng, validate)
-    session.run(progress or (lambda fraction, text: None), cancelled)
+    session = _Session(FacePainter(subject, trained, capture, backend), crops, before, settings, rng)
+    session.run(watch.part(0.0, 0.95))
     subject = trained.eval().onto(session.painter.coloured(subject))
     save_subject(out, subject)
     tests = _expressive(capture, "test", size, device)
     report = {"steps": session.taken, "decoder": kind, "shade_points": subject.n_face - len(plain.subject.triangle)}
     report |= measure_decoders(subject, plain.subject, capture, tests, backend)
-    if validate:
-        report |= {"curve": session.curve, "best_step": session.best_step, "stopped_early": session.taken < steps}
+    if settings.validate:
+        report |= {
+            "curve": session.curve,
+            "best_step": session.best_step,
+            "stopped_early": session.taken < settings.steps,
+        }
     return report
 
 
@@ -100,8 +122,18 @@ def _expressive(capture: Capture, split: str, size: int, device: str) -> list[Ca
     return [view for view in load_views(capture, split, size, device) if view.frame in ahead]
 
 
-def _shaded(subject: Subject, capture, crops, before, painter, kind, count, rng) -> tuple[Subject, np.ndarray]:
-    """The subject with shade points, and what their direct features start from, (17, M) or (M,)."""
+def _shaded(
+    subject: Subject,
+    crops: list[FaceCrop],
+    before: list[torch.Tensor],
+    painter: FacePainter,
+    settings: AppearanceSettings,
+    rng: np.random.Generator,
+) -> tuple[Subject, np.ndarray]:
+    """The subject with shade points, and what their direct features start from, (17, M) or (M,).
+
+    before: each crop as `painter` draws it without decoders.
+    """
     places = Places.all_over(subject, _CANDIDATES, rng)
     frames = sorted({crop.frame for crop in crops})
     error = np.full((len(frames), _CANDIDATES, 3), np.nan, np.float32)
@@ -110,9 +142,9 @@ def _shaded(subject: Subject, capture, crops, before, painter, kind, count, rng)
                 if crop.frame == frame]  # fmt: skip
         number = np.sum([~np.isnan(e) for e in seen], axis=0)
         error[i] = np.where(number > 0, np.nansum(seen, axis=0) / np.maximum(number, 1), np.nan)
-    rows = choose_places(places.on(subject.template, subject.template.neutral), error, count, rng)
+    rows = choose_places(places.on(subject.template, subject.template.neutral), error, settings.shade_points, rng)
     places, error = places.some(rows), error[:, rows]
-    if kind == "opcnet":
+    if settings.kind == "opcnet":
         return with_shade_points(subject, places, error), first_features(error, painter.aus_of(frames))
     moved = np.stack([places.on(subject.template, painter.offsets_of(frame)) for frame in frames])
     # As OPCNet counts movement: in centimetres.
@@ -123,13 +155,20 @@ def _shaded(subject: Subject, capture, crops, before, painter, kind, count, rng)
 class _Session:
     """The steps. curve: (step, training loss, validation PSNR in dB) so far."""
 
-    def __init__(self, painter: FacePainter, crops: list[FaceCrop], before, steps: int, rng, validate: bool) -> None:
-        self.painter, self.steps, self.taken = painter, steps, 0
+    def __init__(
+        self,
+        painter: FacePainter,
+        crops: list[FaceCrop],
+        before: list[torch.Tensor],
+        settings: AppearanceSettings,
+        rng: np.random.Generator,
+    ) -> None:
+        self.painter, self.steps, self.taken = painter, settings.steps, 0
         self.curve: list[tuple[int, float, float]] = []
         self.best_step, self._best, self._best_state = 0, -np.inf, None
-        self._rng, self._validate = rng, validate
+        self._rng, self._validate = rng, settings.validate
         weights = [_weights(crop, drawn) for crop, drawn in zip(crops, before, strict=True)]
-        back = {i for i in range(len(crops)) if validate and i % _HELD_BACK == _HELD_BACK // 2 and len(crops) > 2}
+        back = {i for i in range(len(crops)) if self._validate and i % _HELD_BACK == _HELD_BACK // 2 and len(crops) > 2}
         self._train = [(crops[i], weights[i]) for i in range(len(crops)) if i not in back]
         self._held_back = [(crops[i], weights[i]) for i in sorted(back)]
         decoder = painter.decoder
@@ -144,21 +183,20 @@ class _Session:
             ([painter.shade_means], 1.5e-5),
         ]
         self._optimizer = torch.optim.Adam([{"params": list(p), "lr": lr} for p, lr in groups], fused=True)
-        self._schedule = torch.optim.lr_scheduler.CosineAnnealingLR(self._optimizer, max(steps, 1), eta_min=0)
+        self._schedule = torch.optim.lr_scheduler.CosineAnnealingLR(self._optimizer, max(self.steps, 1), eta_min=0)
 
-    def run(self, progress: Callable[[float, str], None], cancelled: Callable[[], bool]) -> None:
+    def run(self, watch: Watch) -> None:
         """Take the steps. Raises Cancelled."""
         every, loss = max(self.steps // 12, 1), 0.0
         self.painter.decoder.train()
         while self.taken < self.steps:
-            if cancelled():
-                raise Cancelled
+            watch.check()
             value = self._step()
             loss = 0.95 * loss + 0.05 * value if self.taken else value
             self.taken += 1
             if self.taken % 10 == 0:
                 known = f", validation {self.curve[-1][2]:.2f} dB" if self._validate and self.curve else ""
-                progress(0.95 * self.taken / self.steps, f"step {self.taken}/{self.steps}, loss {loss:.4f}{known}")
+                watch.say(self.taken / self.steps, f"step {self.taken}/{self.steps}, loss {loss:.4f}{known}")
             if self._validate and self._held_back and (self.taken % every == 0 or self.taken == self.steps):
                 self.curve.append((self.taken, round(loss, 5), round(self._validation(), 3)))
                 if self._no_better():

@@ -9,7 +9,7 @@ import copy
 import math
 import os
 import time
-from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +17,8 @@ import torch
 from torch import nn
 
 from ...core import tensors
-from ...core.errors import Cancelled
 from ...core.template import load_template
+from ...core.watch import UNWATCHED, Watch
 from ...data.speech.spoken_motion import LabelledUtterance, make_corpus
 from ...motion.basis import MotionBasis
 from ...motion.generate import KINDS, MotionModel, read_motion, save_motion
@@ -32,47 +32,60 @@ from .report import evaluate_motion
 _RATE = 1e-3
 
 
+@dataclass(frozen=True)
+class MotionSettings:
+    """Which network is trained, how long, and on how much.
+
+    kind: one of `motion.generate.KINDS`.
+    minutes: of wall time.
+    seed: of the sentences, the first weights and the order of the batches.
+    utterances: sentences synthesised first.
+    batch: clips in a step.
+    steps: train for so many instead of `minutes`, so that models compared with each other learn equally long on any
+        machine.
+    start: a model to train further, also when the template has changed since.
+    """
+
+    kind: str = "diffusion"
+    minutes: float = 12.0
+    seed: int = 0
+    utterances: int = 900
+    batch: int = 16
+    steps: int | None = None
+    start: str | os.PathLike | None = None
+
+
 def train_motion(
     out: str | os.PathLike,
-    kind: str = "diffusion",
-    minutes: float = 12.0,
-    seed: int = 0,
-    progress: Callable[[float, str], None] | None = None,
-    utterances: int = 900,
-    batch: int = 16,
+    settings: MotionSettings = MotionSettings(),
+    watch: Watch = UNWATCHED,
     corpus: list[LabelledUtterance] | None = None,
-    start: str | os.PathLike | None = None,
-    cancelled: Callable[[], bool] | None = None,
-    steps: int | None = None,
 ) -> dict:
-    """Train for `minutes` of wall time, write the model, return the held-out report of `report.evaluate_motion`.
+    """Train the model, write it, return the held-out report of `report.evaluate_motion`.
 
-    kind: one of `motion.generate.KINDS`. steps: train for so many steps instead, so that models compared with each
-    other learn equally long on any machine. corpus: what `make_corpus` made before; it is made anew without one.
-    start: a model to train further, also when the template has changed since. Raises UserError when synthesizers or
-    the speech model are missing, Cancelled when `cancelled()` turned true.
+    corpus: what `make_corpus` made before; it is made anew without one. Raises UserError when synthesizers or the
+    speech model are missing, Cancelled.
     """
+    kind, seed, steps, start = settings.kind, settings.seed, settings.steps, settings.start
     torch.manual_seed(seed)
     rng = np.random.default_rng([seed, 0x5EED])
-    progress = progress or (lambda fraction, text: None)
     speech = load_speech_to_au("embedded")
     if corpus is None:
-        corpus = make_corpus(utterances, seed + 1, speech, lambda done, text: progress(0.1 * done, text))
+        corpus = make_corpus(settings.utterances, seed + 1, speech, watch.part(0.0, 0.1))
     before = None if start is None else read_motion(start, kind)
     batches = Batches(corpus, load_template(), rng)
     learner = MotionLearner(kind, batches, before)
     began, average = time.monotonic(), 0.0
 
     def done() -> float:
-        return learner.steps / steps if steps else (time.monotonic() - began) / (60 * minutes)
+        return learner.steps / steps if steps else (time.monotonic() - began) / (60 * settings.minutes)
 
     while (elapsed := done()) < 1:
-        if cancelled and cancelled():
-            raise Cancelled
-        loss = learner.learn(batches.next(batch), elapsed)
+        watch.check()
+        loss = learner.learn(batches.next(settings.batch), elapsed)
         average = loss if learner.steps == 1 else 0.98 * average + 0.02 * loss
         if learner.steps % 20 == 0:
-            progress(0.1 + 0.85 * elapsed, f"step {learner.steps}, loss {average:.4f}")
+            watch.say(0.1 + 0.85 * elapsed, f"step {learner.steps}, loss {average:.4f}")
     about = {
         "data": f"{sum(one.voiced for one in corpus)} synthetic utterances, espeak-ng and flite, our own template",
         "seed": str(seed),
@@ -81,7 +94,7 @@ def train_motion(
     }
     model = learner.model()
     save_motion(Path(out), model, about)
-    progress(0.95, "Measuring on held-out voices")
+    watch.say(0.95, "Measuring on held-out voices")
     return {"steps": learner.steps, "loss": average, **evaluate_motion(model, speech)}
 
 

@@ -7,14 +7,13 @@ head's template; it stops when held-back sentences get no better. What it learne
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 import torch
 
-from ...core.errors import Cancelled
 from ...core.subject import Subject
+from ...core.watch import UNWATCHED, Watch
 from ...data.speech.spoken_motion import LabelledUtterance, make_corpus
 from ...motion.basis import head_shape
 from ...motion.generate import MotionModel, motion_arrays
@@ -36,21 +35,19 @@ def tune_motion(
     subject: Subject,
     minutes: float = 5.0,
     seed: int = 0,
-    progress: Callable[[float, str], None] | None = None,
-    cancelled: Callable[[], bool] | None = None,
+    watch: Watch = UNWATCHED,
     corpus: list[LabelledUtterance] | None = None,
 ) -> tuple[Subject, dict]:
     """The subject carrying its motion model, and a report; the subject as it was where tuning does not help.
 
     The report holds `curve`: rows of step, training loss, lip error in millimetres on held-back sentences (by the
     training voices; synthetic), and that error before and after. Raises UserError when synthesizers are missing,
-    Cancelled when `cancelled()` turned true.
+    Cancelled.
     """
     torch.manual_seed(seed)
-    progress, cancelled = progress or (lambda fraction, text: None), cancelled or (lambda: False)
     if corpus is None:
         speech = load_speech_to_au("embedded")
-        corpus = make_corpus(_UTTERANCES, seed + 1, speech, lambda done, text: progress(0.25 * done, text))
+        corpus = make_corpus(_UTTERANCES, seed + 1, speech, watch.part(0.0, 0.25))
     code = head_shape(subject.template.neutral).code
     learned = [one for i, one in enumerate(corpus) if not one.voiced or i % _HELD_BACK]
     held_back = [one for i, one in enumerate(corpus) if not one.voiced or not i % _HELD_BACK]
@@ -60,8 +57,7 @@ def tune_motion(
     early, best, curve = EarlyStopping(_PATIENCE, higher_is_better=False), learner.model(), []
     began, average, last = time.monotonic(), 0.0, 0.0
     while not early.stop and (elapsed := (time.monotonic() - began) / (60 * minutes)) < 1:
-        if cancelled():
-            raise Cancelled
+        watch.check()
         if learner.steps % _EVERY == 0:
             last = check.lip_error(learner)
             curve.append((learner.steps, round(average, 5), round(last, 4)))
@@ -70,7 +66,7 @@ def tune_motion(
         loss = learner.learn(batches.next(_BATCH), elapsed)
         average = loss if learner.steps == 1 else 0.95 * average + 0.05 * loss
         if learner.steps % 5 == 0:
-            progress(0.25 + 0.75 * elapsed, f"step {learner.steps}, lips {last:.3f} mm off on held-back sentences")
+            watch.say(0.25 + 0.75 * elapsed, f"step {learner.steps}, lips {last:.3f} mm off on held-back sentences")
     last = check.lip_error(learner)
     curve.append((learner.steps, round(average, 5), round(last, 4)))
     if early.better(last):

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +18,7 @@ from ...core.errors import Cancelled, UserError
 from ...core.process_memory import peak_memory
 from ...core.subject import save_subject
 from ...core.template import FacialTemplate, load_template
+from ...core.watch import UNWATCHED, Watch
 from ...data.captures.capture import Capture, load_capture
 from ...splat.rasterize import choose_rasterizer
 from ..shared.held_out import unseen_frames
@@ -37,8 +37,7 @@ def train_canonical(
     capture_dir: str | os.PathLike,
     out: str | os.PathLike,
     settings: CanonicalSettings | None = None,
-    progress: Callable[[float, str], None] = lambda fraction, text: None,
-    cancelled: Callable[[], bool] = lambda: False,
+    watch: Watch = UNWATCHED,
     name: str = "",
 ) -> dict:
     """Train the rig and write the Subject to `out`; returns a report with held-out figures.
@@ -59,9 +58,9 @@ def train_canonical(
     trainer = Trainer(capture, template, layout, views, settings, backend)
     checkpoint = Path(f"{out}.checkpoint.pt")
     for note in capture.notes:
-        progress(0.0, note)
+        watch.say(0.0, note)
     trainer.resume(checkpoint)
-    _train(trainer, settings.steps, Path(out), checkpoint, progress, cancelled)
+    _train(trainer, settings.steps, Path(out), checkpoint, watch)
     rig = trainer.rig
     subject = rig.subject(capture, name or capture.name)
     filled = filled_pixels(subject, capture, views[0], backend)
@@ -78,15 +77,15 @@ def train_canonical(
     return report
 
 
-def _train(trainer: Trainer, steps: int, out: Path, checkpoint: Path, progress, cancelled) -> None:
+def _train(trainer: Trainer, steps: int, out: Path, checkpoint: Path, watch: Watch) -> None:
     while trainer.step < steps:
-        if cancelled():
+        if watch.cancelled():
             trainer.save(checkpoint)
             raise Cancelled
         trainer.advance()
         if trainer.step % 25 == 0 or trainer.step == steps:
             text = f"step {trainer.step}/{steps}, loss {trainer.loss:.4f}, training PSNR {trainer.recent:.1f} dB"
-            progress(trainer.step / steps, text)
+            watch.say(trainer.step / steps, text)
         if trainer.step % PREVIEW_EVERY == 0:
             save_picture(Path(f"{out}.preview.png"), trainer.preview())
         if trainer.step % CHECKPOINT_EVERY == 0:

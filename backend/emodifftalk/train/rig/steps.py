@@ -33,9 +33,15 @@ _CURVE_EVERY = 25
 
 @dataclass(frozen=True)
 class CanonicalSettings:
-    """steps: pictures to learn from, one each. size: pixels of the pictures it is finished on and measured at; it
-    begins on pictures of half that size. face: facial Gaussians. densify: how many Gaussians may be added where the
-    pictures ask for them (0, as in the paper: their number is fixed). backend: `auto`, `cpu` or `gsplat`."""
+    """How long the canonical rig is trained, and how fine it is.
+
+    steps: pictures to learn from, one each.
+    size: pixels of the pictures it is finished on and measured at; it begins on pictures of half that size.
+    face: facial Gaussians.
+    densify: how many Gaussians may be added where the pictures ask for them (0, as in the paper: a fixed number).
+    backend: rasterizer, `auto`, `cpu` or `gsplat`.
+    seed: of where Gaussians begin and in which order pictures are seen.
+    """
 
     steps: int = 4000
     size: int = 512

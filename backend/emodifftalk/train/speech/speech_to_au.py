@@ -6,7 +6,7 @@ import copy
 import math
 import os
 import time
-from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +14,8 @@ import torch
 from torch import nn
 
 from ...core import tensors
-from ...core.errors import Cancelled
 from ...core.facs import AU_INDEX, AU_NAMES, FPS
+from ...core.watch import UNWATCHED, Watch
 from ...data.speech.corpus import generate
 from ...data.speech.prosody import STATES
 from ...data.speech.synthesizers import PHONEMES, SAMPLE_RATE, Utterance
@@ -45,73 +45,94 @@ _FELT = sorted({AU_INDEX[name] for state in STATES.values() for name in state.au
 _VALIDATIONS, _PATIENCE = 30, 10  # measurements on unseen utterances, and how many may pass without a gain
 
 
+@dataclass(frozen=True)
+class SpeechSettings:
+    """How long speech to AU is trained, on how much, and what of it.
+
+    minutes: of wall time, at most.
+    seed: of the sentences, the first weights and the order of the batches.
+    utterances: sentences synthesised first.
+    batch: clips of 4 s in a step.
+    front_end: `embedded` is trained together with its encoder; `hubert` stays as it is, and only the encoder and the
+        bridge to the motion model's features are trained (the embedded model must exist).
+    start: an embedded model to train further.
+    anchored: hold the features of `start` near where they are, so that a motion model trained on them still reads them.
+    """
+
+    minutes: float = 14.0
+    seed: int = 0
+    utterances: int = 3200
+    batch: int = 12
+    front_end: str = "embedded"
+    start: str | os.PathLike | None = None
+    anchored: bool = True
+
+
 def train_speech_to_au(
     out: str | os.PathLike,
-    minutes: float = 14.0,
-    seed: int = 0,
-    utterances: int = 3200,
-    batch: int = 12,
-    front_end: str = "embedded",
-    start: str | os.PathLike | None = None,
-    anchored: bool = True,
-    progress: Callable[[float, str], None] | None = None,
-    cancelled: Callable[[], bool] | None = None,
+    settings: SpeechSettings = SpeechSettings(),
+    watch: Watch = UNWATCHED,
 ) -> dict:
-    """Train for at most `minutes` of wall time, write the model, return the held-out report of `speech_report`.
+    """Train the model, write it, return the held-out report of `report.evaluate`.
 
-    front_end: `embedded` is trained together with its encoder; `hubert` stays as it is, and only the encoder and the
-    bridge to the motion model's features are trained (the embedded model must exist). start: an embedded model to train
-    further; `anchored` holds its features near where they are, so that a motion model trained on them still reads them.
     A fiftieth of the utterances is kept for validation; the weights that do best on it are written, as soon as they are
-    found, and training ends early when they have not become better for a third of `minutes`. Raises UserError when
-    synthesizers or weights are missing, Cancelled when `cancelled()` turned true.
+    found, and training ends early when they have not become better for a third of the time. Raises UserError when
+    synthesizers or weights are missing, Cancelled.
     """
-    torch.manual_seed(seed)
-    rng = np.random.default_rng(seed)
-    progress = progress or (lambda fraction, text: None)
-    cancelled = cancelled or (lambda: False)
-    learner = _Learner(front_end, start, anchored)
-    corpus = []
-    for i, utterance in enumerate(generate(utterances, seed)):
-        corpus.append(_labelled(utterance))
-        progress(0.1 * i / utterances, "Speaking the training sentences")
-        if cancelled():
-            raise Cancelled
-    kept = max(1, utterances // 50)
-    corpus, unseen = corpus[kept:] or corpus, corpus[:kept]
-    parameters = learner.parameters()
-    rate = 1e-3 if start is None else 7e-4
-    optimizer = torch.optim.AdamW(parameters, lr=rate, weight_decay=0.01)
+    torch.manual_seed(settings.seed)
+    rng = np.random.default_rng(settings.seed)
+    learner = _Learner(settings.front_end, settings.start, settings.anchored)
+    corpus, unseen = _spoken(settings, watch.part(0.0, 0.1))
+    rate = 1e-3 if settings.start is None else 7e-4
+    optimizer = torch.optim.AdamW(learner.parameters(), lr=rate, weight_decay=0.01)
     stopping = EarlyStopping(patience=_PATIENCE, higher_is_better=False)
     began, step, average, validated = time.monotonic(), 0, 0.0, 0
 
     def validate() -> None:
-        if stopping.better(_validation(learner, unseen, batch)):
-            about = learner.about(f"{utterances} synthetic utterances, espeak-ng and flite", seed, step)
-            save_speech_model(Path(out), learner.model(), about)
+        if stopping.better(_validation(learner, unseen, settings.batch)):
+            data = f"{settings.utterances} synthetic utterances, espeak-ng and flite"
+            save_speech_model(Path(out), learner.model(), learner.about(data, settings.seed, step))
 
-    while (elapsed := (time.monotonic() - began) / (60 * minutes)) < 1 and not stopping.stop:
-        if cancelled():
-            raise Cancelled
+    while (elapsed := (time.monotonic() - began) / (60 * settings.minutes)) < 1 and not stopping.stop:
+        watch.check()
         for group in optimizer.param_groups:
             group["lr"] = rate * min(1, (step + 1) / 100) * 0.5 * (1 + math.cos(math.pi * elapsed)) + 1e-6
-        learner.train()
-        with half_precision():
-            loss = learner.loss(*_batch(corpus, batch, rng), rng=rng)
-        optimizer.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(parameters, 1.0)
-        optimizer.step()
+        loss = _learn(learner, optimizer, _batch(corpus, settings.batch, rng), rng)
         step += 1
-        average = loss.item() if step == 1 else 0.98 * average + 0.02 * loss.item()
+        average = loss if step == 1 else 0.98 * average + 0.02 * loss
         if step % 20 == 0:
-            progress(0.1 + 0.9 * elapsed, f"step {step}, loss {average:.4f}, unseen {stopping.best or 0:.4f}")
+            watch.say(0.1 + 0.9 * elapsed, f"step {step}, loss {average:.4f}, unseen {stopping.best or 0:.4f}")
         if elapsed * _VALIDATIONS > validated + 1:
             validated = int(elapsed * _VALIDATIONS)
             validate()
     validate()
     best = read_speech_model(Path(out), learner.front_end)
     return {"steps": step, "loss": average, "unseen": stopping.best, **evaluate_speech_to_au(best)}
+
+
+def _spoken(settings: SpeechSettings, watch: Watch) -> tuple[list, list]:
+    """Labelled utterances to learn from, and the fiftieth that is kept for validation."""
+    corpus = []
+    for i, utterance in enumerate(generate(settings.utterances, settings.seed)):
+        corpus.append(_labelled(utterance))
+        watch.say(i / settings.utterances, "Speaking the training sentences")
+        watch.check()
+    kept = max(1, settings.utterances // 50)
+    return corpus[kept:] or corpus, corpus[:kept]
+
+
+def _learn(
+    learner: _Learner, optimizer: torch.optim.Optimizer, batch: tuple[torch.Tensor, ...], rng: np.random.Generator
+) -> float:
+    """One step; returns the loss."""
+    learner.train()
+    with half_precision():
+        loss = learner.loss(*batch, rng=rng)
+    optimizer.zero_grad()
+    loss.backward()
+    nn.utils.clip_grad_norm_(learner.parameters(), 1.0)
+    optimizer.step()
+    return loss.item()
 
 
 @torch.inference_mode()

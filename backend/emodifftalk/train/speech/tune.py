@@ -10,14 +10,13 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable
 
 import numpy as np
 import torch
 from torch import nn
 
-from ...core.errors import Cancelled
 from ...core.facs import AU_NAMES, FPS
+from ...core.watch import UNWATCHED, Watch
 from ...data.speech.corpus import generate
 from ...data.speech.recordings import SpeechRecording
 from ...data.speech.synthesizers import SAMPLE_RATE, missing_synthesizers
@@ -44,8 +43,7 @@ def tune_speech(
     recordings: list[SpeechRecording],
     minutes: float = 4.0,
     seed: int = 0,
-    progress: Callable[[float, str], None] = lambda fraction, text: None,
-    cancelled: Callable[[], bool] = lambda: False,
+    watch: Watch = UNWATCHED,
 ) -> tuple[SpeechModel | None, dict]:
     """The embedded model tuned for at most `minutes` of wall time, None when the shipped one is better; and a report.
 
@@ -58,7 +56,7 @@ def tune_speech(
     shipped = load_speech_to_au("embedded")
     model = SpeechModel(copy.deepcopy(shipped.front_end), copy.deepcopy(shipped.encoder))
     spoken = [(level(one.wave), one.aus) for one in train]
-    synthetic = [] if missing_synthesizers() else _synthetic(seed, progress, cancelled)
+    synthetic = [] if missing_synthesizers() else _synthetic(seed, watch.part(0.0, 0.1))
     parameters = [*model.front_end.parameters(), *model.encoder.parameters()]
     optimizer = torch.optim.AdamW(parameters, lr=_RATE, weight_decay=0.01)
     before = _error(shipped, held_back)
@@ -67,8 +65,7 @@ def tune_speech(
     curve, step, losses = [(0, None, round(before, 5))], 0, []
     began = time.monotonic()
     while not stopping.stop:
-        if cancelled():
-            raise Cancelled
+        watch.check()
         losses.append(_learn(model, shipped, optimizer, _batch(spoken, synthetic, rng)))
         step, elapsed = step + 1, (time.monotonic() - began) / (60 * minutes)
         if step % _EVERY == 0 or elapsed >= 1:
@@ -77,7 +74,7 @@ def tune_speech(
             losses = []
             if stopping.better(error):
                 best = [copy.deepcopy(part.state_dict()) for part in (model.front_end, model.encoder)]
-            progress(0.1 + 0.9 * min(elapsed, 1.0), f"step {step}, AU error on what is held back {error:.4f}")
+            watch.say(0.1 + 0.9 * min(elapsed, 1.0), f"step {step}, AU error on what is held back {error:.4f}")
         if elapsed >= 1:
             break
     report = {
@@ -124,14 +121,13 @@ def _split(recordings: list[SpeechRecording]) -> tuple[list[SpeechRecording], li
     )
 
 
-def _synthetic(seed: int, progress, cancelled) -> list[tuple[np.ndarray, np.ndarray]]:
+def _synthetic(seed: int, watch: Watch) -> list[tuple[np.ndarray, np.ndarray]]:
     corpus = []
     for i, utterance in enumerate(generate(_SYNTHETIC, seed)):
-        if cancelled():
-            raise Cancelled
+        watch.check()
         frames = max(1, len(utterance.wave) * FPS // SAMPLE_RATE)
         corpus.append((level(utterance.wave), viseme_targets(utterance, frames)[0]))
-        progress(0.1 * i / _SYNTHETIC, "Speaking training sentences to mix in")
+        watch.say(i / _SYNTHETIC, "Speaking training sentences to mix in")
     return corpus
 
 

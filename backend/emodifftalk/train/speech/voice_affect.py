@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from ...core.errors import Cancelled
+from ...core.watch import UNWATCHED, Watch
 from ...data.speech.moods import Session, training_session
 from ...speech.affect import (
     FEATURES,
@@ -33,23 +33,33 @@ _TALKING = 0.3  # how sure `affect_features` must be that somebody speaks for a 
 _WORKERS = 2  # sessions made and listened to at a time
 
 
+@dataclass(frozen=True)
+class VoiceAffectSettings:
+    """How much the network hears.
+
+    sessions: synthetic recordings to learn from.
+    epochs: passes over them.
+    seed: of the sessions and of the network's first weights.
+    measure: whether it is measured on held-out voices; else the report says only what was trained on.
+    """
+
+    sessions: int = 1800
+    epochs: int = 12
+    seed: int = 0
+    measure: bool = True
+
+
 def train_voice_affect(
     out: str | os.PathLike,
-    sessions: int = 1800,
-    epochs: int = 12,
-    seed: int = 0,
-    progress: Callable[[float, str], None] | None = None,
-    cancelled: Callable[[], bool] | None = None,
-    measure: bool = True,
+    settings: VoiceAffectSettings = VoiceAffectSettings(),
+    watch: Watch = UNWATCHED,
 ) -> dict:
-    """Train on so many synthetic sessions, write the network, return the held-out report of `voice_affect_report`.
+    """Train on synthetic sessions, write the network, return the held-out report of `affect_report`.
 
-    The same seed and sizes give the same weights. Without `measure` the report says only what was trained on. Raises
-    UserError when espeak-ng or flite is not installed, Cancelled when `cancelled()` turned true.
+    The same seed and sizes give the same weights. Raises UserError when espeak-ng or flite is not installed, Cancelled.
     """
-    progress = progress or (lambda fraction, text: None)
-    cancelled = cancelled or (lambda: False)
-    features, places = _listened(sessions, seed, progress, cancelled)
+    sessions, epochs, seed = settings.sessions, settings.epochs, settings.seed
+    features, places = _listened(sessions, seed, watch.part(0.0, 0.85))
     torch.manual_seed(seed)
     network = AffectNet()
     network.centre.copy_(features.mean(dim=0))
@@ -69,9 +79,8 @@ def train_voice_affect(
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
-        progress(0.85 + 0.1 * (epoch + 1) / epochs, f"epoch {epoch + 1}/{epochs}, loss {loss.item():.4f}")
-        if cancelled():
-            raise Cancelled
+        watch.say(0.85 + 0.1 * (epoch + 1) / epochs, f"epoch {epoch + 1}/{epochs}, loss {loss.item():.4f}")
+        watch.check()
     about = {
         "data": f"{sessions} synthetic sessions, espeak-ng and flite; no human voice",
         "seed": str(seed),
@@ -79,9 +88,9 @@ def train_voice_affect(
     }
     save_voice_affect(out, network.eval(), about)
     report = {"sessions": sessions, "windows": len(rows), "voices": "synthetic; no human voice was measured"}
-    if not measure:
+    if not settings.measure:
         return report
-    progress(0.95, "Listening to voices never trained on")
+    watch.say(0.95, "Listening to voices never trained on")
     return {**report, **evaluate_voice_affect(read_voice_affect(Path(out)))}
 
 
@@ -106,9 +115,7 @@ def _strangeness() -> torch.Tensor:
     return noise
 
 
-def _listened(
-    sessions: int, seed: int, progress: Callable[[float, str], None], cancelled: Callable[[], bool]
-) -> tuple[torch.Tensor, torch.Tensor]:
+def _listened(sessions: int, seed: int, watch: Watch) -> tuple[torch.Tensor, torch.Tensor]:
     """Features (N, FEATURES) and places (N, 2) of every `_EVERY`th frame in which somebody speaks, and of any in rooms
     without a voice that the speech model takes for one."""
     listener = load_speech_to_au("embedded")
@@ -119,9 +126,8 @@ def _listened(
             for found, truth in pool.map(lambda i: _learned_from(training_session(seed, i), listener), numbers):
                 features.append(found)
                 places.append(truth)
-            progress(0.85 * len(features) / sessions, f"Speaking in many moods: {len(features)} of {sessions}")
-            if cancelled():
-                raise Cancelled
+            watch.say(len(features) / sessions, f"Speaking in many moods: {len(features)} of {sessions}")
+            watch.check()
     return torch.from_numpy(np.concatenate(features)), torch.from_numpy(np.concatenate(places))
 
 

@@ -10,23 +10,20 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
 
 from ... import __version__
-from ...core.errors import Cancelled, UserError
+from ...core.errors import UserError
 from ...core.subject import file_hash
+from ...core.watch import UNWATCHED, Watch
 from ...data.captures.capture import Capture, load_capture, read_picture
 from ...data.speech.recordings import read_recordings
 from .report import write_whole_report
 from .stages import AllSettings, Stage, StageWork, Task, expect_expressions, stages_of
 from .work_folder import WorkFolder, key_of
-
-Progress = Callable[[float, str, str], None]
-"""Called with (fraction 0..1, stage, sentence)."""
 
 _REPORT_SHARE = 60.0
 """Seconds that measuring and drawing the report takes at 512 pixels."""
@@ -36,15 +33,14 @@ def train_all(
     dataset: str | os.PathLike,
     out: str | os.PathLike,
     settings: AllSettings | None = None,
-    progress: Progress = lambda fraction, stage, text: None,
-    cancelled: Callable[[], bool] = lambda: False,
+    watch: Watch = UNWATCHED,
     afresh: bool = False,
 ) -> dict:
     """Train every stage on a capture, write the Subject to `out`, its report beside it, and return the report.
 
     `OUT.training/` holds what is done until all is done: the same call goes on from there, `afresh` throws it away.
-    Raises UserError before anything is learned when the capture cannot lead to a subject or `out` exists; Cancelled
-    when `cancelled()` turned true, with all finished stages kept.
+    Raises UserError before anything is learned when the capture cannot lead to a subject or `out` exists, and
+    Cancelled; all finished stages are kept then.
     """
     settings, out, dataset = settings or AllSettings(), Path(out), Path(dataset)
     kept = Path(f"{out}.training")
@@ -58,20 +54,17 @@ def train_all(
     capture = load_capture(dataset)
     expect_expressions(capture, dataset.name)
     task = Task(dataset, capture, read_recordings(dataset), settings)
-    _open_pictures(capture, progress, cancelled)
+    _open_pictures(capture, watch.part(0.0, 0.0, "Capture"))
     if afresh and kept.is_dir():
         WorkFolder(kept).remove()
-    return _Run(task, stages_of(task), WorkFolder(kept), progress, cancelled).to(out)
+    return _Run(task, stages_of(task), WorkFolder(kept), watch).to(out)
 
 
 class _Run:
     """Works through the stages and divides the progress between them."""
 
-    def __init__(
-        self, task: Task, stages: tuple[Stage, ...], work: WorkFolder, progress: Progress, cancelled: Callable[[], bool]
-    ) -> None:
-        self._task, self._stages, self._work = task, stages, work
-        self._progress, self._cancelled = progress, cancelled
+    def __init__(self, task: Task, stages: tuple[Stage, ...], work: WorkFolder, watch: Watch) -> None:
+        self._task, self._stages, self._work, self._watch = task, stages, work, watch
         report = _REPORT_SHARE * (task.settings.canonical.size / 512) ** 2
         self._whole, self._done = sum(stage.share for stage in self._stages) + report, 0.0
 
@@ -83,45 +76,30 @@ class _Run:
             reports.append({"stage": stage.name, "title": stage.title} | self._run(stage, key, before))
             before = self._work.subject_path(stage.name)
             self._done += stage.share
-        tell = self._noticing("Report", self._whole - self._done)
-        report = write_whole_report(out, self._task, before, reports, tell)
+        watch = self._part("Report", self._whole - self._done)
+        report = write_whole_report(out, self._task, before, reports, watch)
         _copy(before, out)
         self._work.remove()
-        self._progress(1.0, "Report", "Done")
+        self._watch.part(1.0, 1.0, "Report").say(1.0, "Done")
         return report
 
     def _run(self, stage: Stage, key: str, before: Path | None) -> dict:
-        tell = self._tell(stage.title, stage.share)
+        watch = self._part(stage.title, stage.share)
         if (report := self._work.finished(stage.name, key)) is not None:
-            tell(1.0, "done before, kept")
+            watch.say(1.0, "done before, kept")
             return {**report, "resumed": True}
-        if self._cancelled():
-            raise Cancelled
+        watch.check()
         began = time.monotonic()
-        tell(0.0, "begins")
-        work = StageWork(self._task, before, self._work.scratch(key), tell, self._cancelled)
+        watch.say(0.0, "begins")
+        work = StageWork(self._task, before, self._work.scratch(key), watch)
         subject, report = stage.run(work)
         report = {**report, "minutes": round((time.monotonic() - began) / 60, 2)}
         self._work.keep(stage.name, key, subject, report)
         return {**report, "resumed": False}
 
-    def _tell(self, title: str, share: float) -> Callable[[float, str], None]:
-        done = self._done
-
-        def tell(fraction: float, text: str) -> None:
-            self._progress(min((done + share * fraction) / self._whole, 1.0), title, text)
-
-        return tell
-
-    def _noticing(self, title: str, share: float) -> Callable[[float, str], None]:
-        tell = self._tell(title, share)
-
-        def noticing(fraction: float, text: str) -> None:
-            if self._cancelled():
-                raise Cancelled
-            tell(fraction, text)
-
-        return noticing
+    def _part(self, title: str, share: float) -> Watch:
+        """The watch over what comes next and takes `share` seconds of the whole."""
+        return self._watch.part(self._done / self._whole, (self._done + share) / self._whole, title)
 
 
 def capture_fingerprint(capture: Capture) -> str:
@@ -144,14 +122,13 @@ def capture_fingerprint(capture: Capture) -> str:
     return digest.hexdigest()
 
 
-def _open_pictures(capture: Capture, progress: Progress, cancelled: Callable[[], bool]) -> None:
+def _open_pictures(capture: Capture, watch: Watch) -> None:
     """Raise UserError for the first broken picture: some are not looked at before hours have been spent."""
     pictures = [picture for frame in capture.frames for picture in frame.pictures.values()]
     for done, picture in enumerate(pictures):
-        if cancelled():
-            raise Cancelled
+        watch.check()
         if done % 20 == 0:
-            progress(0.0, "Capture", f"opening picture {done + 1} of {len(pictures)}")
+            watch.say(0.0, f"opening picture {done + 1} of {len(pictures)}")
         read_picture(picture, 64)
 
 

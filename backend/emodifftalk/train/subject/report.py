@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import html
 import json
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
 from ... import __version__
 from ...core.errors import UserError
 from ...core.subject import Subject, load_subject
+from ...core.watch import Watch
 from ..shared.held_out import held_out_summary, unseen_frames
 from ..shared.page import chart, embedded, html_page, html_table, save_page
 from .measure import Model, contact_sheet, portrait_score
@@ -28,12 +28,10 @@ _LOWER = {"2-speech", "3-motion"}
 _APART = {"stage", "title", "said", "curve", "notes", "resumed", "subject"}
 
 
-def write_whole_report(
-    out: Path, task: Task, subject_path: Path, stages: list[dict], tell: Callable[[float, str], None]
-) -> dict:
+def write_whole_report(out: Path, task: Task, subject_path: Path, stages: list[dict], watch: Watch) -> dict:
     """Measure the finished subject, write `OUT.report.html` and `OUT.report.json`, return what the latter holds.
 
-    Neither names a folder of this computer. Raises UserError when they cannot be written.
+    Neither names a folder of this computer. Raises UserError when they cannot be written, Cancelled.
     """
     subject = load_subject(subject_path)
     model = Model(subject, task.capture, task.settings.canonical.backend)
@@ -43,14 +41,16 @@ def write_whole_report(
         "gaussians": len(subject.gaussians),
         "emodifftalk": __version__,
         "data": _data(task, subject),
-        "held_out": _measured(model, task, tell),
+        "held_out": _measured(model, task, watch.part(0.0, 0.6)),
         "stages": [{**stage, "notes": list(stage.get("notes", ()))} for stage in stages],
         "settings": _settings(task),
         "notes": list(task.capture.notes),
     }
-    tell(0.6, "Drawing its expressions")
+    watch.check()
+    watch.say(0.6, "Drawing its expressions")
     sheet = embedded(contact_sheet(model), "JPEG")
-    tell(0.8, "Letting it speak")
+    watch.check()
+    watch.say(0.8, "Letting it speak")
     report["spoken"], said = _spoken(task, subject)
     report = _without_folders(report, task, out)
     save_page(Path(f"{out}.report.json"), json.dumps(report, indent=1, default=str))
@@ -66,13 +66,14 @@ def _data(task: Task, subject: Subject) -> str:
     return f"{pictures} pictures by {len(capture.cameras)} cameras of {len(capture.frames)} moments{spoken}; {kind}"
 
 
-def _measured(model: Model, task: Task, tell: Callable[[float, str], None]) -> dict:
+def _measured(model: Model, task: Task, watch: Watch) -> dict:
     capture, size = task.capture, task.settings.canonical.size
     held_out = {name for name, camera in capture.cameras.items() if camera.split == "test"}
     pairs = [(i, name) for i, frame in enumerate(capture.frames) for name in frame.pictures if name in held_out]
     scores = []
     for done, (index, name) in enumerate(pairs):
-        tell(0.6 * done / len(pairs), f"Measuring on held-out cameras, picture {done + 1} of {len(pairs)}")
+        watch.check()
+        watch.say(done / len(pairs), f"Measuring on held-out cameras, picture {done + 1} of {len(pairs)}")
         scores.append(portrait_score(index, model.portrait(index, name, size)))
     return held_out_summary(scores, size, unseen_frames(capture))
 

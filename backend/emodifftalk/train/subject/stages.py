@@ -12,28 +12,36 @@ from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 
-from ...core.errors import Cancelled, UserError
+from ...core.errors import UserError
 from ...core.subject import Subject, file_hash, load_subject
+from ...core.watch import Watch
 from ...data.captures.capture import Capture
 from ...data.speech.recordings import SpeechRecording
 from ...data.speech.spoken_motion import make_corpus
 from ...data.speech.synthesizers import missing_synthesizers
 from ...speech.encoder import load_speech_to_au
 from ...speech.own_voice import listener, with_own_voice
-from ..looks.appearance import train_appearance
+from ..looks.appearance import AppearanceSettings, train_appearance
 from ..motion.tune import tune_motion
 from ..rig.canonical import train_canonical
 from ..rig.expression_basis import with_own_expressions
 from ..rig.steps import CanonicalSettings
 from ..speech.tune import synthetic_figures, tune_speech
 
-Progress = Callable[[float, str], None]
-
 
 @dataclass(frozen=True)
 class AllSettings:
-    """How long each stage may take. canonical_from: an existing rig to begin with; name: what the subject is called;
-    decoder: `opcnet` or `featurenet`, what appearance changes by."""
+    """How long each stage may take.
+
+    canonical: of the canonical rig.
+    canonical_from: an existing rig or subject to begin with instead of training one.
+    name: what the subject is called; the capture's own without one.
+    speech_minutes, motion_minutes: of wall time, at most, of stages 1 and 2.
+    motion_utterances: sentences that stage 2 learns from.
+    appearance_steps: pictures that stage 3 learns from, at most.
+    decoder: `opcnet` or `featurenet`, what appearance changes by.
+    seed: of stages 1 to 3.
+    """
 
     canonical: CanonicalSettings = field(default_factory=CanonicalSettings)
     canonical_from: str | os.PathLike | None = None
@@ -59,28 +67,16 @@ class Task:
 @dataclass(frozen=True)
 class StageWork:
     """One stage at work: the file of the subject so far (None before the first), a folder for what is half finished,
-    and whom to tell and ask."""
+    and who watches it."""
 
     task: Task
     before: Path | None
     scratch: Path
-    progress: Progress
-    cancelled: Callable[[], bool]
+    watch: Watch
 
     def subject(self) -> Subject:
         """The subject so far."""
         return load_subject(self.before)
-
-    def told(self, share: tuple[float, float]) -> Progress:
-        """Progress over a part of the stage, from and to; a cancel is noticed there, too."""
-        first, last = share
-
-        def tell(fraction: float, text: str) -> None:
-            if self.cancelled():
-                raise Cancelled
-            self.progress(first + (last - first) * fraction, text)
-
-        return tell
 
 
 @dataclass(frozen=True)
@@ -123,7 +119,7 @@ def _canonical(work: StageWork) -> tuple[Subject, dict]:
         subject = replace(subject, name=settings.name or subject.name, speech={}, motion={})
         return subject, {"said": f"Taken as it is from {Path(settings.canonical_from).name}."}
     out = work.scratch / "rig.safetensors"
-    report = train_canonical(work.task.dataset, out, settings.canonical, work.progress, work.cancelled, settings.name)
+    report = train_canonical(work.task.dataset, out, settings.canonical, work.watch, settings.name)
     kept = json.loads(Path(f"{out}.report.json").read_text(encoding="utf-8"))
     said = f"{report['gaussians']:,} Gaussians, {report['facial']:,} on the face, after {report['steps']} steps."
     return load_subject(out), {"said": said, **report, "curve": kept["curve"]}
@@ -142,7 +138,7 @@ def _speech(work: StageWork) -> tuple[Subject, dict]:
         said = "No recordings with action units lie beside the capture: the shipped speech model listens, as it is."
         return subject, {"said": said + figures, "tuned": False, "synthetic_sentences": before}
     model, report = tune_speech(
-        task.recordings, task.settings.speech_minutes, task.settings.seed, work.told((0.05, 1.0)), work.cancelled
+        task.recordings, task.settings.speech_minutes, task.settings.seed, work.watch.part(0.05, 1.0)
     )
     report |= {"tuned": model is not None, "synthetic_sentences": before}
     errors = f"{report['error_of_shipped']:.4f}"
@@ -160,17 +156,16 @@ def _speech(work: StageWork) -> tuple[Subject, dict]:
 
 
 def _motion(work: StageWork) -> tuple[Subject, dict]:
-    settings, told = work.task.settings, work.told((0.0, 0.2))
-    told(0.0, "What each action unit does to this face")
+    settings = work.task.settings
+    work.watch.check()
+    work.watch.say(0.0, "What each action unit does to this face")
     subject = with_own_expressions(work.subject(), work.task.capture)
     if missing_synthesizers():
         said = f"The shared motion model is fitted to this head in closed form and not tuned further: {_missing()}."
         return subject, {"said": said, "kept": False}
     speech = listener(subject, "embedded")
-    corpus = make_corpus(settings.motion_utterances, settings.seed + 1, speech, told)
-    subject, report = tune_motion(
-        subject, settings.motion_minutes, settings.seed, work.told((0.2, 1.0)), work.cancelled, corpus
-    )
+    corpus = make_corpus(settings.motion_utterances, settings.seed + 1, speech, work.watch.part(0.0, 0.2))
+    subject, report = tune_motion(subject, settings.motion_minutes, settings.seed, work.watch.part(0.2, 1.0), corpus)
     before, after = f"{report['lip_mm_before']:.2f} mm", f"{report['lip_mm_after']:.2f} mm"
     if report["kept"]:
         said = f"On held-back synthetic sentences the lips are {after} off, {before} before tuning."
@@ -181,19 +176,15 @@ def _motion(work: StageWork) -> tuple[Subject, dict]:
 
 def _appearance(work: StageWork) -> tuple[Subject, dict]:
     settings, out = work.task.settings, work.scratch / "whole.safetensors"
-    report = train_appearance(
-        work.task.dataset,
-        work.before,
-        out,
-        settings.appearance_steps,
-        work.progress,
-        work.cancelled,
+    appearance = AppearanceSettings(
+        steps=settings.appearance_steps,
         size=settings.canonical.size,
         backend=settings.canonical.backend,
         seed=settings.seed,
         decoder=settings.decoder,
         validate=True,
     )
+    report = train_appearance(work.task.dataset, work.before, out, appearance, work.watch)
     said = "Skin turns and opacity changes with the action units."
     if report.get("with_decoders"):
         learned, plain = (report[name]["psnr"] for name in ("with_decoders", "canonical_only"))

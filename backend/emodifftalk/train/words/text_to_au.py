@@ -9,13 +9,15 @@ from __future__ import annotations
 import hashlib
 import math
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import nn
 
 from ...core.facs import AU_NAMES
+from ...core.watch import UNWATCHED, Watch
 from ...data.words.corpus import Entry, Sample, sentence_targets, single_sentences
 from ...data.words.prompts import composed, spelled
 from ...data.words.split import split
@@ -39,39 +41,52 @@ all sentences come to mean the same."""
 _THRESHOLDS = np.linspace(0.3, 0.7, 17)
 
 
+@dataclass(frozen=True)
+class TextToAUSettings:
+    """Which text encoder is adapted, and how long.
+
+    encoder: `embedded` or `openclip`.
+    seed: of the first weights, the composed sentences and the order of the batches.
+    steps: batches of 128 sentences for controller and adapters together.
+    epochs: passes of the controller alone over all sentences, before and again after.
+    """
+
+    encoder: str = "embedded"
+    seed: int = 0
+    steps: int = 1200
+    epochs: int = 15
+
+
 def train_text_to_au(
     out: str | os.PathLike,
-    encoder: str = "embedded",
-    seed: int = 0,
-    progress: Callable[[float, str], None] | None = None,
-    steps: int = 1200,
-    epochs: int = 15,
+    settings: TextToAUSettings = TextToAUSettings(),
+    watch: Watch = UNWATCHED,
 ) -> dict:
     """Train the controller and write it to `out`; returns a report with held-out figures.
 
-    The controller learns first on the encoder as published (`epochs`), then together with the encoder's adapters
-    (`steps`), then once more by itself on the adapted encoder. Raises UserError when the text encoder's weights are
-    missing.
+    The controller learns first on the encoder as published, then together with the encoder's adapters, then once more
+    by itself on the adapted encoder. Raises UserError when the text encoder's weights are missing, Cancelled.
     """
-    torch.manual_seed(seed)
-    rng, parts = np.random.default_rng(seed), split()
+    steps, epochs = settings.steps, settings.epochs
+    torch.manual_seed(settings.seed)
+    rng, parts = np.random.default_rng(settings.seed), split()
     entries = [entry for entry in parts.training if not _validates(entry)]
     validation = [entry for entry in parts.training if _validates(entry)]
-    text_encoder = load_text_encoder(encoder)
+    text_encoder = load_text_encoder(settings.encoder)
     learner = _Learner(text_encoder)
-    say = progress or (lambda fraction, text: None)
-    learner.settle(_all_sentences(entries, parts.near_held_out, rng), epochs, rng, lambda f, t: say(0.15 * f, t))
+    learner.settle(_all_sentences(entries, parts.near_held_out, rng), epochs, rng, watch.part(0.0, 0.15))
     batches = _batches(entries, parts.near_held_out, rng)
     for step in range(steps):
+        watch.check()
         loss = learner.step(next(batches), step / steps)
         if step % 5 == 4:
-            say(0.15 + 0.65 * (step + 1) / steps, f"step {step + 1}/{steps}, loss {loss:.4f}")
-    learner.settle(_all_sentences(entries, parts.near_held_out, rng), epochs, rng, lambda f, t: say(0.8 + 0.15 * f, t))
+            watch.say(0.15 + 0.65 * (step + 1) / steps, f"step {step + 1}/{steps}, loss {loss:.4f}")
+    learner.settle(_all_sentences(entries, parts.near_held_out, rng), epochs, rng, watch.part(0.8, 0.95))
     threshold = learner.thresholds(_sentences(validation))
     about = {"training": "sentences written and composed for this project, English", "steps": str(steps)}
     save_controller(out, learner.controller.eval(), learner.adapters, threshold, text_encoder, about)
-    say(0.95, "measuring held-out meanings")
-    model = read_controller(out, load_text_encoder(encoder))
+    watch.say(0.95, "measuring held-out meanings")
+    model = read_controller(out, load_text_encoder(settings.encoder))
     counts = {"meanings": len(entries), "validation_meanings": len(validation), "steps": steps}
     return {"encoder": text_encoder.name, **counts, "held_out": evaluate_text_to_au(model, parts.held_out)}
 
@@ -119,22 +134,21 @@ class _Learner:
         self._heads = [*self.controller.parameters(), *self._au_features.parameters()]
         self._joint = _optimizer([(self._heads, _HEADS_RATE), (list(self.adapters.values()), _ADAPTERS_RATE)])
 
-    def settle(
-        self, samples: list[Sample], epochs: int, rng: np.random.Generator, say: Callable[[float, str], None]
-    ) -> None:
+    def settle(self, samples: list[Sample], epochs: int, rng: np.random.Generator, watch: Watch) -> None:
         """Train the controller alone, the encoder as it is."""
-        say(0.0, f"reading {len(samples)} sentences")
+        watch.say(0.0, f"reading {len(samples)} sentences")
         texts, told = [sample.text for sample in samples], _told(samples)
         with torch.no_grad(), half_precision(transformer=True):
             vectors = self.encoder.in_batches(texts)
         optimizer = _optimizer([(self._heads, _ALONE_RATE)])
         for epoch in range(epochs):
+            watch.check()
             order = rng.permutation(len(samples))
             for start in range(0, len(order), _BATCH):
                 chosen = torch.from_numpy(order[start : start + _BATCH])
                 loss = self._loss(vectors[chosen], [part[chosen] for part in told])
                 _descend(optimizer, loss, (epoch + start / len(order)) / epochs)
-            say(0.3 + 0.7 * (epoch + 1) / epochs, f"controller alone, epoch {epoch + 1}/{epochs}")
+            watch.say(0.3 + 0.7 * (epoch + 1) / epochs, f"controller alone, epoch {epoch + 1}/{epochs}")
 
     def step(self, samples: list[Sample], done: float) -> float:
         """One batch for controller and adapters; done: 0..1 of the training."""
