@@ -14,8 +14,9 @@ from .environments import ROOT, Environment, Missing
 from .outcomes import LOGS, Outcome, cases_of, counted
 
 ROOMS = ("tests/addon", "tests/backend/core")
-"""What can differ between Blenders: the add-on and the core, which run in Blender's Python, on its NumPy. The rest of
-the backend has a Python of its own, the same for every Blender, and its tests run once, in the main environment."""
+"""What can differ between Blenders: the add-on and the core, which run in Blender's Python, on its NumPy. Tests marked
+`once` are left out. The rest of the backend has a Python of its own, the same for every Blender, and is tested in the
+main environment only."""
 PATIENCE = 600
 """Seconds after which tests in another Blender count as hanging."""
 
@@ -73,7 +74,7 @@ def _test(blender: Blender, what: str) -> Outcome:
     LOGS.mkdir(parents=True, exist_ok=True)
     report, log = LOGS / f"blender-{blender.name}.xml", LOGS / f"blender-{blender.name}.log"
     report.unlink(missing_ok=True)
-    command = [str(blender.environment.python), "-m", "pytest", *ROOMS]
+    command = [str(blender.environment.python), "-m", "pytest", *ROOMS, "-m", "not once"]
     command += ["-rsfE", "--tb=short", f"--junitxml={report}"]
     environment = os.environ | {"PYTHONUTF8": "1", "PYTHONPATH": str(ROOT)}
     began = time.monotonic()
