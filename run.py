@@ -20,9 +20,10 @@ import contextlib
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
-from tools.blenders import OTHERS, OtherBlenders, title, window_outcome
+from tools.blenders import ONE_THREAD, OTHERS, Meanwhile, Suite, other_blenders, title, window_outcome
 from tools.checks import run_checks
 from tools.environments import ROOT, Environment, Missing
 from tools.outcomes import LOGS, Outcome, counted, print_table
@@ -78,22 +79,23 @@ def main() -> int:
         return 130
 
 
-def run_module(module: str, *arguments: str) -> int:
-    """Run a module with the environment's Python from the repository root."""
-    environment = os.environ | {"PYTHONUTF8": "1", "PYTHONPATH": str(ROOT)}
+def run_module(module: str, *arguments: str, **more: str) -> int:
+    """Run a module with the environment's Python from the repository root. more: environment variables."""
+    environment = os.environ | {"PYTHONUTF8": "1", "PYTHONPATH": str(ROOT)} | more
     return subprocess.run([str(MAIN.python), "-m", module, *arguments], cwd=ROOT, env=environment).returncode
 
 
 def test_everywhere() -> int:
-    """Checks, the whole suite here and in the other Blenders meanwhile; a line about each. Returns the exit code."""
+    """Checks, then the whole suite, the add-on's part in every Blender meanwhile. Returns the exit code."""
     checks = run_checks(MAIN.python)
-    others = OtherBlenders()
-    others.start()
-    here, report = test_here()
-    if others.is_alive():
-        print("Waiting for the tests in the other Blenders …", flush=True)
-    others.join()
-    outcomes = [*checks, here, *others.outcomes, window_outcome(report)]
+    blender = title(REQUIREMENTS[0], MAIN.version)
+    meanwhile = Meanwhile([Suite(blender, "blender-main", MAIN, ("tests/addon",)), *other_blenders()])
+    meanwhile.start()
+    here, report = test_here("The backend and the whole", "--ignore=tests/addon")
+    if meanwhile.is_alive():
+        print("Waiting for the tests in Blender …", flush=True)
+    meanwhile.join()
+    outcomes = [*checks, here, *meanwhile.outcomes, window_outcome(report)]
     print_table(outcomes)
     return int(any(outcome.failed for outcome in outcomes))
 
@@ -101,7 +103,7 @@ def test_everywhere() -> int:
 def test_quickly(*words: str) -> int:
     """Checks and what is quick of the suite, here; says what it left out. words: for pytest. Returns the exit code."""
     checks = run_checks(MAIN.python)
-    here, _ = test_here("-m", "not slow", *words)
+    here, _ = test_here(title(REQUIREMENTS[0], MAIN.version), "-m", "not slow", *words)
     others = " and ".join(title(blender.pins, blender.version) for blender in OTHERS)
     outcomes = [*checks, here, Outcome("Tests marked slow", "left out"), Outcome(others, "left out")]
     print_table(outcomes)
@@ -109,13 +111,14 @@ def test_quickly(*words: str) -> int:
     return int(any(outcome.failed for outcome in outcomes))
 
 
-def test_here(*words: str) -> tuple[Outcome, Path]:
-    """Tests in the main environment: what became of them, and pytest's report. words: for pytest."""
+def test_here(what: str, *words: str) -> tuple[Outcome, Path]:
+    """Tests in the main environment, seen as they run; what became of them, and pytest's report. words: for pytest."""
     LOGS.mkdir(parents=True, exist_ok=True)
     report = LOGS / "main.xml"
     report.unlink(missing_ok=True)
-    code = run_module("pytest", f"--junitxml={report}", *words)
-    return Outcome(title(REQUIREMENTS[0], MAIN.version), counted(report, code), failed=code != 0), report
+    began = time.monotonic()
+    code = run_module("pytest", f"--junitxml={report}", *words, **ONE_THREAD)
+    return Outcome(what, f"{counted(report, code)} in {time.monotonic() - began:.0f} s", failed=code != 0), report
 
 
 if __name__ == "__main__":

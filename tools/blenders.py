@@ -1,4 +1,4 @@
-"""The tests in every Blender we support: one in the main environment, the others in small ones without a backend."""
+"""The tests in every Blender we support, beside those of the main environment: in small ones, without a backend."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from pathlib import Path
 from .environments import ROOT, Environment, Missing
 from .outcomes import LOGS, Outcome, cases_of, counted
 
-ROOMS = ("tests/addon", "tests/backend/core")
-"""What can differ between Blenders: the add-on and the core, which run in Blender's Python, on its NumPy. The rest of
-the backend has a Python of its own, the same for every Blender, and its tests run once, in the main environment."""
-PATIENCE = 600
-"""Seconds after which tests in another Blender count as hanging."""
+PATIENCE = 1500
+"""Seconds after which a suite counts as hanging."""
+ONE_THREAD = {"OMP_NUM_THREADS": "1"}
+"""For torch and NumPy in tests: two suites share the machine, the networks are small, and threads that wait for each
+other burn the cores they wait for."""
 
 
 @dataclass(frozen=True)
@@ -48,34 +48,60 @@ class Blender:
 OTHERS = (Blender("4.5", (3, 11)), Blender("5.2", (3, 13)))
 
 
-class OtherBlenders(threading.Thread):
-    """Runs the tests in the other Blenders, one after the other, while something else goes on."""
+@dataclass(frozen=True)
+class Suite:
+    """Tests that run in a process of their own, silently.
 
-    def __init__(self) -> None:
+    what: its line in the table. name: of its log and report. environment: whose Python runs it, set up first.
+    words: for pytest. without: said of the result, what it has to do without.
+    """
+
+    what: str
+    name: str
+    environment: Environment
+    words: tuple[str, ...]
+    without: str = ""
+
+
+def other_blenders() -> list[Suite]:
+    """The suites of the Blenders beside the main environment's.
+
+    What can differ between Blenders is tested: the add-on and the core, which run in Blender's Python, on its NumPy;
+    tests marked `once` are left out. The rest of the backend has a Python of its own, the same for every Blender.
+    """
+    words = ("tests/addon", "tests/backend/core", "-m", "not once")
+    return [Suite(title(b.pins, b.version), f"blender-{b.name}", b.environment, words, ", no backend") for b in OTHERS]
+
+
+class Meanwhile(threading.Thread):
+    """Runs suites, one after the other, while something else goes on."""
+
+    def __init__(self, suites: list[Suite]) -> None:
         super().__init__(daemon=True)
+        self.suites = suites
         self.outcomes: list[Outcome] = []
 
     def run(self) -> None:
         """Everything; whatever goes wrong is an outcome."""
-        for blender in OTHERS:
-            what = title(blender.pins, blender.version)
+        for suite in self.suites:
             try:
-                blender.environment.set_up()
-                self.outcomes.append(_test(blender, what))
+                suite.environment.set_up()
+                self.outcomes.append(_test(suite))
             except Missing as problem:
-                self.outcomes.append(Outcome(what, f"left out: {problem}"))
+                self.outcomes.append(Outcome(suite.what, f"left out: {problem}"))
             except Exception as error:
-                self.outcomes.append(Outcome(what, f"did not run: {type(error).__name__}: {error}", failed=True))
+                said = f"did not run: {type(error).__name__}: {error}"
+                self.outcomes.append(Outcome(suite.what, said, failed=True))
 
 
-def _test(blender: Blender, what: str) -> Outcome:
-    """The rooms whose code runs in Blender's Python; what needs the backend skips itself."""
+def _test(suite: Suite) -> Outcome:
+    """Run one; its log is shown when it fails."""
     LOGS.mkdir(parents=True, exist_ok=True)
-    report, log = LOGS / f"blender-{blender.name}.xml", LOGS / f"blender-{blender.name}.log"
+    report, log = LOGS / f"{suite.name}.xml", LOGS / f"{suite.name}.log"
     report.unlink(missing_ok=True)
-    command = [str(blender.environment.python), "-m", "pytest", *ROOMS]
+    command = [str(suite.environment.python), "-m", "pytest", *suite.words]
     command += ["-rsfE", "--tb=short", f"--junitxml={report}"]
-    environment = os.environ | {"PYTHONUTF8": "1", "PYTHONPATH": str(ROOT)}
+    environment = os.environ | {"PYTHONUTF8": "1", "PYTHONPATH": str(ROOT)} | ONE_THREAD
     began = time.monotonic()
     with log.open("w", encoding="utf-8") as stream:
         try:
@@ -85,8 +111,9 @@ def _test(blender: Blender, what: str) -> Outcome:
         except subprocess.TimeoutExpired:
             code = f"killed after {PATIENCE} s"
     if code != 0:
-        print(f"\n{what}: see {log}\n{log.read_text(encoding='utf-8', errors='replace')[-6000:]}", flush=True)
-    return Outcome(what, f"{counted(report, code)} in {time.monotonic() - began:.0f} s, no backend", failed=code != 0)
+        print(f"\n{suite.what}: see {log}\n{log.read_text(encoding='utf-8', errors='replace')[-6000:]}", flush=True)
+    result = f"{counted(report, code)} in {time.monotonic() - began:.0f} s{suite.without}"
+    return Outcome(suite.what, result, failed=code != 0)
 
 
 def title(pins: Path, version: tuple[int, int]) -> str:

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -108,9 +109,9 @@ def test_a_window_test_that_was_left_out_says_why(tmp_path):
 
 def test_a_blender_without_its_python_is_a_line_and_no_failure(monkeypatch):
     monkeypatch.setattr(blenders, "OTHERS", (blenders.Blender("5.2", (3, 99)),))
-    others = blenders.OtherBlenders()
-    others.run()
-    (outcome,) = others.outcomes
+    meanwhile = blenders.Meanwhile(blenders.other_blenders())
+    meanwhile.run()
+    (outcome,) = meanwhile.outcomes
     assert outcome.what == "Blender 5.2.3, Python 3.99"
     assert outcome.result.startswith("left out: Python 3.99 is needed") and not outcome.failed
 
@@ -150,8 +151,31 @@ def test_a_failed_check_fails_the_command_though_every_test_passes(monkeypatch):
 def test_the_quick_command_leaves_out_the_slow_and_says_so(monkeypatch, capsys):
     asked: list[str] = []
     monkeypatch.setattr(run, "run_checks", lambda python: [])
-    monkeypatch.setattr(run, "run_module", lambda *words: asked.extend(words) or 0)
+    monkeypatch.setattr(run, "run_module", lambda *words, **more: asked.extend(words) or 0)
     run.test_quickly("tests/addon")
     assert asked[asked.index("-m") + 1] == "not slow" and asked[-1] == "tests/addon"
     said = capsys.readouterr().out
     assert "slow" in said and "Blender 4.5" in said and "Blender 5.2" in said and "left out" in said
+
+
+@pytest.fixture
+def suite(tmp_path, monkeypatch) -> Callable[[str], Outcome]:
+    """Runs a file with one test, of this code, as a suite beside others."""
+    monkeypatch.setattr(blenders, "LOGS", tmp_path / "logs")
+    here = SimpleNamespace(python=sys.executable, set_up=lambda: None)
+
+    def result(code: str) -> Outcome:
+        (tmp_path / "test_it.py").write_text(f"def test_it():\n    {code}\n")
+        meanwhile = blenders.Meanwhile([blenders.Suite("Here", "here", here, (str(tmp_path / "test_it.py"),))])
+        meanwhile.run()
+        return meanwhile.outcomes[0]
+
+    return result
+
+
+def test_a_suite_beside_others_is_silent_until_it_fails(suite, capsys):
+    passed = suite("pass")
+    assert passed.result.startswith("1 passed in") and not passed.failed and capsys.readouterr().out == ""
+    failed = suite("assert 'this' == 'that'")
+    assert failed.result.startswith("0 passed, 1 failed") and failed.failed
+    assert "assert 'this' == 'that'" in capsys.readouterr().out

@@ -53,7 +53,11 @@ def keep_wheels(temporary: Path, kept: Path) -> None:
 
     pip itself keeps downloads only where the index allows it, and clears them away when it fails.
     """
-    for wheel in temporary.glob("pip-*/**/*.whl"):
+    try:
+        wheels = list(temporary.glob("pip-*/**/*.whl"))
+    except OSError:
+        return  # pip has removed a folder that was being listed: a second later there is another chance
+    for wheel in wheels:
         try:
             os.link(wheel, kept / wheel.name)
         except OSError:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from addon.backend.install import builds, install, machine, pythons, sizes
+from addon.backend.install import builds, install, machine, packages, pythons, sizes
 from addon.backend.install import home as homes
 from addon.backend.install.home import ABSENT, BROKEN, HALF, MARKER, OLD, READY, Home, claim, standing
 from addon.backend.install.machine import Machine
@@ -228,6 +228,15 @@ def test_what_is_half_done_never_looks_finished(tmp_path):
     assert standing(home, "f") == ABSENT
 
 
+def test_a_folder_of_pips_that_vanishes_while_it_is_listed_stops_nothing(tmp_path, monkeypatch):
+    def vanishing(folder, pattern):
+        yield folder / "pip-1" / "tinymath-1.5-py3-none-any.whl"
+        raise FileNotFoundError(2, "No such file or directory", str(folder / "pip-2"))
+
+    monkeypatch.setattr(Path, "glob", vanishing)
+    packages.keep_wheels(tmp_path, tmp_path / "kept")
+
+
 def test_too_small_a_disk_is_said_before_anything_is_made(tmp_path):
     source, house = tiny_extension(tmp_path)
     order = Order(Home(tmp_path / "backend"), source, replace(tiny_build(), disk=10**18), sys.executable, house)
@@ -266,6 +275,7 @@ def installed(tmp_path_factory):
     return order
 
 
+@pytest.mark.once
 def test_an_installation_from_a_folder_of_wheels_needs_no_network(installed):
     home = installed.home
     assert standing(home, installed.source.fingerprint) == READY
@@ -275,6 +285,7 @@ def test_an_installation_from_a_folder_of_wheels_needs_no_network(installed):
     assert "Installing collected packages" in home.log.read_text()
 
 
+@pytest.mark.once
 def test_installing_again_changes_nothing_and_says_so_quickly(installed):
     modules = installed.home.packages() / "tinytorch" / "__init__.py"
     before = modules.stat().st_mtime_ns
@@ -283,6 +294,7 @@ def test_installing_again_changes_nothing_and_says_so_quickly(installed):
     assert "Collecting" not in installed.home.log.read_text()
 
 
+@pytest.mark.once
 def test_repair_puts_back_what_a_scanner_took_or_a_disk_garbled(installed):
     folder = installed.home.packages()
     (folder / "tinymath" / "__init__.py").unlink()
@@ -294,6 +306,7 @@ def test_repair_puts_back_what_a_scanner_took_or_a_disk_garbled(installed):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="on Windows the environment has a copy of the Python")
+@pytest.mark.once
 def test_an_environment_whose_python_is_gone_is_mended_with_its_packages(installed):
     for link in installed.home.env.glob("bin/python*"):
         link.unlink()
@@ -306,6 +319,7 @@ def test_an_environment_whose_python_is_gone_is_mended_with_its_packages(install
     assert python(installed.home, "import emodifftalk; print('runs')") == "runs"
 
 
+@pytest.mark.once
 def test_another_version_of_the_add_on_offers_an_update_which_keeps_the_rest(installed):
     newer = replace(installed.source, version="0.2.0")
     make_wheel(installed.source.folder, "emodifftalk", "0.2.0", "__version__ = '0.2.0'\n")
@@ -317,6 +331,7 @@ def test_another_version_of_the_add_on_offers_an_update_which_keeps_the_rest(ins
     assert (installed.home.packages() / "tinytorch" / "__init__.py").stat().st_mtime_ns == kept
 
 
+@pytest.mark.once
 def test_a_backend_that_does_not_load_is_not_called_ready(installed):
     broken = replace(installed.source, version="0.3.0")
     make_wheel(broken.folder, "emodifftalk", "0.3.0", "raise ImportError('DLL load failed while importing _C')\n")
@@ -328,6 +343,7 @@ def test_a_backend_that_does_not_load_is_not_called_ready(installed):
     assert python(installed.home, "import emodifftalk; print(emodifftalk.better)") == "True"
 
 
+@pytest.mark.once
 def test_two_blenders_do_not_install_into_one_folder(installed):
     from addon.backend.install.lock import locked
 
@@ -336,11 +352,13 @@ def test_two_blenders_do_not_install_into_one_folder(installed):
     assert "Another Blender" in work.problem
 
 
+@pytest.mark.once
 def test_uninstalling_leaves_no_trace(installed):
     work = run(install.uninstall(installed.home))
     assert work.done and not installed.home.root.exists()
 
 
+@pytest.mark.once
 def test_a_python_without_ensurepip_gets_its_pip_from_a_wheel(tmp_path, monkeypatch):
     source, house = tiny_extension(tmp_path)
     bundled = sorted(Path(ensurepip.__file__).parent.glob("_bundled/pip-*.whl"))
@@ -355,6 +373,7 @@ def test_a_python_without_ensurepip_gets_its_pip_from_a_wheel(tmp_path, monkeypa
     assert "--without-pip" in order.home.log.read_text()
 
 
+@pytest.mark.once
 def test_no_python_to_build_on_is_said_with_the_remedy(monkeypatch):
     monkeypatch.setenv("PATH", "")
     with pytest.raises(UserError, match=r"install Python 3\.14 from python\.org"):
@@ -379,6 +398,7 @@ def index(tmp_path_factory):
     served.close()
 
 
+@pytest.mark.once
 def test_cancelled_in_the_middle_of_a_download_it_ends_at_once_and_goes_on_later(index):
     served, order = index
     served.stall = {"tinymath-1.5-py3-none-any.whl"}
@@ -407,6 +427,7 @@ def processes_of(home: Home) -> list[str]:
     return [line.decode(errors="replace") for line in lines if os.fsencode(home.env) in line]
 
 
+@pytest.mark.once
 def test_a_package_the_index_lacks_is_a_sentence_and_the_next_try_goes_on(index):
     _, order = index
     order.source.requirements.write_text("tinytorch==2.0\ntinynew==4.0\n")
@@ -418,6 +439,7 @@ def test_a_package_the_index_lacks_is_a_sentence_and_the_next_try_goes_on(index)
     assert python(order.home, "import tinynew; print(tinynew.__version__)") == "4.0"
 
 
+@pytest.mark.once
 def test_the_other_build_replaces_the_whole_environment(index):
     _, order = index
     assert homes.read_record(order.home).choice == "cpu"

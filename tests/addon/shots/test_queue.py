@@ -107,6 +107,7 @@ def rendered_again(folder: Path) -> list[tuple[str, int]]:
     return again
 
 
+@pytest.mark.once
 def test_killed_twice_no_frame_is_lost_or_rendered_twice(folder):
     names = [f"sh{number:03d}" for number in range(10, 50, 10)]
     path = write_list(folder, [{"name": name} for name in names], jobs=2)
@@ -166,6 +167,7 @@ def test_what_is_broken_does_not_stop_the_rest_and_the_report_says_why(folder):
     assert "Nothing is running. Last time: 7 shots: 1 done, 6 failed" in told
 
 
+@pytest.mark.once
 def test_a_blender_that_dies_is_tried_once_more(folder):
     path = write_list(folder, [{"name": "a", "frames": [1, 40]}, {"name": "b", "frames": [1, 2]}])
     process, queue = start(path), QueueFolder(folder / "renders")
@@ -179,6 +181,7 @@ def test_a_blender_that_dies_is_tried_once_more(folder):
     assert len(pictures(folder)) == 42 and rendered_again(folder) == []
 
 
+@pytest.mark.once
 def test_pause_cancel_and_a_second_runner(folder):
     path = write_list(folder, [{"name": "a", "frames": [1, 300]}])
     queue, first = QueueFolder(folder / "renders"), start(path)
@@ -201,6 +204,7 @@ def test_pause_cancel_and_a_second_runner(folder):
     assert "Nothing renders to" in shots("cancel", path).stderr
 
 
+@pytest.mark.once
 def test_frames_of_another_version_are_not_mixed_unless_asked(folder):
     path = write_list(folder, [{"name": "a", "frames": [1, 2]}])
     assert shots("run", path).returncode == 0
@@ -330,6 +334,7 @@ def test_a_torn_journal_is_read_and_gone_on_with(tmp_path):
 
 
 @pytest.mark.skipif(shutil.which("unshare") is None, reason="a disk of a given size needs unshare")
+@pytest.mark.once
 def test_a_full_disk_is_one_sentence_and_finished_frames_stay(folder):
     path, disk, kept = write_list(folder, [{"name": "a", "frames": [1, 200]}]), folder / "disk", folder / "kept"
     disk.mkdir()

@@ -1,7 +1,13 @@
-"""The command line, as a person in a shell meets it: real processes, real files, exit codes, one-line errors."""
+"""The command line, as a person in a shell meets it: real processes, real files, exit codes, one-line errors.
+
+Loading torch takes longer than most commands do: where nothing depends on the process being new, a command runs in
+the one that is here.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import math
 import subprocess
@@ -15,6 +21,7 @@ pytest.importorskip("torch")
 import soundfile
 from PIL import Image
 
+from emodifftalk.cli import main
 from emodifftalk.core import tensors
 from emodifftalk.core.facs import AU_INDEX, AU_NAMES
 from emodifftalk.core.take import load_take
@@ -30,6 +37,14 @@ def emodifftalk(*words: object, seconds: float = 240) -> subprocess.CompletedPro
     environment = with_paths(BACKEND)
     command = [sys.executable, "-m", "emodifftalk", *map(str, words)]
     return subprocess.run(command, capture_output=True, text=True, timeout=seconds, env=environment, encoding="utf-8")
+
+
+def here(*words: object) -> subprocess.CompletedProcess:
+    """Run the command line in this process."""
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        code = main([*map(str, words)])
+    return subprocess.CompletedProcess(words, code, out.getvalue(), err.getvalue())
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +102,7 @@ def test_the_same_seed_gives_the_same_take_and_another_seed_another(made):
     common = ("drive", "--subject", made["subject"], "--audio", HELLO, "--prompt", "0.0 calm")
     common += ("--prompt", "2.4 delighted")
     assert emodifftalk(*common, "--out", again).returncode == 0
-    assert emodifftalk(*common, "--seed", 7, "--out", other).returncode == 0
+    assert here(*common, "--seed", 7, "--out", other).returncode == 0
     first = load_take(made["take"])
     for index in (0, 60, 150):
         assert np.array_equal(load_take(again).frame(index).offsets, first.frame(index).offsets)
@@ -97,15 +112,15 @@ def test_the_same_seed_gives_the_same_take_and_another_seed_another(made):
 def test_moods_of_the_curves_and_of_the_voice_reach_the_face_and_unknown_words_are_named(made):
     common = ("drive", "--subject", made["subject"], "--audio", HELLO)
     plain, glad, heard = (made["folder"] / f"{name}.safetensors" for name in ("plain", "glad", "heard"))
-    done = emodifftalk(*common, "--out", plain, "--prompt", "xqzt vrblk")
+    done = here(*common, "--out", plain, "--prompt", "xqzt vrblk")
     assert "“xqzt vrblk”: I do not know this one. The nearest feelings I know:" in done.stdout
-    assert emodifftalk(*common, "--out", glad, "--valence", 0.74, "--arousal", 0.31).returncode == 0
-    assert emodifftalk(*common, "--out", heard, "--voice-feeling", 1).returncode == 0
+    assert here(*common, "--out", glad, "--valence", 0.74, "--arousal", 0.31).returncode == 0
+    assert here(*common, "--out", heard, "--voice-feeling", 1).returncode == 0
     rise = (load_take(glad).aus - load_take(plain).aus).mean(axis=0)
     assert rise[AU_INDEX["AU12"]] > 0.4 and rise[AU_INDEX["AU15"]] < 0.05
     moved = np.abs(load_take(heard).aus - load_take(plain).aus).max(axis=1)
     assert 0.02 < moved.max() and np.abs(np.diff(moved)).max() < 0.1
-    done = emodifftalk(*common, "--out", glad, "--arousal", 3)
+    done = here(*common, "--out", glad, "--arousal", 3)
     assert done.returncode == 1 and "arousal goes from -1 to 1" in done.stderr
 
 
@@ -119,7 +134,7 @@ def test_text_to_au_prints_all_action_units_as_json():
 
 
 def test_speech_to_au_prints_every_frame_as_json():
-    data = json.loads(emodifftalk("speech-to-au", HELLO, "--json").stdout)
+    data = json.loads(here("speech-to-au", HELLO, "--json").stdout)
     assert data["fps"] == 25 and tuple(data["names"]) == AU_NAMES
     frames = np.array(data["frames"])
     assert frames.shape == (FRAMES, 17) and frames.min() >= 0 and frames.max() <= 1
@@ -147,12 +162,12 @@ def test_render_writes_pictures_with_alpha_and_a_video_with_its_voice(made):
 
 def test_export_writes_numbered_files_once(made):
     common = ("export", "--subject", made["subject"], "--take", made["take"], "--out", made["folder"] / "ply")
-    assert emodifftalk(*common, "--end", 0.2).returncode == 0
+    assert here(*common, "--end", 0.2).returncode == 0
     found = sorted(p.name for p in (made["folder"] / "ply").iterdir())
     assert found == [*(f"shot.{i:04d}.ply" for i in range(1, 6)), "shot.json"]
-    again = emodifftalk(*common, "--end", 0.2)
+    again = here(*common, "--end", 0.2)
     assert again.returncode == 0 and "5 were there already" in again.stdout
-    other = emodifftalk(*common, "--end", 0.4)
+    other = here(*common, "--end", 0.4)
     assert other.returncode == 1 and "exists already" in other.stderr
 
 
@@ -171,15 +186,25 @@ def test_export_writes_numbered_files_once(made):
         (("speech-to-au", "nowhere.wav"), "nowhere.wav"),
     ],
 )
-def test_every_mistake_is_one_sentence_and_exit_code_1(made, words, sentence, tmp_path):
-    filled = [str(w).format(subject=made["subject"], take=made["take"]) for w in words]
-    environment = with_paths(BACKEND)
-    command = [sys.executable, "-m", "emodifftalk", *filled]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment, encoding="utf-8")
-    last = done.stderr.strip().splitlines()[-1]
+def test_every_mistake_is_one_sentence_and_exit_code_1(made, words, sentence, tmp_path, monkeypatch):
+    filled = [str(word).format(subject=made["subject"], take=made["take"]) for word in words]
+    monkeypatch.chdir(tmp_path)
+    done = here(*filled)
     assert done.returncode == 1, done.stderr
-    assert last.startswith("emodifftalk: ") and sentence in last and "Traceback" not in done.stderr
+    assert sentence in _the_sentence(done.stderr)
     assert not list(tmp_path.iterdir()), "a failed command leaves nothing behind"
+
+
+def test_a_shell_learns_of_a_mistake(made):
+    done = emodifftalk("render", "--subject", made["subject"], "--take", made["subject"], "--out", "x")
+    assert done.returncode == 1 and "not an EmoDiffTalk take" in _the_sentence(done.stderr)
+
+
+def _the_sentence(said: str) -> str:
+    """The last line of what was said, after a look that no traceback is in it."""
+    last = said.strip().splitlines()[-1]
+    assert last.startswith("emodifftalk: ") and "Traceback" not in said
+    return last
 
 
 def test_every_command_has_help_with_an_example():

@@ -80,10 +80,10 @@ def few_sentences(monkeypatch):
     from emodifftalk.data.words.split import Split
     from emodifftalk.train.words import text_to_au as training
 
-    some = list(entries())[:60]
-    monkeypatch.setattr(training, "split", lambda: Split(some[:50], some[50:], frozenset()))
-    monkeypatch.setattr(training, "single_sentences", lambda: single_sentences()[:90])
-    monkeypatch.setattr(training, "_COMPOSED_AT_ONCE", 90)
+    some = list(entries())[:30]
+    monkeypatch.setattr(training, "split", lambda: Split(some[:25], some[25:], frozenset()))
+    monkeypatch.setattr(training, "single_sentences", lambda: single_sentences()[:40])
+    monkeypatch.setattr(training, "_COMPOSED_AT_ONCE", 40)
     return training
 
 
@@ -91,7 +91,7 @@ def test_training_gives_the_same_model_for_the_same_seed(few_sentences, tmp_path
     reports = [train_text_to_au(tmp_path / name, TextToAUSettings(steps=2, epochs=1, seed=4)) for name in ("a", "b")]
     assert reports[0] == reports[1]
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
-    assert reports[0]["held_out"]["sentences"] == 70
+    assert reports[0]["held_out"]["sentences"] == 35
 
 
 def test_what_adapters_learned_is_what_the_loaded_model_reads(few_sentences, tmp_path, monkeypatch):
