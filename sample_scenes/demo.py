@@ -73,7 +73,7 @@ def _demo() -> None:
         video = render_shot(OUT / "hello.mp4")
     with watch.step("Exporting the Gaussians"):
         folder = OUT / "gaussians"
-        bpy.ops.emodifftalk.export_ply(directory=str(folder), overwrite=True)
+        bpy.ops.emodifftalk.export(filepath=str(folder), format="ply", overwrite=True)
     with watch.step("Laying out the contact sheet"):
         sheet = contact_sheet(video, head, OUT / "hello.png")
     bpy.ops.wm.save_mainfile()

@@ -68,19 +68,20 @@ def busy() -> bool:
     return _state.job is not None and _state.job.running
 
 
+def why_busy() -> str:
+    """What long work is going on, one sentence; empty when there is none."""
+    return f"“{_state.job.title}” is still at work: wait for it or cancel it" if busy() else ""
+
+
 def why_not() -> str:
     """Why no long work can begin, one sentence; empty when it can."""
-    return (
-        f"“{_state.job.title}” is still at work: wait for it or cancel it"
-        if busy()
-        else connection.unavailable_reason()
-    )
+    return why_busy() or connection.unavailable_reason()
 
 
 def start(new: LongJob, params: dict) -> None:
     """Begin; it reports in `new`. Raises UserError, nothing begun, when other work goes on or nothing starts."""
     if busy():
-        raise UserError(f"“{_state.job.title}” is still at work: wait for it or cancel it.")
+        raise UserError(f"{why_busy()}.")
     client.forgive()  # a person pressed a button: earlier deaths are theirs to judge
     client.start(connection.python_path(), connection.sources())
     new.number = client.request(new.op, params)

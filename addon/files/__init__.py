@@ -11,7 +11,6 @@ MODULES = (
     "drop",
     "paths",
     "relink",
-    "export_ply",
     "export",
 )
 memory = Memory()

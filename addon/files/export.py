@@ -1,4 +1,7 @@
-"""Export…: a head, or all heads of the scene, as Gaussians or face curves for other tools, in the background."""
+"""Export…: a head, or all heads of the scene, as Gaussians or face curves for other tools.
+
+The backend does it in the background; a .ply sequence is written without one too, while Blender waits.
+"""
 
 from __future__ import annotations
 
@@ -10,14 +13,18 @@ from bpy.types import Context, Event, Object, Operator, Scene
 
 from emodifftalk.core.errors import UserError
 
-from ..backend import long_work
+from ..backend import connection, long_work
 from ..backend.long_work import LongJob
 from ..blender.registering import Adds
 from ..playback import take_time
 from ..scene.heads import absolute, active_head, active_take, heads, settings
 from ..scene.operators import ForTake
-from .export_ply import SPACES
+from . import ply_frames
 
+SPACES = (
+    ("OBJECT", "Object", "The head's own space: it stands at the origin"),
+    ("WORLD", "World", "Where the head is in the scene, frame by frame"),
+)
 CURVES = ("au-csv", "au-json", "arkit-csv", "arkit-json", "usd-blendshapes")
 FORMATS = (
     ("ply", "3DGS (.ply)", "One .ply per frame, exact: SuperSplat, Houdini, Unreal and Nuke plug-ins"),
@@ -39,7 +46,7 @@ FORMATS = (
 )
 
 
-def performed(head: Object, scene: Scene, frames: list[int], world: bool) -> dict:
+def performed(head: Object, scene: Scene, frames: range, world: bool) -> dict:
     """What the backend needs to pose a head in each frame; the scene stands in the last of them afterwards."""
     entry = active_take(head)
     told = {
@@ -98,8 +105,8 @@ class EMODIFFTALK_OT_export(ForTake, Operator):
 
     @classmethod
     def why_not(cls, context: Context) -> str:
-        """With a head that has a take, a backend, and no other long work going on."""
-        return super().why_not(context) or long_work.why_not()
+        """With a head that has a take, and no other long work going on."""
+        return super().why_not(context) or long_work.why_busy()
 
     def invoke(self, context: Context, event: Event) -> set[str]:
         """Choose where."""
@@ -120,14 +127,48 @@ class EMODIFFTALK_OT_export(ForTake, Operator):
         layout.prop(self, "overwrite")
 
     def execute(self, context: Context) -> set[str]:
-        """Look at every frame, then send the job off; in background mode wait for it."""
-        scene, chosen = context.scene, Path(bpy.path.abspath(self.filepath))
-        frames = list(range(scene.frame_start, scene.frame_end + 1, scene.frame_step))
-        whole = self.whose == "SCENE"
-        cast = list(heads(scene)) if whole else [active_head(context)]
+        """Send the job off, and in background mode wait for it; without a backend write what can be written here."""
+        scene = context.scene
+        frames = range(scene.frame_start, scene.frame_end + 1, scene.frame_step)
+        cast = list(heads(scene)) if self.whose == "SCENE" else [active_head(context)]
+        no_backend = connection.unavailable_reason()
+        if not no_backend:
+            return self._send(scene, cast, frames)
+        if self.format != "ply":
+            self.report({"ERROR"}, f"Without the backend only 3DGS (.ply) can be written. {no_backend}")
+            return {"CANCELLED"}
+        return self._write_here(scene, cast, frames)
+
+    @property
+    def _world(self) -> bool:
+        return self.whose == "SCENE" or self.space == "WORLD"
+
+    def _write_here(self, scene: Scene, cast: list[Object], frames: range) -> set[str]:
+        """Write .ply files while Blender waits."""
+        chosen = Path(bpy.path.abspath(self.filepath))
+        sequence = ply_frames.PlySequence(
+            folder=chosen,
+            name=chosen.name,
+            world=self._world,
+            axes="rdf" if self.axes == "AUTO" else self.axes,
+            scale=self.scale,
+            keep=self.keep,
+            overwrite=self.overwrite,
+        )
+        try:
+            paths = ply_frames.write_ply_frames(cast, scene, frames, sequence)
+        except UserError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        self.report({"INFO"}, f"{len(paths)} files in {chosen}, written by Blender itself: there is no backend")
+        return {"FINISHED"}
+
+    def _send(self, scene: Scene, cast: list[Object], frames: range) -> set[str]:
+        """Look at every frame, then send the job off."""
+        chosen = Path(bpy.path.abspath(self.filepath))
         before = scene.frame_current, scene.frame_current_final - scene.frame_current
         try:
-            told = [performed(head, scene, frames, whole or self.space == "WORLD") for head in cast]
+            told = [performed(head, scene, frames, self._world) for head in cast]
         except UserError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}

@@ -43,7 +43,7 @@ class EMODIFFTALK_OT_save_preset(ForHead, Operator):
     """Keep this prompt, its words and what they do to the face, for other prompts and other files"""
 
     bl_idname = "emodifftalk.save_preset"
-    bl_label = "Save as presets.Preset"
+    bl_label = "Save as Preset"
 
     name: StringProperty(name="Name", description="A preset of the same name is replaced", options={"SKIP_SAVE"})
 
@@ -77,7 +77,7 @@ class EMODIFFTALK_OT_apply_preset(ForHead, Operator):
     """Give this feeling to the prompt that is shown, or put it on the timeline at the playhead where there is none"""
 
     bl_idname = "emodifftalk.apply_preset"
-    bl_label = "Apply presets.Preset"
+    bl_label = "Apply Preset"
     bl_options = {"REGISTER", "UNDO"}
 
     preset: StringProperty(options={"HIDDEN", "SKIP_SAVE"})
@@ -101,7 +101,7 @@ class EMODIFFTALK_OT_rename_preset(Operator):
     """Give this preset another name"""
 
     bl_idname = "emodifftalk.rename_preset"
-    bl_label = "Rename presets.Preset"
+    bl_label = "Rename Preset"
 
     preset: StringProperty(options={"HIDDEN", "SKIP_SAVE"})
     name: StringProperty(name="Name", options={"SKIP_SAVE"})
@@ -129,14 +129,14 @@ class EMODIFFTALK_OT_delete_preset(Operator):
     """Delete this preset's file. Prompts it was applied to stay as they are"""
 
     bl_idname = "emodifftalk.delete_preset"
-    bl_label = "Delete presets.Preset"
+    bl_label = "Delete Preset"
 
     preset: StringProperty(options={"HIDDEN", "SKIP_SAVE"})
 
     def invoke(self, context: Context, event: Event) -> set[str]:
         """Ask first: a file is not brought back by undo."""
         return context.window_manager.invoke_confirm(
-            self, event, title="Delete presets.Preset", message="This cannot be undone.", confirm_text="Delete"
+            self, event, title="Delete Preset", message="This cannot be undone.", confirm_text="Delete"
         )
 
     def execute(self, context: Context) -> set[str]:

@@ -93,7 +93,7 @@ def test_the_command_line_exports_a_keyed_gaze(tmp_path, capsys):
 def test_a_keyed_gaze_is_seen_in_the_viewport_in_renders_and_in_exports(head, scene, tmp_path):
     bpy = pytest.importorskip("bpy")
     plyfile = pytest.importorskip("plyfile")
-    from addon.files.export_ply import export_frames
+    from addon.files.ply_frames import PlySequence, write_ply_frames
     from addon.playback import gaussians, sources
     from addon.scene.heads import settings
 
@@ -109,7 +109,7 @@ def test_a_keyed_gaze_is_seen_in_the_viewport_in_renders_and_in_exports(head, sc
     assert np.abs(aside - ahead).max() > 1e-3
     depsgraph = bpy.context.evaluated_depsgraph_get()
     assert gaussians.current_gaussians(head.evaluated_get(depsgraph), depsgraph).means[ball] == pytest.approx(aside)
-    first, last = export_frames(head, scene, tmp_path / "out", range(1, 12, 10), "f")
+    first, last = write_ply_frames([head], scene, range(1, 12, 10), PlySequence(tmp_path / "out", "f", axes="blender"))
     for path, expected in ((first, ahead), (last, aside)):
         vertices = plyfile.PlyData.read(str(path))["vertex"]
         assert np.stack([vertices[axis] for axis in "xyz"], axis=-1)[ball] == pytest.approx(expected, abs=1e-6)

@@ -12,7 +12,7 @@ import pytest
 bpy = pytest.importorskip("bpy")
 
 from addon.backend import connection
-from addon.files.export_ply import export_frames
+from addon.files.ply_frames import PlySequence, write_ply_frames
 from addon.playback import gaussians
 from addon.scene.heads import absolute, active_take, settings
 from addon.scene.strips import prompt_strips, write_words
@@ -125,7 +125,7 @@ def test_no_picture_and_no_file_ever_shows_a_preview(shot, scene, tmp_path, monk
         return np.array(image.pixels).tobytes()
 
     def file(name: str) -> bytes:
-        return export_frames(shot, scene, tmp_path / name, range(HERE, HERE + 1), "f_")[0].read_bytes()
+        return write_ply_frames([shot], scene, range(HERE, HERE + 1), PlySequence(tmp_path / name, "f"))[0].read_bytes()
 
     seen, written = picture("before"), file("before")
     scene.frame_set(HERE)

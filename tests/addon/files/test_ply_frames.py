@@ -1,4 +1,5 @@
-"""Exported .ply sequences are read by an independent reader, hold what is seen, and never destroy earlier ones."""
+"""Without a backend .ply sequences are written all the same: an independent reader reads them, they hold what is seen,
+and never destroy earlier ones."""
 
 from __future__ import annotations
 
@@ -10,6 +11,7 @@ from tests.helpers.tiny_subject import save_tiny_take, tiny_subject
 bpy = pytest.importorskip("bpy")
 plyfile = pytest.importorskip("plyfile")
 
+from addon.backend import connection
 from addon.playback import gaussians as playback
 from addon.takes.generate import add_take
 from addon.takes.performance import build_performance
@@ -29,6 +31,12 @@ def playing(head, scene, tmp_path):
     return head
 
 
+@pytest.fixture(autouse=True)
+def no_backend(monkeypatch):
+    """On a machine that has none."""
+    monkeypatch.setattr(connection, "unavailable_reason", lambda: "The backend is not installed yet")
+
+
 def columns(path, *names: str) -> np.ndarray:
     vertices = plyfile.PlyData.read(str(path))["vertex"]
     return np.stack([vertices[name] for name in names], axis=-1)
@@ -44,11 +52,11 @@ def expect_file(path, gaussians) -> None:
 
 def test_every_frame_is_a_file_that_another_program_reads(playing, scene, tmp_path):
     out = tmp_path / "gaussians"
-    assert bpy.ops.emodifftalk.export_ply(directory=str(out), prefix="head_", axes="blender") == {"FINISHED"}
-    assert sorted(p.name for p in out.iterdir()) == [f"head_{n:04d}.ply" for n in range(1, 6)]
+    assert bpy.ops.emodifftalk.export(filepath=str(out), axes="blender") == {"FINISHED"}
+    assert sorted(p.name for p in out.iterdir()) == [f"gaussians.{n:04d}.ply" for n in range(1, 6)]
     for frame in (1, 5):
         expect_file(
-            out / f"head_{frame:04d}.ply", playback.current_gaussians(playing, scene, TakeTime((frame - 1) / 24))
+            out / f"gaussians.{frame:04d}.ply", playback.current_gaussians(playing, scene, TakeTime((frame - 1) / 24))
         )
 
 
@@ -57,23 +65,43 @@ def test_world_space_follows_the_animated_object(playing, scene, tmp_path):
         playing.location.x = x
         playing.keyframe_insert("location", frame=frame)
     scene.frame_set(3)
-    bpy.ops.emodifftalk.export_ply(directory=str(tmp_path / "world"), space="WORLD")
+    bpy.ops.emodifftalk.export(filepath=str(tmp_path / "world"), space="WORLD")
     assert scene.frame_current == 3
-    first, last = (columns(tmp_path / "world" / f"frame000{n}.ply", "x", "y", "z") for n in (1, 5))
+    first, last = (columns(tmp_path / "world" / f"world.000{n}.ply", "x", "y", "z") for n in (1, 5))
     assert (last - first)[:, 0] == pytest.approx(np.ones(len(first)), abs=0.01)
 
 
+def test_the_axes_scale_and_share_are_those_the_backend_would_write(playing, scene, tmp_path):
+    """One operator, one set of choices: what is chosen does not depend on who writes."""
+    bpy.ops.emodifftalk.export(filepath=str(tmp_path / "plain"))
+    bpy.ops.emodifftalk.export(filepath=str(tmp_path / "few"), scale=100.0, keep=0.25)
+    plain = columns(tmp_path / "plain" / "plain.0002.ply", "x", "y", "z")
+    few = columns(tmp_path / "few" / "few.0002.ply", "x", "y", "z")
+    scene.frame_set(2)
+    means = playback.current_gaussians(playing, scene).means
+    assert plain == pytest.approx(np.stack([means[:, 0], -means[:, 2], means[:, 1]], axis=1), abs=1e-6)
+    assert len(few) == round(0.25 * len(plain))
+    nearest = np.abs(few[:, None] - 100 * plain[None]).max(axis=2).min(axis=1)
+    assert nearest.max() < 1e-3
+
+
 def test_an_earlier_export_is_not_overwritten_unasked(playing, scene, tmp_path):
-    assert bpy.ops.emodifftalk.export_ply(directory=str(tmp_path / "out")) == {"FINISHED"}
+    assert bpy.ops.emodifftalk.export(filepath=str(tmp_path / "out")) == {"FINISHED"}
     with pytest.raises(RuntimeError, match="exists already"):
-        bpy.ops.emodifftalk.export_ply(directory=str(tmp_path / "out"))
-    assert bpy.ops.emodifftalk.export_ply(directory=str(tmp_path / "out"), overwrite=True) == {"FINISHED"}
+        bpy.ops.emodifftalk.export(filepath=str(tmp_path / "out"))
+    assert bpy.ops.emodifftalk.export(filepath=str(tmp_path / "out"), overwrite=True) == {"FINISHED"}
+
+
+def test_only_ply_is_written_without_a_backend_and_the_sentence_says_so(playing, tmp_path):
+    with pytest.raises(RuntimeError, match=r"only 3DGS \(\.ply\) can be written\. The backend is not installed yet"):
+        bpy.ops.emodifftalk.export(filepath=str(tmp_path / "out"), format="spz")
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_folder_that_cannot_be_written_is_a_sentence(playing, tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(RuntimeError, match="cannot be written"):
-        bpy.ops.emodifftalk.export_ply(directory=str(tmp_path / "file" / "out"))
+        bpy.ops.emodifftalk.export(filepath=str(tmp_path / "file" / "out"))
 
 
 def test_invisible_and_solid_gaussians_stay_finite_and_broken_ones_are_refused(tmp_path):
