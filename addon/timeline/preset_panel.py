@@ -69,7 +69,7 @@ class EMODIFFTALK_OT_save_preset(ForHead, Operator):
         except UserError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
-        self.report({"INFO"}, f"presets.Preset “{self.name}” {'replaced' if replaced else 'saved'}")
+        self.report({"INFO"}, f"Preset “{self.name}” {'replaced' if replaced else 'saved'}")
         return {"FINISHED"}
 
 

@@ -167,7 +167,7 @@ def _places(keyconfig: KeyConfig) -> Iterator[tuple[KeyMap, str, str]]:
     object_mode = keyconfig.keymaps.new("Object Mode")
     yield object_mode, "LEFTMOUSE", "CLICK"
     yield object_mode, "RIGHTMOUSE", "PRESS"
-    for name in ("3D camera.View Tool: Tweak", "3D camera.View Tool: Tweak (fallback)"):
+    for name in ("3D View Tool: Tweak", "3D View Tool: Tweak (fallback)"):
         yield keyconfig.keymaps.new(name, space_type="VIEW_3D", region_type="WINDOW", tool=True), "LEFTMOUSE", "PRESS"
 
 
