@@ -11,8 +11,8 @@ from ..core.compact_take import compact_take
 from ..core.facs import AU_LABELS, AU_NAMES, FPS
 from ..core.progress_line import ProgressLine
 from ..core.take import STRETCHED, load_take, stretches
-from ..serve.jobs import text_to_au
 from ..core.watch import UNWATCHED, Watch
+from ..serve.jobs import text_to_au
 
 
 def add_commands(commands: argparse._SubParsersAction) -> None:
