@@ -26,7 +26,7 @@ from emodifftalk.core.take import load_take, save_take
 from emodifftalk.data.captures.capture import Capture, CaptureCamera, CaptureFrame, save_capture
 from emodifftalk.splat.render import render
 from emodifftalk.train.looks.appearance import AppearanceSettings, train_appearance
-from emodifftalk.train.looks.shade_points import Places, choose_places, with_shade_points, without_shade_points
+from emodifftalk.train.looks.shade_points import Candidates, choose_places, with_shade_points, without_shade_points
 from emodifftalk.train.rig.binding import surface_turns
 from tests.helpers.tiny_subject import tiny_subject
 
@@ -180,7 +180,7 @@ def test_changing_colours_are_kept_in_a_take_and_shown(tmp_path):
 def test_shade_points_are_not_seen_at_rest_and_can_be_taken_away_again():
     subject = tiny_subject()
     rng = np.random.default_rng(0)
-    places = Places.all_over(subject, 400, rng)
+    places = Candidates.all_over(subject, 400, rng)
     error = np.full((2, 400, 3), np.nan)
     error[0, :50] = -0.1  # a dark line that the first frame has and nobody draws
     rows = choose_places(places.on(subject.template, subject.template.neutral), error, 30, rng)

@@ -17,7 +17,7 @@ from .synthesizers import SAMPLE_RATE, Utterance
 
 
 @dataclass(frozen=True)
-class State:
+class SpeakingState:
     """How a feeling sounds at full strength, and what it does to the face.
 
     rate, pitch, pitch_range: factors on the neutral voice. brightness: first-order spectral tilt, -1..1, dull to
@@ -35,21 +35,21 @@ class State:
     place: tuple[float, float] = (0.0, 0.0)
 
 
-NEUTRAL = State(1.0, 1.0, 1.0, 0.0, 0.0, 0.0, {})
-STATES: dict[str, State] = {
-    "happy": State(1.12, 1.25, 1.8, 0.35, 0.0, 0.0, {"AU06": 0.25, "AU12": 0.35}, (0.8, 0.5)),
-    "sad": State(
+NEUTRAL = SpeakingState(1.0, 1.0, 1.0, 0.0, 0.0, 0.0, {})
+STATES: dict[str, SpeakingState] = {
+    "happy": SpeakingState(1.12, 1.25, 1.8, 0.35, 0.0, 0.0, {"AU06": 0.25, "AU12": 0.35}, (0.8, 0.5)),
+    "sad": SpeakingState(
         0.78, 0.88, 0.35, -0.5, 0.05, 0.0, {"AU01": 0.30, "AU04": 0.12, "AU15": 0.28, "AU17": 0.06}, (-0.7, -0.5)
     ),
-    "angry": State(
+    "angry": SpeakingState(
         1.15, 1.05, 1.6, 0.75, 0.0, 0.0, {"AU04": 0.35, "AU07": 0.18, "AU23": 0.12, "AU10": 0.08}, (-0.7, 0.6)
     ),
-    "afraid": State(
+    "afraid": SpeakingState(
         1.28, 1.40, 0.7, 0.1, 0.08, 0.03, {"AU01": 0.30, "AU02": 0.12, "AU04": 0.12, "AU05": 0.22}, (-0.5, 0.8)
     ),
-    "surprised": State(0.98, 1.35, 2.3, 0.15, 0.0, 0.0, {"AU01": 0.30, "AU02": 0.30, "AU05": 0.22}, (0.2, 0.8)),
-    "tired": State(0.72, 0.80, 0.5, -0.3, 0.0, 0.0, {"AU15": 0.10, "AU45": 0.12}, (-0.2, -0.8)),
-    "tender": State(0.86, 1.08, 0.8, -0.35, 0.14, 0.0, {"AU01": 0.08, "AU06": 0.10, "AU12": 0.16}, (0.5, -0.4)),
+    "surprised": SpeakingState(0.98, 1.35, 2.3, 0.15, 0.0, 0.0, {"AU01": 0.30, "AU02": 0.30, "AU05": 0.22}, (0.2, 0.8)),
+    "tired": SpeakingState(0.72, 0.80, 0.5, -0.3, 0.0, 0.0, {"AU15": 0.10, "AU45": 0.12}, (-0.2, -0.8)),
+    "tender": SpeakingState(0.86, 1.08, 0.8, -0.35, 0.14, 0.0, {"AU01": 0.08, "AU06": 0.10, "AU12": 0.16}, (0.5, -0.4)),
 }
 
 
@@ -57,7 +57,7 @@ STATES: dict[str, State] = {
 class Mood:
     """A state at some strength, 0..1; the same strength scales the sound and the face."""
 
-    state: State
+    state: SpeakingState
     strength: float
 
     @property

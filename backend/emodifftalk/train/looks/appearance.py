@@ -20,7 +20,14 @@ from ..rig.views import CapturedView, load_views
 from .face_crops import FaceCrop, blurred, fine_error
 from .face_painter import FacePainter
 from .report import measure_decoders
-from .shade_points import SHADE_POINTS, Places, choose_places, first_features, with_shade_points, without_shade_points
+from .shade_points import (
+    SHADE_POINTS,
+    Candidates,
+    choose_places,
+    first_features,
+    with_shade_points,
+    without_shade_points,
+)
 
 LAMBDA_SSIM = 0.2  # Equation 32
 LAMBDA_SPARSE, LAMBDA_SMOOTH = 0.01, 0.001  # Equation 31
@@ -134,7 +141,7 @@ def _shaded(
 
     before: each crop as `painter` draws it without decoders.
     """
-    places = Places.all_over(subject, _CANDIDATES, rng)
+    places = Candidates.all_over(subject, _CANDIDATES, rng)
     frames = sorted({crop.frame for crop in crops})
     error = np.full((len(frames), _CANDIDATES, 3), np.nan, np.float32)
     for i, frame in enumerate(frames):

@@ -16,7 +16,7 @@ from ...data.captures.capture import Capture
 from ...splat.rasterize import rasterization
 from ..rig.views import CapturedView
 from .face_crops import FaceCrop, fine_error
-from .shade_points import Places
+from .shade_points import Candidates
 
 _BEHIND = 0.004  # metres
 _FACING = 0.25
@@ -112,7 +112,7 @@ class FacePainter(nn.Module):
         return Drawn(picture[0], moved, change, tints)
 
     @torch.no_grad()
-    def error_at(self, places: Places, crop: FaceCrop, drawn: torch.Tensor) -> np.ndarray:
+    def error_at(self, places: Candidates, crop: FaceCrop, drawn: torch.Tensor) -> np.ndarray:
         """What a picture misses (C, 3) of fine detail at places on the face, NaN where it does not show them.
 
         drawn: the crop as drawn with depth, (h, w, 4).

@@ -31,7 +31,7 @@ _START, _RIDGE = 0.4, 0.3
 
 
 @dataclass(frozen=True)
-class Places:
+class Candidates:
     """Candidates over the skin: triangle (C,), barycentric coordinates (C, 3) and height over it (C,), metres."""
 
     triangle: np.ndarray
@@ -39,7 +39,7 @@ class Places:
     height: np.ndarray
 
     @staticmethod
-    def all_over(subject: Subject, count: int, rng: np.random.Generator) -> Places:
+    def all_over(subject: Subject, count: int, rng: np.random.Generator) -> Candidates:
         """Evenly by area, a little above the skin's Gaussians."""
         template, face, g = subject.template, subject.n_face, subject.gaussians
         corners = template.neutral[template.faces]
@@ -48,8 +48,8 @@ class Places:
         u = rng.random((count, 2))
         u[u.sum(axis=1) > 1] = 1 - u[u.sum(axis=1) > 1]
         bary = np.stack([1 - u.sum(axis=1), u[:, 0], u[:, 1]], axis=1)
-        flat = Places(triangle.astype(np.int32), bary.astype(np.float32), np.zeros(count))
-        skin = Places(subject.triangle, subject.bary, np.zeros(face))
+        flat = Candidates(triangle.astype(np.int32), bary.astype(np.float32), np.zeros(count))
+        skin = Candidates(subject.triangle, subject.bary, np.zeros(face))
         on_skin, normal = skin.on(template, template.neutral), skin.normals(template, template.neutral)
         lift = ((g.means[:face] - on_skin) * normal).sum(axis=1)
         near = _neighbours(on_skin, flat.on(template, template.neutral))
@@ -65,9 +65,9 @@ class Places:
         """(C, 3) of their triangles."""
         return triangle_frames(points, template.faces)[self.triangle, :, 2]
 
-    def some(self, rows: np.ndarray) -> Places:
+    def some(self, rows: np.ndarray) -> Candidates:
         """These rows alone."""
-        return Places(self.triangle[rows], self.bary[rows], self.height[rows])
+        return Candidates(self.triangle[rows], self.bary[rows], self.height[rows])
 
 
 def without_shade_points(subject: Subject) -> Subject:
@@ -102,7 +102,7 @@ def choose_places(at: np.ndarray, error: np.ndarray, count: int, rng: np.random.
     return np.sort(wanted)
 
 
-def with_shade_points(subject: Subject, places: Places, error: np.ndarray) -> Subject:
+def with_shade_points(subject: Subject, places: Candidates, error: np.ndarray) -> Subject:
     """The subject with one invisible Gaussian at each place, behind its other facial ones in order.
 
     error: (F, M, 3) what the pictures of each frame miss there, NaN where not seen.

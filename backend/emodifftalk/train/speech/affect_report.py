@@ -30,7 +30,7 @@ def evaluate_voice_affect(model: VoiceAffect) -> dict:
         "circumplex",
     }
     for group in ("slt", "espeak_f5", "italian"):
-        report[group] = measured(model, group)
+        report[group] = measured_affect(model, group)
     report["registers"] = _registers(model)
     try:
         found = np.concatenate([model.estimate(held_out_session("festival", i, ("neutral",)).wave) for i in range(10)])
@@ -42,7 +42,7 @@ def evaluate_voice_affect(model: VoiceAffect) -> dict:
     return report
 
 
-def measured(model: VoiceAffect, group: str) -> dict:
+def measured_affect(model: VoiceAffect, group: str) -> dict:
     """By axis: `correlation` with the truth and mean absolute error `mae`, beside that of always saying the mean; share
     of frames whose `sign` is right where the truth is over 0.3; over single moods and changing ones.
 

@@ -34,11 +34,11 @@ _GROUPS = {
 
 
 def evaluate_speech_to_au(model: SpeechModel) -> dict:
-    """`measured` by group, `feelings` and `rooms`. A group whose synthesizer is not installed says so."""
+    """`measured_speech` by group, `feelings` and `rooms`. A group whose synthesizer is not installed says so."""
     report: dict = {"protocol": "unseen sentences, clean synthetic speech, truth from exact phoneme times"}
     for name, (split, count) in _GROUPS.items():
         try:
-            report[name] = measured(model, generate(count, 0, split))
+            report[name] = measured_speech(model, generate(count, 0, split))
         except UserError as error:
             if name != "festival":
                 raise
@@ -48,7 +48,7 @@ def evaluate_speech_to_au(model: SpeechModel) -> dict:
     return report
 
 
-def measured(model: SpeechModel, utterances: Iterable[Utterance]) -> dict:
+def measured_speech(model: SpeechModel, utterances: Iterable[Utterance]) -> dict:
     """mae: mean absolute error per AU (0..1); mae_of_mean: that of always saying the mean. correlation: of AU25 + AU26.
 
     closure: share of p b m whose predicted AU25 + AU26 (least of three frames) is under 15 percent of its mean at the

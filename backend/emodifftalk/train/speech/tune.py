@@ -24,7 +24,7 @@ from ...data.speech.visemes import viseme_targets
 from ...speech.audio import level
 from ...speech.encoder import SpeechModel, fit_steps, load_speech_to_au
 from ..shared.early_stopping import EarlyStopping
-from .report import measured
+from .report import measured_speech
 from .speech_to_au import LAMBDA_ANCHOR, au_loss
 
 PATIENCE = 6
@@ -103,7 +103,7 @@ def synthetic_figures(model: SpeechModel, sentences: int = 10) -> dict:
     """
     if missing_synthesizers():
         return {}
-    found = measured(model, generate(sentences, 0, "test"))
+    found = measured_speech(model, generate(sentences, 0, "test"))
     figures = {name: found[name] for name in ("correlation", "closure", "closures", "leaks")}
     return {"mae": round(float(np.mean(list(found["mae"].values()))), 4), **figures}
 
