@@ -45,6 +45,8 @@ from emodifftalk.train.subject.stages import AllSettings
 from tests.helpers.painted_capture import SIZE, painted_capture
 from tests.helpers.places import BACKEND, HELLO, with_paths
 
+pytestmark = pytest.mark.slow
+
 STEPS, FACE, UTTERANCES = 260, 3600, 8
 STAGES = ["1-canonical", "2-speech", "3-motion", "4-appearance"]
 

@@ -30,6 +30,8 @@ from emodifftalk.train.rig.steps import CanonicalSettings
 from emodifftalk.train.rig.views import load_views
 from tests.helpers.painted_capture import SIZE, painted_capture, painted_head
 
+pytestmark = pytest.mark.slow
+
 FACE = 6000
 
 
