@@ -96,6 +96,7 @@ def test_blenders_python_gets_the_core_and_no_torch(contents):
     assert not any(b"import torch" in wheel.read(name) for name in wheel.namelist())
 
 
+@pytest.mark.slow
 def test_the_backends_wheel_installs_and_holds_all_that_the_sources_do(contents, tmp_path):
     wheel = tmp_path / BACKEND_WHEEL
     wheel.write_bytes(contents[f"backend/{BACKEND_WHEEL}"])
@@ -115,6 +116,7 @@ def test_the_backends_wheel_installs_and_holds_all_that_the_sources_do(contents,
     assert "emodifftalk = emodifftalk.cli:main" in commands
 
 
+@pytest.mark.slow
 def test_two_builds_of_the_same_sources_are_the_same_bytes(tmp_path):
     first = packages.build_backend_wheel().read_bytes()
     assert packages.build_backend_wheel().read_bytes() == first

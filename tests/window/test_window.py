@@ -19,6 +19,8 @@ from tools import packages
 from tools.complete_blender import complete_blender, with_a_screen
 from tools.environments import Missing
 
+pytestmark = pytest.mark.slow
+
 PACKAGE = "bl_ext.user_default.emodifftalk"
 PATIENCE = 400
 """Seconds the session may take."""

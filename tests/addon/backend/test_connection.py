@@ -175,6 +175,7 @@ def running(head):
     return job
 
 
+@pytest.mark.slow
 def test_generate_makes_a_take_that_plays_without_the_backend(speaking, scene, tmp_path, capfd):
     assert bpy.ops.emodifftalk.generate() == {"FINISHED"}
     assert "EmoDiffTalk:" in capfd.readouterr().out
@@ -191,6 +192,7 @@ def test_generate_makes_a_take_that_plays_without_the_backend(speaking, scene, t
     assert smile[80:110].mean() > smile[10:50].mean() + 0.1
 
 
+@pytest.mark.slow
 def test_generating_again_after_a_late_change_keeps_the_frames_it_does_not_touch(speaking, scene):
     assert bpy.ops.emodifftalk.generate() == {"FINISHED"}
     before = sources.take_of(speaking)
@@ -202,6 +204,7 @@ def test_generating_again_after_a_late_change_keeps_the_frames_it_does_not_touch
     assert not np.array_equal(before.frame(165).offsets, after.frame(165).offsets)
 
 
+@pytest.mark.slow
 def test_a_unit_drawn_over_in_the_graph_editor_is_generated_and_only_around_what_was_drawn(speaking, scene):
     assert bpy.ops.emodifftalk.generate() == {"FINISHED"}
     before = sources.take_of(speaking)
@@ -221,12 +224,14 @@ def test_a_unit_drawn_over_in_the_graph_editor_is_generated_and_only_around_what
     assert drawn_over(speaking) == ["AU15"], "what was only shown follows the new take"
 
 
+@pytest.mark.slow
 def test_what_the_words_mean_is_shown_on_the_strips(speaking, scene):
     strip = add_prompt(speaking, scene, "a broad smile", 150)[0]
     assert bpy.ops.emodifftalk.read_prompt(uid=strip.emodifftalk.uid) == {"FINISHED"}
     assert strip.emodifftalk.aus.au12 > 0.2 and not strip.emodifftalk.answer
 
 
+@pytest.mark.slow
 def test_words_nobody_knows_are_answered_on_the_strip_and_in_the_take(speaking, scene):
     strip = add_prompt(speaking, scene, "xqzt vrblk", 150)[0]
     assert bpy.ops.emodifftalk.read_prompt(uid=strip.emodifftalk.uid) == {"FINISHED"}
@@ -235,6 +240,7 @@ def test_words_nobody_knows_are_answered_on_the_strip_and_in_the_take(speaking, 
     assert "“xqzt vrblk”: I do not know this one" in settings(speaking).takes[0].note
 
 
+@pytest.mark.slow
 def test_killed_in_mid_work_blender_carries_on_and_the_next_generate_starts_it_again(speaking, scene, tmp_path):
     job = running(speaking)
     os.kill(connection.client.pid, signal.SIGKILL)
@@ -247,6 +253,7 @@ def test_killed_in_mid_work_blender_carries_on_and_the_next_generate_starts_it_a
     assert len(settings(speaking).takes) == 1
 
 
+@pytest.mark.slow
 def test_cancelling_keeps_nothing_and_the_backend_stays(speaking, tmp_path):
     job = running(speaking)
     pid = connection.client.pid
@@ -256,6 +263,7 @@ def test_cancelling_keeps_nothing_and_the_backend_stays(speaking, tmp_path):
     assert connection.client.pid == pid and connection.client.state in (READY, BUSY)
 
 
+@pytest.mark.slow
 def test_deleting_the_head_while_it_is_generated_harms_nobody(speaking):
     job = running(speaking)
     bpy.data.objects.remove(speaking)
@@ -263,6 +271,7 @@ def test_deleting_the_head_while_it_is_generated_harms_nobody(speaking):
     assert not job.problem
 
 
+@pytest.mark.slow
 def test_what_the_backend_refuses_is_shown_as_its_sentence(speaking, tmp_path):
     (tmp_path / "voice.wav").write_bytes(b"RIFF" + bytes(100))
     bpy.data.sounds[0].filepath = str(tmp_path / "voice.wav")

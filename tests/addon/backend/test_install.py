@@ -276,6 +276,7 @@ def installed(tmp_path_factory):
 
 
 @pytest.mark.once
+@pytest.mark.slow
 def test_an_installation_from_a_folder_of_wheels_needs_no_network(installed):
     home = installed.home
     assert standing(home, installed.source.fingerprint) == READY
@@ -286,6 +287,7 @@ def test_an_installation_from_a_folder_of_wheels_needs_no_network(installed):
 
 
 @pytest.mark.once
+@pytest.mark.slow
 def test_installing_again_changes_nothing_and_says_so_quickly(installed):
     modules = installed.home.packages() / "tinytorch" / "__init__.py"
     before = modules.stat().st_mtime_ns
@@ -295,6 +297,7 @@ def test_installing_again_changes_nothing_and_says_so_quickly(installed):
 
 
 @pytest.mark.once
+@pytest.mark.slow
 def test_repair_puts_back_what_a_scanner_took_or_a_disk_garbled(installed):
     folder = installed.home.packages()
     (folder / "tinymath" / "__init__.py").unlink()
@@ -307,6 +310,7 @@ def test_repair_puts_back_what_a_scanner_took_or_a_disk_garbled(installed):
 
 @pytest.mark.skipif(os.name == "nt", reason="on Windows the environment has a copy of the Python")
 @pytest.mark.once
+@pytest.mark.slow
 def test_an_environment_whose_python_is_gone_is_mended_with_its_packages(installed):
     for link in installed.home.env.glob("bin/python*"):
         link.unlink()
@@ -320,6 +324,7 @@ def test_an_environment_whose_python_is_gone_is_mended_with_its_packages(install
 
 
 @pytest.mark.once
+@pytest.mark.slow
 def test_another_version_of_the_add_on_offers_an_update_which_keeps_the_rest(installed):
     newer = replace(installed.source, version="0.2.0")
     make_wheel(installed.source.folder, "emodifftalk", "0.2.0", "__version__ = '0.2.0'\n")
@@ -332,6 +337,7 @@ def test_another_version_of_the_add_on_offers_an_update_which_keeps_the_rest(ins
 
 
 @pytest.mark.once
+@pytest.mark.slow
 def test_a_backend_that_does_not_load_is_not_called_ready(installed):
     broken = replace(installed.source, version="0.3.0")
     make_wheel(broken.folder, "emodifftalk", "0.3.0", "raise ImportError('DLL load failed while importing _C')\n")
@@ -344,6 +350,7 @@ def test_a_backend_that_does_not_load_is_not_called_ready(installed):
 
 
 @pytest.mark.once
+@pytest.mark.slow
 def test_two_blenders_do_not_install_into_one_folder(installed):
     from addon.backend.install.lock import locked
 
@@ -353,12 +360,14 @@ def test_two_blenders_do_not_install_into_one_folder(installed):
 
 
 @pytest.mark.once
+@pytest.mark.slow
 def test_uninstalling_leaves_no_trace(installed):
     work = run(install.uninstall(installed.home))
     assert work.done and not installed.home.root.exists()
 
 
 @pytest.mark.once
+@pytest.mark.slow
 def test_a_python_without_ensurepip_gets_its_pip_from_a_wheel(tmp_path, monkeypatch):
     source, house = tiny_extension(tmp_path)
     bundled = sorted(Path(ensurepip.__file__).parent.glob("_bundled/pip-*.whl"))
@@ -374,6 +383,7 @@ def test_a_python_without_ensurepip_gets_its_pip_from_a_wheel(tmp_path, monkeypa
 
 
 @pytest.mark.once
+@pytest.mark.slow
 def test_no_python_to_build_on_is_said_with_the_remedy(monkeypatch):
     monkeypatch.setenv("PATH", "")
     with pytest.raises(UserError, match=r"install Python 3\.14 from python\.org"):
@@ -399,6 +409,7 @@ def index(tmp_path_factory):
 
 
 @pytest.mark.once
+@pytest.mark.slow
 def test_cancelled_in_the_middle_of_a_download_it_ends_at_once_and_goes_on_later(index):
     served, order = index
     served.stall = {"tinymath-1.5-py3-none-any.whl"}
@@ -428,6 +439,7 @@ def processes_of(home: Home) -> list[str]:
 
 
 @pytest.mark.once
+@pytest.mark.slow
 def test_a_package_the_index_lacks_is_a_sentence_and_the_next_try_goes_on(index):
     _, order = index
     order.source.requirements.write_text("tinytorch==2.0\ntinynew==4.0\n")
@@ -440,6 +452,7 @@ def test_a_package_the_index_lacks_is_a_sentence_and_the_next_try_goes_on(index)
 
 
 @pytest.mark.once
+@pytest.mark.slow
 def test_the_other_build_replaces_the_whole_environment(index):
     _, order = index
     assert homes.read_record(order.home).choice == "cpu"
@@ -492,6 +505,7 @@ def test_offline_the_button_is_greyed_out_and_says_how_to_change_that(blender):
     assert not bpy.ops.emodifftalk.repair_backend.poll(), "nothing is installed"
 
 
+@pytest.mark.slow
 def test_the_button_installs_and_generate_finds_it_and_uninstall_takes_it_away(blender, capfd):
     import bpy
 

@@ -68,6 +68,7 @@ def test_the_button_says_what_is_missing(character, tmp_path):
     assert "is no JSON" in why_not(bpy.context)
 
 
+@pytest.mark.slow
 def test_the_file_as_it_is_now_is_captured_and_stays_as_it_was_and_cancel_keeps_the_pictures(character, tmp_path):
     if find_spec("torch") is None:
         pytest.skip("this Python has no backend (torch is missing)")

@@ -33,6 +33,8 @@ from emodifftalk.data.captures.plan import CaptureRequest, plan_capture
 from tests.helpers.places import BACKEND, ROOT, with_paths
 from tests.helpers.small_character import AUS, SHAPE_KEYS, save_character
 
+pytestmark = pytest.mark.slow
+
 SMALL = CaptureRequest(size=32, samples=1, spoken=3)
 SILENT = CaptureRequest(size=32, samples=1, spoken=0)
 COMMAND = [sys.executable, "-m", "emodifftalk", "capture"]

@@ -218,6 +218,7 @@ def test_heads_go_into_the_view_layer_that_is_asked_for(shot, tmp_path):
 
 
 @pytest.mark.parametrize("view", ["AgX", "Filmic", "Khronos PBR Neutral"])
+@pytest.mark.slow
 def test_the_head_keeps_its_colours_under_the_shots_view_transform(shot, tmp_path, view):
     bpy.ops.emodifftalk.put_heads_in()
     true = picture(shot, tmp_path / "true.png")[34:62, 78:88]
@@ -287,6 +288,7 @@ def test_each_frame_shows_the_take_at_that_frame_by_the_shots_own_strips(shot, t
     assert np.abs(shut - wide)[52:].max() > 60  # the jaw has dropped
 
 
+@pytest.mark.slow
 def test_without_the_add_on_the_shot_renders_as_before_without_heads(shot, tmp_path):
     bpy.ops.emodifftalk.put_heads_in()
     path = tmp_path / "shot.blend"

@@ -56,6 +56,7 @@ def test_it_is_small_and_finds_its_files_beside_it(room):
     assert is_in(room)
 
 
+@pytest.mark.slow
 def test_the_head_is_behind_the_table_and_before_the_wall(room, tmp_path):
     head = next(heads(room))
     found = picture(room, tmp_path / "with.png")

@@ -40,6 +40,8 @@ from addon.draw.target import SplatTarget, draw_offscreen
 from emodifftalk.core.camera import Camera
 from emodifftalk.core.gaussians import Gaussians
 
+pytestmark = pytest.mark.slow
+
 data = np.load(sys.argv[2])
 gaussians = Gaussians(*(data[name] for name in ("means", "quats", "scales", "opacities", "colors")))
 camera = Camera(data["viewmat"], data["K"], int(data["size"][0]), int(data["size"][1]))

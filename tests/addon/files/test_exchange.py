@@ -49,6 +49,7 @@ def keyed(head) -> dict:
     return {curve.data_path: curve for curve in compat.fcurves(head)}
 
 
+@pytest.mark.slow
 def test_the_whole_range_is_written_by_the_backend_where_the_head_stands(playing, scene, tmp_path):
     pytest.importorskip("torch", reason="the backend is not in this environment")
     scene.frame_set(1)

@@ -90,6 +90,7 @@ def agreement(found: np.ndarray, wanted: np.ndarray) -> float:
     return float(psnr(premultiplied, wanted))
 
 
+@pytest.mark.slow
 def test_a_still_is_the_rasterizers_picture(shot, head, tmp_path):
     found = picture(shot, tmp_path / "still.png")
     assert found.shape == (SIZE, SIZE, 4)
@@ -283,6 +284,7 @@ def test_an_animation_follows_the_take(shot, head, tmp_path):
         assert agreement(found, expected(shot, head)[0]) > 45
 
 
+@pytest.mark.slow
 def test_without_a_backend_it_is_slower_and_the_same(shot, head, tmp_path, monkeypatch, capfd):
     wanted = expected(shot, head)[0]
     connection.stop()
@@ -292,6 +294,7 @@ def test_without_a_backend_it_is_slower_and_the_same(shot, head, tmp_path, monke
     assert "without the backend" in capfd.readouterr().out
 
 
+@pytest.mark.slow
 def test_giving_up_ends_the_wait_and_the_next_picture_is_whole(shot, head, tmp_path):
     view = scene_view(shot)
     gaussians = playback.current_gaussians(head, shot)
@@ -360,6 +363,7 @@ def test_what_cannot_be_rendered_is_a_sentence_and_blender_lives(shot, head, tmp
         picture(shot, tmp_path / "pano.png")
 
 
+@pytest.mark.slow
 def test_a_large_head_still_renders_in_a_blink(shot, tmp_path):
     """Twenty thousand Gaussians make the trip to the backend and back without being damaged on the way."""
     save_tiny_subject(tmp_path / "large.safetensors", faces=19000, others=1000)

@@ -108,6 +108,7 @@ def rendered_again(folder: Path) -> list[tuple[str, int]]:
 
 
 @pytest.mark.once
+@pytest.mark.slow
 def test_killed_twice_no_frame_is_lost_or_rendered_twice(folder):
     names = [f"sh{number:03d}" for number in range(10, 50, 10)]
     path = write_list(folder, [{"name": name} for name in names], jobs=2)
@@ -133,6 +134,7 @@ def test_killed_twice_no_frame_is_lost_or_rendered_twice(folder):
     assert {picture: picture.stat().st_mtime_ns for picture in pictures(folder)} == stamps
 
 
+@pytest.mark.slow
 def test_what_is_broken_does_not_stop_the_rest_and_the_report_says_why(folder):
     before = (folder / "scene.blend").read_bytes()
     (folder / "torn.blend").write_bytes(before[: len(before) // 2])
@@ -168,6 +170,7 @@ def test_what_is_broken_does_not_stop_the_rest_and_the_report_says_why(folder):
 
 
 @pytest.mark.once
+@pytest.mark.slow
 def test_a_blender_that_dies_is_tried_once_more(folder):
     path = write_list(folder, [{"name": "a", "frames": [1, 40]}, {"name": "b", "frames": [1, 2]}])
     process, queue = start(path), QueueFolder(folder / "renders")
@@ -182,6 +185,7 @@ def test_a_blender_that_dies_is_tried_once_more(folder):
 
 
 @pytest.mark.once
+@pytest.mark.slow
 def test_pause_cancel_and_a_second_runner(folder):
     path = write_list(folder, [{"name": "a", "frames": [1, 300]}])
     queue, first = QueueFolder(folder / "renders"), start(path)
@@ -205,6 +209,7 @@ def test_pause_cancel_and_a_second_runner(folder):
 
 
 @pytest.mark.once
+@pytest.mark.slow
 def test_frames_of_another_version_are_not_mixed_unless_asked(folder):
     path = write_list(folder, [{"name": "a", "frames": [1, 2]}])
     assert shots("run", path).returncode == 0
@@ -219,6 +224,7 @@ def test_frames_of_another_version_are_not_mixed_unless_asked(folder):
     assert (folder / "renders" / "a" / "notes.txt").read_text() == "mine"
 
 
+@pytest.mark.slow
 def test_the_movie_has_the_voice_where_it_is_heard(folder):
     imageio_ffmpeg = pytest.importorskip("imageio_ffmpeg")
     frames = 72
@@ -335,6 +341,7 @@ def test_a_torn_journal_is_read_and_gone_on_with(tmp_path):
 
 @pytest.mark.skipif(shutil.which("unshare") is None, reason="a disk of a given size needs unshare")
 @pytest.mark.once
+@pytest.mark.slow
 def test_a_full_disk_is_one_sentence_and_finished_frames_stay(folder):
     path, disk, kept = write_list(folder, [{"name": "a", "frames": [1, 200]}]), folder / "disk", folder / "kept"
     disk.mkdir()

@@ -16,6 +16,8 @@ from addon.shots.edit import marker_shots
 from addon.shots.settings import queue_settings
 from tests.helpers.small_shots import add_camera, save_shot
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def film(addon, tmp_path, monkeypatch):

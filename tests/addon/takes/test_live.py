@@ -22,6 +22,8 @@ from addon.takes.settings import live_settings
 from addon.timeline.prompts import add_prompt
 from tests.helpers.waiting import until
 
+pytestmark = pytest.mark.slow
+
 HERE = 110
 """A frame in the last prompt."""
 

@@ -177,6 +177,7 @@ def test_changing_colours_are_kept_in_a_take_and_shown(tmp_path):
         load_take(tmp_path / "bad.safetensors")
 
 
+@pytest.mark.slow
 def test_shade_points_are_not_seen_at_rest_and_can_be_taken_away_again():
     subject = tiny_subject()
     rng = np.random.default_rng(0)
@@ -244,6 +245,7 @@ def wrinkling(tmp_path_factory) -> tuple[Path, Path]:
     return folder, folder / "rig.safetensors"
 
 
+@pytest.mark.slow
 def test_a_wrinkle_is_learned_where_the_action_unit_makes_it(wrinkling, tmp_path):
     capture, rig = wrinkling
     out = tmp_path / "s.safetensors"
@@ -266,6 +268,7 @@ def test_a_wrinkle_is_learned_where_the_action_unit_makes_it(wrinkling, tmp_path
     assert report["best_step"] in steps
 
 
+@pytest.mark.slow
 def test_every_kind_is_trained_by_the_same_call_and_a_second_training_starts_afresh(wrinkling, tmp_path):
     capture, rig = wrinkling
     first = tmp_path / "featurenet.safetensors"

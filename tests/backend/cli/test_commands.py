@@ -28,6 +28,8 @@ from emodifftalk.core.take import load_take
 from tests.helpers.places import BACKEND, HELLO, with_paths
 from tests.helpers.tiny_subject import save_tiny_subject
 
+pytestmark = pytest.mark.slow
+
 SECONDS = soundfile.info(str(HELLO)).duration
 FRAMES = math.ceil(25 * SECONDS)
 

@@ -275,6 +275,7 @@ prompts = st.lists(
 
 @settings(max_examples=100, **QUIET)
 @given(prompts=prompts, gap=st.sampled_from(("neutral", "hold")))
+@pytest.mark.slow
 def test_prompts_weigh_between_nothing_and_everything_and_never_jump(prompts, gap):
     prompts = tuple(replace(p, ease_in=max(p.ease_in, 0.2), ease_out=max(p.ease_out, 0.2),
                             intensity=((0.0, 1.0),)) for p in prompts)  # fmt: skip

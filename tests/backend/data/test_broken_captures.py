@@ -30,6 +30,8 @@ from tests.helpers import tiny_datasets
 from tests.helpers import tiny_head as head
 from tests.helpers.places import BACKEND, ROOT, with_paths
 
+pytestmark = pytest.mark.slow
+
 Copies = Callable[[str], tiny_datasets.Dataset]
 
 

@@ -24,6 +24,8 @@ from emodifftalk.data.similarity import fit_similarity
 from tests.helpers import tiny_datasets
 from tests.helpers import tiny_head as head
 
+pytestmark = pytest.mark.slow
+
 MOMENTS = list(head.MOMENTS)
 
 

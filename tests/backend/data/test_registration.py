@@ -130,6 +130,7 @@ def test_lips_and_lids_open_as_far_as_the_meshs_own(stranger, attachment, pose):
         assert abs(gaps[1] - gaps[0]) < max(0.15 * gaps[0], 1.2), name
 
 
+@pytest.mark.slow
 def test_landmarks_alone_lay_the_template_on_a_scan_in_any_unit_and_turn(stranger):
     turn = np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]])  # y up, in centimetres
 
@@ -155,6 +156,7 @@ def same_skin() -> dict[str, np.ndarray]:
 
 
 @pytest.mark.parametrize(("identity", "limit"), [("caucasian_female_young", 2.5), ("african_male_old", 5.5)])
+@pytest.mark.slow
 def test_cc0_heads_are_met_as_closely_as_the_guide_says(identity, limit, same_skin, monkeypatch):
     # The head under test must not be among those the shapes were learnt from.
     learnt = shapes.learn_face_shapes(np.stack([place for name, place in same_skin.items() if name != identity]))

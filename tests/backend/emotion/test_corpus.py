@@ -21,6 +21,7 @@ from emodifftalk.train.words.text_to_au import TextToAUSettings, _Learner, focal
 from tests.helpers.tiny_tower import tiny_tower
 
 
+@pytest.mark.slow
 def test_the_corpus_is_as_large_and_as_varied_as_it_says_and_keeps_the_rules_of_facs():
     found = entries()
     assert len(found) >= 1000 and len({entry.text for entry in found}) == len(found)
@@ -42,6 +43,7 @@ def test_a_rule_of_facs_that_is_broken_is_named():
     assert not violations(replace(torn, samples=samples, note="meant so"))
 
 
+@pytest.mark.slow
 def test_no_paraphrase_of_a_held_out_meaning_is_in_training():
     held = [entry for entry in entries() if entry.text in held_out_texts()]
     assert len(held) > 0.1 * len(entries()) and {e.text for e in held} == held_out_texts()
@@ -87,6 +89,7 @@ def few_sentences(monkeypatch):
     return training
 
 
+@pytest.mark.slow
 def test_training_gives_the_same_model_for_the_same_seed(few_sentences, tmp_path):
     reports = [train_text_to_au(tmp_path / name, TextToAUSettings(steps=2, epochs=1, seed=4)) for name in ("a", "b")]
     assert reports[0] == reports[1]
@@ -94,6 +97,7 @@ def test_training_gives_the_same_model_for_the_same_seed(few_sentences, tmp_path
     assert reports[0]["held_out"]["sentences"] == 35
 
 
+@pytest.mark.slow
 def test_what_adapters_learned_is_what_the_loaded_model_reads(few_sentences, tmp_path, monkeypatch):
     """On a tiny tower of open_clip with random weights: training, saving, merging into a new tower like it."""
     learners = []

@@ -98,6 +98,7 @@ def test_capitals_blanks_and_full_stops_change_little(read):
         assert read(words)["AU12"] == pytest.approx(plain["AU12"], abs=0.25)
 
 
+@pytest.mark.slow
 def test_meanings_it_was_never_taught_are_understood():
     """Held out by meaning, all sentences of such entries. Synthetic, English. Figures: docs/science/feelings.md."""
     held_out = [entry for entry in entries() if entry.text in held_out_texts()]
@@ -109,6 +110,7 @@ def test_meanings_it_was_never_taught_are_understood():
     assert found["intensity_error"] < 0.12 < np.abs(wanted - np.median(wanted, axis=0)).mean() + 0.03
 
 
+@pytest.mark.slow
 def test_of_prompts_written_after_the_model_most_show_first_what_anybody_would_show(read):
     known = {sample.text.lower() for entry in entries() for sample in entry.samples}
     known |= {sample.text.lower() for sample in single_sentences()}

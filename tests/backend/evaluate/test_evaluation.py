@@ -156,6 +156,7 @@ def test_the_shipped_set_holds_what_its_protocol_says(held_out):
         assert (clip.true_aus.max(axis=0)[[AU_INDEX[name] for name in clip.aus]] > 0.1).all()
 
 
+@pytest.mark.slow
 def test_the_truth_itself_scores_perfectly(small, tmp_path):
     frames = frames_of(small, tmp_path / "mine")
     moments = small.sitters["nora"].moments
@@ -167,6 +168,7 @@ def test_the_truth_itself_scores_perfectly(small, tmp_path):
         assert one["cpbd"] == one["cpbd_truth"] and one["lmd"] < 1e-6
 
 
+@pytest.mark.slow
 def test_a_shifted_picture_scores_worse_and_a_missing_metric_says_why(small, tmp_path, capsys):
     frames = frames_of(small, tmp_path / "shifted", lambda picture: picture.transform(
         picture.size, Image.AFFINE, (1, 0, 3, 0, 1, 0)))  # fmt: skip
@@ -201,6 +203,7 @@ def test_what_is_wrong_with_somebodys_frames_is_one_sentence(small, tmp_path, ca
     assert said.startswith("evaluate: ") and wanted[broken] in said
 
 
+@pytest.mark.slow
 def test_a_subject_is_performed_drawn_and_scored_and_every_table_says_its_protocol(small, tmp_path, capsys):
     page = tmp_path / "page.md"
     page.write_text(f"{BEGIN}\n{END}\n", encoding="utf-8")
@@ -218,6 +221,7 @@ def test_a_subject_is_performed_drawn_and_scored_and_every_table_says_its_protoc
             assert picture.width > 300
 
 
+@pytest.mark.slow
 def test_prompts_raise_on_the_points_what_they_ask_for_and_lips_still_close(small, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(feelings, "PROMPTS", ("happy", "furious"))
     arguments = ["--feelings", "--subject", "nora", "--held-out", str(small.folder), "--out", str(tmp_path)]
@@ -253,6 +257,7 @@ def test_a_set_that_is_damaged_or_not_there_is_one_sentence(small, tmp_path):
         load_held_out(copy)
 
 
+@pytest.mark.slow
 def test_lpips_is_measured_where_alexnets_weights_are(tmp_path, monkeypatch):
     pytest.importorskip("lpips")
     from torchvision.models import alexnet

@@ -83,6 +83,7 @@ def test_frames_are_named_for_timelines_and_come_with_their_papers(cast, tmp_pat
 
 
 @pytest.mark.parametrize("name", [name for name in FRAME_FORMATS if name != "sog"])
+@pytest.mark.slow
 def test_the_picture_of_what_comes_back_is_the_same(cast, tmp_path, name):
     """Over 60 dB where nothing is lost, over 40 dB where the format rounds; the same rows in the same order."""
     pytest.importorskip("torch")

@@ -112,6 +112,7 @@ def test_any_length_is_a_length(kind, frames, silence):
     assert np.isfinite(offsets).all()
 
 
+@pytest.mark.slow
 def test_no_seam_shows_where_windows_join(model, hello):
     rounds = 4
     aus, features = np.tile(hello.aus, (rounds, 1)), np.tile(hello.features, (rounds, 1))
@@ -183,6 +184,7 @@ def test_progress_rises_to_one_with_words(model, silence):
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("name", AU_NAMES)
+@pytest.mark.slow
 def test_every_action_unit_alone_moves_the_silent_face_as_it_should(kind, name, silence):
     offsets = load_motion(kind=kind).generate(TEMPLATE.neutral, codes(40, **{name: 1.0}), silence[:40], seed=0)[20]
     truth = TouchingFace(TEMPLATE).offsets(codes(1, **{name: 1.0}), np.zeros((1, 6)))[0]
@@ -457,6 +459,7 @@ def test_an_error_where_lips_touch_costs_more(batches):
 
 
 @pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.slow
 def test_thirty_steps_of_training_learn_something(kind):
     torch.manual_seed(0)
     batches = Batches(invented_corpus(), TEMPLATE, np.random.default_rng(1))

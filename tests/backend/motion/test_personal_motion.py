@@ -29,7 +29,7 @@ from tests.helpers.invented_speech import invented_corpus
 from tests.helpers.places import HELLO
 from tests.helpers.tiny_subject import tiny_subject
 
-pytestmark = pytest.mark.usefixtures("one_thread")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
 SHIPPED = load_template()
 
 

@@ -32,7 +32,7 @@ from emodifftalk.perform.pipeline import PerformSettings, TakeReport, perform
 from tests.helpers.places import HELLO
 from tests.helpers.tiny_subject import save_tiny_subject, save_tiny_take, tiny_subject
 
-pytestmark = pytest.mark.usefixtures("one_thread")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
 QUICK = PerformSettings(front_end="embedded", text_encoder="embedded", steps=2)
 SECONDS = 14.0
 SMILE, JAW, BROWS = AU_INDEX["AU12"], AU_INDEX["AU26"], AU_INDEX["AU04"]

@@ -29,7 +29,7 @@ from tests.helpers.backend_process import ask
 from tests.helpers.places import HELLO
 from tests.helpers.tiny_subject import save_tiny_subject
 
-pytestmark = pytest.mark.usefixtures("one_thread")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
 EMBEDDED = PerformSettings(front_end="embedded", text_encoder="embedded")
 
 

@@ -140,6 +140,7 @@ def test_a_later_start_only_moves_the_track(model, hello):
     assert np.abs(later[20:] - plain).mean() < 0.01
 
 
+@pytest.mark.slow
 def test_long_recordings_have_no_seams(model, hello):
     once = model.predict(np.pad(hello, (0, -len(hello) % 640))).aus
     many = model.predict(np.tile(np.pad(hello, (0, -len(hello) % 640)), 9)).aus

@@ -45,6 +45,8 @@ from emodifftalk.train.subject.stages import AllSettings
 from tests.helpers.painted_capture import SIZE, painted_capture
 from tests.helpers.places import BACKEND, HELLO, with_paths
 
+pytestmark = pytest.mark.slow
+
 STEPS, FACE, UTTERANCES = 260, 3600, 8
 STAGES = ["1-canonical", "2-speech", "3-motion", "4-appearance"]
 
@@ -175,9 +177,9 @@ def test_the_add_on_trains_the_same_and_without_synthesizers_motion_is_fitted_in
         "Capture", "Canonical rig", "Speech (stage 1)", "Motion (stage 2)", "Appearance (stage 3)", "Report",
     ]  # fmt: skip
     with pytest.raises(UserError, match="exists already"):
-        train_subject(params, lambda *told: None, lambda: False)
+        train_subject(params, Watch())
     with pytest.raises(UserError, match="makes no sense"):
-        train_subject({**params, "settings": {"speed": 3}}, lambda *told: None, lambda: False)
+        train_subject({**params, "settings": {"speed": 3}}, Watch())
 
 
 def test_recordings_of_the_person_tune_a_speech_model_inside_the_subject(trained, capture, tmp_path, monkeypatch):

@@ -30,7 +30,11 @@ from emodifftalk.train.rig.steps import CanonicalSettings
 from emodifftalk.train.rig.views import load_views
 from tests.helpers.painted_capture import SIZE, painted_capture, painted_head
 
-FACE = 6000
+pytestmark = pytest.mark.slow
+
+FACE, SMALL_FACE = 6000, 3600
+ENOUGH = 260
+"""Steps until the first checkpoint, and a few more."""
 
 
 def _settings(steps: int, **more) -> CanonicalSettings:
@@ -182,8 +186,8 @@ def test_training_leaves_a_report_that_can_be_read_without_it(capture_folder, tm
 
 def test_a_killed_training_goes_on_from_its_last_checkpoint(capture_folder, tmp_path):
     out = tmp_path / "s.safetensors"
-    words = ["train", "canonical", str(capture_folder), "--out", str(out), "--steps", "300", "--size", str(SIZE)]
-    command = [sys.executable, "-m", "emodifftalk", *words, "--face", str(FACE), "--rasterizer", "cpu"]
+    words = ["train", "canonical", str(capture_folder), "--out", str(out), "--steps", str(ENOUGH), "--size", str(SIZE)]
+    command = [sys.executable, "-m", "emodifftalk", *words, "--face", str(SMALL_FACE), "--rasterizer", "cpu"]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
     checkpoint = Path(f"{out}.checkpoint.pt")
     for _ in process.stderr:
@@ -195,9 +199,9 @@ def test_a_killed_training_goes_on_from_its_last_checkpoint(capture_folder, tmp_
     assert not out.exists() and Path(f"{out}.preview.png").exists()
     again = subprocess.run(command, capture_output=True, text=True, timeout=240)
     assert again.returncode == 0, again.stderr
-    steps = [int(found) for found in re.findall(r"step (\d+)/300", again.stderr)]
-    assert steps[0] > 250 and steps[-1] == 300 and not checkpoint.exists()
-    assert load_subject(out).n_face == FACE
+    steps = [int(found) for found in re.findall(rf"step (\d+)/{ENOUGH}", again.stderr)]
+    assert steps[0] > 250 and steps[-1] == ENOUGH and not checkpoint.exists()
+    assert load_subject(out).n_face == SMALL_FACE
 
 
 def test_a_finished_subject_is_measured_against_pictures_it_has_never_seen(capture_folder, tmp_path, capsys):
