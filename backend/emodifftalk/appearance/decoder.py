@@ -126,12 +126,12 @@ class AppearanceDecoder(nn.Module):
             self._begun = self.begin()
         device = self.quats.device
         given = (torch.from_numpy(np.ascontiguousarray(x, np.float32)).to(device) for x in (aus, offsets))
-        found = []
+        decoded = []
         for quats, change, tints in self(*given, self._begun):
             opacities = (self.opacities + change).clamp(0, 1)
             tints = None if tints is None else tints.cpu().numpy()
-            found.append(Decoded(quats.cpu().numpy(), opacities.cpu().numpy(), tints))
-        return found
+            decoded.append(Decoded(quats.cpu().numpy(), opacities.cpu().numpy(), tints))
+        return decoded
 
 
 def _binding(subject: Subject) -> torch.Tensor:

@@ -36,6 +36,6 @@ class FeatureNet(nn.Module):
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """begun of `begin`, aus (17,), movement (N, 3) metres → changes of opacity (N,), -1..1, and of colour (N, 3),
         -0.5..0.5."""
-        unchanging, rest = begun
-        change = torch.tanh(self.net(unchanging, aus, moved / MOVE) - rest)
+        unchanging, neutral = begun
+        change = torch.tanh(self.net(unchanging, aus, moved / MOVE) - neutral)
         return change[:, 0], 0.5 * change[:, 1:]

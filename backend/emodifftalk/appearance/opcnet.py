@@ -56,11 +56,11 @@ class OPCNet(nn.Module):
     ) -> tuple[torch.Tensor, None]:
         """begun of `begin`, aus (17,), movement (N, 3) metres, features (N, 16) of `features` → change of opacity (N,),
         -1..1, and none of colour."""
-        unchanging, rest = begun
+        unchanging, neutral = begun
         step = moved / MOVE
         if features is not None:
             inner = self.net(unchanging, aus, torch.cat([features, step], dim=-1))
         else:
             features = self.line * step.norm(dim=-1, keepdim=True)
             inner = self.net(unchanging, None, step)
-        return torch.tanh((inner - rest)[:, 0] + features @ self.direct), None
+        return torch.tanh((inner - neutral)[:, 0] + features @ self.direct), None

@@ -28,8 +28,8 @@ class RotNet(nn.Module):
 
     def forward(self, begun: tuple[torch.Tensor, torch.Tensor], aus: torch.Tensor, moved: torch.Tensor) -> torch.Tensor:
         """begun of `begin`, aus (17,), movement (N, 3) metres → rotation vectors (N, 3), radians."""
-        unchanging, rest = begun
-        return self.net(unchanging, aus, moved / MOVE) - rest
+        unchanging, neutral = begun
+        return self.net(unchanging, aus, moved / MOVE) - neutral
 
 
 def vector_to_quat(vector: torch.Tensor) -> torch.Tensor:

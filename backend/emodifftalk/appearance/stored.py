@@ -57,7 +57,7 @@ def weights_of(appearance: dict[str, np.ndarray]) -> StoredDecoder:
 
 def _from_earlier(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Weights of subjects whose RotNet learned the surface's turn as well, under today's names: the same numbers."""
-    found = {"shade.line": arrays["shade.line"], "shade.direct": np.zeros(arrays["shade.line"].shape[-1], np.float32)}
+    renamed = {"shade.line": arrays["shade.line"], "shade.direct": np.zeros(arrays["shade.line"].shape[-1], np.float32)}
     for net, new in (("rotnet", "rotnet"), ("opcnet", "shade")):
         enter = arrays[f"{net}.enter.weight"]
         if net == "rotnet":  # R_0, codes, place, movement
@@ -65,13 +65,13 @@ def _from_earlier(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         else:  # features, codes, moved place
             still, codes = enter[:, 33:], enter[:, 16:33]
             moving = np.concatenate([enter[:, :16], still * (MOVE / ROOM)], axis=1)
-        found |= {
+        renamed |= {
             f"{new}.net.still.weight": still,
             f"{new}.net.still.bias": arrays[f"{net}.enter.bias"],
             f"{new}.net.codes.weight": codes,
             f"{new}.net.moving.weight": moving,
         }
         for part in ("weight", "bias"):
-            found[f"{new}.net.inner.0.{part}"] = arrays[f"{net}.middle.{part}"]
-            found[f"{new}.net.leave.{part}"] = arrays[f"{net}.leave.{part}"]
-    return found
+            renamed[f"{new}.net.inner.0.{part}"] = arrays[f"{net}.middle.{part}"]
+            renamed[f"{new}.net.leave.{part}"] = arrays[f"{net}.leave.{part}"]
+    return renamed

@@ -66,14 +66,14 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
 
 def _text_to_au(options: argparse.Namespace) -> None:
     params = {"text": options.prompt, "encoder": options.encoder}
-    found = text_to_au(params, UNWATCHED)
+    reading = text_to_au(params, UNWATCHED)
     if options.json:
-        print(json.dumps({name: found[name] for name in ("prompt", "aus", "known", "nearest")}))
+        print(json.dumps({name: reading[name] for name in ("prompt", "aus", "known", "nearest")}))
         return
-    print(f"“{found['prompt']}” as read by {found['encoder']}")
-    if found["answer"]:
-        print(found["answer"])
-    for name, value in found["aus"].items():
+    print(f"“{reading['prompt']}” as read by {reading['encoder']}")
+    if reading["answer"]:
+        print(reading["answer"])
+    for name, value in reading["aus"].items():
         print(f"  {name}  {AU_LABELS[name]:<22} {value:4.2f} {'█' * round(30 * value)}")
 
 
@@ -99,14 +99,14 @@ def _speech_to_au(options: argparse.Namespace) -> None:
 def _inspect(options: argparse.Namespace) -> None:
     take = load_take(options.take)
     spans, values = stretches(take.confidence), take.confidence
-    told = {key: take.metadata.get(key, "") for key in ("subject", "seed", "version")}
+    about = {key: take.metadata.get(key, "") for key in ("subject", "seed", "version")}
     models = json.loads(take.metadata.get("models", "{}"))
     if options.json:
         sure = {"mean": float(values.mean()), "least": float(values.min()), "stretches": spans} if take.judged else None
-        print(json.dumps({**told, "frames": take.frames, "fps": FPS, "models": models, "confidence": sure}))
+        print(json.dumps({**about, "frames": take.frames, "fps": FPS, "models": models, "confidence": sure}))
         return
     print(f"{take.path.name}: {take.frames} frames, {take.duration:.2f} s at {FPS} per second")
-    print("  " + ", ".join(f"{key} {value or 'unknown'}" for key, value in told.items()))
+    print("  " + ", ".join(f"{key} {value or 'unknown'}" for key, value in about.items()))
     print("  " + (", ".join(f"{role.replace('_', ' ')}: {name}" for role, name in models.items()) or "models unknown"))
     if not take.judged:
         print("  confidence: this take does not say (it was made by an earlier version)")

@@ -139,12 +139,12 @@ def _drive(options: argparse.Namespace) -> None:
 
 
 def _with_curves(performance, options: argparse.Namespace):
-    found = read_face_curves(options.curves)
+    curves = read_face_curves(options.curves)
     if not options.json:
-        print(f"{options.curves}: {found.kind}, {len(found.times)} rows over {found.times[-1]:.2f} s")
-        for note in found.notes:
+        print(f"{options.curves}: {curves.kind}, {len(curves.times)} rows over {curves.times[-1]:.2f} s")
+        for note in curves.notes:
             print(f"  {note}")
-    return perform_with(performance, found, options.curves_mode)
+    return perform_with(performance, curves, options.curves_mode)
 
 
 def _share(value: float, what: str, least: float) -> float:

@@ -16,10 +16,10 @@ _WORDS = re.compile(r"(?:(\w+)[\s,:]+)?(\w+)(?:[\s,:]+(\w+))?")
 
 def labelled(text: str) -> Face | None:
     """The face of a label with or without its intensity, before or behind it; None when the text is not a label."""
-    found = _WORDS.fullmatch(text.casefold().strip(" .!"))
-    if not found:
+    match = _WORDS.fullmatch(text.casefold().strip(" .!"))
+    if not match:
         return None
-    words = [word for word in found.groups() if word]
+    words = [word for word in match.groups() if word]
     labels = [word for word in words if word in LABELS]
     degrees = [INTENSITIES[word] for word in words if word in INTENSITIES]
     if len(labels) != 1 or len(labels) + len(degrees) != len(words) or len(degrees) > 1:

@@ -105,10 +105,10 @@ def face(recipe: str) -> Face:
 
 
 def _term(term: str, recipe: str) -> np.ndarray:
-    found = re.fullmatch(r"\s*(AU\d\d|[a-z][a-z ]*?)(?:\s+(\d+(?:\.\d+)?))?\s*", term)
-    if not found:
+    match = re.fullmatch(r"\s*(AU\d\d|[a-z][a-z ]*?)(?:\s+(\d+(?:\.\d+)?))?\s*", term)
+    if not match:
         raise ValueError(f"“{term}” in “{recipe}” is no face")
-    name, degree = found[1], found[2]
+    name, degree = match[1], match[2]
     if name in AU_INDEX:
         aus = np.zeros(len(AU_NAMES), np.float32)
         aus[AU_INDEX[name]] = min(1.0, 0.8 if degree is None else float(degree))

@@ -48,8 +48,8 @@ class TextEncoder(nn.Module):
         """`forward` of at least one sentence, `size` of about the same length at a time: padding costs as much as
         words."""
         order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
-        found = [self([texts[i] for i in order[start : start + size]]) for start in range(0, len(order), size)]
-        return torch.cat(found)[torch.tensor(order).argsort()].float()
+        vectors = [self([texts[i] for i in order[start : start + size]]) for start in range(0, len(order), size)]
+        return torch.cat(vectors)[torch.tensor(order).argsort()].float()
 
 
 class EmbeddedEncoder(TextEncoder):
@@ -133,9 +133,9 @@ def find_clip_weights() -> str | None:
         return None
     repository = f"laion/CLIP-{CLIP_MODEL}-laion2B-s34B-b79K"
     for name in ("open_clip_model.safetensors", "open_clip_pytorch_model.bin"):
-        found = try_to_load_from_cache(repository, name)
-        if isinstance(found, str):
-            return found
+        path = try_to_load_from_cache(repository, name)
+        if isinstance(path, str):
+            return path
     return None
 
 
@@ -166,17 +166,17 @@ def load_text_encoder(name: str = "auto") -> TextEncoder:
 
 
 def _package_folder() -> Path:
-    found = importlib.util.find_spec(PACKAGE)
-    if found is None or not found.submodule_search_locations:
+    spec = importlib.util.find_spec(PACKAGE)
+    if spec is None or not spec.submodule_search_locations:
         raise UserError("The embedded text encoder's package is not installed: run `python3 run.py setup`.")
-    return Path(next(iter(found.submodule_search_locations))) / "model"
+    return Path(next(iter(spec.submodule_search_locations))) / "model"
 
 
 def _check(path: Path, digest: str) -> None:
     try:
         with open(path, "rb") as stream:
-            found = hashlib.file_digest(stream, "sha256").hexdigest()
+            actual = hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError as error:
         raise UserError(f"The text encoder's file {path.name} is missing: run `python3 run.py setup` again.") from error
-    if found != digest:
+    if actual != digest:
         raise UserError(f"The text encoder's file {path.name} is not the one this version was made with: unused.")

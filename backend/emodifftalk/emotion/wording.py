@@ -50,10 +50,10 @@ def _english(sentence: str) -> str:
     whole = sentence.casefold().strip(" .!?…。！？")
     if whole in table:
         return table[whole]
-    found = [table[word.casefold()] for word in _WORD.findall(sentence) if word.casefold() in table]
-    if not found:  # scripts without blanks between their words
-        found = [english for word, english in table.items() if ord(word[0]) > 0x2E80 and word in whole]
-    return " and ".join(dict.fromkeys(found)) if found else sentence
+    words = [table[word.casefold()] for word in _WORD.findall(sentence) if word.casefold() in table]
+    if not words:  # scripts without blanks between their words
+        words = [english for word, english in table.items() if ord(word[0]) > 0x2E80 and word in whole]
+    return " and ".join(dict.fromkeys(words)) if words else sentence
 
 
 @lru_cache(maxsize=1)

@@ -35,8 +35,8 @@ def main(arguments: list[str] | None = None) -> int:
         held_out = load_held_out(options.held_out)
         out = Path(options.out)
         if options.against:
-            found = against.score_folder(Path(options.against), held_out, Lpips(options.lpips_weights), Watch(line))
-            _write(out, f"against_{found.name}", against.markdown(found), against.as_json(found))
+            scores = against.score_folder(Path(options.against), held_out, Lpips(options.lpips_weights), Watch(line))
+            _write(out, f"against_{scores.name}", against.markdown(scores), against.as_json(scores))
             return 0
         if options.feelings:
             _feelings(held_out, _options(options, held_out).subjects, out, line)
@@ -63,15 +63,15 @@ def _feelings(held_out: HeldOutSet, subjects: dict[str, Path], out: Path, line: 
     """Measure and draw what prompts do, see `feelings`. Raises UserError."""
     from . import feeling_pictures, feelings
 
-    found = feelings.measure_feelings(held_out, subjects, Watch(line))
+    measured = feelings.measure_feelings(held_out, subjects, Watch(line))
     line.close()
-    _write(out, "feelings", feelings.table(found), feelings.as_json(found))
+    _write(out, "feelings", feelings.table(measured), feelings.as_json(measured))
     first, plain = next(iter(subjects.values())), feelings.neutral_performance(held_out)
     silence = replace(plain, voice=(), duration=0.4)
     moods = (Prompt("calm", 0.0, 1.3, 0.0, 0.7, id="a"), Prompt("worried", 0.6, 2.7, 0.7, 0.7, id="b"),
              Prompt("relieved", 2.0, 9.0, 0.7, 0.0, id="c"))  # fmt: skip
     pictures = {
-        "feelings-sheet.jpg": feeling_pictures.sheet(found),
+        "feelings-sheet.jpg": feeling_pictures.sheet(measured),
         "feelings-ring.jpg": feeling_pictures.ring(first, silence),
         "feelings-changing.jpg": feeling_pictures.changing_mood(first, plain, moods),
     }
@@ -124,16 +124,16 @@ def _write(out: Path, name: str, text: str, data: dict) -> None:
     print(f"\n{text}\nWritten: {out / name}.md, {out / name}.json")
 
 
-def _draw(found: Evaluation, folder: Path, prefix: str = "") -> None:
+def _draw(evaluation: Evaluation, folder: Path, prefix: str = "") -> None:
     """Film strips and curves as pictures. Raises UserError."""
     from .curves import curve_sheet
     from .strips import feeling_strip, word_strip
 
-    subjects = dict.fromkeys(one.subject for one in found.measured["full"].seen)
+    subjects = dict.fromkeys(one.subject for one in evaluation.measured["full"].seen)
     for subject in subjects:
         drawn = (("words", "jpg", word_strip), ("feelings", "jpg", feeling_strip), ("curves", "png", curve_sheet))
         for kind, suffix, draw in drawn:
-            path, sheet = folder / f"{prefix}{kind}-{subject}.{suffix}", draw(found, subject)
+            path, sheet = folder / f"{prefix}{kind}-{subject}.{suffix}", draw(evaluation, subject)
             if sheet is None:
                 continue
             try:

@@ -18,7 +18,7 @@ PROTOCOL = (
 )
 
 
-def au_errors(found: np.ndarray, truth: np.ndarray) -> dict[str, float]:
+def au_errors(predicted: np.ndarray, truth: np.ndarray) -> dict[str, float]:
     """Mean absolute errors of intensities (T, 17): `upper` and `lower` face."""
-    error = np.abs(found - truth).mean(axis=0)
+    error = np.abs(predicted - truth).mean(axis=0)
     return {"upper": float(error[list(UPPER)].mean()), "lower": float(error[list(LOWER)].mean())}

@@ -56,7 +56,7 @@ def score_folder(folder: Path, held_out: HeldOutSet, lpips: Lpips, watch: Watch 
     if not sitters:
         example = next(m.picture for s in held_out.sitters.values() for m in s.moments)
         raise UserError(f"{folder} has no frame named like the true pictures, such as {example}.png.")
-    found, truth = _landmarks(folder / _LANDMARKS)
+    theirs, truth = _landmarks(folder / _LANDMARKS)
     moments = [(sitter, index, moment) for sitter in sitters for index, moment in enumerate(sitter.moments)]
     absent = [moment.picture for _, _, moment in moments if moment.picture not in files]
     if absent:
@@ -67,11 +67,11 @@ def score_folder(folder: Path, held_out: HeldOutSet, lpips: Lpips, watch: Watch 
         watch.say(done / len(moments), moment.picture)
         picture = read_on_black(files[moment.picture], held_out.size)
         values = picture_score(picture, read_on_black(held_out.picture_path(moment), held_out.size), lpips)
-        if found and sees_lips(moment.camera):
-            values["lmd"] = _distance(sitter, index, moment, found, truth)
+        if theirs and sees_lips(moment.camera):
+            values["lmd"] = _distance(sitter, index, moment, theirs, truth)
         scores[sitter.name][moment.picture] = values
     lmd = "LMD is empty: the frames come without landmarks.json, and no landmark detector is used."
-    if found:
+    if theirs:
         whose = "found by a detector of theirs in both" if truth else "of our template, as they came with the frames"
         lmd = (
             f"LMD: lip landmarks {whose}; each set centred on its own middle, not scaled; mean distance in pixels at "
@@ -101,12 +101,12 @@ def _points(values: object) -> np.ndarray:
     return points
 
 
-def _distance(sitter: Sitter, index: int, moment: Moment, found: dict, truth: dict) -> float:
+def _distance(sitter: Sitter, index: int, moment: Moment, theirs: dict, truth: dict) -> float:
     if truth:
         true = truth.get(moment.picture)
     else:
         true = sitter.cameras[moment.camera].project(sitter.lips[index].astype(float))[:, :2]
-    ours = found.get(moment.picture)
+    ours = theirs.get(moment.picture)
     if ours is None or true is None or ours.shape != true.shape:
         raise UserError(f"{_LANDMARKS} lacks landmarks of {moment.picture}, or they are not as many as the true ones.")
     return float(landmark_distance(ours, true))

@@ -16,11 +16,11 @@ _SPEECH = ("AU25", "AU26", "AU24")
 _MOST = 4
 
 
-def curve_sheet(found: Evaluation, subject: str) -> Image.Image:
+def curve_sheet(evaluation: Evaluation, subject: str) -> Image.Image:
     """The subject's strip clip, and its first clip with a feeling: lip opening and the action units that move."""
-    sitter, clips = found.held_out.sitters[subject], found.held_out.clips
+    sitter, clips = evaluation.held_out.sitters[subject], evaluation.held_out.clips
     felt = next((m.clip for m in sitter.moments if clips[m.clip].feeling), sitter.strip)
-    panels = [_panel(found, subject, name) for name in dict.fromkeys((sitter.strip, felt))]
+    panels = [_panel(evaluation, subject, name) for name in dict.fromkeys((sitter.strip, felt))]
     sheet = Image.new("RGB", (sum(p.width for p in panels), max(p.height for p in panels)), GROUND)
     left = 0
     for panel in panels:
@@ -29,9 +29,9 @@ def curve_sheet(found: Evaluation, subject: str) -> Image.Image:
     return sheet
 
 
-def _panel(found: Evaluation, subject: str, name: str) -> Image.Image:
-    clip = found.held_out.clips[name]
-    full, gru = (_of(found, variant, subject, name) for variant in ("full", "gru"))
+def _panel(evaluation: Evaluation, subject: str, name: str) -> Image.Image:
+    clip = evaluation.held_out.clips[name]
+    full, gru = (_of(evaluation, variant, subject, name) for variant in ("full", "gru"))
     moving = sorted(AU_INDEX, key=lambda au: -float(np.ptp(clip.true_aus[:, AU_INDEX[au]])))
     felt = [au for au in moving if clip.aus.get(au, 0) > 0.2][:_MOST]
     units = [*_SPEECH, *(felt or [au for au in moving if au not in _SPEECH][: _MOST - 1])]
@@ -54,10 +54,10 @@ def _panel(found: Evaluation, subject: str, name: str) -> Image.Image:
     return panel
 
 
-def _of(found: Evaluation, variant: str, subject: str, clip: str) -> PerformedClip | None:
-    if variant not in found.measured:
+def _of(evaluation: Evaluation, variant: str, subject: str, clip: str) -> PerformedClip | None:
+    if variant not in evaluation.measured:
         return None
-    return next(o for o in found.measured[variant].spoken if o.subject == subject and o.clip == clip)
+    return next(o for o in evaluation.measured[variant].spoken if o.subject == subject and o.clip == clip)
 
 
 def _legend(draw: ImageDraw.ImageDraw, gru: bool) -> None:

@@ -28,21 +28,21 @@ _COLUMNS = 4
 _SHOWN = 0.1
 
 
-def sheet(found: dict[str, OnSubject]) -> Image.Image:
+def sheet(measured: dict[str, OnSubject]) -> Image.Image:
     """Every prompt on every subject: the face at one moment, and bars of what was asked and what rose."""
-    first = next(iter(found.values()))
-    cell = (len(found) * _FACE + _BARS, _FACE + _HEAD)
+    first = next(iter(measured.values()))
+    cell = (len(measured) * _FACE + _BARS, _FACE + _HEAD)
     rows = math.ceil(len(first.felt) / _COLUMNS)
     size = (_COLUMNS * (cell[0] + _GAP) + _GAP, rows * (cell[1] + _GAP) + _GAP)
     image = Image.new("RGB", size, GROUND)
     draw = ImageDraw.Draw(image)
-    for i, row in enumerate(zip(*(on.felt for on in found.values()), strict=True)):
+    for i, row in enumerate(zip(*(on.felt for on in measured.values()), strict=True)):
         left = _GAP + i % _COLUMNS * (cell[0] + _GAP)
         top = _GAP + i // _COLUMNS * (cell[1] + _GAP)
         draw.text((left + 2, top + 8), f"“{row[0].prompt}”", fill=INK, font=font(20))
-        for column, (on, felt) in enumerate(zip(found.values(), row, strict=True)):
+        for column, (on, felt) in enumerate(zip(measured.values(), row, strict=True)):
             image.paste(close_portrait(on.subject, felt.gaussians, _FACE), (left + column * _FACE, top + _HEAD))
-        _bars(draw, left + len(found) * _FACE + 10, top + _HEAD, row)
+        _bars(draw, left + len(measured) * _FACE + 10, top + _HEAD, row)
     return image
 
 

@@ -80,7 +80,7 @@ class OnSubject:
 def measure_feelings(held_out: HeldOutSet, subjects: dict[str, Path], watch: Watch = UNWATCHED) -> dict[str, OnSubject]:
     """Perform and measure PROMPTS on subjects by name. Raises UserError, Cancelled."""
     clip = _sentence(held_out)
-    found, count = {}, len(subjects) * (1 + len(PROMPTS))
+    measured, count = {}, len(subjects) * (1 + len(PROMPTS))
     with tempfile.TemporaryDirectory() as folder:
         for name, path in subjects.items():
             subject = load_subject(path)
@@ -88,14 +88,16 @@ def measure_feelings(held_out: HeldOutSet, subjects: dict[str, Path], watch: Wat
             calm = None
             for words in ("", *PROMPTS):
                 watch.check()
-                watch.say((len(found) * (1 + len(PROMPTS)) + len(all_felt)) / count, f"{name}: {words or 'no prompt'}")
+                watch.say(
+                    (len(measured) * (1 + len(PROMPTS)) + len(all_felt)) / count, f"{name}: {words or 'no prompt'}"
+                )
                 take = _take(path, clip.performance, words, folder)
                 offsets = np.stack([take.frame(i).offsets for i in range(take.frames)])
                 aus = reader.aus(offsets).mean(axis=0)
                 calm = aus if calm is None else calm
                 all_felt.append(_felt(subject, clip, words, aus - calm, take, offsets))
-            found[name] = OnSubject(subject, all_felt[0], tuple(all_felt[1:]))
-    return found
+            measured[name] = OnSubject(subject, all_felt[0], tuple(all_felt[1:]))
+    return measured
 
 
 def neutral_performance(held_out: HeldOutSet) -> Performance:
@@ -103,16 +105,16 @@ def neutral_performance(held_out: HeldOutSet) -> Performance:
     return _sentence(held_out).performance
 
 
-def table(found: dict[str, OnSubject]) -> str:
+def table(measured: dict[str, OnSubject]) -> str:
     """The figures as Markdown, the protocol under them."""
-    names = list(found)
+    names = list(measured)
     head = ["prompt", *(f"{n.capitalize()}: asked, risen, unasked" for n in names)]
     lines = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
-    for row in zip(*(found[name].felt for name in names), strict=True):
+    for row in zip(*(measured[name].felt for name in names), strict=True):
         cells = [f"{(f.asked >= ROSE).sum()}, {f.risen.sum()}, {_named(f.unasked)}" for f in row]
         lines.append("| " + " | ".join([f"“{row[0].prompt}”", *cells]) + " |")
     for name in names:
-        felt, plain = found[name].felt, found[name].plain
+        felt, plain = measured[name].felt, measured[name].plain
         asked, risen = sum((f.asked >= ROSE).sum() for f in felt), sum(f.risen.sum() for f in felt)
         unasked = sum(f.unasked.sum() for f in felt)
         closed, closures = sum(f.closed for f in felt), sum(f.closures for f in felt)
@@ -123,7 +125,7 @@ def table(found: dict[str, OnSubject]) -> str:
     return "\n".join([*lines, "", PROTOCOL, ""])
 
 
-def as_json(found: dict[str, OnSubject]) -> dict:
+def as_json(measured: dict[str, OnSubject]) -> dict:
     """The figures as data: per subject and prompt the asked and the measured units, and the closures."""
 
     def units(values: np.ndarray) -> dict[str, float]:
@@ -134,7 +136,7 @@ def as_json(found: dict[str, OnSubject]) -> dict:
             f.prompt: {"asked": units(f.asked), "rise": units(f.rise), "closed": f.closed, "closures": f.closures}
             for f in (on.plain, *on.felt)
         }
-        for name, on in found.items()
+        for name, on in measured.items()
     }
 
 

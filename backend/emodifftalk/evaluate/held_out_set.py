@@ -136,11 +136,11 @@ def load_held_out(folder: str | os.PathLike = SHIPPED) -> HeldOutSet:
             raise ValueError(f"format {data['format']}, schema {data['schema']}")
         clips = {item["name"]: _clip(item, folder, file) for item in data["clips"]}
         sitters = {name: _sitter(name, item, file) for name, item in data["subjects"].items()}
-        found = HeldOutSet(folder, int(data["size"]), clips, sitters)
-        _check(found)
+        held_out = HeldOutSet(folder, int(data["size"]), clips, sitters)
+        _check(held_out)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise UserError(f"{path} is damaged or of another version: {error}.") from error
-    return found
+    return held_out
 
 
 def _clip(item: dict, folder: Path, file: tensors.TensorFile) -> Clip:
@@ -165,23 +165,23 @@ def _sitter(name: str, item: dict, file: tensors.TensorFile) -> Sitter:
     return Sitter(name, item["identity"], item["strip"], cameras, moments, lips)
 
 
-def _check(found: HeldOutSet) -> None:
-    for sitter in found.sitters.values():
-        if sitter.strip not in found.clips:
+def _check(held_out: HeldOutSet) -> None:
+    for sitter in held_out.sitters.values():
+        if sitter.strip not in held_out.clips:
             raise ValueError(f"no clip {sitter.strip}")
         for moment in sitter.moments:
-            inside = moment.clip in found.clips and 0 <= moment.frame < len(found.clips[moment.clip].true_aus)
+            inside = moment.clip in held_out.clips and 0 <= moment.frame < len(held_out.clips[moment.clip].true_aus)
             if not inside or moment.camera not in sitter.cameras or Path(moment.picture).name != moment.picture:
                 raise ValueError(f"moment {moment.picture} is of no clip, frame or camera")
 
 
-def save_held_out(found: HeldOutSet) -> None:
+def save_held_out(held_out: HeldOutSet) -> None:
     """Write set.json and truth.safetensors; recordings and pictures are written by those who make them."""
-    arrays = {f"aus.{clip.name}": clip.true_aus.astype(np.float16) for clip in found.clips.values()}
-    arrays |= {f"articulations.{c.name}": c.true_articulations.astype(np.float16) for c in found.clips.values()}
-    arrays |= {f"lips.{sitter.name}": sitter.lips.astype(np.float32) for sitter in found.sitters.values()}
+    arrays = {f"aus.{clip.name}": clip.true_aus.astype(np.float16) for clip in held_out.clips.values()}
+    arrays |= {f"articulations.{c.name}": c.true_articulations.astype(np.float16) for c in held_out.clips.values()}
+    arrays |= {f"lips.{sitter.name}": sitter.lips.astype(np.float32) for sitter in held_out.sitters.values()}
     about = {"format": "emodifftalk.held_out_truth", "schema": str(SCHEMA), "au_names": json.dumps(AU_NAMES)}
-    tensors.save(found.folder / "truth.safetensors", arrays, about)
+    tensors.save(held_out.folder / "truth.safetensors", arrays, about)
     clips = [
         {
             "name": clip.name,
@@ -189,10 +189,10 @@ def save_held_out(found: HeldOutSet) -> None:
             "text": clip.text,
             "feeling": clip.feeling,
             "aus": clip.aus,
-            "recording": clip.recording.relative_to(found.folder).as_posix(),
+            "recording": clip.recording.relative_to(held_out.folder).as_posix(),
             "phonemes": [[p.symbol, round(p.start, 4), round(p.end, 4), int(p.stressed)] for p in clip.phonemes],
         }
-        for clip in found.clips.values()
+        for clip in held_out.clips.values()
     ]
     subjects = {
         sitter.name: {
@@ -204,10 +204,10 @@ def save_held_out(found: HeldOutSet) -> None:
             },
             "moments": [vars(moment) for moment in sitter.moments],
         }
-        for sitter in found.sitters.values()
+        for sitter in held_out.sitters.values()
     }
-    data = {"format": "emodifftalk.held_out", "schema": SCHEMA, "size": found.size}
+    data = {"format": "emodifftalk.held_out", "schema": SCHEMA, "size": held_out.size}
     text = json.dumps({**data, "clips": clips, "subjects": subjects}, ensure_ascii=False)
     # A clip or a moment a line: readable, and small.
     text = text.replace('{"name"', '\n{"name"').replace('{"picture"', '\n{"picture"').replace('"test', '\n"test')
-    (found.folder / "set.json").write_text(text + "\n", encoding="utf-8")
+    (held_out.folder / "set.json").write_text(text + "\n", encoding="utf-8")

@@ -12,9 +12,9 @@ BEGIN, END = "<!-- begin: run.py evaluate -->", "<!-- end: run.py evaluate -->"
 def write_between(path: Path, text: str) -> None:
     """Replace what lies between the marks of the file by `text`. Raises UserError when file or marks are missing."""
     try:
-        before, found, rest = path.read_text(encoding="utf-8").partition(BEGIN)
-        _, ended, after = rest.partition(END)
-        if not found or not ended:
+        before, begin, behind = path.read_text(encoding="utf-8").partition(BEGIN)
+        _, ended, after = behind.partition(END)
+        if not begin or not ended:
             raise UserError(f"{path} has no lines “{BEGIN}” and “{END}” to put the tables between.")
         path.write_text(f"{before}{BEGIN}\n\n{text.strip()}\n\n{END}{after}", encoding="utf-8")
     except OSError as error:

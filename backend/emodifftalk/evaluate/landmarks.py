@@ -23,15 +23,15 @@ PROTOCOL = (
 )
 
 
-def landmark_distance(found: np.ndarray, truth: np.ndarray) -> np.ndarray:
+def landmark_distance(predicted: np.ndarray, truth: np.ndarray) -> np.ndarray:
     """LMD (...,) in pixels of landmarks (..., L, 2) in pixels."""
-    difference = (found - found.mean(axis=-2, keepdims=True)) - (truth - truth.mean(axis=-2, keepdims=True))
+    difference = (predicted - predicted.mean(axis=-2, keepdims=True)) - (truth - truth.mean(axis=-2, keepdims=True))
     return np.linalg.norm(difference, axis=-1).mean(axis=-1)
 
 
-def projected_distance(found: np.ndarray, truth: np.ndarray, camera: Camera) -> np.ndarray:
+def projected_distance(predicted: np.ndarray, truth: np.ndarray, camera: Camera) -> np.ndarray:
     """The same (...,) of points (..., L, 3) in metres that `camera` sees."""
-    return landmark_distance(camera.project(found)[..., :2], camera.project(truth)[..., :2])
+    return landmark_distance(camera.project(predicted)[..., :2], camera.project(truth)[..., :2])
 
 
 def sees_lips(camera: str) -> bool:

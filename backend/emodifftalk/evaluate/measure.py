@@ -79,10 +79,10 @@ class Measured:
     def speech(self, subject: str | None = None, clips: Iterable[str] | None = None) -> dict:
         """Pooled speech scores, of one subject or all, of some clips or all."""
         some = {one.clip for one in self.spoken} if clips is None else set(clips)
-        found = [one.scores for one in self.spoken if subject in (None, one.subject) and one.clip in some]
-        weights = [one["frames"] for one in found]
+        scores = [one.scores for one in self.spoken if subject in (None, one.subject) and one.clip in some]
+        weights = [one["frames"] for one in scores]
         names = ("au_upper", "au_lower", "code_upper", "code_lower", "lmd")
-        return pooled(found) | {n: float(np.average([one[n] for one in found], weights=weights)) for n in names}
+        return pooled(scores) | {n: float(np.average([one[n] for one in scores], weights=weights)) for n in names}
 
 
 @dataclass
@@ -119,16 +119,18 @@ def evaluate(held_out: HeldOutSet, options: MeasureOptions, watch: Watch = UNWAT
     if FULL.name in missing:
         raise UserError(missing[FULL.name])
     variants = [variant for variant in wanted if variant.name not in missing]
-    found = Evaluation(held_out, {variant.name: Measured(variant) for variant in variants}, missing, lpips.missing, 0)
+    evaluation = Evaluation(
+        held_out, {variant.name: Measured(variant) for variant in variants}, missing, lpips.missing, 0
+    )
     for turn, (name, path) in enumerate(options.subjects.items()):
         part = watch.part(turn / len(options.subjects), (turn + 1) / len(options.subjects))
-        _sit(found, variants, held_out.sitters[name], path, lpips, options, part)
-    found.seconds = time.perf_counter() - began
-    return found
+        _sit(evaluation, variants, held_out.sitters[name], path, lpips, options, part)
+    evaluation.seconds = time.perf_counter() - began
+    return evaluation
 
 
 def _sit(
-    found: Evaluation,
+    evaluation: Evaluation,
     variants: list[Variant],
     sitter: Sitter,
     path: Path,
@@ -137,10 +139,10 @@ def _sit(
     watch: Watch,
 ) -> None:
     """Everything of one subject."""
-    clips = found.held_out.clips
+    clips = evaluation.held_out.clips
     template = load_subject(path).template
     face, reader, lips = TouchingFace(template), UnitReader(template), lip_landmarks(template)
-    found.landmarks = len(lips)
+    evaluation.landmarks = len(lips)
     if sitter.lips.shape != (len(sitter.moments), len(lips), 3):
         raise UserError(f"The held-out set's lip landmarks do not fit {path}: it has another facial template.")
     heard = {
@@ -150,9 +152,9 @@ def _sit(
     readings = {name: reader.aus(one.truth) for name, one in heard.items()}
     for moment, points in zip(sitter.moments, sitter.lips, strict=True):
         if sees_lips(moment.camera):
-            told = template.neutral[lips] + heard[moment.clip].truth[moment.frame][lips]
-            found.floor.append(float(projected_distance(told, points, sitter.cameras[moment.camera])))
-    portraits = [Portraits(path, sitter, found.held_out, variant, options.rasterizer) for variant in variants]
+            moved = template.neutral[lips] + heard[moment.clip].truth[moment.frame][lips]
+            evaluation.floor.append(float(projected_distance(moved, points, sitter.cameras[moment.camera])))
+    portraits = [Portraits(path, sitter, evaluation.held_out, variant, options.rasterizer) for variant in variants]
     truths: dict[str, np.ndarray] = {}
     total = len(clips) * len(variants)
     with tempfile.TemporaryDirectory(prefix="emodifftalk") as folder:
@@ -166,11 +168,11 @@ def _sit(
                 key = (variant.motion, variant.tuned)
                 if key not in performed:
                     performed[key] = perform_clip(path, one.clip, variant, Path(folder), options.steps)
-                did, into = performed[key], found.measured[variant.name]
+                did, into = performed[key], evaluation.measured[variant.name]
                 if variant is FULL:
-                    found.voice_seconds += len(did.aus) / FPS
-                    found.perform_seconds += did.seconds
-                    found.processor_seconds += did.processor
+                    evaluation.voice_seconds += len(did.aus) / FPS
+                    evaluation.perform_seconds += did.seconds
+                    evaluation.processor_seconds += did.processor
                 scores = speech_scores(template, one, did.offsets, opening)
                 scores |= _frame_scores(template, lips, sitter, reader, readings[name], one, did)
                 gaps = (template.lip_opening(offsets) for offsets in (did.offsets, one.truth))
@@ -180,7 +182,9 @@ def _sit(
                         continue
                     picture = portrait.draw(moment, did.take)
                     if moment.picture not in truths:
-                        truths[moment.picture] = read_on_black(found.held_out.picture_path(moment), found.held_out.size)
+                        truths[moment.picture] = read_on_black(
+                            evaluation.held_out.picture_path(moment), evaluation.held_out.size
+                        )
                     values = picture_score(picture, truths[moment.picture], lpips)
                     if sees_lips(moment.camera):
                         points = template.neutral[lips] + did.offsets[moment.frame][lips]

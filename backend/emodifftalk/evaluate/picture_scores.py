@@ -47,12 +47,12 @@ def picture_score(image: np.ndarray, truth: np.ndarray, lpips: Lpips) -> Scores:
 def mean(scores: Iterable[Scores]) -> Scores:
     """The mean of every metric over the pictures that have it, and `pictures`, how many there are."""
     scores = list(scores)
-    found: Scores = {}
+    means: Scores = {}
     for name in PICTURE_SCORES:
         values = [one[name] for one in scores if one[name] is not None]
-        found[name] = float(np.mean(values)) if values else None
-    found["pictures"] = len(scores)
-    return found
+        means[name] = float(np.mean(values)) if values else None
+    means["pictures"] = len(scores)
+    return means
 
 
 def read_on_black(path: Path, size: int) -> np.ndarray:

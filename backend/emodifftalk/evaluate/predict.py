@@ -49,12 +49,14 @@ def perform_clip(subject: Path, clip: Clip, variant: Variant, takes: Path, steps
 class Portraits:
     """Draws a subject's moments for one variant on black."""
 
-    def __init__(self, path: Path, sitter: Sitter, found: HeldOutSet, variant: Variant, backend: str = "auto") -> None:
+    def __init__(
+        self, path: Path, sitter: Sitter, held_out: HeldOutSet, variant: Variant, backend: str = "auto"
+    ) -> None:
         self.subject: Subject = load_subject(path)
         self._sitter, self._backend = sitter, backend
         self._decoder = None
         if not variant.codes_for_opacity:
-            self.subject = dressed(variant, self.subject, found.folder, sitter.name)
+            self.subject = dressed(variant, self.subject, held_out.folder, sitter.name)
             self._decoder = AppearanceDecoder.from_subject(self.subject)
 
     def draw(self, moment: Moment, take: Take) -> np.ndarray:

@@ -89,15 +89,15 @@ def choose_held_out_moments(subject: str, clips: dict[str, Clip]) -> tuple[Momen
     voice, index = STRIPS[subject]
     turn = list(STRIPS).index(subject)
     strip = f"{voice}{index:02d}"
-    found = [_moment(subject, clips[strip], *at, FRONT) for at in _spread(clips[strip], STRIP_MOMENTS, 0)]
+    moments = [_moment(subject, clips[strip], *at, FRONT) for at in _spread(clips[strip], STRIP_MOMENTS, 0)]
     plain = [f"{name}{number:02d}" for name in VOICES for number in range(PLAIN) if f"{name}{number:02d}" != strip]
     felt = [f"{name}{PLAIN + (2 * (turn ^ i) + k):02d}" for i, name in enumerate(FEELINGS) for k in range(2)]
     others = felt + plain[1 + turn :: 4][:4]
     cameras = _cycle(_CAMERAS)
     for number, name in enumerate(others):
         for at in _spread(clips[name], OTHER_MOMENTS, number + 1):
-            found.append(_moment(subject, clips[name], *at, next(cameras)))
-    return tuple(found)
+            moments.append(_moment(subject, clips[name], *at, next(cameras)))
+    return tuple(moments)
 
 
 def _moment(subject: str, clip: Clip, frame: int, sound: str, camera: str) -> Moment:
@@ -116,11 +116,11 @@ def _spread(clip: Clip, count: int, turn: int) -> list[tuple[int, str]]:
     spoken = [(frame, p) for frame, p in at if p.symbol != "pau"]
     first, last = spoken[0][1].start, spoken[-1][1].end
     candidates = [*spoken, (8, Phoneme("pau", 0.0, first))]
-    found: list[tuple[int, str]] = []
+    chosen: list[tuple[int, str]] = []
     used: list[int] = []
     for part in range(count):
         low, high = (first + (last - first) * (part + k) / count for k in (0, 1))
-        inside = [(f, p) for f, p in candidates if low <= f / FPS < high and f not in [g for g, _ in found]]
+        inside = [(f, p) for f, p in candidates if low <= f / FPS < high and f not in [g for g, _ in chosen]]
         if part == 0 and turn % 4 == 3:  # some moments of silence, too
             inside = [candidates[-1]]
         order = sorted(range(len(_KINDS)), key=lambda kind: (used.count(kind), (kind - turn) % len(_KINDS)))
@@ -130,8 +130,8 @@ def _spread(clip: Clip, count: int, turn: int) -> list[tuple[int, str]]:
             used.append(present[0])
         if inside:
             frame, phoneme = max(inside, key=lambda one: one[1].end - one[1].start)
-            found.append((frame, phoneme.symbol))
-    return sorted(found)
+            chosen.append((frame, phoneme.symbol))
+    return sorted(chosen)
 
 
 def _frame(clip: Clip, phoneme: Phoneme) -> int:

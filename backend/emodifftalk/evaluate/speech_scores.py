@@ -39,8 +39,8 @@ class TrueMotion:
 
 def lip_range(template: FacialTemplate, heard: list[TrueMotion]) -> float:
     """From rest to the greatest true lip opening, metres."""
-    rest = _rest(template)
-    return max(float(template.lip_opening(one.truth).max()) for one in heard) - rest
+    neutral = _rest(template)
+    return max(float(template.lip_opening(one.truth).max()) for one in heard) - neutral
 
 
 def speech_scores(template: FacialTemplate, one: TrueMotion, offsets: np.ndarray, opening_range: float) -> dict:
@@ -65,11 +65,11 @@ def sync_lag(opening: np.ndarray, truth: np.ndarray) -> tuple[float, float]:
     """Lag in frames (positive: `opening` comes late) and the normalised cross-correlation there, of curves (T,)."""
     count = len(truth)
     shifts = np.arange(-min(_REACH, count - 3), min(_REACH, count - 3) + 1)
-    found = np.array([_correlation(opening, truth, int(shift)) for shift in shifts])
-    best = int(found.argmax())
-    if not 0 < best < len(found) - 1:
-        return float(shifts[best]), float(found[best])
-    before, at, after = found[best - 1 : best + 2]
+    correlations = np.array([_correlation(opening, truth, int(shift)) for shift in shifts])
+    best = int(correlations.argmax())
+    if not 0 < best < len(correlations) - 1:
+        return float(shifts[best]), float(correlations[best])
+    before, at, after = correlations[best - 1 : best + 2]
     bend = before - 2 * at + after
     part = 0.5 * (before - after) / bend if bend < -1e-12 else 0.0
     return float(shifts[best] + part), float(at - 0.25 * (before - after) * part)

@@ -17,27 +17,31 @@ _ROWS = ("full", "no_codes4p", "no_codes4o", "gru")
 _TITLES = {"full": "full", "no_codes4p": "w/o codes4P", "no_codes4o": "w/o codes4O", "gru": "GRU"}
 
 
-def word_strip(found: Evaluation, subject: str) -> Image.Image:
+def word_strip(evaluation: Evaluation, subject: str) -> Image.Image:
     """The subject's strip clip at its moments: truth, full, GRU."""
-    sitter = found.held_out.sitters[subject]
+    sitter = evaluation.held_out.sitters[subject]
     moments = [moment for moment in sitter.moments if moment.clip == sitter.strip]
-    clip = found.held_out.clips[sitter.strip]
-    return _strip(found, sitter, moments, ("full", "gru"), f"{subject.capitalize()} · {clip.voice} · “{clip.text}”")
+    clip = evaluation.held_out.clips[sitter.strip]
+    return _strip(
+        evaluation, sitter, moments, ("full", "gru"), f"{subject.capitalize()} · {clip.voice} · “{clip.text}”"
+    )
 
 
-def feeling_strip(found: Evaluation, subject: str) -> Image.Image | None:
+def feeling_strip(evaluation: Evaluation, subject: str) -> Image.Image | None:
     """The subject's moments with a feeling, from where the face is seen: truth and all variants. None without any."""
-    sitter, clips = found.held_out.sitters[subject], found.held_out.clips
+    sitter, clips = evaluation.held_out.sitters[subject], evaluation.held_out.clips
     moments = [m for m in sitter.moments if clips[m.clip].feeling and m.camera != "test03"]
     title = f"{subject.capitalize()} · clips with a feeling as action units"
-    return _strip(found, sitter, moments[:8], _ROWS, title) if moments else None
+    return _strip(evaluation, sitter, moments[:8], _ROWS, title) if moments else None
 
 
-def _strip(found: Evaluation, sitter: Sitter, moments: list[Moment], rows: tuple[str, ...], title: str) -> Image.Image:
+def _strip(
+    evaluation: Evaluation, sitter: Sitter, moments: list[Moment], rows: tuple[str, ...], title: str
+) -> Image.Image:
     drawn = {
-        name: {one.moment.picture: one.picture for one in found.measured[name].seen}
+        name: {one.moment.picture: one.picture for one in evaluation.measured[name].seen}
         for name in rows
-        if name in found.measured
+        if name in evaluation.measured
     }
     width = _SIDE + len(moments) * (_CELL + _GAP)
     height = _TOP + (1 + len(drawn)) * (_CELL + _GAP) + _FOOT
@@ -45,11 +49,11 @@ def _strip(found: Evaluation, sitter: Sitter, moments: list[Moment], rows: tuple
     draw = ImageDraw.Draw(sheet)
     for column, moment in enumerate(moments):
         left = _SIDE + column * (_CELL + _GAP)
-        feeling = found.held_out.clips[moment.clip].feeling
+        feeling = evaluation.held_out.clips[moment.clip].feeling
         sound = "pause" if moment.sound == "pau" else f"“{moment.sound}”"
         centred(draw, left + _CELL / 2, 12, f"{feeling}, {sound}" if feeling else sound, 20)
         box = _face(sitter, moment)
-        truth = read_on_black(found.held_out.picture_path(moment), found.held_out.size)
+        truth = read_on_black(evaluation.held_out.picture_path(moment), evaluation.held_out.size)
         for line, picture in enumerate([truth, *(pictures[moment.picture] for pictures in drawn.values())]):
             cell = as_image(picture).resize((_CELL, _CELL), Image.LANCZOS, box=box)
             sheet.paste(cell, (left, _TOP + line * (_CELL + _GAP)))

@@ -62,9 +62,9 @@ def picture_protocol(size: int, lpips_missing: str, lmd: str) -> str:
     return f"*Protocol.* {picture_scores.PROTOCOL.format(size=size, lpips=lpips)} {lmd} {SYNTHETIC}"
 
 
-def frame_set(found: Evaluation) -> str:
+def frame_set(evaluation: Evaluation) -> str:
     """Which sentences, voices, cameras and moments were used."""
-    return frame_counts(found.held_out, list(dict.fromkeys(one.subject for one in _full(found).spoken)))
+    return frame_counts(evaluation.held_out, list(dict.fromkeys(one.subject for one in _full(evaluation).spoken)))
 
 
 def frame_counts(held_out: HeldOutSet, subjects: list[str]) -> str:
@@ -91,18 +91,18 @@ def _azimuth(camera: Camera) -> float:
     return float(np.degrees(np.arctan2(x, -y)))
 
 
-def _full(found: Evaluation) -> Measured:
-    return found.measured[FULL.name]
+def _full(evaluation: Evaluation) -> Measured:
+    return evaluation.measured[FULL.name]
 
 
-def pictures_section(found: Evaluation) -> str:
+def pictures_section(evaluation: Evaluation) -> str:
     """Table 1, and the same by camera, feeling and voice."""
-    full = _full(found)
+    full = _full(evaluation)
     subjects = list(dict.fromkeys(one.subject for one in full.seen))
     rows = [picture_row(f"**{name.capitalize()}**", full.pictures(name)) for name in subjects]
     if len(subjects) > 1:
         rows.append(picture_row("**all**", full.pictures()))
-    clips = found.held_out.clips
+    clips = evaluation.held_out.clips
     parts = {
         "within 34° of the front": lambda one: one.moment.camera in ("test00", "test01"),
         "from the side and behind": lambda one: one.moment.camera not in ("test00", "test01"),
@@ -113,21 +113,21 @@ def pictures_section(found: Evaluation) -> str:
         parts[voice] = lambda one, voice=voice: clips[one.moment.clip].voice == voice
     found_parts = {title: full.pictures(keep=keep) for title, keep in parts.items()}
     rows += [picture_row(title, scores) for title, scores in found_parts.items() if scores["pictures"]]
-    size = found.held_out.size
-    lmd = _lmd_protocol(found)
-    return f"{picture_table(rows)}\n\n{picture_protocol(size, found.lpips, lmd)}\n\n{frame_set(found)}"
+    size = evaluation.held_out.size
+    lmd = _lmd_protocol(evaluation)
+    return f"{picture_table(rows)}\n\n{picture_protocol(size, evaluation.lpips, lmd)}\n\n{frame_set(evaluation)}"
 
 
-def _lmd_protocol(found: Evaluation) -> str:
-    said = landmarks.PROTOCOL.format(count=found.landmarks, size=found.held_out.size)
-    if not found.floor:
+def _lmd_protocol(evaluation: Evaluation) -> str:
+    said = landmarks.PROTOCOL.format(count=evaluation.landmarks, size=evaluation.held_out.size)
+    if not evaluation.floor:
         return said
-    return f"{said} Moved by the true codes, the template itself has an LMD of {np.mean(found.floor):.2f} px."
+    return f"{said} Moved by the true codes, the template itself has an LMD of {np.mean(evaluation.floor):.2f} px."
 
 
-def speech_section(found: Evaluation) -> str:
+def speech_section(evaluation: Evaluation) -> str:
     """AU errors, closures, sync, silence, jitter."""
-    full, clips = _full(found), found.held_out.clips
+    full, clips = _full(evaluation), evaluation.held_out.clips
     head = (
         "", "AU error upper ↓", "AU error lower ↓", "of the codes: upper", "lower", "LMD, all frames ↓",
         "p b m closed ↑", "lag, frames", "lag, size ↓", "silence ↓", "jitter", "clips",
@@ -148,7 +148,7 @@ def speech_section(found: Evaluation) -> str:
         "truth, in which lips stop at each other."
     )
     protocol = f"*Protocol.* {action_units.PROTOCOL} {lmd} {speech_scores.PROTOCOL} {SYNTHETIC}"
-    return f"{markdown_table(head, rows)}\n\n{protocol}\n\n{frame_set(found)}"
+    return f"{markdown_table(head, rows)}\n\n{protocol}\n\n{frame_set(evaluation)}"
 
 
 def _speech_cells(s: dict) -> tuple[str, ...]:
@@ -158,7 +158,7 @@ def _speech_cells(s: dict) -> tuple[str, ...]:
     return (*errors, number(s["lmd"], 2), closed, *lag, percent(s["silence"]), number(s["jitter"], 2))
 
 
-def ablation_section(found: Evaluation) -> str:
+def ablation_section(evaluation: Evaluation) -> str:
     """Table 3."""
     head = (
         "", "PSNR ↑", "SSIM ↑", "HaarPSI ↑", "LPIPS ↓", "LMD ↓", "CPBD ↑", "AU error upper ↓", "AU error lower ↓",
@@ -166,35 +166,35 @@ def ablation_section(found: Evaluation) -> str:
     )  # fmt: skip
     rows = []
     for variant in VARIANTS:
-        if variant is SHARED and variant.name not in found.measured:
+        if variant is SHARED and variant.name not in evaluation.measured:
             continue
         paper = (f"*{PAPER[variant.name][0]}*", f"*{PAPER[variant.name][3]}*") if variant.name in PAPER else ("–", "–")
-        if variant.name not in found.measured:
+        if variant.name not in evaluation.measured:
             rows.append((variant.title, *["–"] * 10, *paper))
             continue
-        p, s = found.measured[variant.name].pictures(), found.measured[variant.name].speech()
+        p, s = evaluation.measured[variant.name].pictures(), evaluation.measured[variant.name].speech()
         cells = [number(p[name], _DIGITS[name]) for name in ("psnr", "ssim", "haarpsi", "lpips", "lmd", "cpbd")]
         cells += [number(s["au_upper"], 4), number(s["au_lower"], 4), percent(s["closure"]), number(s["lag_size"], 2)]
         rows.append((variant.title, *cells, *paper))
-    absent = [v for v in VARIANTS if v.name in found.missing and v is not SHARED]
-    notes = [f"*{variant.title}:* not measured. {found.missing[variant.name]}" for variant in absent]
-    lpips = f" {found.lpips}." if found.lpips else ""
-    size = found.held_out.size
+    absent = [v for v in VARIANTS if v.name in evaluation.missing and v is not SHARED]
+    notes = [f"*{variant.title}:* not measured. {evaluation.missing[variant.name]}" for variant in absent]
+    lpips = f" {evaluation.lpips}." if evaluation.lpips else ""
+    size = evaluation.held_out.size
     protocol = (
         "*Protocol.* As in the two tables above (whole pictures on black, all clips and moments of all subjects, lip "
-        f"landmarks without detector at {size} × {size}).{lpips} {order(found)} {SYNTHETIC}"
+        f"landmarks without detector at {size} × {size}).{lpips} {order(evaluation)} {SYNTHETIC}"
     )
     return "\n\n".join([markdown_table(head, rows), *notes, protocol])
 
 
-def order(found: Evaluation) -> str:
+def order(evaluation: Evaluation) -> str:
     """Whether the variants that were measured come in the paper's order."""
-    names = [variant.name for variant in VARIANTS if variant.name in found.measured and variant.name in PAPER]
+    names = [variant.name for variant in VARIANTS if variant.name in evaluation.measured and variant.name in PAPER]
     if len(names) < 2:
         return ""
     said = []
     for metric, place, better in (("PSNR", 0, 1), ("LMD", 3, -1)):
-        ours = {name: found.measured[name].pictures()[metric.lower()] for name in names}
+        ours = {name: evaluation.measured[name].pictures()[metric.lower()] for name in names}
         best = sorted(names, key=lambda name: better * (ours[name] or 0), reverse=True)
         papers = sorted(names, key=lambda name: better * PAPER[name][place], reverse=True)
         same = "the paper's order is kept" if best == papers else f"from best to worst {', '.join(best)}"
@@ -203,13 +203,13 @@ def order(found: Evaluation) -> str:
     return f"{text[0].upper()}{text[1:]}{'' if len(names) == len(PAPER) else ' (of the variants measured)'}."
 
 
-def aims_section(found: Evaluation) -> str:
+def aims_section(evaluation: Evaluation) -> str:
     """What this project asks of itself, and what was found."""
-    full = _full(found)
-    pictures, plain = full.pictures(), [name for name, clip in found.held_out.clips.items() if not clip.feeling]
+    full = _full(evaluation)
+    pictures, plain = full.pictures(), [name for name, clip in evaluation.held_out.clips.items() if not clip.feeling]
     speech = full.speech(None, plain)
-    heard = max(found.voice_seconds, 1e-9)
-    pace, work = found.perform_seconds / heard, found.processor_seconds / heard
+    heard = max(evaluation.voice_seconds, 1e-9)
+    pace, work = evaluation.perform_seconds / heard, evaluation.processor_seconds / heard
     sharp = pictures["cpbd"] - pictures["cpbd_truth"]
     aims = [
         ("PSNR", "over 27.0 dB", number(pictures["psnr"], 2), pictures["psnr"] > 27),
@@ -231,36 +231,36 @@ def aims_section(found: Evaluation) -> str:
     )
 
 
-def markdown(found: Evaluation) -> str:
+def markdown(evaluation: Evaluation) -> str:
     """All tables."""
     parts = [
-        ("Aims", aims_section(found)),
-        ("Pictures (the metrics of the paper's Table 1)", pictures_section(found)),
-        ("Speech and action units", speech_section(found)),
+        ("Aims", aims_section(evaluation)),
+        ("Pictures (the metrics of the paper's Table 1)", pictures_section(evaluation)),
+        ("Speech and action units", speech_section(evaluation)),
     ]
-    if len(found.measured) + len(found.missing) > 1:
-        parts.append(("Ablation (the paper's Table 3)", ablation_section(found)))
+    if len(evaluation.measured) + len(evaluation.missing) > 1:
+        parts.append(("Ablation (the paper's Table 3)", ablation_section(evaluation)))
     return "\n\n".join(f"## {title}\n\n{text}" for title, text in parts) + "\n"
 
 
-def as_json(found: Evaluation) -> dict:
+def as_json(evaluation: Evaluation) -> dict:
     """Everything, picture by picture and clip by clip."""
-    full, size = _full(found), found.held_out.size
+    full, size = _full(evaluation), evaluation.held_out.size
     subjects = list(dict.fromkeys(one.subject for one in full.spoken))
-    lmd = _lmd_protocol(found)
+    lmd = _lmd_protocol(evaluation)
     return {
         "format": "emodifftalk.evaluation",
         "schema": 1,
         "protocol": {
-            "pictures": picture_protocol(size, found.lpips, lmd),
+            "pictures": picture_protocol(size, evaluation.lpips, lmd),
             "speech": f"{action_units.PROTOCOL} {speech_scores.PROTOCOL}",
-            "frames": frame_set(found),
+            "frames": frame_set(evaluation),
         },
-        "seconds": round(found.seconds, 1),
-        "voice_seconds": round(found.voice_seconds, 2),
-        "perform_seconds": round(found.perform_seconds, 2),
-        "perform_processor_seconds": round(found.processor_seconds, 2),
-        "missing": found.missing,
+        "seconds": round(evaluation.seconds, 1),
+        "voice_seconds": round(evaluation.voice_seconds, 2),
+        "perform_seconds": round(evaluation.perform_seconds, 2),
+        "perform_processor_seconds": round(evaluation.processor_seconds, 2),
+        "missing": evaluation.missing,
         "variants": {
             name: {
                 "pictures": {s: rounded(m.pictures(s)) for s in subjects} | {"all": rounded(m.pictures())},
@@ -268,7 +268,7 @@ def as_json(found: Evaluation) -> dict:
                 "by_picture": {one.moment.picture: rounded(one.scores) for one in m.seen},
                 "by_clip": {f"{one.subject}_{one.clip}": rounded(one.scores) for one in m.spoken},
             }
-            for name, m in found.measured.items()
+            for name, m in evaluation.measured.items()
         },
     }
 

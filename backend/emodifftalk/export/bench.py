@@ -84,13 +84,13 @@ def _pictures(cast: Cast) -> dict[str, float]:
     wanted = cast.gaussians(0)
     middle = wanted.means[wanted.opacities > 0.5].mean(axis=0)
     camera = look_at(tuple(middle + np.array([0.2, -1.0, 0.05])), tuple(middle), 512, 512, 20.0)
-    truth, found = render(wanted, camera)[0], {}
+    truth, psnr_of = render(wanted, camera)[0], {}
     for name in ("ply", "compressed-ply", "splat", "spz"):
         with tempfile.TemporaryDirectory() as folder:
             done = export_sequence(cast, folder, ExportOptions(name))
             other = render(read_gaussians(done.files[0]), camera)[0]
-        found[name] = float(10 * np.log10(1 / max(float(np.mean((truth - other) ** 2)), 1e-12)))
-    return found
+        psnr_of[name] = float(10 * np.log10(1 / max(float(np.mean((truth - other) ** 2)), 1e-12)))
+    return psnr_of
 
 
 if __name__ == "__main__":

@@ -19,32 +19,36 @@ from .framing import moments
 
 @dataclass(frozen=True)
 class Head:
-    """One head over F frames. seconds: (F,) of its take. gaze: (F, 2) yaw and pitch, radians. matrices: (F, 4, 4) from
-    its own space into the world's, None to stay in its own. rest: (F,) 0..1, how far its mouth is silenced, None for
-    not at all. A head without a take rests."""
+    """One head over F frames; without a take it rests.
+
+    seconds: (F,) of its take.
+    gaze: (F, 2) yaw and pitch, radians.
+    matrices: (F, 4, 4) from its own space into the world's, None to stay in its own.
+    jaw_rest: (F,) 0..1, how far its mouth has come to rest because it is silenced, None for not at all.
+    """
 
     subject: Subject
     take: Take | None
     seconds: np.ndarray
     gaze: np.ndarray
     matrices: np.ndarray | None = None
-    rest: np.ndarray | None = None
+    jaw_rest: np.ndarray | None = None
 
     def gaussians(self, i: int) -> Gaussians:
         """Frame i of the shot. Raises UserError when take and subject do not belong together."""
         moment = self.take.at(float(self.seconds[i])) if self.take is not None else None
-        if moment is not None and self.rest is not None:
-            moment = resting(self.subject, moment, float(self.rest[i]))
+        if moment is not None and self.jaw_rest is not None:
+            moment = resting(self.subject, moment, float(self.jaw_rest[i]))
         posed = gazing(self.subject, moment, self.gaze[i])
         return posed if self.matrices is None else posed.transformed(self.matrices[i])
 
 
 @dataclass(frozen=True)
 class Cast:
-    """Heads that are exported together; rows: which Gaussians of all of them are kept (K,), None for all; swell: the
-    factor by which those grow.
+    """Heads that are exported together: number and order of their Gaussians are the same in every frame.
 
-    Number and order of the Gaussians are the same in every frame.
+    rows: (K,) which Gaussians of all heads are written, None for all.
+    swell: the factor by which those grow.
     """
 
     heads: tuple[Head, ...]
@@ -65,15 +69,15 @@ class Cast:
         whole = parts[0] if len(parts) == 1 else Gaussians.concatenate(parts)
         if self.rows is None:
             return whole
-        kept = Gaussians(*(array[self.rows] for array in vars(whole).values()))
-        return replace(kept, scales=kept.scales * np.float32(self.swell))
+        thinned = Gaussians(*(array[self.rows] for array in vars(whole).values()))
+        return replace(thinned, scales=thinned.scales * np.float32(self.swell))
 
     def thinned(self, share: float) -> Cast:
         """The same with this share (0..1] of the Gaussians, those that matter at rest, in their order."""
         if share >= 1.0:
             return self
-        rest = [head.subject.gaussians for head in self.heads]
-        rows, swell = important(rest[0] if len(rest) == 1 else Gaussians.concatenate(rest), share)
+        canonical = [head.subject.gaussians for head in self.heads]
+        rows, swell = important(canonical[0] if len(canonical) == 1 else Gaussians.concatenate(canonical), share)
         return replace(self, rows=rows, swell=float(swell))
 
 
@@ -98,21 +102,21 @@ def cast_of_many(
     seconds: np.ndarray,
     gazes: np.ndarray,
     matrices: np.ndarray | None,
-    rests: np.ndarray | None = None,
+    jaw_rests: np.ndarray | None = None,
 ) -> Cast:
     """Heads from files (subject, take or "" for none): seconds (H, F), gazes (H, F, 2), matrices (H, F, 4, 4) or None
-    to stay in their own space, rests (H, F) or None. Raises UserError when a file cannot be read or shapes do not
+    to stay in their own space, jaw_rests (H, F) or None. Raises UserError when a file cannot be read or shapes do not
     fit."""
     heads = len(files)
     fits = seconds.ndim == 2 and len(seconds) == heads and gazes.shape == (*seconds.shape, 2)
     fits = fits and (matrices is None or matrices.shape == (*seconds.shape, 4, 4))
-    if not heads or not fits or (rests is not None and rests.shape != seconds.shape) or not seconds.shape[1]:
+    if not heads or not fits or (jaw_rests is not None and jaw_rests.shape != seconds.shape) or not seconds.shape[1]:
         raise UserError("The request to export makes no sense: its frames do not fit its heads.")
-    found = []
+    cast = []
     for k, (subject_path, take_path) in enumerate(files):
         subject, take = load_subject(subject_path), load_take(take_path) if take_path else None
         if take is not None:
             take.frame(0).expect_of(subject)
-        matrix, rest = (None if array is None else array[k] for array in (matrices, rests))
-        found.append(Head(subject, take, seconds[k], gazes[k], matrix, rest))
-    return Cast(tuple(found))
+        matrix, jaw_rest = (None if array is None else array[k] for array in (matrices, jaw_rests))
+        cast.append(Head(subject, take, seconds[k], gazes[k], matrix, jaw_rest))
+    return Cast(tuple(cast))

@@ -88,8 +88,8 @@ def export_sequence(
             kind.write(files[i], gaussians)
             size, written = size + files[i].stat().st_size, written + 1
             if count == 0:
-                rest = len(missing) - 1
-                expect_room(folder, size * rest, f"The other {rest} frames")
+                others = len(missing) - 1
+                expect_room(folder, size * others, f"The other {others} frames")
             watch.say((count + 1) / len(missing), f"Writing {files[i].name}")
         write_manifest(manifest, about | {"complete": True})
     except OSError as error:
@@ -113,8 +113,8 @@ def shot_manifest(cast: Cast, options: ExportOptions, kind: Kind, files: str, nu
     digest = hashlib.sha256(json.dumps(asdict(options) | {"overwrite": False}, sort_keys=True).encode())
     for head in cast.heads:
         subject, take = head.subject, head.take
-        rest = subject.gaussians
-        for array in (head.seconds, head.gaze, head.matrices, head.rest, rest.means, rest.colors):
+        canonical = subject.gaussians
+        for array in (head.seconds, head.gaze, head.matrices, head.jaw_rest, canonical.means, canonical.colors):
             digest.update(b"" if array is None else np.ascontiguousarray(array).tobytes())
         made_from = take.metadata.get("inputs_hash", "") if take is not None else ""
         digest.update(b"" if take is None else made_from.encode() + take.aus.tobytes())

@@ -51,9 +51,9 @@ def fit_basis(generators: np.ndarray, moment: np.ndarray, count: int = COEFFICIE
     values, vectors = np.linalg.eigh(moment.astype(np.float64))
     root = np.sqrt(np.maximum(values, 0))[:, None] * vectors.T
     spread, components = _svd(root @ generators.reshape(len(generators), -1).astype(np.float64))
-    kept = min(count, int((spread > 1e-4 * spread[0]).sum()))
+    rank = min(count, int((spread > 1e-4 * spread[0]).sum()))
     return MotionBasis(
-        components[:kept].astype(np.float32), np.maximum(spread[:kept], _FLOOR * spread[0]).astype(np.float32)
+        components[:rank].astype(np.float32), np.maximum(spread[:rank], _FLOOR * spread[0]).astype(np.float32)
     )
 
 
@@ -100,7 +100,7 @@ def head_code(template: FacialTemplate, lips: float, left: float, right: float) 
 
 
 def _openings(template: FacialTemplate, neutral: np.ndarray) -> tuple[float, float, float]:
-    found = []
+    openings = []
     for upper, lower in (
         ("lip_inner_upper", "lip_inner_lower"),
         ("lid_upper_left", "lid_lower_left"),
@@ -108,5 +108,5 @@ def _openings(template: FacialTemplate, neutral: np.ndarray) -> tuple[float, flo
     ):
         gaps = neutral[template.landmarks[upper], 2] - neutral[template.landmarks[lower], 2]
         third = len(gaps) // 3 if upper.startswith("lip") else 0
-        found.append(float(gaps[third : len(gaps) - third].mean()))
-    return tuple(found)
+        openings.append(float(gaps[third : len(gaps) - third].mean()))
+    return tuple(openings)

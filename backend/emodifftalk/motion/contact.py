@@ -32,7 +32,7 @@ class TouchingFace:
 
     generators: (D, V, 3) float32 metres: what one unit of each driver moves; the first 23 are the AU and articulation
     bases, the others move one margin point (and the skin around it) up by one metre.
-    rest: (P,) metres, the gaps of all margin pairs of the neutral face, lips first (27), then left and right lids.
+    neutral_gaps: (P,) metres, gaps of all margin pairs of the neutral face, lips first (27), then left and right lids.
     """
 
     def __init__(self, template: FacialTemplate) -> None:
@@ -47,14 +47,14 @@ class TouchingFace:
         upwards = np.zeros((2 * len(upper), len(template.neutral), 3), np.float32)
         upwards[..., 2] = np.concatenate(lifts)
         self.generators = np.concatenate([linear, upwards]).astype(np.float32)
-        self.rest = (template.neutral[upper, 2] - template.neutral[lower, 2]).astype(np.float32)
+        self.neutral_gaps = (template.neutral[upper, 2] - template.neutral[lower, 2]).astype(np.float32)
         self._gap_of = (linear[:, upper, 2] - linear[:, lower, 2]).astype(np.float32)
 
-    def drivers(self, aus: np.ndarray, articulations: np.ndarray, rest: np.ndarray | None = None) -> np.ndarray:
-        """Drivers (T, D) of intensities (T, 17) and (T, 6); rest (P,) metres for a head with other gaps than ours."""
-        rest = self.rest if rest is None else rest
+    def drivers(self, aus: np.ndarray, articulations: np.ndarray, neutral_gaps: np.ndarray | None = None) -> np.ndarray:
+        """Drivers (T, D) of intensities (T, 17) and (T, 6); neutral_gaps: (P,) metres, of a head other than ours."""
+        neutral_gaps = self.neutral_gaps if neutral_gaps is None else neutral_gaps
         intensities = np.concatenate([aus, articulations], axis=1).astype(np.float32)
-        gap = rest + intensities @ self._gap_of
+        gap = neutral_gaps + intensities @ self._gap_of
         seal = np.empty_like(gap)
         seal[:, : self.lips] = np.clip((intensities[:, _PRESS, None] - 0.3) / 0.4, 0, 1)
         seal[:, self.lips :] = np.clip((intensities[:, _BLINK, None] - 0.6) / 0.35, 0, 1)
@@ -62,12 +62,12 @@ class TouchingFace:
         change = wanted - gap
         return np.concatenate([intensities, self._share * change, (self._share - 1) * change], axis=1)
 
-    def gaps(self, drivers: np.ndarray, rest: np.ndarray | None = None) -> np.ndarray:
+    def gaps(self, drivers: np.ndarray, neutral_gaps: np.ndarray | None = None) -> np.ndarray:
         """Gaps (T, P) metres of all margin pairs under drivers (T, D), each margin point's own correction counted."""
-        rest = self.rest if rest is None else rest
-        count = len(rest)
+        neutral_gaps = self.neutral_gaps if neutral_gaps is None else neutral_gaps
+        count = len(neutral_gaps)
         change = drivers[:, _INTENSITIES : _INTENSITIES + count] - drivers[:, _INTENSITIES + count :]
-        return rest + drivers[:, :_INTENSITIES] @ self._gap_of + change
+        return neutral_gaps + drivers[:, :_INTENSITIES] @ self._gap_of + change
 
     def offsets(self, aus: np.ndarray, articulations: np.ndarray) -> np.ndarray:
         """True offsets (T, V, 3) metres on the template itself: `template.displace` with contact resolved."""

@@ -76,9 +76,9 @@ class MotionModel:
         offsets, and a frame depends only on the windows it lies in. Raises UserError when the arrays do not fit,
         Cancelled (`watch` is asked before every step).
         """
-        found = self.coefficients(neutral, aus, features, seed, steps, watch)
+        coefficients = self.coefficients(neutral, aus, features, seed, steps, watch)
         watch.say(1.0, "Moving the face")
-        return np.concatenate([offsets for _, offsets in self.blocks(found, neutral)])
+        return np.concatenate([offsets for _, offsets in self.blocks(coefficients, neutral)])
 
     def coefficients(
         self,
@@ -108,8 +108,8 @@ class MotionModel:
                 watch.check()
                 watch.say((i + step / steps) / len(windows), "Moving the face")
 
-            found = self._window(seed, (start, end), aus[start:end], features[start:end], head, steps, before_step)
-            total[start:end] += fade((start, end), frames)[:, None].astype(np.float32) * found
+            window = self._window(seed, (start, end), aus[start:end], features[start:end], head, steps, before_step)
+            total[start:end] += fade((start, end), frames)[:, None].astype(np.float32) * window
         return total
 
     def glimpse(
@@ -131,8 +131,10 @@ class MotionModel:
         start, end = max(wanted[0] - REACH, 0), min(wanted[1] + REACH, len(aus))
         around = slice(start, end)
         head, steps = head_shape(neutral), self._steps(steps)
-        found = self._window(seed, (start, end), aus[around], features[around], head, steps, lambda step: watch.check())
-        return found[wanted[0] - start : wanted[1] - start]
+        window = self._window(
+            seed, (start, end), aus[around], features[around], head, steps, lambda step: watch.check()
+        )
+        return window[wanted[0] - start : wanted[1] - start]
 
     def _steps(self, steps: int) -> int:
         return max(1, int(steps)) if self.kind != "gru" else 1
@@ -166,11 +168,11 @@ class MotionModel:
         before_step: Callable[[int], None],
     ) -> np.ndarray:
         noise = _CALM * frame_noise(seed, *span, len(self.basis.components))
-        told = [torch.from_numpy(np.ascontiguousarray(array))[None] for array in (aus, features)]
+        condition = [torch.from_numpy(np.ascontiguousarray(array))[None] for array in (aus, features)]
         code = torch.from_numpy(head.code)[None]
 
         def predict(noisy: torch.Tensor, n: int) -> torch.Tensor:
-            return self.network(noisy, *told, code, torch.tensor([n]))
+            return self.network(noisy, *condition, code, torch.tensor([n]))
 
         with one_thread():
             return ddim(predict, torch.from_numpy(noise)[None], steps, before_step)[0].numpy()
@@ -246,15 +248,15 @@ def model_of(arrays: dict[str, np.ndarray], kind: str, source: str, own: bool = 
     if components.ndim != 2 or components.shape[1] != load_template().neutral.size or len(components) != len(spread):
         raise UserError(f"{source} moves another facial template than ours: train it again.")
     network = KINDS[kind](len(components))
-    found = {name: arrays.get(f"network.{name}", np.zeros(0)) for name in network.state_dict()}
-    if any(found[name].shape != tuple(value.shape) for name, value in network.state_dict().items()):
+    weights = {name: arrays.get(f"network.{name}", np.zeros(0)) for name in network.state_dict()}
+    if any(weights[name].shape != tuple(value.shape) for name, value in network.state_dict().items()):
         raise UserError(f"The motion model in {source} does not fit this version of EmoDiffTalk: train it again.")
-    for name, value in found.items():
+    for name, value in weights.items():
         scale = arrays.get(f"scale.{name}")
         if (value.dtype == np.int8) != (scale is not None and scale.shape == value.shape[:1]):
             raise UserError(f"The motion model in {source} is damaged: “{name}” has no scale that fits.")
-        found[name] = value.astype(np.float32) * (1 if scale is None else _by_row(scale, value))
-    network.load_state_dict({name: torch.from_numpy(value.astype(np.float32)) for name, value in found.items()})
+        weights[name] = value.astype(np.float32) * (1 if scale is None else _by_row(scale, value))
+    network.load_state_dict({name: torch.from_numpy(value.astype(np.float32)) for name, value in weights.items()})
     basis = MotionBasis(components.astype(np.float32), spread.astype(np.float32))
     return MotionModel(network, basis, arrays.get("usage"), own)
 

@@ -27,6 +27,6 @@ class MotionGRU(nn.Module):
     def forward(
         self, noisy: torch.Tensor, aus: torch.Tensor, features: torch.Tensor, head: torch.Tensor, n: torch.Tensor
     ) -> torch.Tensor:
-        told = torch.cat([aus, features, head[:, None].expand(-1, aus.shape[1], -1)], dim=2)
-        hidden, _ = self.gru(nn.functional.gelu(self.enter(told)))
+        condition = torch.cat([aus, features, head[:, None].expand(-1, aus.shape[1], -1)], dim=2)
+        hidden, _ = self.gru(nn.functional.gelu(self.enter(condition)))
         return self.skip(aus) + self.out(hidden)

@@ -97,14 +97,14 @@ class Guard:
 
         A fixed number of sweeps, so that it is a continuous function of the offsets.
         """
-        told = offsets.reshape(len(offsets), -1).astype(np.float64) @ self._units.T
-        found = np.linalg.solve(self._gram, told.T).T.clip(self._low, self._high)
+        projections = offsets.reshape(len(offsets), -1).astype(np.float64) @ self._units.T
+        intensities = np.linalg.solve(self._gram, projections.T).T.clip(self._low, self._high)
         for _ in range(_SWEEPS):
             for unit, own in enumerate(np.diag(self._gram)):
                 if own > 0:
-                    step = (told[:, unit] - (found * self._gram[unit]).sum(axis=1)) / own
-                    found[:, unit] = (found[:, unit] + step).clip(self._low[unit], self._high[unit])
-        return (found @ self._units).reshape(offsets.shape)
+                    step = (projections[:, unit] - (intensities * self._gram[unit]).sum(axis=1)) / own
+                    intensities[:, unit] = (intensities[:, unit] + step).clip(self._low[unit], self._high[unit])
+        return (intensities @ self._units).reshape(offsets.shape)
 
 
 def confidence(codes: np.ndarray, motion: np.ndarray) -> np.ndarray:

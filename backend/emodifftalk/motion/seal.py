@@ -19,8 +19,8 @@ class LipSeal:
     def __init__(self, template: FacialTemplate) -> None:
         face, lips = TouchingFace(template), len(template.landmarks["lip_inner_upper"])
         self._upper, self._lower = (template.landmarks[f"lip_inner_{side}"] for side in ("upper", "lower"))
-        self._rest = face.rest[:lips]
-        pairs, first = len(face.rest), len(face.generators) - 2 * len(face.rest)
+        self._neutral_gaps = face.neutral_gaps[:lips]
+        pairs, first = len(face.neutral_gaps), len(face.generators) - 2 * len(face.neutral_gaps)
         # What moves with each point of the upper and of the lower margin, per metre up: (lips, V).
         self._with_upper = face.generators[first : first + lips, :, 2]
         self._with_lower = face.generators[first + pairs : first + pairs + lips, :, 2]
@@ -32,7 +32,7 @@ class LipSeal:
         if not len(rows):
             return offsets
         moved = offsets[rows]
-        gap = np.maximum(self._rest + moved[:, self._upper, 2] - moved[:, self._lower, 2], 0)
+        gap = np.maximum(self._neutral_gaps + moved[:, self._upper, 2] - moved[:, self._lower, 2], 0)
         change = 0.5 * shut[rows, None] * gap
         sealed = offsets.copy()
         # One by one: a product of many rows differs in its last bits with their number, and takes are to be the same to

@@ -70,8 +70,8 @@ def hear(
         os.fspath(speech_model_path(front_end)),
     )
     if voice.key not in _heard:
-        found = earlier.voice(voice.key) or _listen(performance, voice, ready, front_end, watch)
-        _heard[voice.key] = Heard(voice.wave, *found, voice.key)
+        codes = earlier.voice(voice.key) or _listen(performance, voice, ready, front_end, watch)
+        _heard[voice.key] = Heard(voice.wave, *codes, voice.key)
         while len(_heard) > _KEPT:
             _heard.popitem(last=False)
     _heard.move_to_end(voice.key)
@@ -122,7 +122,7 @@ def _voice(
 
 def _mark(strip: VoiceStrip) -> tuple[int, int]:
     try:
-        found = os.stat(strip.path)
+        stat = os.stat(strip.path)
     except OSError:
         return 0, 0  # reading it says what is wrong
-    return found.st_mtime_ns, found.st_size
+    return stat.st_mtime_ns, stat.st_size

@@ -61,14 +61,14 @@ def preview_frame(
     low, part = moment(seconds, len(codes))
     wanted = slice(low, low + (2 if part else 1))
     motion, neutral = motion_for(ready.subject, settings.motion), ready.subject.template.neutral
-    found = motion.glimpse(
+    coefficients = motion.glimpse(
         neutral, codes, heard.features, performance.seed, (wanted.start, wanted.stop), settings.steps, watch
     )
-    moved = np.concatenate([offsets for _, offsets in motion.blocks(found, neutral)])
+    moved = np.concatenate([offsets for _, offsets in motion.blocks(coefficients, neutral)])
     offsets, stray = ready.offsets(moved, codes[wanted], motion.told_codes)
     frames = [
-        unpacked({"offsets": kept, **ready.look(aus, kept)}, aus)
-        for kept, aus in zip(offsets, codes[wanted], strict=True)
+        unpacked({"offsets": offset, **ready.look(aus, offset)}, aus)
+        for offset, aus in zip(offsets, codes[wanted], strict=True)
     ]
     frame = between(*frames, part) if part else frames[0]
     sure = float(confidence(beyond[wanted], stray).min())

@@ -51,20 +51,20 @@ class ReadySubject:
 
         aus: (17,) codes. offsets: (V, 3) metres.
         """
-        found = self.decoder.decode(aus, offsets.astype(np.float32))
-        packed = {"rotations": pack_rotations(found.rotations), "opacities": pack_opacities(found.opacities)}
-        return packed if found.tints is None else {**packed, "tints": pack_tints(found.tints)}
+        decoded = self.decoder.decode(aus, offsets.astype(np.float32))
+        packed = {"rotations": pack_rotations(decoded.rotations), "opacities": pack_opacities(decoded.opacities)}
+        return packed if decoded.tints is None else {**packed, "tints": pack_tints(decoded.tints)}
 
 
 def ready_subject(path: str | os.PathLike) -> ReadySubject:
     """The subject at `path`, read again when the file has changed. Raises UserError when it cannot be read."""
     try:
-        found = os.stat(path)
+        stat = os.stat(path)
     except FileNotFoundError as error:
         raise UserError(f"The file {path} does not exist.") from error
     except OSError as error:
         raise UserError(f"The file {path} cannot be read: {error.strerror}.") from error
-    return _ready(os.fspath(path), found.st_mtime_ns, found.st_size)
+    return _ready(os.fspath(path), stat.st_mtime_ns, stat.st_size)
 
 
 @lru_cache(maxsize=2)

@@ -108,10 +108,10 @@ class Earlier:
             return everything
         return (self._asked != asked).any(axis=1)
 
-    def copy(self, writer: tensors.TensorWriter, kept: np.ndarray) -> None:
+    def copy(self, writer: tensors.TensorWriter, mask: np.ndarray) -> None:
         """Copy frames `kept` (T,) bool as they are. Raises UserError when the take has gone meanwhile."""
-        for name in ("offsets", *self._looks()) if kept.any() else ():
-            for start, rows in self._rows(name, kept):
+        for name in ("offsets", *self._looks()) if mask.any() else ():
+            for start, rows in self._rows(name, mask):
                 writer.write(name, rows, start)
 
     def _rows(self, name: str, wanted: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:

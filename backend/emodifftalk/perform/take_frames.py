@@ -58,8 +58,8 @@ def write_frames(
         watch.check()
         watch.say(0.0, "Copying what stays" if not anew.all() else "Turning and shading the Gaussians")
         earlier.copy(writer, ~anew)
-        if (kept := earlier.confidence()) is not None:
-            sure[~anew] = kept[~anew]
+        if (before := earlier.confidence()) is not None:
+            sure[~anew] = before[~anew]
         done, total = 0, max(int(anew.sum()), 1)
         for start, moved in made.motion.blocks(made.coefficients, subject.template.neutral, anew):
             block = slice(start, start + len(moved))

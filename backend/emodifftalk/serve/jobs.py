@@ -38,8 +38,8 @@ def text_to_au(params: dict, watch: Watch) -> dict:
     text, encoder = _text(params, "text"), params.get("encoder", "auto")
     meaning = read_words(text, encoder)
     aus = {name: round(float(v), 4) for name, v in zip(AU_NAMES, meaning.aus, strict=True)}
-    found = {"prompt": text, "aus": aus, "encoder": load_text_to_au(encoder).name}
-    return {**found, "known": meaning.known, "nearest": list(meaning.nearest), "answer": meaning.answer}
+    reading = {"prompt": text, "aus": aus, "encoder": load_text_to_au(encoder).name}
+    return {**reading, "known": meaning.known, "nearest": list(meaning.nearest), "answer": meaning.answer}
 
 
 def drive(params: dict, watch: Watch) -> dict:
@@ -78,10 +78,10 @@ def preview(params: dict, watch: Watch) -> dict:
         seconds = float(params["seconds"])
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(f"The request for a preview makes no sense ({error}).") from error
-    found = preview_frame(_text(params, "subject"), performance, seconds, previous, settings, watch)
-    arrays = {name: rows for name, rows in vars(found.frame).items() if rows is not None}
-    told = {"confidence": found.confidence, "unread": list(found.unread), "milliseconds": found.milliseconds}
-    return {**told, "arrays": arrays}
+    seen = preview_frame(_text(params, "subject"), performance, seconds, previous, settings, watch)
+    arrays = {name: rows for name, rows in vars(seen.frame).items() if rows is not None}
+    report = {"confidence": seen.confidence, "unread": list(seen.unread), "milliseconds": seen.milliseconds}
+    return {**report, "arrays": arrays}
 
 
 def capture(params: dict, watch: Watch) -> dict:

@@ -73,7 +73,7 @@ class Batches:
 
     def _head(self) -> tuple[np.ndarray, np.ndarray]:
         """Gaps at rest (P,) metres and code (3,) of some head, often the shipped one's."""
-        rest = self.face.rest.copy()
+        rest = self.face.neutral_gaps.copy()
         if self.own is not None:
             return rest, self.own
         if self.rng.random() > _OTHER_HEADS:
