@@ -23,8 +23,12 @@ _TOGETHER = 8
 
 
 class Decoded(NamedTuple):
-    """One frame: rotations (Nf, 4) wxyz, opacities (Nf,) 0..1 and the change of colours (Nf, 3), None where there is
-    none. In this order what `core.subject.pose` takes after the offsets."""
+    """One frame, in this order what `core.subject.pose` takes after the offsets.
+
+    rotations: (Nf, 4) unit quaternions wxyz.
+    opacities: (Nf,) 0..1.
+    tints: (Nf, 3) change of the colours, None where there is none.
+    """
 
     rotations: np.ndarray
     opacities: np.ndarray
@@ -38,6 +42,13 @@ class AppearanceDecoder(nn.Module):
     False only for subjects of earlier versions.
     """
 
+    quats: torch.Tensor
+    means: torch.Tensor
+    opacities: torch.Tensor
+    colors: torch.Tensor
+    binding: torch.Tensor
+    triangle: torch.Tensor
+
     def __init__(
         self, subject: Subject, kind: str = APPEARANCES[0], on_surface: bool = True, widths: tuple[int, int] = (16, 24)
     ) -> None:
@@ -45,10 +56,9 @@ class AppearanceDecoder(nn.Module):
         count, gaussians = subject.n_face, subject.gaussians
         self.kind, self.on_surface = kind, on_surface
         self.rotnet = RotNet(widths[0])
-        if kind == "featurenet":
-            self.shade = FeatureNet(count, widths[1])
-        else:
-            self.shade = OPCNet(count, kind == "opcnet", widths[1])
+        self.shade: FeatureNet | OPCNet = (
+            FeatureNet(count, widths[1]) if kind == "featurenet" else OPCNet(count, kind == "opcnet", widths[1])
+        )
         for name, array in (
             ("quats", gaussians.quats[:count]),
             ("means", gaussians.means[:count]),

@@ -28,11 +28,16 @@ class FeatureNet(nn.Module):
         begun = self.net.begin(torch.cat([self.latent, means / ROOM, colors], dim=-1))
         return begun, self.net(begun, None, None)
 
-    def features(self, aus: torch.Tensor) -> None:
-        """Nothing is weighted by action unit beforehand."""
+    def features(self, aus: torch.Tensor) -> torch.Tensor | None:
+        """Nothing is weighted by action unit beforehand: None."""
+        return None
 
     def forward(
-        self, begun: tuple[torch.Tensor, torch.Tensor], aus: torch.Tensor, moved: torch.Tensor, features: None = None
+        self,
+        begun: tuple[torch.Tensor, torch.Tensor],
+        aus: torch.Tensor,
+        moved: torch.Tensor,
+        features: torch.Tensor | None = None,
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """begun of `begin`, aus (17,), movement (N, 3) metres → changes of opacity (N,), -1..1, and of colour (N, 3),
         -0.5..0.5."""

@@ -12,18 +12,22 @@ from ..core.template import FacialTemplate
 class SurfaceTurns(nn.Module):
     """The rotation of every triangle of a template from the relaxed face to a moved one."""
 
+    _neutral: torch.Tensor
+    _corners: torch.Tensor
+    _neutral_frames: torch.Tensor
+
     def __init__(self, template: FacialTemplate) -> None:
         super().__init__()
         neutral = torch.from_numpy(np.ascontiguousarray(template.neutral, np.float32))
         corners = torch.from_numpy(template.faces.astype(np.int64))
         self.register_buffer("_neutral", neutral, persistent=False)
         self.register_buffer("_corners", corners, persistent=False)
-        self.register_buffer("_rest", _frames(neutral[corners]), persistent=False)
+        self.register_buffer("_neutral_frames", _frames(neutral[corners]), persistent=False)
 
     def forward(self, offsets: torch.Tensor) -> torch.Tensor:
         """Movement (V, 3) metres of the template points → unit quaternions (F, 4) wxyz."""
         turned = _frames((self._neutral + offsets)[self._corners])
-        m = torch.einsum("fik,fjk->fij", turned, self._rest)
+        m = torch.einsum("fik,fjk->fij", turned, self._neutral_frames)
         # No skin turns by half a circle: the one of the four formulas that is good everywhere else.
         w = torch.sqrt((1 + m[:, 0, 0] + m[:, 1, 1] + m[:, 2, 2]).clamp(min=1e-4)) / 2
         axis = torch.stack([m[:, 2, 1] - m[:, 1, 2], m[:, 0, 2] - m[:, 2, 0], m[:, 1, 0] - m[:, 0, 1]], dim=-1)

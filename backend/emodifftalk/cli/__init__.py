@@ -23,7 +23,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command line `arguments` (default: the process's own) and return the exit code."""
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(AttributeError, ValueError):
-            stream.reconfigure(encoding="utf-8", errors="replace")
+            stream.reconfigure(encoding="utf-8", errors="replace")  # type: ignore[union-attr]
     options = _parser().parse_args(arguments)
     try:
         return options.run(options) or 0

@@ -60,7 +60,7 @@ class EmbeddedEncoder(TextEncoder):
     def __init__(self, model: nn.Module, tokenizer) -> None:
         super().__init__()
         self.model, self._tokenizer = model.eval().requires_grad_(False), tokenizer
-        self.dim = int(model.config.hidden_size)
+        self.dim = int(model.config.hidden_size)  # type: ignore[union-attr,arg-type]  # a transformers model has one
 
     @staticmethod
     def load() -> EmbeddedEncoder:
@@ -119,7 +119,7 @@ class OpenClipEncoder(TextEncoder):
 
     def forward(self, texts: list[str]) -> torch.Tensor:
         """CLIP reads the first 77 tokens of each sentence."""
-        return self.model.encode_text(self._tokenizer(texts), normalize=True).float()
+        return self.model.encode_text(self._tokenizer(texts), normalize=True).float()  # type: ignore[operator]
 
 
 def find_clip_weights() -> str | None:

@@ -88,8 +88,10 @@ def _landmarks(path: Path) -> tuple[dict, dict]:
         data = json.loads(path.read_text(encoding="utf-8"))
         if data["format"] != "emodifftalk.landmarks" or data["schema"] != 1:
             raise ValueError("another format or schema")
-        sets = ({k: _points(v) for k, v in data.get(part, {}).items()} for part in ("frames", "truth"))
-        return tuple(sets)
+        frames, truth = (
+            {name: _points(points) for name, points in data.get(part, {}).items()} for part in ("frames", "truth")
+        )
+        return frames, truth
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UserError(f"{path} is not a landmarks file that can be read: {error}.") from error
 

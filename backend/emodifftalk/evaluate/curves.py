@@ -32,6 +32,7 @@ def curve_sheet(evaluation: Evaluation, subject: str) -> Image.Image:
 def _panel(evaluation: Evaluation, subject: str, name: str) -> Image.Image:
     clip = evaluation.held_out.clips[name]
     full, gru = (_of(evaluation, variant, subject, name) for variant in ("full", "gru"))
+    assert full is not None  # the full system is always measured
     moving = sorted(AU_INDEX, key=lambda au: -float(np.ptp(clip.true_aus[:, AU_INDEX[au]])))
     felt = [au for au in moving if clip.aus.get(au, 0) > 0.2][:_MOST]
     units = [*_SPEECH, *(felt or [au for au in moving if au not in _SPEECH][: _MOST - 1])]
@@ -83,5 +84,5 @@ def _row(panel: Image.Image, top: int, title: str, truth: np.ndarray, full: np.n
             if colour is TRUTH:
                 pen.polygon([(0, area.height), *zip(x, y, strict=True), (area.width, area.height)], fill=(46, 48, 54))
             pen.line(list(zip(x, y, strict=True)), fill=colour, width=2 * _FINE, joint="curve")
-    panel.paste(area.resize((width, height), Image.LANCZOS), (_SIDE, top))
+    panel.paste(area.resize((width, height), Image.Resampling.LANCZOS), (_SIDE, top))
     draw.text((_SIDE - 40, top - 2), f"{most:.0f}" if most >= 2 else f"{most:.0f}.0", fill=FAINT, font=font(13))

@@ -10,7 +10,7 @@ TRUTH, FOUND, OTHER = (205, 207, 212), (255, 159, 67), (84, 160, 255)
 """Colours of the curves: the truth, the full system, what it is compared with."""
 
 
-def font(size: int) -> ImageFont.ImageFont:
+def font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     """Pillow's own font."""
     return ImageFont.load_default(size=size)
 

@@ -80,11 +80,13 @@ class OnSubject:
 def measure_feelings(held_out: HeldOutSet, subjects: dict[str, Path], watch: Watch = UNWATCHED) -> dict[str, OnSubject]:
     """Perform and measure PROMPTS on subjects by name. Raises UserError, Cancelled."""
     clip = _sentence(held_out)
-    measured, count = {}, len(subjects) * (1 + len(PROMPTS))
+    measured: dict[str, OnSubject] = {}
+    count = len(subjects) * (1 + len(PROMPTS))
     with tempfile.TemporaryDirectory() as folder:
         for name, path in subjects.items():
             subject = load_subject(path)
-            reader, all_felt = UnitReader(subject.template), []
+            reader = UnitReader(subject.template)
+            all_felt: list[Felt] = []
             calm = None
             for words in ("", *PROMPTS):
                 watch.check()

@@ -49,7 +49,7 @@ def mean(scores: Iterable[Scores]) -> Scores:
     scores = list(scores)
     means: Scores = {}
     for name in PICTURE_SCORES:
-        values = [one[name] for one in scores if one[name] is not None]
+        values = [value for one in scores if (value := one[name]) is not None]
         means[name] = float(np.mean(values)) if values else None
     means["pictures"] = len(scores)
     return means

@@ -55,7 +55,7 @@ def _strip(
         box = _face(sitter, moment)
         truth = read_on_black(evaluation.held_out.picture_path(moment), evaluation.held_out.size)
         for line, picture in enumerate([truth, *(pictures[moment.picture] for pictures in drawn.values())]):
-            cell = as_image(picture).resize((_CELL, _CELL), Image.LANCZOS, box=box)
+            cell = as_image(picture).resize((_CELL, _CELL), Image.Resampling.LANCZOS, box=box)
             sheet.paste(cell, (left, _TOP + line * (_CELL + _GAP)))
     for line, name in enumerate(["truth", *(_TITLES[name] for name in drawn)]):
         draw.text((18, _TOP + line * (_CELL + _GAP) + _CELL / 2 - 12), name, fill=INK, font=font(21))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from ..core.camera import Camera
 from . import action_units, landmarks, picture_scores, speech_scores
-from .held_out_set import HeldOutSet
-from .measure import Evaluation, Measured
+from .held_out_set import Clip, HeldOutSet
+from .measure import Evaluation, Measured, Seen
 from .picture_scores import Scores
 from .variants import FULL, SHARED, VARIANTS
 
@@ -103,19 +105,23 @@ def pictures_section(evaluation: Evaluation) -> str:
     if len(subjects) > 1:
         rows.append(picture_row("**all**", full.pictures()))
     clips = evaluation.held_out.clips
-    parts = {
+    parts: dict[str, Callable[[Seen], bool]] = {
         "within 34° of the front": lambda one: one.moment.camera in ("test00", "test01"),
         "from the side and behind": lambda one: one.moment.camera not in ("test00", "test01"),
         "no feeling": lambda one: not clips[one.moment.clip].feeling,
-        "with a feeling": lambda one: clips[one.moment.clip].feeling,
+        "with a feeling": lambda one: bool(clips[one.moment.clip].feeling),
     }
     for voice in sorted({clip.voice for clip in clips.values()}):
-        parts[voice] = lambda one, voice=voice: clips[one.moment.clip].voice == voice
-    found_parts = {title: full.pictures(keep=keep) for title, keep in parts.items()}
-    rows += [picture_row(title, scores) for title, scores in found_parts.items() if scores["pictures"]]
+        parts[voice] = _spoken_by(voice, clips)
+    part_scores = {title: full.pictures(keep=keep) for title, keep in parts.items()}
+    rows += [picture_row(title, scores) for title, scores in part_scores.items() if scores["pictures"]]
     size = evaluation.held_out.size
     lmd = _lmd_protocol(evaluation)
     return f"{picture_table(rows)}\n\n{picture_protocol(size, evaluation.lpips, lmd)}\n\n{frame_set(evaluation)}"
+
+
+def _spoken_by(voice: str, clips: dict[str, Clip]) -> Callable[[Seen], bool]:
+    return lambda one: clips[one.moment.clip].voice == voice
 
 
 def _lmd_protocol(evaluation: Evaluation) -> str:
@@ -125,6 +131,10 @@ def _lmd_protocol(evaluation: Evaluation) -> str:
     return f"{said} Moved by the true codes, the template itself has an LMD of {np.mean(evaluation.floor):.2f} px."
 
 
+def _unfelt_by(voice: str) -> Callable[[Clip], bool]:
+    return lambda clip: clip.voice == voice and not clip.feeling
+
+
 def speech_section(evaluation: Evaluation) -> str:
     """AU errors, closures, sync, silence, jitter."""
     full, clips = _full(evaluation), evaluation.held_out.clips
@@ -132,9 +142,12 @@ def speech_section(evaluation: Evaluation) -> str:
         "", "AU error upper ↓", "AU error lower ↓", "of the codes: upper", "lower", "LMD, all frames ↓",
         "p b m closed ↑", "lag, frames", "lag, size ↓", "silence ↓", "jitter", "clips",
     )  # fmt: skip
-    kinds = {"no feeling": lambda clip: not clip.feeling, "with a feeling": lambda clip: bool(clip.feeling)}
+    kinds: dict[str, Callable[[Clip], bool]] = {
+        "no feeling": lambda clip: not clip.feeling,
+        "with a feeling": lambda clip: bool(clip.feeling),
+    }
     voices = sorted({clip.voice for clip in clips.values()})
-    kinds |= {f"{v}, no feeling": lambda clip, v=v: clip.voice == v and not clip.feeling for v in voices}
+    kinds |= {f"{v}, no feeling": _unfelt_by(v) for v in voices}
     subjects = list(dict.fromkeys(one.subject for one in full.spoken))
     rows = []
     for title, keep in kinds.items():
@@ -210,10 +223,11 @@ def aims_section(evaluation: Evaluation) -> str:
     speech = full.speech(None, plain)
     heard = max(evaluation.voice_seconds, 1e-9)
     pace, work = evaluation.perform_seconds / heard, evaluation.processor_seconds / heard
-    sharp = pictures["cpbd"] - pictures["cpbd_truth"]
+    psnr, ssim = pictures["psnr"] or 0.0, pictures["ssim"] or 0.0
+    sharp = (pictures["cpbd"] or 0.0) - (pictures["cpbd_truth"] or 0.0)
     aims = [
-        ("PSNR", "over 27.0 dB", number(pictures["psnr"], 2), pictures["psnr"] > 27),
-        ("SSIM", "over 0.90", number(pictures["ssim"], 3), pictures["ssim"] > 0.9),
+        ("PSNR", "over 27.0 dB", number(psnr, 2), psnr > 27),
+        ("SSIM", "over 0.90", number(ssim, 3), ssim > 0.9),
         ("LMD", "under 2.5 px", number(pictures["lmd"], 2), (pictures["lmd"] or 99) < 2.5),
         ("CPBD against the truth's", "at least -0.03", f"{sharp:+.3f}", sharp >= -0.03),
         ("p b m closed, no feeling", "95 %", percent(speech["closure"]), (speech["closure"] or 0) >= 0.95),

@@ -73,5 +73,10 @@ def dressed(variant: Variant, subject: Subject, folder: Path, name: str) -> Subj
     if other.template.neutral.shape != subject.template.neutral.shape or len(other.otf_group) != len(subject.otf_group):
         raise UserError(f"{path.name} was trained from another rig than {subject.name}: train its appearance again.")
     # Its shade points have colours and sizes of their own.
-    faces = {"triangle": other.triangle, "bary": other.bary}
-    return replace(subject, gaussians=other.gaussians, appearance=other.appearance, **faces)
+    return replace(
+        subject,
+        gaussians=other.gaussians,
+        appearance=other.appearance,
+        triangle=other.triangle,
+        bary=other.bary,
+    )

@@ -91,8 +91,9 @@ def write_glb(path: str | os.PathLike, gaussians: Gaussians) -> None:
     document = _Document()
     attributes = {}
     for name, values in columns.items():
+        count, width = values.shape
         limits = (values.min(axis=0).tolist(), values.max(axis=0).tolist()) if name == "POSITION" else (None, None)
-        attributes[name] = document.accessor(*values.shape, *limits)
+        attributes[name] = document.accessor(count, width, *limits)
     document.splats(attributes)
     with whole_file(path) as stream:
         stream.write(document.head())
@@ -107,12 +108,15 @@ def write_animated_glb(path: str | os.PathLike, reel: Reel) -> None:
     """
     frames, first = len(reel), _columns(reel.frame(0))
     document = _Document()
-    still = {name: document.accessor(*first[name].shape) for name in _STILL}
+    still = {name: document.accessor(len(first[name]), first[name].shape[1]) for name in _STILL}
     # glTF wants the range of positions before any is written: wide enough for a head that talks and moves.
     reach = _reach(reel)
     for _ in range(frames):
         limits = {"POSITION": reach}
-        moving = {name: document.accessor(*first[name].shape, *limits.get(name, (None, None))) for name in _MOVING}
+        moving = {
+            name: document.accessor(len(first[name]), first[name].shape[1], *limits.get(name, (None, None)))
+            for name in _MOVING
+        }
         document.splats(still | moving)
     flips = [_flip(i, frames, reel.fps) for i in range(frames)]
     times = [document.accessor(3, 1, [0.0], [float(when[-1])]) for when, _ in flips]

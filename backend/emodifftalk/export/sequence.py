@@ -24,9 +24,17 @@ from .frame_formats import FRAME_FORMATS
 class Kind(Protocol):
     """What is said of every format."""
 
-    axes: str
-    loss: str
-    ordered: bool
+    @property
+    def axes(self) -> str:
+        """One of `core.axes.AXES`, what its readers expect."""
+
+    @property
+    def loss(self) -> str:
+        """What is lost, in words; empty when nothing is."""
+
+    @property
+    def ordered(self) -> bool:
+        """Whether row i is the same Gaussian in every frame."""
 
 
 @dataclass(frozen=True)

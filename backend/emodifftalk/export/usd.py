@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -31,7 +32,7 @@ class _Column:
     """One attribute of a prim and what it is made of: a field of `Gaussians`, packed for USD."""
 
     field: str
-    attribute: object
+    attribute: Any  # pxr has no types
     packed: Callable[[Gaussians], object]
 
 

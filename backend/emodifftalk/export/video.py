@@ -43,11 +43,13 @@ class VideoWriter:
         command += ["-c:v", "libx264", "-crf", "16", "-preset", "medium", "-pix_fmt", "yuv420p"]
         command += ["-movflags", "+faststart", str(self._part)]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stderr=self._log)
+        assert self._process.stdin is not None  # it was asked for
+        self._pipe = self._process.stdin
 
     def add(self, picture: np.ndarray) -> None:
         """Append one picture."""
         try:
-            self._process.stdin.write(np.ascontiguousarray(picture, np.uint8).tobytes())
+            self._pipe.write(np.ascontiguousarray(picture, np.uint8).tobytes())
         except OSError:
             self._fail()
 
@@ -56,7 +58,7 @@ class VideoWriter:
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
         try:
-            self._process.stdin.close()
+            self._pipe.close()
         except OSError:
             pass
         code = self._process.wait()

@@ -109,4 +109,5 @@ def _openings(template: FacialTemplate, neutral: np.ndarray) -> tuple[float, flo
         gaps = neutral[template.landmarks[upper], 2] - neutral[template.landmarks[lower], 2]
         third = len(gaps) // 3 if upper.startswith("lip") else 0
         openings.append(float(gaps[third : len(gaps) - third].mean()))
-    return tuple(openings)
+    lips, left, right = openings
+    return lips, left, right

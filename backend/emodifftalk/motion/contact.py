@@ -19,7 +19,7 @@ _INTENSITIES = len(AU_NAMES) + len(ARTICULATIONS)
 _PRESS = len(AU_NAMES) + ARTICULATIONS.index("lip_press")
 _BLINK = AU_INDEX["AU45"]
 # (upper margin, lower margin, share of a correction that the upper one takes, reach into the skin in metres)
-_MARGINS = (
+_MARGINS: tuple[tuple[str, str, float, float], ...] = (
     ("lip_inner_upper", "lip_inner_lower", 0.5, 0.007),
     ("lid_upper_left", "lid_lower_left", 0.8, 0.005),
     ("lid_upper_right", "lid_lower_right", 0.8, 0.005),
@@ -43,7 +43,8 @@ class TouchingFace:
         self._share = share.astype(np.float32)
         linear = np.concatenate([template.au_basis, template.articulation_basis])
         graph = _edge_graph(template)
-        lifts = [_lift(graph, template.landmarks[margin[side]], margin[3]) for side in (0, 1) for margin in _MARGINS]
+        ends = [(up, reach) for up, _, _, reach in _MARGINS] + [(low, reach) for _, low, _, reach in _MARGINS]
+        lifts = [_lift(graph, template.landmarks[name], reach) for name, reach in ends]
         upwards = np.zeros((2 * len(upper), len(template.neutral), 3), np.float32)
         upwards[..., 2] = np.concatenate(lifts)
         self.generators = np.concatenate([linear, upwards]).astype(np.float32)

@@ -44,16 +44,17 @@ _FILES = {
 
 
 class MotionModel:
-    """A trained network and the basis it speaks in. kind: one of `KINDS`.
+    """A trained network and the basis it speaks in.
 
-    usage (D, D): second moment of the drivers it was trained on, which `retarget` needs; None for a model of one head.
+    kind: one of `KINDS`.
+    usage: (D, D) second moment of the drivers it was trained on, which `retarget` needs; None for a model of one head.
     own: the basis is one head's own, in its own metres.
     """
 
     def __init__(
         self, network: nn.Module, basis: MotionBasis, usage: np.ndarray | None = None, own: bool = False
     ) -> None:
-        self.network, self.basis, self.kind = network.eval(), basis, network.kind
+        self.network, self.basis, self.kind = network.eval(), basis, str(network.kind)
         self.usage, self.own = usage, own
 
     @property

@@ -95,7 +95,7 @@ def _listen(
     # In half precision, as the take keeps them, so that the motion can be made again from the take alone.
     features = track.features.astype(np.float16).astype(np.float32)
     lively = add_gestures(track.aus, voice.wave, seed, performance.style.liveliness)
-    return add_blinks(lively, voice.wave, seed), features, speech.name
+    return add_blinks(lively, voice.wave, seed), features, str(speech.name)
 
 
 @dataclass(frozen=True)

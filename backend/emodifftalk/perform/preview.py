@@ -70,6 +70,6 @@ def preview_frame(
         unpacked({"offsets": offset, **ready.look(aus, offset)}, aus)
         for offset, aus in zip(offsets, codes[wanted], strict=True)
     ]
-    frame = between(*frames, part) if part else frames[0]
+    frame = between(frames[0], frames[1], part) if part else frames[0]
     sure = float(confidence(beyond[wanted], stray).min())
     return Preview(frame, sure, unread, 1e3 * (time.perf_counter() - began))

@@ -109,15 +109,21 @@ class Earlier:
         return (self._asked != asked).any(axis=1)
 
     def copy(self, writer: tensors.TensorWriter, mask: np.ndarray) -> None:
-        """Copy frames `kept` (T,) bool as they are. Raises UserError when the take has gone meanwhile."""
+        """Copy the frames of a mask (T,) as they are. Raises UserError when the take has gone meanwhile."""
         for name in ("offsets", *self._looks()) if mask.any() else ():
             for start, rows in self._rows(name, mask):
                 writer.write(name, rows, start)
 
+    @property
+    def _file(self) -> tensors.TensorFile:
+        """The earlier take's, where there is one."""
+        assert self._take is not None
+        return self._take.file
+
     def _rows(self, name: str, wanted: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
         for first, end in runs(wanted):
             for start in range(first, end, _ROWS):
-                yield start, self._take.file.read_rows(name, start, min(start + _ROWS, end))
+                yield start, self._file.read_rows(name, start, min(start + _ROWS, end))
 
     def confidence(self) -> np.ndarray | None:
         """(T,) of the earlier take; None without one."""
@@ -134,10 +140,10 @@ class Earlier:
         return {name: self._row(name, frame) for name in self._looks()}
 
     def _looks(self) -> list[str]:
-        return [name for name in _LOOKS if name in self._take.file.shapes]
+        return [name for name in _LOOKS if name in self._file.shapes]
 
     def _row(self, name: str, frame: int) -> np.ndarray:
-        return self._take.file.read_rows(name, frame, frame + 1)[0]
+        return self._file.read_rows(name, frame, frame + 1)[0]
 
     def _forget(self, why: str) -> None:
         self.note = f"no frame was taken over from the earlier take: {why}"

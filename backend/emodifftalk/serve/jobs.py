@@ -142,6 +142,8 @@ def export(params: dict, watch: Watch) -> dict:
         heads, options = params["heads"], ExportOptions(**params.get("options", {}))
         columns = {key: _stacked(heads, key) for key in ("seconds", "gaze", "matrices", "rest")}
         files = [(str(head["subject"]), str(head.get("take") or "")) for head in heads]
+        if columns["seconds"] is None or columns["gaze"] is None:
+            raise ValueError("a head lacks its seconds or its gaze")
         cast = cast_of_many(files, columns["seconds"], columns["gaze"], columns["matrices"], columns["rest"])
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise UserError(f"The request to export makes no sense ({error}).") from error

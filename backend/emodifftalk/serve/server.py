@@ -57,7 +57,7 @@ class Server:
             if header.get("op") == "shutdown":
                 break
             if header.get("op") == "cancel":
-                self._cancelled.add(header.get("target"))
+                self._cancelled.add(header.get("target", -1))
             elif header.get("op") in SOON:
                 self._soon.put({**header, "arrays": arrays})
                 self._requests.put(_LOOK_ASIDE)
