@@ -43,7 +43,7 @@ class TakeChanges:
     would make, the others would be copied.
     """
 
-    found: tuple[Change, ...]
+    changes: tuple[Change, ...]
     duration: float
     stale: tuple[Range, ...] = ()
     missing: tuple[Range, ...] = ()
@@ -68,9 +68,9 @@ def compare_performances(before: dict, after: dict, everything: Iterable[str] = 
     covered = (shift, shift + float(before["duration"] or 0.0))
     voice = [Change("voice", *piece) for piece in _voice_changes(before, after, shift)]
     settings = [Change(name) for name in (*everything, *_settings(before, after))]
-    found = [*voice, *_prompt_changes(before, after, shift), *_curve_changes(before, after, shift, length), *settings]
+    changes = [*voice, *_prompt_changes(before, after, shift), *_curve_changes(before, after, shift, length), *settings]
     asked = merged([*((v["start"], v["start"] + v["duration"]) for v in after["voice"]), *map(_span, after["prompts"])])
-    ranges = merged((0.0 if c.start is None else c.start, length if c.end is None else c.end) for c in found)
+    ranges = merged((0.0 if c.start is None else c.start, length if c.end is None else c.end) for c in changes)
     frames = max(1, math.ceil(round(length * FPS, 6))) if length else 0
     other_length = frames != max(1, math.ceil(round((covered[1] - shift) * FPS, 6)))
     heard = bool(voice) or other_length or abs(shift) > _NEAR or bool(everything)
@@ -79,7 +79,7 @@ def compare_performances(before: dict, after: dict, everything: Iterable[str] = 
     for start, end in ranges:
         mask[max(0, math.floor(start * FPS)) : math.ceil(end * FPS)] = True
     return TakeChanges(
-        found=tuple(found),
+        changes=tuple(changes),
         duration=length,
         stale=tuple(_common(ranges, [(max(covered[0], 0.0), min(covered[1], length))])),
         missing=tuple(_common(asked, [(0.0, covered[0]), (covered[1], length)])),

@@ -18,20 +18,20 @@ _masks: list[tuple[Subject, np.ndarray, np.ndarray]] = []
 """The last few subjects, with how far each point and each facial Gaussian belongs to the mouth."""
 
 
-def resting(subject: Subject, frame: TakeFrame, rest: float) -> TakeFrame:
-    """The frame with its mouth brought to the subject's resting face as far as `rest`, 0..1."""
-    if rest <= 0:
+def resting(subject: Subject, frame: TakeFrame, mouth_rest: float) -> TakeFrame:
+    """The frame with its mouth brought to the subject's resting face as far as `mouth_rest`, 0..1."""
+    if mouth_rest <= 0:
         return frame
     frame.expect_of(subject)
     points, gaussians = _mask(subject)
     count = subject.n_face
-    aus, canonical, share = frame.aus.copy(), subject.gaussians.quats[:count], rest * gaussians
-    aus[[AU_INDEX[au] for au in _OF_THE_MOUTH]] *= 1 - rest
+    aus, canonical, share = frame.aus.copy(), subject.gaussians.quats[:count], mouth_rest * gaussians
+    aus[[AU_INDEX[au] for au in _OF_THE_MOUTH]] *= 1 - mouth_rest
     same_side = np.sign((frame.rotations * canonical).sum(axis=1, keepdims=True))
     turned = (1 - share)[:, None] * frame.rotations + share[:, None] * same_side * canonical
     return replace(
         frame,
-        offsets=frame.offsets * (1 - rest * points)[:, None],
+        offsets=frame.offsets * (1 - mouth_rest * points)[:, None],
         rotations=turned / np.linalg.norm(turned, axis=1, keepdims=True),
         opacities=(1 - share) * frame.opacities + share * subject.gaussians.opacities[:count],
         aus=aus,

@@ -54,10 +54,10 @@ class Stretch:
 
 @dataclass(frozen=True)
 class TakeTime:
-    """Where a take has to be, seconds; rest: how far the mouth rests instead of speaking, 0..1."""
+    """Where a take has to be, seconds; mouth_rest: how far the mouth rests instead of speaking, 0..1."""
 
     seconds: float
-    rest: float = 0.0
+    mouth_rest: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ class VoiceMap:
         self.runs = _disjoint(_matches(self._performed, list(playing), -began))
         self._starts: list[float] = []
         self._lines: list[tuple[float, float, float]] = []
-        self._rests = [(run.first, run.last) for run in _joined(run for run in self.runs if not run.heard)]
+        self._mouth_rests = [(run.first, run.last) for run in _joined(run for run in self.runs if not run.heard)]
         if self.runs:
             self._lay_out()
 
@@ -104,7 +104,7 @@ class VoiceMap:
         Only with a map that is true.
         """
         since, take, pace = self._lines[max(bisect_right(self._starts, seconds + _ROUNDED) - 1, 0)]
-        return TakeTime(take + (seconds - since) * pace, self._rest(seconds))
+        return TakeTime(take + (seconds - since) * pace, self._mouth_rest(seconds))
 
     def many(self, seconds: np.ndarray) -> np.ndarray:
         """Seconds (N,) of the take at seconds (N,) of the timeline."""
@@ -125,14 +125,14 @@ class VoiceMap:
         """Seconds to add to the timeline's to get the take's, when that is all there is to do."""
         shift = self.runs[0].take - self.runs[0].first
         straight = all(run.pace == 1 and abs(run.take - run.first - shift) < _SAME for run in self.runs)
-        return shift if straight and not self._rests and self._whole() else None
+        return shift if straight and not self._mouth_rests and self._whole() else None
 
     def _whole(self) -> bool:
         """Whether everything that was performed is played."""
         return abs(sum(r.end - r.take for r in self.runs) - sum(s.duration for s in self._performed)) < _SAME
 
-    def _rest(self, seconds: float) -> float:
-        depth = max((min(seconds - start, end - seconds) for start, end in self._rests), default=0.0)
+    def _mouth_rest(self, seconds: float) -> float:
+        depth = max((min(seconds - start, end - seconds) for start, end in self._mouth_rests), default=0.0)
         part = min(max(depth / EASE, 0.0), 1.0)
         return part * part * (3 - 2 * part)
 
@@ -147,7 +147,7 @@ class VoiceMap:
         self._line(first.first - max(lead, 0.0), first.take - max(lead, 0.0), 0.0)
         self._line(first.first - max(lead, 0.0), first.take - max(lead, 0.0), 1.0)
         if torn:
-            self._rests.append((-math.inf, first.first))
+            self._mouth_rests.append((-math.inf, first.first))
         for run, after in pairwise(self.runs):
             self._line(run.first, run.take, run.pace)
             if after.first - run.last > _SAME:
@@ -158,7 +158,7 @@ class VoiceMap:
         if not math.isinf(tail):
             self._line(last.last + tail / 2, last.end + tail / 2, 0.0)
         if torn:
-            self._rests.append((last.last, math.inf))
+            self._mouth_rests.append((last.last, math.inf))
 
     def _bridge(self, run: _Run, after: _Run) -> None:
         """Between two stretches the silence that followed the first goes on, waits, and leads into the second."""
@@ -171,7 +171,7 @@ class VoiceMap:
         self._line(run.last + width / 2, after.take - coming, 0.0)
         self._line(after.first - coming, after.take - coming, 1.0)
         if torn or torn_off:
-            self._rests.append((run.last, after.first))
+            self._mouth_rests.append((run.last, after.first))
 
     def _after(self, take: float, width: float) -> tuple[float, bool]:
         """Seconds of the take without words from `take` on, and whether the mouth would stay open for `width`."""
