@@ -61,7 +61,7 @@ def performed(head: Object, scene: Scene, frames: range, world: bool) -> dict:
         scene.frame_set(frame)  # whatever is animated is then as it is in that frame: gaze, object, drivers
         moment, kept = take_time.take_moment(head, scene), settings(head)
         told["seconds"].append(max(moment.seconds, 0.0))
-        told["rest"].append(moment.rest)
+        told["rest"].append(moment.mouth_rest)
         told["gaze"].append([kept.gaze_yaw, kept.gaze_pitch])
         if world:
             told["matrices"].append([list(row) for row in head.matrix_world])

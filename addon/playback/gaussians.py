@@ -67,10 +67,10 @@ def current_gaussians(
         where = take_time.take_moment(head, scene.original, frame) if chosen is None else chosen
     seconds = min(max(where.seconds, 0.0), take.duration) if take is not None else 0.0
     source = take if moment is None else moment
-    key = (id(subject), id(source), round(seconds, 6), round(where.rest, 4), gaze)
+    key = (id(subject), id(source), round(seconds, 6), round(where.mouth_rest, 4), gaze)
     if key not in _posed:
         if moment is None and take is not None:
-            moment = _frame_at(subject, take, voice_time.TakeTime(seconds, where.rest))
+            moment = _frame_at(subject, take, voice_time.TakeTime(seconds, where.mouth_rest))
         _posed[key] = gazing(subject, moment, np.array(gaze)), subject, source
         while len(_posed) > 8:
             _posed.popitem(last=False)
@@ -98,9 +98,9 @@ def _frame_at(subject: Subject, take: Take, where: voice_time.TakeTime) -> TakeF
     """Made once for the sketch and the Gaussians."""
     from emodifftalk.core.mouth import resting
 
-    key = (id(subject), id(take), round(min(max(where.seconds, 0.0), take.duration), 6), round(where.rest, 4))
+    key = (id(subject), id(take), round(min(max(where.seconds, 0.0), take.duration), 6), round(where.mouth_rest, 4))
     if key not in _frames:
-        _frames[key] = resting(subject, take.at(where.seconds), where.rest), subject, take
+        _frames[key] = resting(subject, take.at(where.seconds), where.mouth_rest), subject, take
         while len(_frames) > 4:
             _frames.popitem(last=False)
     return _frames[key][0]

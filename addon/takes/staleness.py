@@ -120,7 +120,7 @@ def check(head: Object, scene: Scene) -> Status:
     kinds = ((baked, BAKED), (changes.missing, MISSING), (changes.stale, STALE))
     parts = [(*part, kind) for ranges, kind in kinds for part in ranges]
     shown = tuple((clock.frame(start), clock.frame(end), kind) for start, end, kind in parts) + _stretched(head, scene)
-    if not changes.seconds and not changes.found:
+    if not changes.seconds and not changes.changes:
         return Status(BAKED, "Up to date", "", shown)
     shift = scene_clock(scene, scene.frame_start).seconds(request.anchor.zero_frame)
     return Status(STALE, _line(changes, pace.of(entry)), _sentence(changes, shift), shown)
@@ -135,7 +135,7 @@ def _line(changes: TakeChanges, known: pace.Pace | None) -> str:
 
 
 def _sentence(changes: TakeChanges, shift: float) -> str:
-    named = list(dict.fromkeys(_named(change.what, change.start, shift) for change in changes.found))
+    named = list(dict.fromkeys(_named(change.what, change.start, shift) for change in changes.changes))
     named += [f"nothing made yet at {clock_text(start + shift)}" for start, _ in changes.missing]
     if len(named) > _NAMED:
         named = [*named[: _NAMED - 1], f"{len(named) - _NAMED + 1} more"]

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .arrays import Floats, Mask
 from .facs import ARTICULATIONS, AU_NAMES
-from .gaze import LIMIT
+from .limits import GAZE as LIMIT
 
 _SIDED = (
     "eyeBlink",
@@ -96,7 +97,7 @@ _TIGHT, _PRESSED, _SHARED = AU_NAMES.index("AU23"), AU_NAMES.index("AU24"), 0.35
 _GAZE_ALL = {name: i for i, name in enumerate(ARKIT) if name.startswith("eyeLook")}
 
 
-def arkit_of(units: np.ndarray, gaze: np.ndarray | None = None) -> np.ndarray:
+def arkit_of(units: Floats, gaze: Floats | None = None) -> Floats:
     """The 52 shapes (T, 52), 0..1, in ARKIT order, of units (T, 23): the 17 action units, then the 6 articulations.
 
     gaze: (T, 2) yaw to the head's left and pitch upwards, radians; a shape is 1 at the limit of the eyes.
@@ -106,6 +107,8 @@ def arkit_of(units: np.ndarray, gaze: np.ndarray | None = None) -> np.ndarray:
         for shape, weight in ARKIT_WEIGHTS[name].items():
             shapes[:, ARKIT.index(shape)] += weight * column
     if gaze is not None:
+        # left and up (T,), -1..1 of the limit. ARKit knows no signs, only In, Out, Up and Down of each eye: one of two
+        # opposite shapes is 0; In is towards the nose, so it is the right eye that turns In to look left.
         left, up = (gaze / LIMIT).T.clip(-1, 1)
         for side, inward in (("Left", -left), ("Right", left)):
             for direction, value in (("In", inward), ("Out", -inward), ("Up", up), ("Down", -up)):
@@ -115,24 +118,32 @@ def arkit_of(units: np.ndarray, gaze: np.ndarray | None = None) -> np.ndarray:
 
 @dataclass(frozen=True)
 class FromShapes:
-    """aus: (T, 17), 0..1. known: (17,) bool, those that had a shape. gaze: (T, 2) radians or None without shapes for
-    it. unused: names that tell of none of ours."""
+    """What shapes tell of.
 
-    aus: np.ndarray
-    known: np.ndarray
-    gaze: np.ndarray | None
+    aus: (T, 17), 0..1.
+    known: (17,) bool, those that had a shape.
+    gaze: (T, 2) radians, or None without shapes for it.
+    unused: names that tell of none of ours.
+    """
+
+    aus: Floats
+    known: Mask
+    gaze: Floats | None
     unused: tuple[str, ...]
 
 
-def from_arkit(names: list[str], values: np.ndarray) -> FromShapes:
+def from_arkit(names: list[str], values: Floats) -> FromShapes:
     """Units of shapes (T, S), 0..1, by name; the letter case and what stands before the last dot do not matter."""
     where = {name.split(".")[-1].strip().lower(): i for i, name in enumerate(names)}
     values = np.nan_to_num(np.asarray(values, np.float32)).clip(0, 1)
-    aus, known, used = np.zeros((len(values), len(AU_NAMES)), np.float32), np.zeros(len(AU_NAMES), bool), set()
+    aus, known = np.zeros((len(values), len(AU_NAMES)), np.float32), np.zeros(len(AU_NAMES), bool)
+    used: set[int] = set()
     for k, au in enumerate(AU_NAMES):
-        found = [(where[shape.lower()], weight) for shape, weight in _READ[au].items() if shape.lower() in where]
-        if found:
-            columns, weights = zip(*found, strict=True)
+        shapes = [(where[shape.lower()], weight) for shape, weight in _READ[au].items() if shape.lower() in where]
+        if shapes:
+            # The mean of the shapes over the mean of what they are at intensity 1: both sides of a face, or the one of
+            # them that the file has.
+            columns, weights = zip(*shapes, strict=True)
             aus[:, k], known[k] = values[:, columns].mean(axis=1) / np.mean(weights), True
             used.update(columns)
     if known[_TIGHT] and known[_PRESSED]:
@@ -155,13 +166,15 @@ def from_arkit(names: list[str], values: np.ndarray) -> FromShapes:
     return FromShapes(aus.clip(0, 1), known, gaze, unused)
 
 
-def _gaze_of(where: dict[str, int], values: np.ndarray) -> np.ndarray | None:
+def _gaze_of(where: dict[str, int], values: Floats) -> Floats | None:
     if any(name.lower() not in where for name in _GAZE_ALL):
         return None
 
-    def mean(left: str, right: str) -> np.ndarray:
-        return (values[:, where[left.lower()]] + values[:, where[right.lower()]]) / 2
+    def mean(left: str, right: str) -> Floats:
+        both: Floats = (values[:, where[left.lower()]] + values[:, where[right.lower()]]) / 2
+        return both
 
     yaw = mean("eyeLookOutLeft", "eyeLookInRight") - mean("eyeLookInLeft", "eyeLookOutRight")
     pitch = mean("eyeLookUpLeft", "eyeLookUpRight") - mean("eyeLookDownLeft", "eyeLookDownRight")
-    return (np.stack([yaw, pitch], axis=1) * LIMIT).astype(np.float32)
+    gaze: Floats = (np.stack([yaw, pitch], axis=1) * LIMIT).astype(np.float32)
+    return gaze

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from .arrays import Floats
 from .gaussians import Gaussians
 
-AXES: dict[str, np.ndarray] = {
+AXES: dict[str, Floats] = {
     "blender": np.eye(3),
     "rub": np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]]),
     "rdf": np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]]),
@@ -18,9 +19,10 @@ AXES: dict[str, np.ndarray] = {
 """Rotation from our axes into each."""
 
 
-def matrix_between(source: str, target: str, scale: float = 1.0) -> np.ndarray:
+def matrix_between(source: str, target: str, scale: float = 1.0) -> Floats:
     """The matrix (4, 4) from one of `AXES` into another, lengths multiplied by `scale`."""
     matrix = np.eye(4)
+    # Out of the source's axes by its transpose (a rotation's inverse), into the target's.
     matrix[:3, :3] = scale * AXES[target] @ AXES[source].T
     return matrix
 

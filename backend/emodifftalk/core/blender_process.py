@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import IO
 
 from .errors import UserError
 
@@ -27,8 +28,10 @@ class BlenderDied(UserError):
 
 @dataclass(frozen=True)
 class Blender:
-    """What runs a script with Blender. program: the program itself or, when is_module, a Python that has Blender as a
-    module."""
+    """What runs a script with Blender.
+
+    program: the program itself or, when `is_module`, a Python that has Blender as a module.
+    """
 
     program: str
     is_module: bool = False
@@ -47,13 +50,13 @@ def find_blender(chosen: str = "") -> Blender:
     it has Blender as a module. Raises UserError when there is none."""
     chosen = chosen or os.environ.get("EMODIFFTALK_BLENDER", "")
     if chosen:
-        found = shutil.which(chosen)
-        if found is None:
+        program = shutil.which(chosen)
+        if program is None:
             raise UserError(f"There is no Blender at {chosen}.")
-        return Blender(found, Path(found).name.lower().startswith("python"))
-    found = shutil.which("blender")
-    if found is not None:
-        return Blender(found)
+        return Blender(program, Path(program).name.lower().startswith("python"))
+    program = shutil.which("blender")
+    if program is not None:
+        return Blender(program)
     if find_spec("bpy") is None:
         raise UserError("Blender was not found: say where it is with --blender PATH.")
     return Blender(sys.executable, True)
@@ -86,7 +89,9 @@ class BlenderChild:
             )
         except OSError as error:
             raise UserError(f"Blender ({words[0]}) cannot be started: {error.strerror or error}.") from error
-        threading.Thread(target=_read, args=(self._process, hear), daemon=True).start()
+        assert self._process.stdin is not None and self._process.stdout is not None  # both were asked for as pipes
+        self._stdin, self._stdout = self._process.stdin, self._process.stdout
+        threading.Thread(target=_read, args=(self._stdout, hear), daemon=True).start()
 
     @property
     def pid(self) -> int:
@@ -96,15 +101,15 @@ class BlenderChild:
     def say(self, line: str) -> None:
         """Write a line to its standard input; one that has ended does not mind."""
         try:
-            self._process.stdin.write(line.encode() + b"\n")
-            self._process.stdin.flush()
+            self._stdin.write(line.encode() + b"\n")
+            self._stdin.flush()
         except (OSError, ValueError):
             pass  # that it is gone is heard at its other end
 
     def dismiss(self) -> None:
         """Close its standard input, which asks it to leave."""
         try:
-            self._process.stdin.close()
+            self._stdin.close()
         except OSError:
             pass
 
@@ -119,7 +124,7 @@ class BlenderChild:
             except (OSError, subprocess.TimeoutExpired):
                 continue
         self.dismiss()
-        self._process.stdout.close()
+        self._stdout.close()
 
     def wait(self) -> int:
         """Its exit code, negative for a signal."""
@@ -134,9 +139,9 @@ def how_it_ended(code: int) -> str:
         return f"signal {-code}"
 
 
-def _read(process: subprocess.Popen, hear: Callable[[str | None], None]) -> None:
+def _read(printed: IO[bytes], hear: Callable[[str | None], None]) -> None:
     try:
-        for line in process.stdout:
+        for line in printed:
             hear(line.decode(errors="replace").rstrip())
     except (OSError, ValueError):
         pass  # the pipe was closed while we read

@@ -7,22 +7,30 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .arrays import Floats
+
 
 @dataclass(frozen=True)
 class Camera:
-    """viewmat: (4, 4) float64 world to camera. K: (3, 3) float64 intrinsics in pixels. width, height in pixels."""
+    """A view of the world.
 
-    viewmat: np.ndarray
-    K: np.ndarray
+    viewmat: (4, 4) float64, world (metres) to camera.
+    K: (3, 3) float64 intrinsics, pixels.
+    width, height: pixels.
+    """
+
+    viewmat: Floats
+    K: Floats
     width: int
     height: int
 
     def resized(self, width: int, height: int) -> Camera:
         """The same view with another number of pixels."""
+        # The rows of K for x and y scale, the last stays: centres at +0.5 make it a plain factor.
         scale = np.array([[width / self.width], [height / self.height], [1.0]])
         return Camera(self.viewmat, self.K * scale, width, height)
 
-    def project(self, points: np.ndarray) -> np.ndarray:
+    def project(self, points: Floats) -> Floats:
         """Pixels and depth (..., 3) = (x, y, z) of world points (..., 3) in metres."""
         local = points @ self.viewmat[:3, :3].T + self.viewmat[:3, 3]
         image = local @ self.K.T
@@ -42,6 +50,7 @@ def look_at(
     forward /= np.linalg.norm(forward)
     right = np.cross(forward, np.asarray(up, float))
     right /= np.linalg.norm(right)
+    # Rows are the camera's axes in the world, x right, y down, z forward; -R eye then puts the eye at the origin.
     rotation = np.stack([right, np.cross(forward, right), forward])
     viewmat = np.eye(4)
     viewmat[:3, :3], viewmat[:3, 3] = rotation, -rotation @ eye_

@@ -11,11 +11,16 @@ from itertools import pairwise
 import numpy as np
 
 from emodifftalk.core.facs import FPS
-from emodifftalk.core.performance import sample_curve
+from emodifftalk.core.performance import Json, sample_curve
 from emodifftalk.core.take import runs
 from emodifftalk.core.windows import touched
 
+from .arrays import Floats, Mask
+
 Range = tuple[float, float]
+"""From one second to another."""
+_Sound = tuple[str, float, float, float]
+"""What is heard at a time: recording, second of the recording, speed, loudness."""
 _NEAR = 1.5e-3
 """Seconds that do not count."""
 _KNOWN = ("format", "schema", "voice", "prompts", "style", "seed", "duration")
@@ -26,7 +31,11 @@ _HEARING = ("seed", "liveliness")
 
 @dataclass(frozen=True)
 class Change:
-    """One thing that changed. start, end: seconds of the present Performance, None for all of it."""
+    """One thing that changed.
+
+    what: voice, a prompt, a curve or a setting, in words.
+    start, end: seconds of the present Performance, None for all of it.
+    """
 
     what: str
     start: float | None = None
@@ -37,13 +46,19 @@ class Change:
 class TakeChanges:
     """What changed since a take was made.
 
-    duration: seconds that are asked for now. stale: ranges in which the take shows something else than is asked for;
-    missing: in which it shows nothing; both in seconds of the present Performance, in order, without overlaps.
-    heard_anew: the voice has to be listened to again. frames: 25 a second; made_again: how many of them a re-generate
-    would make, the others would be copied.
+    All ranges are in seconds of the present Performance, in order, without overlaps.
+
+    changes: each of them.
+    duration: seconds that are asked for now.
+    stale: ranges in which the take shows something else than is asked for.
+    missing: ranges in which it shows nothing.
+    heard_anew: the voice has to be listened to again.
+    frames: 25 a second.
+    made_again: how many of them a re-generate would make; the others would be copied.
+    asked: ranges in which anything is asked for.
     """
 
-    found: tuple[Change, ...]
+    changes: tuple[Change, ...]
     duration: float
     stale: tuple[Range, ...] = ()
     missing: tuple[Range, ...] = ()
@@ -58,7 +73,7 @@ class TakeChanges:
         return sum(end - start for start, end in (*self.stale, *self.missing))
 
 
-def compare_performances(before: dict, after: dict, everything: Iterable[str] = ()) -> TakeChanges:
+def compare_performances(before: Json, after: Json, everything: Iterable[str] = ()) -> TakeChanges:
     """Compare two Performances (`to_json`) whose voices' paths tell the same recordings by the same text.
 
     That everything lies earlier or later, together, is no change. everything: what else changed that touches all of it.
@@ -68,18 +83,20 @@ def compare_performances(before: dict, after: dict, everything: Iterable[str] = 
     covered = (shift, shift + float(before["duration"] or 0.0))
     voice = [Change("voice", *piece) for piece in _voice_changes(before, after, shift)]
     settings = [Change(name) for name in (*everything, *_settings(before, after))]
-    found = [*voice, *_prompt_changes(before, after, shift), *_curve_changes(before, after, shift, length), *settings]
+    changes = [*voice, *_prompt_changes(before, after, shift), *_curve_changes(before, after, shift, length), *settings]
     asked = merged([*((v["start"], v["start"] + v["duration"]) for v in after["voice"]), *map(_span, after["prompts"])])
-    ranges = merged((0.0 if c.start is None else c.start, length if c.end is None else c.end) for c in found)
+    ranges = merged((0.0 if c.start is None else c.start, length if c.end is None else c.end) for c in changes)
     frames = max(1, math.ceil(round(length * FPS, 6))) if length else 0
     other_length = frames != max(1, math.ceil(round((covered[1] - shift) * FPS, 6)))
     heard = bool(voice) or other_length or abs(shift) > _NEAR or bool(everything)
     heard = heard or any(change.what in _HEARING for change in settings)
+    # mask (frames,): what a range touches, even by a part of a frame. Windows of motion reach further than that, so
+    # `touched` says how much would be made again.
     mask = np.zeros(frames, bool)
     for start, end in ranges:
         mask[max(0, math.floor(start * FPS)) : math.ceil(end * FPS)] = True
     return TakeChanges(
-        found=tuple(found),
+        changes=tuple(changes),
         duration=length,
         stale=tuple(_common(ranges, [(max(covered[0], 0.0), min(covered[1], length))])),
         missing=tuple(_common(asked, [(0.0, covered[0]), (covered[1], length)])),
@@ -92,13 +109,13 @@ def compare_performances(before: dict, after: dict, everything: Iterable[str] = 
 
 def merged(ranges: Iterable[Range]) -> list[Range]:
     """Ranges in order, those that touch as one."""
-    found: list[Range] = []
+    joined: list[Range] = []
     for start, end in sorted(ranges):
-        if found and start <= found[-1][1] + _NEAR:
-            found[-1] = (found[-1][0], max(end, found[-1][1]))
+        if joined and start <= joined[-1][1] + _NEAR:
+            joined[-1] = (joined[-1][0], max(end, joined[-1][1]))
         elif end > start:
-            found.append((start, end))
-    return found
+            joined.append((start, end))
+    return joined
 
 
 def without(ranges: Iterable[Range], holes: Iterable[Range]) -> list[Range]:
@@ -115,8 +132,10 @@ def _common(ranges: Iterable[Range], inside: Iterable[Range]) -> list[Range]:
     return merged((start, end) for start, end in pieces if end - start > 1 / (2 * FPS))
 
 
-def _shift(before: dict, after: dict) -> float:
+def _shift(before: Json, after: Json) -> float:
     """By how many seconds most of it lies later than it did."""
+    # Every prompt and voice piece that both have votes for its own shift, a vote a second: one that was moved by itself
+    # is outvoted.
     votes: Counter[float] = Counter({0.0: 1e-6})
     old = {prompt["id"]: prompt for prompt in before["prompts"]}
     for prompt in after["prompts"]:
@@ -129,12 +148,13 @@ def _shift(before: dict, after: dict) -> float:
     return max(votes, key=lambda shift: votes[shift])
 
 
-def _origin(piece: dict) -> float:
+def _origin(piece: Json) -> float:
     """Second at which the recording's beginning would be heard."""
-    return piece["start"] - piece["offset"] / piece["speed"]
+    return float(piece["start"] - piece["offset"] / piece["speed"])
 
 
-def _voice_changes(before: dict, after: dict, shift: float) -> list[Range]:
+def _voice_changes(before: Json, after: Json, shift: float) -> list[Range]:
+    # Between two neighbouring edges of old and new pieces nothing begins or ends: the middle speaks for all of it.
     past = [{**piece, "start": piece["start"] + shift} for piece in before["voice"]]
     edges = sorted({edge for piece in (*past, *after["voice"]) for edge in _heard(piece)})
     changed = []
@@ -145,24 +165,24 @@ def _voice_changes(before: dict, after: dict, shift: float) -> list[Range]:
     return merged(changed)
 
 
-def _heard(piece: dict) -> Range:
+def _heard(piece: Json) -> Range:
     return piece["start"], piece["start"] + piece["duration"]
 
 
-def _sounding(pieces: list[dict], at: float) -> list[tuple]:
-    """What is heard at a time: recording, second of the recording, speed, loudness."""
+def _sounding(pieces: list[Json], at: float) -> list[_Sound]:
+    """All that is heard at a time."""
     here = (piece for piece in pieces if _heard(piece)[0] <= at < _heard(piece)[1])
     return sorted((p["path"], (at - _origin(p)) * p["speed"], p["speed"], p["gain"]) for p in here)
 
 
-def _sound_alike(old: list[tuple], new: list[tuple]) -> bool:
+def _sound_alike(old: list[_Sound], new: list[_Sound]) -> bool:
     return len(old) == len(new) and all(
         a[0] == b[0] and max(abs(x - y) for x, y in zip(a[1:], b[1:], strict=True)) < _NEAR
         for a, b in zip(old, new, strict=True)
     )
 
 
-def _prompt_changes(before: dict, after: dict, shift: float) -> Iterator[Change]:
+def _prompt_changes(before: Json, after: Json, shift: float) -> Iterator[Change]:
     holds = after["style"].get("gap") == "hold"
     old = {prompt["id"]: prompt for prompt in before["prompts"]}
     for prompt in after["prompts"]:
@@ -176,16 +196,16 @@ def _prompt_changes(before: dict, after: dict, shift: float) -> Iterator[Change]
         yield Change(f"{_called(past)}, gone,", max(start, 0.0), None if holds else end)
 
 
-def _called(prompt: dict) -> str:
+def _called(prompt: Json) -> str:
     words = prompt["text"].strip()
     return f"prompt “{words if len(words) <= 24 else words[:23].rstrip() + '…'}”"
 
 
-def _span(prompt: dict, shift: float = 0.0) -> Range:
+def _span(prompt: Json, shift: float = 0.0) -> Range:
     return prompt["start"] + shift, prompt["end"] + shift
 
 
-def _same_prompt(past: dict, prompt: dict, shift: float) -> bool:
+def _same_prompt(past: Json, prompt: Json, shift: float) -> bool:
     near = all(abs(a - b) < _NEAR for a, b in zip(_span(past, shift), _span(prompt), strict=True))
     eases = all(abs(past[name] - prompt[name]) < _NEAR for name in ("ease_in", "ease_out"))
     times = np.arange(prompt["start"], prompt["end"], 1 / FPS)
@@ -197,8 +217,10 @@ def _same_prompt(past: dict, prompt: dict, shift: float) -> bool:
     )
 
 
-def _curve_changes(before: dict, after: dict, shift: float, length: float) -> Iterator[Change]:
+def _curve_changes(before: Json, after: Json, shift: float, length: float) -> Iterator[Change]:
     """Of curves, and of whatever else a Performance holds by name."""
+    # Both curves are sampled at the frames of the present Performance, the past one shifted; where they differ, runs of
+    # frames become seconds. What is neither a curve nor named is only equal or not.
     times = np.arange(math.ceil(length * FPS)) / FPS
     for name in {**before, **after}:
         if name in _KNOWN:
@@ -225,13 +247,14 @@ def _is_curve(keys: object) -> bool:
     return not keys or (isinstance(keys, list) and isinstance(keys[0], list) and len(keys[0]) == 2)
 
 
-def _differs(past: list, present: list, times: np.ndarray, shift: float) -> np.ndarray:
-    now = sample_curve(tuple(map(tuple, present)), times)
-    then = sample_curve(tuple(map(tuple, past)), times - shift)
-    return np.abs(now - then) > 1e-4
+def _differs(past: list[list[float]], present: list[list[float]], times: Floats, shift: float) -> Mask:
+    now = sample_curve(tuple((t, v) for t, v in present), times)
+    then = sample_curve(tuple((t, v) for t, v in past), times - shift)
+    differs: Mask = np.abs(now - then) > 1e-4
+    return differs
 
 
-def _settings(before: dict, after: dict) -> Iterator[str]:
+def _settings(before: Json, after: Json) -> Iterator[str]:
     if before["seed"] != after["seed"]:
         yield "seed"
     for name in {**before["style"], **after["style"]}:

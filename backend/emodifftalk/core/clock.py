@@ -39,8 +39,13 @@ class Clock:
 
 @dataclass(frozen=True)
 class SoundSpan:
-    """Which part of a recording is heard: it starts at `start` seconds of the Performance, `offset` seconds into the
-    file, and lasts `duration` seconds, in each of which `speed` seconds of the file pass."""
+    """Which part of a recording is heard.
+
+    start: seconds of the Performance at which it is first heard.
+    offset: seconds into the file.
+    duration: seconds for which it is heard.
+    speed: seconds of the file that pass in one of them.
+    """
 
     start: float
     offset: float
@@ -56,9 +61,11 @@ def sound_span(
     trimmed: float = 0.0,
     delay: float = 0.0,
 ) -> SoundSpan | None:
-    """What a sound strip plays, all arguments in frames but `delay` (seconds the sound was moved inside its strip).
+    """What a sound strip plays; None when nothing is heard.
 
-    trimmed: frames of the file that lie before the content's start. Returns None when nothing is heard.
+    content_start, left_handle, right_handle: frames of the timeline.
+    trimmed: frames of the file that lie before the content's start.
+    delay: seconds by which the sound was moved inside its strip.
     """
     offset = (left_handle - content_start + trimmed) * clock.fps_base / clock.fps - delay
     start, end = clock.seconds(left_handle), clock.seconds(right_handle)
@@ -74,20 +81,20 @@ def sampled_curve(
 ) -> tuple[tuple[float, float], ...]:
     """Keys (seconds, value) of an animation curve between two times in seconds, sampled 25 times a second.
 
-    evaluate: value at a (fractional) frame. Where the value rests, only the ends of the rest are kept.
+    evaluate: value at a (fractional) frame. Where the value stands still, only the ends of that are kept.
     """
     first, last = math.floor(start * CURVE_FPS + 1e-6), math.ceil(end * CURVE_FPS - 1e-6)
     points = [(i / CURVE_FPS, float(evaluate(clock.frame(i / CURVE_FPS)))) for i in range(first, max(last, first) + 1)]
-    kept = points[:1]
+    keys = points[:1]
     for here, after in pairwise(points[1:]):
-        if abs(here[1] - kept[-1][1]) > 1e-7 or abs(after[1] - here[1]) > 1e-7:
-            kept.append(here)
-    return tuple(kept + points[1:][-1:])
+        if abs(here[1] - keys[-1][1]) > 1e-7 or abs(after[1] - here[1]) > 1e-7:
+            keys.append(here)
+    return tuple(keys + points[1:][-1:])
 
 
 def clock_text(seconds: float) -> str:
     """Seconds as people write them: 4.20 s, 1:04.2."""
     if abs(seconds) < 60:
         return f"{seconds:.2f} s"
-    minutes, rest = divmod(abs(seconds), 60)
-    return f"{'-' if seconds < 0 else ''}{int(minutes)}:{rest:04.1f}"
+    minutes, remaining = divmod(abs(seconds), 60)
+    return f"{'-' if seconds < 0 else ''}{int(minutes)}:{remaining:04.1f}"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .arrays import Floats
 from .camera import Camera, look_at
 
 VIEWS: tuple[int, ...] = (11, 24, 60)
@@ -16,8 +17,12 @@ FIELD_OF_VIEW = 17.0  # degrees
 
 @dataclass(frozen=True)
 class Place:
-    """A camera's place: azimuth in degrees, 0 in front and positive to the head's left; elevation in degrees above the
-    head's plane. split: `train` or `test` (held out)."""
+    """A camera's place.
+
+    azimuth: degrees, 0 in front and positive to the head's left.
+    elevation: degrees above the head's plane.
+    split: `train` or `test` (held out).
+    """
 
     name: str
     azimuth: float
@@ -66,13 +71,19 @@ def _held_out(*directions: tuple[float, float]) -> list[Place]:
     return [Place(f"test{i:02d}", azimuth, elevation, "test") for i, (azimuth, elevation) in enumerate(directions)]
 
 
-def calibrate(places: list[Place], centre: np.ndarray, height: float, size: int) -> dict[str, Camera]:
-    """The camera at every place, by name. centre: (3,) metres, looked at. height: metres that fill the picture there.
-    size: pixels, square."""
+def calibrate(places: list[Place], centre: Floats, height: float, size: int) -> dict[str, Camera]:
+    """The camera at every place, by name.
+
+    centre: (3,) metres, looked at.
+    height: metres that fill the picture there.
+    size: pixels, square.
+    """
     distance = 0.5 * height / math.tan(math.radians(FIELD_OF_VIEW) / 2)
     cameras = {}
     for place in places:
         a, e = math.radians(place.azimuth), math.radians(place.elevation)
+        # From the centre to the camera: front is -y, the head's left +x, up z; the distance is where `height` fills the
+        # field of view.
         towards = np.array([math.sin(a) * math.cos(e), -math.cos(a) * math.cos(e), math.sin(e)])
         eye = np.asarray(centre, float) + distance * towards
         cameras[place.name] = look_at(tuple(eye), tuple(centre), size, size, FIELD_OF_VIEW)

@@ -6,4 +6,4 @@ class UserError(Exception):
 
 
 class Cancelled(Exception):
-    """The person pressed Cancel; nothing is wrong, and nothing was written, or what it says."""
+    """The animator pressed Cancel; nothing is wrong, and nothing was written, or what it says."""

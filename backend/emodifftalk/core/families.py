@@ -41,6 +41,7 @@ def emotion_family(aus: Mapping[str, float]) -> str:
     face = np.array([aus.get(au, 0.0) for au in AU_NAMES])
     if face.max() < _FAINT:
         return "neutral"
+    # Cosine of the face (17,) with each of the basic ones (7, 17): what counts is which units, not how strongly.
     basic = np.array([[units.get(au, 0.0) for au in AU_NAMES] for units in BASIC_FACES.values()])
     likeness = basic @ face / (np.linalg.norm(basic, axis=1) * np.linalg.norm(face))
     nearest = int(likeness.argmax())
@@ -49,5 +50,5 @@ def emotion_family(aus: Mapping[str, float]) -> str:
 
 def named_emotion_family(words: str) -> str | None:
     """The family that words name by the one label in them (“sad, mild”); None when they name none or several."""
-    found = {_FAMILY_OF_FACE[LABELS[word]] for word in re.findall(r"\w+", words.casefold()) if word in LABELS}
-    return found.pop() if len(found) == 1 else None
+    families = {_FAMILY_OF_FACE[LABELS[word]] for word in re.findall(r"\w+", words.casefold()) if word in LABELS}
+    return families.pop() if len(families) == 1 else None

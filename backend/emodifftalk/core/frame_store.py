@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from .arrays import Floats
 from .checks import expect
 from .errors import UserError
 from .gaussians import normalize
@@ -16,8 +17,11 @@ _LARGEST_METRES = 10.0
 
 
 class WholeFrames:
-    """Each frame as it was made: offsets (T, V, 3) float16 metres, rotations (T, Nf, 4) int8, opacities (T, Nf) uint8
-    and maybe tints (T, Nf, 3) int8. Frames are read when asked for. Raises UserError when they do not fit together."""
+    """Each frame as it was made, read when asked for. Raises UserError when they do not fit together.
+
+    In the file: offsets (T, V, 3) float16 metres, rotations (T, Nf, 4) int8, opacities (T, Nf) uint8 and maybe tints
+    (T, Nf, 3) int8.
+    """
 
     def __init__(self, file: TensorFile, frames: int) -> None:
         for name, trailing, dtype in (("offsets", 3, "f2"), ("rotations", 4, "i1"), ("opacities", None, "u1")):
@@ -34,34 +38,39 @@ class WholeFrames:
                 raise UserError(f"{file.path.name} is damaged: “tints” does not fit its {frames} frames.")
         self._file = file
 
-    def offsets(self, i: int) -> np.ndarray:
+    def offsets(self, i: int) -> Floats:
         """(V, 3) float32 metres. Raises UserError when the file has been damaged or removed."""
         offsets = self._row("offsets", i)
         if not np.isfinite(offsets).all():
             raise UserError(f"{self._file.path.name} is damaged: frame {i} contains numbers that are not finite.")
         return offsets
 
-    def rotations(self, i: int) -> np.ndarray:
+    def rotations(self, i: int) -> Floats:
         """(Nf, 4) float32 unit quaternions, wxyz."""
         return normalize(self._row("rotations", i)).astype(np.float32)
 
-    def opacities(self, i: int) -> np.ndarray:
+    def opacities(self, i: int) -> Floats:
         """(Nf,) float32, 0..1."""
         return self._row("opacities", i) / 255
 
-    def tints(self, i: int) -> np.ndarray | None:
+    def tints(self, i: int) -> Floats | None:
         """(Nf, 3) float32, -0.5..0.5, or None."""
         return self._row("tints", i) / TINT_STEPS if self.tinted else None
 
-    def _row(self, name: str, i: int) -> np.ndarray:
-        return self._file.read_rows(name, i, i + 1)[0].astype(np.float32)
+    def _row(self, name: str, i: int) -> Floats:
+        row: Floats = self._file.read_rows(name, i, i + 1)[0].astype(np.float32)
+        return row
 
 
 class CompactFrames:
     """Frames as a mean plus a few components weighed anew in each frame (see `compact_take`); read whole, it is small.
 
-    Of each of offsets, rotations, opacities and maybe tints: `X.mean` (rows, width) float, `X.components`
-    (K, rows, width) int8 or int16, `X.scales` (K,) float32 for a step of them, `X.weights` (T, K) float32.
+    In the file, of each of offsets, rotations, opacities and maybe tints:
+    X.mean: (rows, width) float.
+    X.components: (K, rows, width) int8 or int16.
+    X.scales: (K,) float32, for a step of them.
+    X.weights: (T, K) float32.
+
     A frame number may lie between two: what is mixed are the weights. Raises UserError when they do not fit together.
     """
 
@@ -74,37 +83,42 @@ class CompactFrames:
         if len(faces) > 1 or widths != (3, 4, 1, 3)[: len(names)]:
             raise UserError(f"{file.path.name} is damaged: its parts differ in number.")
 
-    def offsets(self, i: float) -> np.ndarray:
+    def offsets(self, i: float) -> Floats:
         """(V, 3) float32 metres."""
         return self._frame("offsets", i).clip(-_LARGEST_METRES, _LARGEST_METRES)
 
-    def rotations(self, i: float) -> np.ndarray:
+    def rotations(self, i: float) -> Floats:
         """(Nf, 4) float32 unit quaternions, wxyz."""
         return normalize(self._frame("rotations", i)).astype(np.float32)
 
-    def opacities(self, i: float) -> np.ndarray:
+    def opacities(self, i: float) -> Floats:
         """(Nf,) float32, 0..1."""
         return self._frame("opacities", i)[:, 0].clip(0, 1)
 
-    def tints(self, i: float) -> np.ndarray | None:
+    def tints(self, i: float) -> Floats | None:
         """(Nf, 3) float32, -0.5..0.5, or None."""
         return self._frame("tints", i).clip(-0.5, 0.5) if self.tinted else None
 
-    def _frame(self, name: str, i: float) -> np.ndarray:
+    def _frame(self, name: str, i: float) -> Floats:
+        # mean + weights (K,) @ components (K, rows * width). Between two frames the K weights are mixed and not the
+        # frames: the product is linear in them, so it comes to the same.
         mean, components, weights = self._parts[name]
         low = int(i)
         mixed = weights[low]
         if i > low:
             mixed = mixed + np.float32(i - low) * (weights[low + 1] - mixed)
-        return mean + (mixed @ components).reshape(mean.shape)
+        frame: Floats = mean + (mixed @ components).reshape(mean.shape)
+        return frame
 
 
-def _read_part(file: TensorFile, name: str, frames: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _read_part(file: TensorFile, name: str, frames: int) -> tuple[Floats, Floats, Floats]:
     """Mean (rows, width), components (K, rows * width) and weights (T, K) of one of the arrays, float32."""
     mean = expect(file, f"{name}.mean", (None, None)).astype(np.float32)
     components = expect(file, f"{name}.components", (None, *mean.shape))
     scales = expect(file, f"{name}.scales", (len(components),)).astype(np.float32)
     weights = expect(file, f"{name}.weights", (frames, len(components))).astype(np.float32)
+    # The largest number that any frame could hold: |mean| + 2^15 (most of an int16) times the sum of |weight * scale|.
+    # A damaged file is refused here, before its infinities reach a picture.
     with np.errstate(over="ignore"):
         reach = np.abs(mean).max(initial=0.0) + 2**15 * float(np.abs(weights * scales).sum(axis=1).max(initial=0.0))
     if components.dtype not in (np.int8, np.int16) or not reach < 1e9:

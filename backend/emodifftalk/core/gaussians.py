@@ -4,28 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
+
+from .arrays import Floats
 
 
 @dataclass(frozen=True)
 class Gaussians:
     """Gaussians of one frame, float32.
 
-    means: (N, 3) metres. quats: (N, 4) unit, wxyz. scales: (N, 3) metres, linear. opacities: (N,) 0..1, linear.
+    means: (N, 3) metres.
+    quats: (N, 4) unit, wxyz.
+    scales: (N, 3) metres, linear.
+    opacities: (N,) 0..1, linear.
     colors: (N, 3) 0..1, display-referred sRGB.
     """
 
-    means: np.ndarray
-    quats: np.ndarray
-    scales: np.ndarray
-    opacities: np.ndarray
-    colors: np.ndarray
+    means: Floats
+    quats: Floats
+    scales: Floats
+    opacities: Floats
+    colors: Floats
 
     def __len__(self) -> int:
         return len(self.means)
 
-    def transformed(self, matrix: np.ndarray) -> Gaussians:
+    def transformed(self, matrix: Floats) -> Gaussians:
         """The Gaussians moved by any affine `matrix` (4, 4). What it leaves as it was stays the very same array.
 
         Another scale along every axis, or a shear, turns each ellipsoid into another one, which takes longer.
@@ -33,10 +39,13 @@ class Gaussians:
         matrix = np.asarray(matrix, np.float64)
         linear = matrix[:3, :3]
         means = (self.means @ linear.T + matrix[:3, 3]).astype(np.float32)
+        # linear = u diag(stretch) vt. One stretch for all axes: a rotation u vt times a size, and the ellipsoids stay
+        # what they are; otherwise each is made anew from its half covariance, linear R(quat) diag(scales).
         u, stretch, vt = np.linalg.svd(linear)
         if stretch.max() - stretch.min() > 1e-4 * stretch.max():
             quats, scales = _ellipsoids(linear @ (quat_to_matrix(normalize(self.quats)) * self.scales[:, None, :]))
             return replace(self, means=means, quats=quats, scales=scales)
+        # Where u vt mirrors, -u vt rotates: an ellipsoid is the same under -1, and a quaternion cannot mirror.
         turn = matrix_to_quat(u @ vt * np.sign(np.linalg.det(u @ vt)))
         if np.abs(turn - (1, 0, 0, 0)).max() < 1e-9:
             quats = self.quats
@@ -53,30 +62,35 @@ class Gaussians:
         return Gaussians(*(np.concatenate([getattr(part, name) for part in parts]) for name in fields))
 
 
-def _ellipsoids(halves: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _ellipsoids(halves: Floats) -> tuple[Floats, Floats]:
     """Quaternions (N, 4) and scales (N, 3), float32, of ellipsoids whose covariances are `halves` (N, 3, 3) times their
     transposes."""
+    # One row that is not finite would fail the whole batch in LAPACK: it goes through as the unit ball and comes out as
+    # NaN, as it came in.
     good = np.isfinite(halves).all(axis=(1, 2))
     halves = np.where(good[:, None, None], halves, np.eye(3))
+    # Covariance H H^T = axes diag(squares) axes^T: its eigenvectors are where the ellipsoid points, the roots of its
+    # eigenvalues how long it is. Flipping one axis where the three are left-handed makes them a rotation.
     squares, axes = np.linalg.eigh(halves @ halves.transpose(0, 2, 1))
     axes[:, :, 0] *= np.sign(np.linalg.det(axes))[:, None]
     scales = np.where(good[:, None], np.sqrt(np.maximum(squares, 0)), np.nan)
     return matrix_to_quat(axes).astype(np.float32), scales.astype(np.float32)
 
 
-def normalize(vectors: np.ndarray) -> np.ndarray:
+def normalize(vectors: Floats) -> Floats:
     """Vectors (..., D) at unit length; a zero vector stays zero."""
     length = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    return vectors / np.maximum(length, 1e-12)
+    unit: Floats = vectors / np.maximum(length, 1e-12)
+    return unit
 
 
-def quat_multiply(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+def quat_multiply(a: Floats, b: Floats) -> Floats:
     """Hamilton product of quaternions (..., 4) wxyz: first b, then a."""
     parts = hamilton_product(np.moveaxis(np.asarray(a), -1, 0), np.moveaxis(np.asarray(b), -1, 0))
     return np.stack(parts, axis=-1)
 
 
-def hamilton_product(a: Iterable, b: Iterable) -> tuple:
+def hamilton_product(a: Iterable[Any], b: Iterable[Any]) -> tuple[Any, Any, Any, Any]:
     """Components w, x, y, z of the product of two quaternions given as theirs: numbers, arrays or tensors."""
     aw, ax, ay, az = a
     bw, bx, by, bz = b
@@ -88,8 +102,9 @@ def hamilton_product(a: Iterable, b: Iterable) -> tuple:
     )
 
 
-def quat_to_matrix(quats: np.ndarray) -> np.ndarray:
+def quat_to_matrix(quats: Floats) -> Floats:
     """Rotation matrices (..., 3, 3) of unit quaternions (..., 4) wxyz."""
+    # The nine entries as arrays (...,), stacked into rows and columns at the end: no loop over quaternions.
     w, x, y, z = np.moveaxis(np.asarray(quats), -1, 0)
     rows = [
         [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
@@ -99,12 +114,14 @@ def quat_to_matrix(quats: np.ndarray) -> np.ndarray:
     return np.stack([np.stack(row, axis=-1) for row in rows], axis=-2)
 
 
-def matrix_to_quat(matrices: np.ndarray) -> np.ndarray:
+def matrix_to_quat(matrices: Floats) -> Floats:
     """Unit quaternions (..., 4) wxyz, w >= 0, of rotation matrices (..., 3, 3).
 
     Each of the four candidate formulas is best conditioned for some rotations; the one with the largest leading
     component is taken.
     """
+    # Row k of `candidates` (..., 4, 4) is 4 q_k q: each is the quaternion, times four of its own components. The
+    # diagonal holds 4 q_k^2, so its maximum names the row that is divided by least.
     m = np.asarray(matrices)
     m00, m11, m22 = m[..., 0, 0], m[..., 1, 1], m[..., 2, 2]
     a, b, c = m[..., 2, 1], m[..., 0, 2], m[..., 1, 0]

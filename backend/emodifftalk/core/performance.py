@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from .arrays import Floats, Mask
 from .errors import UserError
 from .facs import AU_INDEX, AU_NAMES, FPS
 from .limits import LOUDEST, STRONGEST
@@ -26,16 +27,21 @@ SPEEDS = (0.01, 100.0)
 """Slowest and fastest a recording is played."""
 MODES = ("additive", "paper")
 GAPS = ("neutral", "hold")
+Json = dict[str, Any]
+"""A Performance, or a part of one, as `to_json` writes it."""
 Curve = tuple[tuple[float, float], ...]
 """Keys (seconds, value), read as straight lines between keys and held outside them."""
 
 
 @dataclass(frozen=True)
 class VoiceStrip:
-    """A recording on the time axis. start: seconds of the Performance at which its first used sample is heard.
+    """A recording on the time axis.
 
-    offset: seconds cut off the beginning of the file. duration: seconds for which it is heard, None for the rest of the
-    file. gain: linear. speed: seconds of the file that pass in one second.
+    start: seconds of the Performance at which its first used sample is heard.
+    offset: seconds cut off the beginning of the file.
+    duration: seconds for which it is heard, None to the end of the file.
+    gain: linear.
+    speed: seconds of the file that pass in one second.
     """
 
     path: Path
@@ -48,11 +54,14 @@ class VoiceStrip:
 
 @dataclass(frozen=True)
 class Prompt:
-    """A feeling in plain words between `start` and `end` seconds (end None: until the next prompt or the end).
+    """A feeling in plain words.
 
-    ease_in, ease_out: seconds of smooth rise and fall inside the strip. intensity: curve over Performance seconds,
-    0..STRONGEST; beyond 1 the feeling is exaggerated, as far as the subject's range goes. aus: the AU intensities it
-    means, when the animator has edited them; otherwise the words are resolved.
+    start, end: seconds of the Performance; end None: until the next prompt or the end.
+    ease_in, ease_out: seconds of smooth rise and fall inside the strip.
+    intensity: curve over Performance seconds, 0..STRONGEST; beyond 1 the feeling is exaggerated, as far as the
+        subject's range goes.
+    aus: the AU intensities it means, when the animator has edited them; otherwise the words are resolved.
+    id: what it is known by when two Performances are compared.
     """
 
     text: str
@@ -67,10 +76,17 @@ class Prompt:
 
 @dataclass(frozen=True)
 class Style:
-    """mode: `additive` or `paper` (Equation 7). alpha, beta: its coefficients. expressiveness: multiplies what prompts
-    add. lip_sync: 0..1, how strongly speech is protected from emotion. gap: `neutral` or `hold` between prompts.
-    liveliness: scales the gestures of brows and lids that the seed draws, 0 for none. voice_feeling: 0..1, how much of
-    the valence and arousal that the speech model hears in the voice is added to the curves, 0 for none."""
+    """How feelings are added to speech.
+
+    mode: `additive` or `paper` (Equation 7).
+    alpha, beta: the coefficients of Equation 7.
+    expressiveness: multiplies what prompts add.
+    lip_sync: 0..1, how strongly speech is protected from emotion.
+    gap: `neutral` or `hold` between prompts.
+    liveliness: scales the gestures of brows and lids that the seed draws, 0 for none.
+    voice_feeling: 0..1, how much of the valence and arousal that the speech model hears in the voice is added to the
+        curves, 0 for none.
+    """
 
     mode: str = "additive"
     alpha: float = 1.0
@@ -84,11 +100,15 @@ class Style:
 
 @dataclass(frozen=True)
 class Performance:
-    """voice, prompts, AU offset curves (AU name to curve, added at the end), valence and arousal curves (-1..1), seed,
-    style; duration in seconds, None: until the voice ends.
+    """What a head is asked to do. All times are seconds.
 
-    au_curves: AU name to curve (0..1), drawn over what voice and feelings give for that unit. au_gains: AU name to
-    0..LOUDEST, which multiplies the unit, drawn over or not. Both come before the offsets.
+    au_offsets: AU name to curve, added at the end.
+    valence, arousal: curves, -1..1.
+    seed: draws gestures, blinks and the noise of motion.
+    duration: seconds, None: until the voice ends.
+    au_curves: AU name to curve (0..1), drawn over what voice and feelings give for that unit.
+    au_gains: AU name to 0..LOUDEST, which multiplies the unit, drawn over or not. Like the curves it comes before the
+        offsets.
     """
 
     voice: tuple[VoiceStrip, ...] = ()
@@ -103,7 +123,7 @@ class Performance:
     au_gains: dict[str, float] = field(default_factory=dict)
 
 
-def sample_curve(curve: Curve, times: np.ndarray, default: float = 0.0) -> np.ndarray:
+def sample_curve(curve: Curve, times: Floats, default: float = 0.0) -> Floats:
     """Values (T,) float32 of a curve at times (T,) in seconds."""
     if not curve:
         return np.full(len(times), default, np.float32)
@@ -111,12 +131,12 @@ def sample_curve(curve: Curve, times: np.ndarray, default: float = 0.0) -> np.nd
     return np.interp(times, keys[:, 0], keys[:, 1]).astype(np.float32)
 
 
-def frame_times(frames: int) -> np.ndarray:
+def frame_times(frames: int) -> Floats:
     """Seconds (frames,) of a 25 fps track."""
     return np.arange(frames) / FPS
 
 
-def prompt_weights(performance: Performance, times: np.ndarray) -> np.ndarray:
+def prompt_weights(performance: Performance, times: Floats) -> Floats:
     """Weight (P, T) float32 in 0..STRONGEST of every prompt at times (T,) seconds.
 
     Eased in and out, times its intensity curve; where strips overlap they crossfade (weights add up to at most 1, but
@@ -127,14 +147,19 @@ def prompt_weights(performance: Performance, times: np.ndarray) -> np.ndarray:
     weights = np.zeros((len(performance.prompts), len(times)), np.float32)
     exaggeration = np.ones_like(weights)
     for row, (prompt, (start, end)) in enumerate(zip(performance.prompts, spans, strict=True)):
+        # With `hold` a feeling stays until the next has risen: its fall lies over that one's rise.
         following = min((s for s, _ in spans if s > start), default=math.inf)
         last = max(end, following + prompt.ease_out) if hold else end
         rise = _ease((times - start) / max(prompt.ease_in, 1e-6), times >= start)
         fall = _ease((last - times) / max(prompt.ease_out, 1e-6), times < last)
         intensity = sample_curve(prompt.intensity, times, 1.0).clip(0, STRONGEST)
+        # (T,): how much of the face is this prompt's, at most 1, and how far beyond 1 it is exaggerated, kept apart.
         weights[row] = rise * fall * intensity.clip(0, 1)
         exaggeration[row] = intensity.clip(1, None)
-    return exaggeration * weights / np.maximum(weights.sum(axis=0), 1.0)
+    # Weights (P, T) over their sum, where that is above 1: a crossfade never adds up to more than one
+    # feeling. Exaggeration comes after it, or it would be divided away.
+    share: Floats = exaggeration * weights / np.maximum(weights.sum(axis=0), 1.0)
+    return share
 
 
 def _spans(prompts: tuple[Prompt, ...], until: float) -> list[tuple[float, float]]:
@@ -148,17 +173,19 @@ def _spans(prompts: tuple[Prompt, ...], until: float) -> list[tuple[float, float
     return spans
 
 
-def _ease(x: np.ndarray, inside: np.ndarray) -> np.ndarray:
+def _ease(x: Floats, inside: Mask) -> Floats:
+    # 3 x^2 - 2 x^3: level at both ends, so that nothing starts or stops with a jerk.
     x = np.clip(x, 0, 1)
-    return np.where(inside, x * x * (3 - 2 * x), 0)
+    eased: Floats = np.where(inside, x * x * (3 - 2 * x), 0)
+    return eased
 
 
-def to_json(performance: Performance, folder: str | os.PathLike | None = None) -> dict:
+def to_json(performance: Performance, folder: str | os.PathLike[str] | None = None) -> Json:
     """The Performance as JSON data. With `folder`, voice paths are written relative to it.
 
     Raises UserError when a voice file lies outside that folder.
     """
-    data = {"format": "emodifftalk.performance", "schema": SCHEMA}
+    data: Json = {"format": "emodifftalk.performance", "schema": SCHEMA}
     data["voice"] = [{**vars(strip), "path": _portable(strip.path, folder)} for strip in performance.voice]
     data["prompts"] = [{**vars(p), "intensity": _keys(p.intensity)} for p in performance.prompts]
     for field_name in ("au_offsets", "au_curves"):
@@ -170,7 +197,7 @@ def to_json(performance: Performance, folder: str | os.PathLike | None = None) -
     return data
 
 
-def from_json(data: object, folder: str | os.PathLike | None = None) -> Performance:
+def from_json(data: object, folder: str | os.PathLike[str] | None = None) -> Performance:
     """Read a Performance from JSON data.
 
     With `folder` (a file somebody sent), voice paths must be relative and stay inside it; without it (a request of our
@@ -216,7 +243,7 @@ def from_json(data: object, folder: str | os.PathLike | None = None) -> Performa
         raise UserError(f"The performance's {part} cannot be understood: {error}.") from error
 
 
-def load_performance(path: str | os.PathLike) -> Performance:
+def load_performance(path: str | os.PathLike[str]) -> Performance:
     """Read a performance file. Raises UserError when it is missing, damaged or reaches outside its folder."""
     path = Path(path)
     try:
@@ -228,7 +255,7 @@ def load_performance(path: str | os.PathLike) -> Performance:
     return from_json(data, path.parent)
 
 
-def resolve_inside(folder: str | os.PathLike, name: str) -> Path:
+def resolve_inside(folder: str | os.PathLike[str], name: str) -> Path:
     """The path `name` inside `folder`. Raises UserError when it is absolute or climbs out of the folder."""
     pure = PurePosixPath(str(name).replace("\\", "/"))
     if pure.is_absolute() or PureWindowsPath(name).drive or ".." in pure.parts or not pure.parts:
@@ -239,7 +266,7 @@ def resolve_inside(folder: str | os.PathLike, name: str) -> Path:
     return path
 
 
-def _portable(path: Path, folder: str | os.PathLike | None) -> str:
+def _portable(path: Path, folder: str | os.PathLike[str] | None) -> str:
     if folder is None:
         return str(path)
     try:
@@ -248,7 +275,7 @@ def _portable(path: Path, folder: str | os.PathLike | None) -> str:
         raise UserError(f"Copy {Path(path).name} into the folder of the performance first.") from error
 
 
-def _voice(item: dict, folder: str | os.PathLike | None) -> VoiceStrip:
+def _voice(item: Json, folder: str | os.PathLike[str] | None) -> VoiceStrip:
     path = Path(item["path"]) if folder is None else resolve_inside(folder, item["path"])
     duration = item.get("duration")
     return VoiceStrip(
@@ -261,7 +288,7 @@ def _voice(item: dict, folder: str | os.PathLike | None) -> VoiceStrip:
     )
 
 
-def _prompt(item: dict) -> Prompt:
+def _prompt(item: Json) -> Prompt:
     if not isinstance(item["text"], str):
         raise ValueError("a prompt without words")
     aus = item.get("aus")
@@ -280,13 +307,13 @@ def _prompt(item: dict) -> Prompt:
     )
 
 
-def _by_unit(data: dict, read: Callable[[Any], T]) -> dict[str, T]:
+def _by_unit(data: Json, read: Callable[[Any], T]) -> dict[str, T]:
     if unknown := set(data) - set(AU_NAMES):
         raise ValueError(f"unknown action units {', '.join(sorted(unknown))}")
     return {name: read(value) for name, value in data.items()}
 
 
-def _curve(keys: list) -> Curve:
+def _curve(keys: list[list[float]]) -> Curve:
     return tuple((_number(t), _number(v)) for t, v in keys)
 
 

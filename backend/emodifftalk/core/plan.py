@@ -26,9 +26,18 @@ SAY = "@capture "
 
 @dataclass(frozen=True)
 class Plan:
-    """What to photograph. character: name of an object or collection, empty for the one there is. size: pixels, square.
-    studio_light: light the head afresh. mapping: the person's own names of shapes (see `addon/capture/shape_names`).
-    spoken: how many shots were asked of the voice, voice_hash: which recording that is."""
+    """What to photograph.
+
+    character: name of an object or collection, empty for the one there is.
+    size: pixels, square.
+    samples, engine: how it is rendered; engine is one of ENGINES.
+    studio_light: light the head afresh.
+    places: where the cameras stand.
+    shots: what the face does, and which cameras see it.
+    mapping: the animator's own names of shapes (see `addon/capture/shape_names`).
+    spoken: how many shots were asked of the voice.
+    voice_hash: which recording that is.
+    """
 
     character: str
     size: int
@@ -52,7 +61,7 @@ class Plan:
         return [key for key, mine, theirs in pairs if mine != theirs]
 
 
-def save_plan(folder: str | os.PathLike, plan: Plan) -> None:
+def save_plan(folder: str | os.PathLike[str], plan: Plan) -> None:
     """Write the plan into a folder, whole or not at all. Raises UserError when it cannot be written."""
     path = Path(folder) / NAME
     partial = path.with_suffix(".part")
@@ -64,7 +73,7 @@ def save_plan(folder: str | os.PathLike, plan: Plan) -> None:
         raise UserError(f"{path} cannot be written: {error.strerror or error}.") from error
 
 
-def load_plan(folder: str | os.PathLike) -> Plan:
+def load_plan(folder: str | os.PathLike[str]) -> Plan:
     """The plan in a folder. Raises UserError when there is none, or when it is damaged."""
     path = Path(folder) / NAME
     try:

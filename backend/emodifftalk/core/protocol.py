@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import json
 import math
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
+
+from .arrays import Array
 
 PROTOCOL = 1
 _MAX_HEADER = 64 << 20
@@ -22,7 +24,7 @@ class ProtocolError(Exception):
     """The other side said something that is not a message: the pipe cannot be trusted any more."""
 
 
-def write_message(stream: BinaryIO, header: dict, arrays: dict[str, np.ndarray] | None = None) -> None:
+def write_message(stream: BinaryIO, header: dict[str, Any], arrays: dict[str, Array] | None = None) -> None:
     """Write one message and flush it."""
     blocks = {name: np.ascontiguousarray(array) for name, array in (arrays or {}).items()}
     listed = [{"name": n, "dtype": a.dtype.str, "shape": list(a.shape)} for n, a in blocks.items()]
@@ -33,7 +35,7 @@ def write_message(stream: BinaryIO, header: dict, arrays: dict[str, np.ndarray] 
     stream.flush()
 
 
-def read_message(stream: BinaryIO) -> tuple[dict, dict[str, np.ndarray]]:
+def read_message(stream: BinaryIO) -> tuple[dict[str, Any], dict[str, Array]]:
     """The next message. Raises EOFError when the other side is gone, ProtocolError when it talks nonsense."""
     length = int.from_bytes(_read(stream, 4), "little")
     if not 0 < length <= _MAX_HEADER:
@@ -46,10 +48,11 @@ def read_message(stream: BinaryIO) -> tuple[dict, dict[str, np.ndarray]]:
     return header, {name: _read_array(stream, dtype, shape) for name, dtype, shape in specs}
 
 
-def _read_array(stream: BinaryIO, dtype: np.dtype, shape: tuple[int, ...]) -> np.ndarray:
+def _read_array(stream: BinaryIO, dtype: np.dtype[Any], shape: tuple[int, ...]) -> Array:
     size = math.prod(shape) * dtype.itemsize
     if dtype.kind not in _KINDS or size > _MAX_ARRAY or any(type(n) is not int or n < 0 for n in shape):
         raise ProtocolError(f"an array of {dtype} {shape}")
+    # A copy, because an array over bytes can only be read.
     return np.frombuffer(_read(stream, size), dtype=dtype).reshape(shape).copy()
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .arrays import Floats
 from .dome import Place
 from .facs import ARTICULATIONS, AU_INDEX, AU_NAMES
 from .gaze import lids_follow
@@ -86,22 +87,23 @@ def schedule(
     """
     facing = sorted((p for p in places if p.from_front <= _FACE), key=lambda p: (p.azimuth + 180) % 360)
     near = [p.name for p in facing if p.split == "train" and p.from_front <= _NEAR]
-    rest = [p.name for p in facing if p.split == "train" and p.from_front > _NEAR]
+    side = [p.name for p in facing if p.split == "train" and p.from_front > _NEAR]
     tests = [p.name for p in facing if p.split == "test"]
     shots = [ScheduledPose("neutral", {}, tuple(p.name for p in places))]
     for i, (name, units) in enumerate(poses.items()):
         others = trained - 1
-        aside = [rest[(i + k * len(rest) // max(others, 1)) % len(rest)] for k in range(others)]
+        # Evenly apart, and one further with every pose: each camera gets its share of expressions.
+        aside = [side[(i + k * len(side) // max(others, 1)) % len(side)] for k in range(others)]
         seen = (near[i % len(near)], *aside, tests[i % len(tests)])
         shots.append(ScheduledPose(name, units, tuple(dict.fromkeys(seen))))
     shots += [ScheduledPose(name, units, tuple(tests)) for name, units in HELD_OUT_POSES.items()]
     for i, (name, units) in enumerate((gazes or {}).items()):
-        seen = (near[i % len(near)], near[(i + 1) % len(near)], rest[i % len(rest)], tests[i % len(tests)])
+        seen = (near[i % len(near)], near[(i + 1) % len(near)], side[i % len(side)], tests[i % len(tests)])
         shots.append(ScheduledPose(name, units, tuple(dict.fromkeys(seen))))
     return shots
 
 
-def intensities(units: Units) -> tuple[np.ndarray, np.ndarray]:
+def intensities(units: Units) -> tuple[Floats, Floats]:
     """Units by name as AUs (17,) and articulations (6,), float32; gazes are neither. Raises ValueError for an unknown
     name."""
     aus, articulations = np.zeros(len(AU_NAMES), np.float32), np.zeros(len(ARTICULATIONS), np.float32)

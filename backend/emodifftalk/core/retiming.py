@@ -14,8 +14,12 @@ _NEAR = 0.02
 
 @dataclass(frozen=True)
 class RetimingKey:
-    """At `frame` of the timeline the strip has come to frame `content` of its content; curved: from here to the next
-    key its speed changes steadily."""
+    """A key of a retimed strip.
+
+    frame: of the timeline.
+    content: frame of its content that the strip has come to there.
+    curved: from here to the next key its speed changes steadily.
+    """
 
     frame: float
     content: float
@@ -38,14 +42,14 @@ def retimed_spans(keys: Sequence[RetimingKey], left: float, right: float) -> lis
     keys: at least two, in order; before the first and after the last the strip goes on as it did.
     """
     points = _points(keys)
-    found = []
+    spans = []
     for (start, content), (end, after) in pairwise(points):
         speed = (after - content) / (end - start)
         first = left if start == points[0][0] else max(start, left)
         last = right if end == points[-1][0] else min(end, right)
         if last > first and speed > 1e-6:
-            found.append(RetimedSpan(first, last, content + (first - start) * speed, speed))
-    return found
+            spans.append(RetimedSpan(first, last, content + (first - start) * speed, speed))
+    return spans
 
 
 def _points(keys: Sequence[RetimingKey]) -> list[tuple[float, float]]:
@@ -76,6 +80,8 @@ def _arc(
     x = start.frame + rise_in * (y0 - y)
     radius = math.hypot(start.frame - x, y0 - y)
     side = -1 if y > y0 else 1
+    # A chord of a parabola whose slope changes by `change` over `length` is off by change * length / (8 steps^2) at
+    # most: so many steps keep that under _NEAR.
     length, change = end.frame - start.frame, abs(rise_out - rise_in) / share
     steps = math.ceil(math.sqrt(change * length / (8 * _NEAR)))
     frames = [start.frame + length * i / steps for i in range(1, steps)]

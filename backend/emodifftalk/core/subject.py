@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from . import tensors
+from .arrays import Array, Floats, Ints
 from .checks import expect, expect_format, expect_indices
 from .errors import UserError
 from .facs import AU_NAMES
@@ -32,41 +33,44 @@ _WEIGHTS = ("appearance", "motion", "speech")
 class Subject:
     """A trained head (EmoDiffTalk 3.1), object space, metres, z up, looking along -y.
 
-    template: the facial template fitted to this head. gaussians: the canonical Gaussians; the first Nf rows are facial,
-    the others are the OTF (other than face) points. triangle (Nf,) int32 and bary (Nf, 3) float32 bind the facial ones
-    to the template. otf_anchor (No,) int32: the template vertex an OTF point follows; otf_weight (No,) float32 0..1:
-    how much, exp(-alpha d) of EmoTalk3D Equation 9; otf_group (No,) uint8 index into OTF_GROUPS.
-    eye_centers (2, 3): what the left and the right eyeball turn about; (0, 3) when the eyes cannot be steered.
-    jaw: what the lower teeth and, by a share, the tongue ride on; None when they follow their anchor like the rest.
+    template: the facial template fitted to this head.
+    gaussians: the canonical Gaussians; the first Nf rows are facial, the others are the OTF (other than face) points.
+    triangle: (Nf,) int32, the triangle of the template that a facial Gaussian is bound to.
+    bary: (Nf, 3) float32, where in its triangle.
+    otf_anchor: (No,) int32, the template vertex that an OTF point follows.
+    otf_weight: (No,) float32 0..1, how much, exp(-alpha d) of EmoTalk3D Equation 9.
+    otf_group: (No,) uint8, index into OTF_GROUPS.
+    au_range: (17, 2), least and greatest AU intensity seen in training.
+    eye_centers: (2, 3), what the left and the right eyeball turn about; (0, 3) when the eyes cannot be steered.
+    jaw: what the lower teeth and, by a share, the tongue ride on; None when they follow their anchor like the others.
     appearance: weights of RotNet and of the network that shades, `kind` saying which of APPEARANCES; of OPCNet also the
-    feature line (17, Nf, 16), times feature_line_scale (17, 1, 16).
+        feature line (17, Nf, 16), times feature_line_scale (17, 1, 16).
     motion: the motion model tuned to this head (`motion.generate.motion_arrays`); empty when the shared one moves it.
     speech: weights of a speech model of its own, tuned to this person's recordings; empty when the shipped one listens.
-    au_range (17, 2): least and greatest AU intensity seen in training. synthetic: True when the pictures it learned
-    from were rendered.
+    synthetic: True when the pictures it learned from were rendered.
     """
 
     name: str
     template: FacialTemplate
     gaussians: Gaussians
-    triangle: np.ndarray
-    bary: np.ndarray
-    otf_anchor: np.ndarray
-    otf_weight: np.ndarray
-    otf_group: np.ndarray
-    au_range: np.ndarray
-    eye_centers: np.ndarray = field(default_factory=lambda: np.zeros((0, 3), np.float32))
+    triangle: Ints
+    bary: Floats
+    otf_anchor: Ints
+    otf_weight: Floats
+    otf_group: Ints
+    au_range: Floats
+    eye_centers: Floats = field(default_factory=lambda: np.zeros((0, 3), np.float32))
     jaw: Jaw | None = None
-    appearance: dict[str, np.ndarray] = field(default_factory=dict)
-    motion: dict[str, np.ndarray] = field(default_factory=dict)
-    speech: dict[str, np.ndarray] = field(default_factory=dict)
+    appearance: dict[str, Array] = field(default_factory=dict)
+    motion: dict[str, Array] = field(default_factory=dict)
+    speech: dict[str, Array] = field(default_factory=dict)
     licence: str = ""
     credit: str = ""
     consent: str = ""
     synthetic: bool = True
 
     @cached_property
-    def jaw_reading(self) -> np.ndarray:
+    def jaw_reading(self) -> Floats:
         """(V, 3): see `jaw.jaw_reading`."""
         return jaw_reading(self.template)
 
@@ -76,7 +80,7 @@ class Subject:
         return len(self.triangle)
 
 
-def save_subject(path: str | os.PathLike, subject: Subject) -> None:
+def save_subject(path: str | os.PathLike[str], subject: Subject) -> None:
     """Write a Subject as safetensors, compactly: half precision where the eye cannot tell."""
     g = subject.gaussians
     arrays = subject.template.tensors()
@@ -104,7 +108,7 @@ def save_subject(path: str | os.PathLike, subject: Subject) -> None:
     tensors.save(path, arrays, metadata)
 
 
-def load_subject(path: str | os.PathLike) -> Subject:
+def load_subject(path: str | os.PathLike[str]) -> Subject:
     """Read and check a Subject. Raises UserError, one sentence, for anything that is not a whole, sane Subject."""
     file = tensors.TensorFile(path)
     expect_format(file, "subject", SCHEMA)
@@ -125,8 +129,10 @@ def load_subject(path: str | os.PathLike) -> Subject:
     jaw = None
     if "jaw" in file.shapes:
         turn, *hinge = expect(file, "jaw", (3,)).astype(float).tolist()
-        jaw = Jaw(turn, tuple(hinge))
+        jaw = Jaw(turn, (hinge[0], hinge[1]))
+    texts = {key: file.metadata.get(key, "") for key in _TEXTS}
     return Subject(
+        name=texts["name"],
         template=template,
         gaussians=gaussians,
         triangle=triangle.astype(np.int32),
@@ -137,30 +143,38 @@ def load_subject(path: str | os.PathLike) -> Subject:
         au_range=expect(file, "au_range", (len(AU_NAMES), 2)).astype(np.float32),
         eye_centers=eyes.astype(np.float32),
         jaw=jaw,
-        **weights,
+        appearance=weights["appearance"],
+        motion=weights["motion"],
+        speech=weights["speech"],
         synthetic=file.metadata.get("synthetic") != "false",
-        **{key: file.metadata.get(key, "") for key in _TEXTS},
+        licence=texts["licence"],
+        credit=texts["credit"],
+        consent=texts["consent"],
     )
 
 
 def pose(
     subject: Subject,
-    offsets: np.ndarray,
-    rotations: np.ndarray | None = None,
-    opacities: np.ndarray | None = None,
-    tints: np.ndarray | None = None,
+    offsets: Floats,
+    rotations: Floats | None = None,
+    opacities: Floats | None = None,
+    tints: Floats | None = None,
 ) -> Gaussians:
     """The subject's Gaussians with its face moved (EmoDiffTalk 3.2; EmoTalk3D Equation 9 for the other points).
 
-    offsets: (V, 3) metres, movement of the template points. rotations: (Nf, 4) absolute rotation of the facial
-    Gaussians, wxyz, or None for the canonical ones. opacities: (Nf,) 0..1 likewise. tints: (Nf, 3) change of their
-    colours, or None.
+    offsets: (V, 3) metres, movement of the template points.
+    rotations: (Nf, 4) absolute rotation of the facial Gaussians, wxyz, or None for the canonical ones.
+    opacities: (Nf,) 0..1 likewise.
+    tints: (Nf, 3) change of their colours, or None.
+
     Facial Gaussians ride on their triangle; the others follow the template vertex they are anchored to, weighted by
     exp(-alpha d); lower teeth and tongue ride on the jaw. Object space, metres.
     """
     canonical = subject.gaussians
     offsets = np.asarray(offsets, np.float32)
     count = len(subject.triangle)
+    # corners (Nf, 3, 3): how the vertices of each Gaussian's triangle move; weighted by bary (Nf, 3), how it moves
+    # itself. Rotations come from the take, so the triangle's own axes are not needed.
     corners = offsets[subject.template.faces[subject.triangle]]
     means = canonical.means.copy()
     means[:count] += np.einsum("nk,nkc->nc", subject.bary, corners)
@@ -168,8 +182,11 @@ def pose(
     quats, alphas = canonical.quats, canonical.opacities
     if subject.jaw is not None:
         quats = quats.copy()
+        # How far the jaw is open is read off the points, and not off the codes: teeth stay with the lips whatever moved
+        # them.
         opening = float(jaw_opening(subject.jaw_reading, offsets))
         for name, share in ON_JAW.items():
+            # Straight movement as skin goes, and the turn before each Gaussian's own rotation (`jaw.carried`, `.quat`).
             rows = count + np.flatnonzero(subject.otf_group == OTF_GROUPS.index(name))
             means[rows] += subject.jaw.carried(canonical.means[rows], share * opening)
             turn = np.broadcast_to(subject.jaw.quat(share * opening), (len(rows), 4))
@@ -185,7 +202,7 @@ def pose(
     return replace(canonical, means=means, quats=quats, opacities=alphas, colors=colors)
 
 
-def _check_appearance(name: str, appearance: dict[str, np.ndarray], n_face: int) -> None:
+def _check_appearance(name: str, appearance: dict[str, Array], n_face: int) -> None:
     line, latent, kind = (appearance.get(key) for key in ("feature_line", "latent", "kind"))
     if line is not None and line.shape[:2] != (len(AU_NAMES), n_face):
         raise UserError(f"{name}: the feature line does not fit its {n_face} facial Gaussians.")
@@ -195,7 +212,7 @@ def _check_appearance(name: str, appearance: dict[str, np.ndarray], n_face: int)
         raise UserError(f"{name} has an appearance decoder that this version does not know: update EmoDiffTalk.")
 
 
-def file_hash(path: str | os.PathLike) -> str:
+def file_hash(path: str | os.PathLike[str]) -> str:
     """SHA-256 of a file, the identity by which a Take remembers its Subject. Raises UserError when unreadable."""
     try:
         with open(path, "rb") as stream:
@@ -204,7 +221,7 @@ def file_hash(path: str | os.PathLike) -> str:
         raise UserError(f"The file {Path(path)} cannot be read: {error.strerror}.") from error
 
 
-def _read_part(file: tensors.TensorFile, prefix: str) -> dict[str, np.ndarray]:
+def _read_part(file: tensors.TensorFile, prefix: str) -> dict[str, Array]:
     """All tensors whose names begin with `prefix`, without it."""
     names = [name for name in file.shapes if name.startswith(prefix)]
     return {name.removeprefix(prefix): expect(file, name, file.shapes[name]) for name in names}
@@ -217,6 +234,7 @@ def _read_gaussians(file: tensors.TensorFile) -> Gaussians:
     scales = expect(file, "gaussians.scales", (count, 3)).astype(np.float32)
     opacities = expect(file, "gaussians.opacities", (count,)).astype(np.float32)
     colors = expect(file, "gaussians.colors", (count, 3)).astype(np.float32)
+    # Half precision leaves quaternions a little off unit length: they are made unit; half of it is damage.
     length = np.linalg.norm(quats, axis=1, keepdims=True)
     if count == 0 or length.min() < 0.5 or scales.min() < 0:
         raise UserError(f"{file.path.name}: its Gaussians have no size or no direction.")

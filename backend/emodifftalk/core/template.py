@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from . import tensors
+from .arrays import Array, Floats, Ints
 from .checks import expect, expect_format, expect_indices
 from .errors import UserError
 from .facs import ARTICULATIONS, AU_NAMES
@@ -64,35 +65,40 @@ class FacialTemplate:
     articulation_basis: (6, V, 3) float32, in ARTICULATIONS order.
     """
 
-    neutral: np.ndarray
-    faces: np.ndarray
-    uv: np.ndarray
-    regions: np.ndarray
-    landmarks: dict[str, np.ndarray]
-    au_basis: np.ndarray
-    articulation_basis: np.ndarray
+    neutral: Floats
+    faces: Ints
+    uv: Floats
+    regions: Ints
+    landmarks: dict[str, Ints]
+    au_basis: Floats
+    articulation_basis: Floats
 
-    def displace(self, aus: np.ndarray, articulations: np.ndarray | None = None) -> np.ndarray:
+    def displace(self, aus: Floats, articulations: Floats | None = None) -> Floats:
         """Offsets (..., V, 3) in metres of AU intensities (..., 17) and articulations (..., 6): the linear basis."""
+        # (..., 17) times (17, V, 3), summed over the units: offsets (..., V, 3). Linear, as FACS adds muscles up; what
+        # is not linear in a face is left to the motion model.
         offsets = np.tensordot(np.asarray(aus, np.float32), self.au_basis, axes=1)
         if articulations is not None:
             offsets += np.tensordot(np.asarray(articulations, np.float32), self.articulation_basis, axes=1)
         return offsets
 
-    def lip_opening(self, offsets: np.ndarray) -> np.ndarray:
+    def lip_opening(self, offsets: Floats) -> Floats:
         """Mean gap (...,) in metres between the paired inner lips, over the middle third of the mouth.
 
         offsets: (..., V, 3). The gap is signed along z (upper minus lower), so crossing lips count as closed.
         """
+        # Upper minus lower z of the pairs in the middle third: at the corners lips meet whatever the mouth does.
         upper, lower = self.landmarks["lip_inner_upper"], self.landmarks["lip_inner_lower"]
         third = len(upper) // 3
         middle = slice(third, len(upper) - third)
+        # Cut at 0 before the mean: lips that cross on one side must not hide a gap on the other.
         points = self.neutral[:, 2] + np.asarray(offsets)[..., 2]
-        return np.maximum(points[..., upper[middle]] - points[..., lower[middle]], 0.0).mean(axis=-1)
+        gap: Floats = np.maximum(points[..., upper[middle]] - points[..., lower[middle]], 0.0).mean(axis=-1)
+        return gap
 
-    def tensors(self) -> dict[str, np.ndarray]:
+    def tensors(self) -> dict[str, Array]:
         """The arrays of the template under the names a file uses."""
-        arrays = {
+        arrays: dict[str, Array] = {
             "template.neutral": self.neutral.astype(np.float32),
             "template.faces": self.faces.astype(np.int32),
             "template.uv": self.uv.astype(np.float32),
@@ -113,7 +119,7 @@ def read_template(file: tensors.TensorFile) -> FacialTemplate:
     count = len(neutral)
     faces = expect_indices(file, "template.faces", expect(file, "template.faces", (None, 3)), count)
     regions = expect_indices(file, "template.regions", expect(file, "template.regions", (count,)), len(REGIONS))
-    landmarks = {}
+    landmarks: dict[str, Ints] = {}
     for name in LANDMARKS:
         key = f"template.landmark.{name}"
         landmarks[name] = expect_indices(file, key, expect(file, key, (None,)), count).astype(np.int32)
@@ -143,7 +149,7 @@ def name_metadata() -> dict[str, str]:
 
 
 @lru_cache(maxsize=4)
-def load_template(path: str | os.PathLike | None = None) -> FacialTemplate:
+def load_template(path: str | os.PathLike[str] | None = None) -> FacialTemplate:
     """The template at `path`, by default the one shipped with the backend. Raises UserError when damaged."""
     file = tensors.TensorFile(path or SHIPPED)
     expect_format(file, "template", SCHEMA)
@@ -152,8 +158,8 @@ def load_template(path: str | os.PathLike | None = None) -> FacialTemplate:
 
 def _expect_names(file: tensors.TensorFile, key: str, names: tuple[str, ...]) -> None:
     try:
-        found = tuple(json.loads(file.metadata.get(key, "null")) or ())
+        listed = tuple(json.loads(file.metadata.get(key, "null")) or ())
     except (ValueError, TypeError):
-        found = ()
-    if found != names:
+        listed = ()
+    if listed != names:
         raise UserError(f"{file.path.name} lists other {key.replace('_', ' ')} than this version knows.")

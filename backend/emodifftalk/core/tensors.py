@@ -12,11 +12,14 @@ import json
 import math
 import os
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import numpy as np
 
+from .arrays import Array
 from .errors import UserError
 
 _KINDS = {
@@ -40,7 +43,7 @@ _MAX_HEADER = 16 << 20
 
 @dataclass(frozen=True)
 class _Entry:
-    dtype: np.dtype
+    dtype: np.dtype[Any]
     shape: tuple[int, ...]
     start: int  # bytes from the beginning of the file
 
@@ -48,10 +51,11 @@ class _Entry:
 class TensorFile:
     """A safetensors file whose header has been checked; tensors are read on demand.
 
-    Attributes: `path`, `metadata` (str to str), `shapes` (name to shape).
+    metadata: str to str.
+    shapes, dtypes: of every tensor, by name.
     """
 
-    def __init__(self, path: str | os.PathLike) -> None:
+    def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
         try:
             self._size = self.path.stat().st_size
@@ -64,16 +68,17 @@ class TensorFile:
         self.shapes = {name: entry.shape for name, entry in self._entries.items()}
         self.dtypes = {name: entry.dtype for name, entry in self._entries.items()}
 
-    def read(self, name: str) -> np.ndarray:
+    def read(self, name: str) -> Array:
         """The whole tensor `name`. Raises UserError when it is missing or the file has shrunk."""
         entry = self._entry(name)
         return self._read(entry, entry.start, math.prod(entry.shape)).reshape(entry.shape)
 
-    def read_rows(self, name: str, start: int, stop: int) -> np.ndarray:
+    def read_rows(self, name: str, start: int, stop: int) -> Array:
         """Rows [start, stop) along the first axis of tensor `name`, without reading the others."""
         entry = self._entry(name)
         if not 0 <= start <= stop <= entry.shape[0]:
             raise IndexError(f"rows {start}:{stop} of {entry.shape[0]}")
+        # Bytes of the rows before `start` are skipped, not read: a frame of a take of hours costs as much as any other.
         row = math.prod(entry.shape[1:])
         data = self._read(entry, entry.start + start * row * entry.dtype.itemsize, (stop - start) * row)
         return data.reshape((stop - start, *entry.shape[1:]))
@@ -83,7 +88,7 @@ class TensorFile:
             raise UserError(f"{self.path.name} is incomplete: it has no “{name}”.")
         return self._entries[name]
 
-    def _read(self, entry: _Entry, start: int, count: int) -> np.ndarray:
+    def _read(self, entry: _Entry, start: int, count: int) -> Array:
         try:
             with open(self.path, "rb") as stream:
                 stream.seek(start)
@@ -95,13 +100,13 @@ class TensorFile:
         return np.frombuffer(data, dtype=entry.dtype).copy()
 
 
-def load(path: str | os.PathLike) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+def load(path: str | os.PathLike[str]) -> tuple[dict[str, Array], dict[str, str]]:
     """All tensors and the metadata of a file. Raises UserError for anything damaged."""
     file = TensorFile(path)
     return {name: file.read(name) for name in file.shapes}, file.metadata
 
 
-def save(path: str | os.PathLike, tensors: dict[str, np.ndarray], metadata: dict[str, str] | None = None) -> None:
+def save(path: str | os.PathLike[str], tensors: Mapping[str, Array], metadata: dict[str, str] | None = None) -> None:
     """Write tensors atomically: the file appears whole or not at all.
 
     Raises UserError when the folder cannot be written, TypeError for a dtype the format lacks.
@@ -121,8 +126,8 @@ class TensorWriter:
 
     def __init__(
         self,
-        path: str | os.PathLike,
-        layout: dict[str, tuple[np.dtype | type | str, tuple[int, ...]]],
+        path: str | os.PathLike[str],
+        layout: Mapping[str, tuple[np.dtype[Any] | type | str, tuple[int, ...]]],
         metadata: dict[str, str] | None = None,
     ) -> None:
         self.path = Path(path)
@@ -136,6 +141,7 @@ class TensorWriter:
             self._entries[name] = _Entry(dtype, tuple(shape), offset)
             offset += size
         text = json.dumps(header, separators=(",", ":")).encode()
+        # Blanks behind the JSON: the tensors begin at a multiple of 8 bytes, as readers that map the file expect.
         self._header = text + b" " * (-len(text) % 8)
         self._size = 8 + len(self._header) + offset
 
@@ -153,7 +159,7 @@ class TensorWriter:
             raise
         return self
 
-    def write(self, name: str, array: np.ndarray, start: int = 0) -> None:
+    def write(self, name: str, array: Array, start: int = 0) -> None:
         """Put rows of tensor `name`, from row `start` on: the whole of it by default."""
         entry = self._entries[name]
         array = _little_endian(array)
@@ -193,20 +199,21 @@ class TensorWriter:
         return UserError(f"{self.path} cannot be written: {error.strerror or error}.")
 
 
-def _known(kind: np.dtype | type | str) -> np.dtype:
+def _known(kind: np.dtype[Any] | type | str) -> np.dtype[Any]:
     dtype = np.dtype(kind).newbyteorder("<")
     if dtype.str not in _NAMES:
         raise TypeError(f"safetensors has no {np.dtype(kind)}")
     return dtype
 
 
-def _little_endian(array: np.ndarray) -> np.ndarray:
+def _little_endian(array: Array) -> Array:
+    # `ascontiguousarray` makes one row of a number without shape: the reshape gives () back.
     array = np.asarray(array)
     array = np.ascontiguousarray(array).reshape(array.shape)
     return array.astype(_known(array.dtype), copy=False)
 
 
-def _read_header(stream, size: int, name: str) -> tuple[dict[str, str], dict[str, _Entry]]:
+def _read_header(stream: BinaryIO, size: int, name: str) -> tuple[dict[str, str], dict[str, _Entry]]:
     head = stream.read(8)
     length = int.from_bytes(head, "little")
     if len(head) < 8 or length > _MAX_HEADER or 8 + length > size:
@@ -222,7 +229,7 @@ def _read_header(stream, size: int, name: str) -> tuple[dict[str, str], dict[str
     return metadata, entries
 
 
-def _check_entry(value: dict, data: int, size: int) -> _Entry:
+def _check_entry(value: dict[str, Any], data: int, size: int) -> _Entry:
     dtype = np.dtype(_KINDS[value["dtype"]])
     shape = tuple(value["shape"])
     begin, end = value["data_offsets"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from .arrays import Ints
 from .gaussians import Gaussians
 
 _SWELL = 0.4
@@ -11,14 +12,17 @@ _SWELL = 0.4
 this power. Found by comparing pictures of heads with all and with some of their Gaussians."""
 
 
-def important(gaussians: Gaussians, share: float) -> tuple[np.ndarray, np.float32]:
+def important(gaussians: Gaussians, share: float) -> tuple[Ints, np.float32]:
     """Rows to keep, rising, and the factor by which their scales grow.
 
     Drawn by lot without replacement, each weighted by opacity times the largest area it can show: taking simply the
     largest would leave eyes and lips bare, which are made of small ones.
     """
+    # The two longer axes (N,) each: their product is the area of the largest shadow an ellipsoid can throw.
     middle, large = np.sort(gaussians.scales.astype(float), axis=1)[:, 1:].T
     weight = np.maximum(gaussians.opacities * middle * large, 1e-30)
+    # Exponential lots of mean 1 / weight: the smallest ones are a draw without replacement in proportion to weight, in
+    # one sort. A fixed seed, so that the same rows are shown in every frame.
     lots = -np.log1p(-np.random.default_rng(0).random(len(weight))) / weight
     rows = np.sort(np.argsort(lots, kind="stable")[: max(1, round(share * len(weight)))])
     covered = weight[rows].sum() / weight.sum()

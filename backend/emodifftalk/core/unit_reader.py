@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from .arrays import Floats
 from .facs import AU_NAMES
 from .template import FacialTemplate
 
@@ -29,27 +30,30 @@ class UnitReader:
     def __len__(self) -> int:
         return len(self._gram)
 
-    def units(self, offsets: np.ndarray) -> np.ndarray:
+    def units(self, offsets: Floats) -> Floats:
         """Intensities (T, 23), 0..1, of offsets (T, V, 3) metres: the 17 action units, then the 6 articulations.
 
         Coordinate descent on the bounded least squares.
         """
+        # towards (T, 23): offsets times the basis of each unit, all that least squares needs to know of the points.
         towards = np.asarray(offsets, np.float64).reshape(len(offsets), -1) @ self._basis.T
-        found = np.zeros_like(towards)
+        units = np.zeros_like(towards)
+        # The gradient of all frames is units @ gram - towards (T, 23). A step of one unit, cut to 0..1, moves it by one
+        # row of gram, so that product is never made again.
         gradient = -towards
         for _ in range(_SWEEPS):
             largest = 0.0
             for unit in range(len(self._gram)):
-                before = found[:, unit]
+                before = units[:, unit]
                 after = np.clip(before - gradient[:, unit] / self._gram[unit, unit], 0, 1)
                 step = after - before
-                found[:, unit] = after
+                units[:, unit] = after
                 gradient += step[:, None] * self._gram[unit]
                 largest = max(largest, float(np.abs(step).max(initial=0)))
             if largest < 1e-5:
                 break
-        return found
+        return units
 
-    def aus(self, offsets: np.ndarray) -> np.ndarray:
+    def aus(self, offsets: Floats) -> Floats:
         """The action units alone, (T, 17)."""
         return self.units(offsets)[:, : len(AU_NAMES)]

@@ -13,10 +13,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    import numpy as np
+    from .arrays import Floats
 
 EASE = 0.15
 """Seconds in which a mouth that is not heard comes to rest, and in which it gets ready to speak again."""
@@ -31,7 +31,11 @@ _ROUNDED = 1e-7
 class Stretch:
     """From `start` on, for `duration` seconds, the seconds `offset` … `offset + duration * speed` of a recording.
 
-    recording: its name. start: seconds, of a take or of the timeline. heard: false while it is muted.
+    recording: its name.
+    start, duration: seconds, of a take or of the timeline.
+    offset: second of the recording at which it begins.
+    speed: seconds of the recording that pass in one second.
+    heard: false while it is muted.
     """
 
     recording: str
@@ -54,15 +58,18 @@ class Stretch:
 
 @dataclass(frozen=True)
 class TakeTime:
-    """Where a take has to be, seconds; rest: how far the mouth rests instead of speaking, 0..1."""
+    """Where a take has to be, seconds, and how far its mouth rests there instead of speaking, 0..1."""
 
     seconds: float
-    rest: float = 0.0
+    mouth_rest: float = 0.0
 
 
 @dataclass(frozen=True)
 class _Run:
-    """From `first` to `last` seconds of the timeline the take runs from second `take` on at `pace`."""
+    """From `first` to `last` seconds of the timeline the take runs from second `take` on at `pace`.
+
+    heard: false where what the timeline plays there is muted.
+    """
 
     first: float
     last: float
@@ -81,8 +88,9 @@ class _Run:
 class VoiceMap:
     """From seconds of the timeline to seconds of a take.
 
-    performed: the take's stretches, in its own seconds. playing: what the timeline plays now, in its seconds. began:
-    second of the timeline at which the take began when it was made; it decides where the same words occur twice.
+    performed: the take's stretches, in its own seconds.
+    playing: what the timeline plays now, in its seconds.
+    began: second of the timeline at which the take began when it was made; it decides where the same words occur twice.
     """
 
     def __init__(self, performed: Iterable[Stretch], playing: Iterable[Stretch], began: float = 0.0) -> None:
@@ -90,7 +98,7 @@ class VoiceMap:
         self.runs = _disjoint(_matches(self._performed, list(playing), -began))
         self._starts: list[float] = []
         self._lines: list[tuple[float, float, float]] = []
-        self._rests = [(run.first, run.last) for run in _joined(run for run in self.runs if not run.heard)]
+        self._mouth_rests = [(run.first, run.last) for run in _joined(run for run in self.runs if not run.heard)]
         if self.runs:
             self._lay_out()
 
@@ -104,14 +112,17 @@ class VoiceMap:
         Only with a map that is true.
         """
         since, take, pace = self._lines[max(bisect_right(self._starts, seconds + _ROUNDED) - 1, 0)]
-        return TakeTime(take + (seconds - since) * pace, self._rest(seconds))
+        return TakeTime(take + (seconds - since) * pace, self._mouth_rest(seconds))
 
-    def many(self, seconds: np.ndarray) -> np.ndarray:
+    def many(self, seconds: Floats) -> Floats:
         """Seconds (N,) of the take at seconds (N,) of the timeline."""
         import numpy as np
 
+        # For every time the last line that begins before it, (since, take, pace): the take is at
+        # take + (seconds - since) * pace, as in `at`, but for all times at once.
         lines = np.array(self._lines)[np.maximum(np.searchsorted(self._starts, seconds + _ROUNDED, "right") - 1, 0)]
-        return lines[:, 1] + (seconds - lines[:, 0]) * lines[:, 2]
+        places: Floats = lines[:, 1] + (seconds - lines[:, 0]) * lines[:, 2]
+        return places
 
     def reach(self, duration: float) -> tuple[float, float]:
         """First and last second of the timeline at which a take of `duration` seconds moves."""
@@ -125,14 +136,15 @@ class VoiceMap:
         """Seconds to add to the timeline's to get the take's, when that is all there is to do."""
         shift = self.runs[0].take - self.runs[0].first
         straight = all(run.pace == 1 and abs(run.take - run.first - shift) < _SAME for run in self.runs)
-        return shift if straight and not self._rests and self._whole() else None
+        return shift if straight and not self._mouth_rests and self._whole() else None
 
     def _whole(self) -> bool:
         """Whether everything that was performed is played."""
         return abs(sum(r.end - r.take for r in self.runs) - sum(s.duration for s in self._performed)) < _SAME
 
-    def _rest(self, seconds: float) -> float:
-        depth = max((min(seconds - start, end - seconds) for start, end in self._rests), default=0.0)
+    def _mouth_rest(self, seconds: float) -> float:
+        # How deep within a rest, seconds to its nearer end, eased as 3 x^2 - 2 x^3 over the first and last EASE of it.
+        depth = max((min(seconds - start, end - seconds) for start, end in self._mouth_rests), default=0.0)
         part = min(max(depth / EASE, 0.0), 1.0)
         return part * part * (3 - 2 * part)
 
@@ -141,13 +153,15 @@ class VoiceMap:
         self._lines.append((since, take, pace))
 
     def _lay_out(self) -> None:
+        # A line (since, take, pace) holds until the next: before the voice half of the silence in front of it runs, the
+        # voice itself at its pace, bridges where it was cut, and half of the silence behind.
         first, last = self.runs[0], self.runs[-1]
         lead, torn = self._before(first.take, math.inf)
         lead = first.take if math.isinf(lead) else lead / 2
         self._line(first.first - max(lead, 0.0), first.take - max(lead, 0.0), 0.0)
         self._line(first.first - max(lead, 0.0), first.take - max(lead, 0.0), 1.0)
         if torn:
-            self._rests.append((-math.inf, first.first))
+            self._mouth_rests.append((-math.inf, first.first))
         for run, after in pairwise(self.runs):
             self._line(run.first, run.take, run.pace)
             if after.first - run.last > _SAME:
@@ -158,10 +172,12 @@ class VoiceMap:
         if not math.isinf(tail):
             self._line(last.last + tail / 2, last.end + tail / 2, 0.0)
         if torn:
-            self._rests.append((last.last, math.inf))
+            self._mouth_rests.append((last.last, math.inf))
 
     def _bridge(self, run: _Run, after: _Run) -> None:
         """Between two stretches the silence that followed the first goes on, waits, and leads into the second."""
+        # Half of each silence, at most half of the gap: the take runs on from `run`, stands still, jumps, stands still
+        # and runs into `after`. The jump is from silence to silence, so little of it is seen.
         width = after.first - run.last
         going, torn = self._after(run.end, width)
         coming, torn_off = self._before(after.take, width)
@@ -171,7 +187,7 @@ class VoiceMap:
         self._line(run.last + width / 2, after.take - coming, 0.0)
         self._line(after.first - coming, after.take - coming, 1.0)
         if torn or torn_off:
-            self._rests.append((run.last, after.first))
+            self._mouth_rests.append((run.last, after.first))
 
     def _after(self, take: float, width: float) -> tuple[float, bool]:
         """Seconds of the take without words from `take` on, and whether the mouth would stay open for `width`."""
@@ -190,18 +206,19 @@ class VoiceMap:
 
 def _matches(performed: list[Stretch], playing: list[Stretch], shift: float) -> list[_Run]:
     """What is played now and was performed; where it was performed more than once, the one that fits the others."""
-    found = [(piece, _match(piece, past)) for piece in playing for past in performed]
-    found = [(piece, run) for piece, run in found if run is not None]
+    matches = [(piece, run) for piece in playing for past in performed if (run := _match(piece, past)) is not None]
+    # Every match has as many votes as seconds for its own shift; the usual shift is that of most of the voice. Nearest
+    # to it first, and of one piece no second is taken twice.
     agreed: dict[float, float] = defaultdict(float)
-    for _, run in found:
+    for _, run in matches:
         agreed[round(run.take - run.first, 3)] += run.last - run.first
     usual = max(agreed, key=lambda s: (round(agreed[s], 3), -abs(s - shift)), default=0.0)
-    kept: list[tuple[Stretch, _Run]] = []
-    for piece, run in sorted(found, key=lambda each: abs(each[1].take - each[1].first - usual)):
-        rivals = (other for owner, other in kept if owner is piece)
+    chosen: list[tuple[Stretch, _Run]] = []
+    for piece, run in sorted(matches, key=lambda each: abs(each[1].take - each[1].first - usual)):
+        rivals = (other for owner, other in chosen if owner is piece)
         if all(run.last <= other.first + _SAME or other.last <= run.first + _SAME for other in rivals):
-            kept.append((piece, run))
-    return [run for _, run in kept]
+            chosen.append((piece, run))
+    return [run for _, run in chosen]
 
 
 def _match(piece: Stretch, past: Stretch) -> _Run | None:
@@ -218,6 +235,7 @@ def _match(piece: Stretch, past: Stretch) -> _Run | None:
 
 def _disjoint(runs: list[_Run]) -> list[_Run]:
     """One run at a time: what is heard before what is muted, what began later before what began earlier."""
+    # Between neighbouring edges no run begins or ends, so one of them holds all of a part.
     edges = sorted({edge for run in runs for edge in (run.first, run.last)})
     parts = []
     for first, last in pairwise(edges):
@@ -230,13 +248,13 @@ def _disjoint(runs: list[_Run]) -> list[_Run]:
 
 def _joined(runs: Iterable[_Run]) -> list[_Run]:
     """Runs that touch as one; what the take does in them is lost."""
-    found: list[_Run] = []
+    joined: list[_Run] = []
     for run in runs:
-        if found and run.first - found[-1].last < _SAME:
-            run = _Run(found[-1].first, run.last, 0.0, 1.0, run.heard)
-            found.pop()
-        found.append(run)
-    return found
+        if joined and run.first - joined[-1].last < _SAME:
+            run = _Run(joined[-1].first, run.last, 0.0, 1.0, run.heard)
+            joined.pop()
+        joined.append(run)
+    return joined
 
 
 def to_text(stretches: Sequence[Stretch]) -> str:
@@ -248,6 +266,11 @@ def to_text(stretches: Sequence[Stretch]) -> str:
 def from_text(text: str) -> tuple[Stretch, ...]:
     """What `to_text` wrote; nothing from an empty or damaged line."""
     try:
-        return tuple(Stretch(str(row[0]), *map(float, row[1:5])) for row in json.loads(text or "[]"))
+        return tuple(_stretch(row) for row in json.loads(text or "[]"))
     except (ValueError, TypeError, IndexError):
         return ()
+
+
+def _stretch(row: list[Any]) -> Stretch:
+    start, offset, duration, *speed = map(float, row[1:5])
+    return Stretch(str(row[0]), start, offset, duration, speed[0] if speed else 1.0)

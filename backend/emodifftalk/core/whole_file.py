@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 
 @contextmanager
-def whole_file(path: str | os.PathLike) -> Iterator[BinaryIO]:
+def whole_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     """A binary stream that becomes the file `path` when the block ends well, and leaves nothing when it does not.
 
     It is written beside `path` under another name first. Raises OSError when the folder cannot be written.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import io
 import sys
 
 from ..core.errors import Cancelled, UserError
@@ -13,8 +14,9 @@ from .command import add_commands
 def main() -> int:
     """Run the command line and return the exit code: 0, 1 (something to mend), 2 (usage), 130 (cancelled)."""
     for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(AttributeError, ValueError):
-            stream.reconfigure(encoding="utf-8", errors="replace")
+        with contextlib.suppress(ValueError):
+            if isinstance(stream, io.TextIOWrapper):  # Blender may have put another stream in its place
+                stream.reconfigure(encoding="utf-8", errors="replace")
     parser = argparse.ArgumentParser(prog="emodifftalk.shots", description="Renders lists of shots.")
     add_commands(parser.add_subparsers(required=True, metavar="COMMAND"))
     options = parser.parse_args()

@@ -59,8 +59,8 @@ class Journal:
 
     def seconds(self, frame: int) -> float:
         """How long a frame took; 0 when nobody wrote it down."""
-        found = [e["seconds"] for e in self.entries() if e.get("event") == "frame" and e.get("frame") == frame]
-        return float(found[-1]) if found else 0.0
+        times = [e["seconds"] for e in self.entries() if e.get("event") == "frame" and e.get("frame") == frame]
+        return float(times[-1]) if times else 0.0
 
     def has_pictures(self) -> bool:
         """Whether any frame lies in the folder, of whatever range."""

@@ -40,10 +40,10 @@ class QueueFolder:
     def status(self) -> dict:
         """What was said last; {} when nothing was."""
         try:
-            found = json.loads((self.folder / "status.json").read_text(encoding="utf-8"))
+            said = json.loads((self.folder / "status.json").read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return {}
-        return found if isinstance(found, dict) else {}
+        return said if isinstance(said, dict) else {}
 
     def ask(self, what: str) -> None:
         """Ask the runner to PAUSE, RESUME or CANCEL (of `names`). Raises UserError when that cannot be written."""

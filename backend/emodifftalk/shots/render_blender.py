@@ -57,10 +57,10 @@ class RenderBlender:
         """Let it render a frame or make the movie."""
         self.doing, shot = what, self.work.shot
         if what == MOVIE:
-            frames = self.work.frames
+            frames = self.work.frames or range(0)  # known long before the movie is made
             pictures = [str(shot.picture(frame)) for frame in frames]
             self._tell(do="movie", first=frames[0], pictures=pictures, path=str(shot.movie_path))
-        else:
+        elif isinstance(what, int):
             self._tell(do="frame", frame=what, path=str(shot.picture(what)))
 
     def take(self, line: str) -> dict | None:

@@ -68,14 +68,14 @@ def clock(seconds: float) -> str:
     """A duration: 12 s, 3:05 min, 2:10 h."""
     if seconds < 60:
         return f"{seconds:.0f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes}:{rest:02d} min" if minutes < 60 else f"{minutes // 60}:{minutes % 60:02d} h"
+    minutes, remaining = divmod(round(seconds), 60)
+    return f"{minutes}:{remaining:02d} min" if minutes < 60 else f"{minutes // 60}:{minutes % 60:02d} h"
 
 
 def _row(shot: dict, base: Path) -> str:
     known = f"{shot['done']} of {shot['total']}" if shot["total"] is not None else "not known"
-    kept = shot["done"] - shot["rendered"]
-    known += f"<br><small>{kept} from before</small>" if kept else ""
+    earlier = shot["done"] - shot["rendered"]
+    known += f"<br><small>{earlier} from before</small>" if earlier else ""
     each = f"{shot['seconds'] / shot['rendered']:.2f} s" if shot["rendered"] else ""
     items = "".join(f"<li>{html.escape(sentence)}" for sentence in remarks(shot))
     places = {"folder": shot["folder"], "movie": shot["movie"], "log": shot["log"]}

@@ -35,7 +35,12 @@ _ORPHANS = 60.0
 
 @dataclass(frozen=True)
 class RunnerSettings:
-    """How to render. script: the add-on's that a Blender runs. changed: one of `names.CHANGED`."""
+    """How to render.
+
+    script: the add-on's that a Blender runs.
+    jobs: Blenders at a time.
+    changed: one of `names.CHANGED`.
+    """
 
     blender: Blender
     script: Path
@@ -60,7 +65,7 @@ class Runner:
         self._heard: queue.Queue[tuple[RenderBlender, str | None]] = queue.Queue()
         self._blenders: list[RenderBlender] = []
         self._paused = self._stopping = False
-        self._told, self._news = 0.0, True
+        self._last_status, self._news = 0.0, True
         self._began = time.time()
         self.works: list[ShotWork] = []
 
@@ -132,7 +137,7 @@ class Runner:
             if what is not None:
                 blender.give(what)
             else:
-                # Also while paused: an idle Blender would keep the memory that the person may have paused for.
+                # Also while paused: an idle Blender would keep the memory that the animator may have paused for.
                 blender.dismiss()
         while not self._paused and not self._stopping and len(self._blenders) < self._settings.jobs:
             work = self._most_useful()
@@ -186,6 +191,8 @@ class Runner:
         for sentence in event.get("notes", ()):
             work.note(sentence)
         doing, blender.doing = blender.doing, None
+        if doing is None:  # it speaks of nothing that it was asked for
+            return
         if event["event"] == "missed":
             work.missed(doing, event["text"], bool(event.get("hopeless")))
             self._journal(work, event="missed", what=doing, reason=event["text"])
@@ -193,7 +200,7 @@ class Runner:
             work.did(doing, event["seconds"], bool(event.get("stretched")))
             if doing == OPEN and work.frames is None:
                 self._learn(work, event["frames"])
-            elif doing == MOVIE:
+            elif doing == MOVIE and work.frames is not None:
                 self._journal(work, event="movie", frames=[work.frames[0], work.frames[-1]])
 
     def _learn(self, work: ShotWork, frames: list[int]) -> None:
@@ -219,9 +226,9 @@ class Runner:
 
     def _tell(self, over: bool = False) -> None:
         now = time.monotonic()
-        if not over and now - self._told < (_TELL if self._news else _TELL_STILL):
+        if not over and now - self._last_status < (_TELL if self._news else _TELL_STILL):
             return
-        self._told, self._news = now, False
+        self._last_status, self._news = now, False
         status = self._status(over)
         try:
             self._folder.write_status(status)

@@ -32,10 +32,18 @@ _MOST_FRAMES = 1_000_000
 
 @dataclass(frozen=True)
 class Shot:
-    """One shot. blend: its file. scene, camera: names, empty for the file's own (and the cameras bound to its markers).
-    frames: first and last, None for the scene's range. takes: (head, take) pairs; a take is a file's absolute path or
-    the name of one of the head's takes. format: of EXTENSIONS. movie: whether pictures and sound become one too.
-    codec: of MOVIES. folder: where it is rendered to."""
+    """One shot.
+
+    blend: its file.
+    folder: where it is rendered to.
+    scene, camera: names, empty for the file's own (and the cameras bound to its markers).
+    frames: first and last, None for the scene's range.
+    step: every so many-th of them.
+    takes: (head, take) pairs; a take is a file's absolute path or the name of one of the head's takes.
+    format: of EXTENSIONS.
+    movie: whether pictures and sound become one too.
+    codec: of MOVIES.
+    """
 
     name: str
     blend: Path

@@ -60,20 +60,20 @@ class Snapshots:
         return self._made[blend]
 
     def _keep(self, blend: Path) -> Path:
-        kept = blend.with_name(f".{blend.stem}.{self._mark}.shots.blend")
+        link = blend.with_name(f".{blend.stem}.{self._mark}.shots.blend")
         try:
-            kept.unlink(missing_ok=True)
+            link.unlink(missing_ok=True)
             try:
-                os.link(blend.resolve(), kept)
+                os.link(blend.resolve(), link)
             except OSError:  # a file system without links
-                shutil.copyfile(blend, kept)
+                shutil.copyfile(blend, link)
         except OSError:
             return blend
-        return kept
+        return link
 
     def remove(self) -> None:
         """Take them away again."""
-        for blend, kept in self._made.items():
-            if kept != blend:
-                kept.unlink(missing_ok=True)
+        for blend, link in self._made.items():
+            if link != blend:
+                link.unlink(missing_ok=True)
         self._made.clear()

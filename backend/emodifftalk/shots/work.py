@@ -12,7 +12,7 @@ from .shot_list import Shot
 
 _TRIES = 2
 _FAILURES = 3
-"""Frames that may fail before the rest of the shot is not tried any more."""
+"""Frames that may fail before the others of the shot are not tried any more."""
 OPEN, MOVIE = "open", "movie"
 """Beside frame numbers, what a Blender may be busy with."""
 
@@ -21,8 +21,20 @@ OPEN, MOVIE = "open", "movie"
 class ShotWork:
     """A shot and how far it is.
 
-    blend: the file to open, as it was when the queue began. frames: all of them, None until a Blender has looked.
-    todo: those not yet given to a Blender. rendered: seconds of those rendered now. low: frames of low confidence.
+    fingerprint: what its pictures are made of (`snapshot.shot_fingerprint`).
+    blend: the file to open, as it was when the queue began.
+    state: one of `names`.
+    frames: all of them, None until a Blender has looked.
+    todo: those not yet given to a Blender.
+    finished: those whose files are whole, from now or before.
+    rendered: seconds of those rendered now.
+    failed: why a frame could not be rendered, one sentence.
+    low: frames of low confidence.
+    notes: sentences for the report.
+    problem: why the shot was given up, one sentence.
+    movie_seconds, movie_made: how long the movie took, and whether it is there.
+    busy: what Blenders do now: frame numbers, OPEN or MOVIE.
+    tries: how often each of these has failed.
     """
 
     shot: Shot
@@ -96,7 +108,7 @@ class ShotWork:
             self.movie_seconds, self.movie_made = seconds, True
         elif what == OPEN:
             del self.tries[OPEN]
-        else:
+        elif isinstance(what, int):
             self.finished.add(what)
             self.rendered[what] = seconds
             if stretched:
@@ -132,7 +144,7 @@ class ShotWork:
         self.todo.clear()
 
     def cancel(self) -> None:
-        """The person has had enough."""
+        """The animator has had enough."""
         if not self.over:
             self.state = CANCELLED
 

@@ -13,7 +13,7 @@ from ..core.facs import AU_INDEX
 _BEGINS, _SURE = 0.08, 0.18
 """Probability of p, b or m at which the lips begin to close, and at which they are shut: missed closures are worse than
 extra ones, and half of a closure is shared with its neighbours."""
-KEPT = {"AU10": 0.0, "AU25": 0.0, "AU26": 0.12}
+LEFT_WHEN_SHUT = {"AU10": 0.0, "AU25": 0.0, "AU26": 0.12}
 """What lips that meet leave of units that part them; training's truth (`data.visemes`) does the same."""
 HELD = {"AU24": 0.4, "AU23": 0.12, "AU17": 0.15}
 """What units that press them come to at least."""
@@ -22,10 +22,10 @@ HELD = {"AU24": 0.4, "AU23": 0.12, "AU17": 0.15}
 def shut_lips(aus: np.ndarray, bilabial: np.ndarray) -> np.ndarray:
     """AU codes (T, 17), 0..1, with the lips shut where a bilabial is heard; bilabial (T,) its probability, 0..1."""
     shut = np.clip((bilabial - _BEGINS) / (_SURE - _BEGINS), 0, 1).astype(np.float32)
-    found = aus.copy()
-    for name, kept in KEPT.items():
-        found[:, AU_INDEX[name]] *= 1 - shut * (1 - kept)
+    shut_aus = aus.copy()
+    for name, share in LEFT_WHEN_SHUT.items():
+        shut_aus[:, AU_INDEX[name]] *= 1 - shut * (1 - share)
     for name, held in HELD.items():
-        column = found[:, AU_INDEX[name]]
-        found[:, AU_INDEX[name]] = np.maximum(column, held * shut)
-    return found
+        column = shut_aus[:, AU_INDEX[name]]
+        shut_aus[:, AU_INDEX[name]] = np.maximum(column, held * shut)
+    return shut_aus

@@ -92,7 +92,7 @@ def test_moved_cut_and_trimmed_pieces_are_said_where_they_are_heard(head, scene,
         for frame in range(int(compat.left_handle(strip)), int(compat.right_handle(strip)), 3):
             heard = (frame - compat.content_start(strip)) * base / fps
             assert said(head, scene, frame) == pytest.approx(heard, abs=1e-3)
-            assert take_time.take_moment(head, scene, frame).rest == 0
+            assert take_time.take_moment(head, scene, frame).mouth_rest == 0
 
 
 @pytest.mark.parametrize(("fps", "base"), [(24, 1.001), (60, 1.0)])
@@ -165,15 +165,15 @@ def test_a_muted_piece_rests_the_mouth_and_only_the_mouth(playing, scene, how):
         piece.mute = True
     else:
         scene.sequence_editor.channels[5].mute = True
-    assert take_time.take_moment(playing, scene, 59).rest == 0
-    assert take_time.take_moment(playing, scene, 100).rest == 1
+    assert take_time.take_moment(playing, scene, 59).mouth_rest == 0
+    assert take_time.take_moment(playing, scene, 100).mouth_rest == 1
     scene.frame_set(100)
     frame = gaussians.current_frame(playing, scene)
     subject = tiny_subject()
     lips = subject.template.landmarks["lip_inner_lower"]
     assert frame.aus[JAW] == 0 and np.abs(frame.offsets[lips]).max() < 1e-6
     assert np.abs(gaussians.current_gaussians(playing, scene).means - subject.gaussians.means).max() < 1e-3
-    eases = [take_time.take_moment(playing, scene, 60 + part / 4).rest for part in range(16)]
+    eases = [take_time.take_moment(playing, scene, 60 + part / 4).mouth_rest for part in range(16)]
     assert eases == sorted(eases) and eases[0] == 0 and eases[-1] == 1
     assert [s.start for s in build_performance(playing, scene).performance.voice] == [0]
 

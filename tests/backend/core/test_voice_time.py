@@ -82,7 +82,7 @@ def test_for_ten_minutes_every_frame_shows_what_is_heard(fps, base, data):
                 continue
             moment = heard.at(clock.seconds(int(frame)))
             said = Fraction(moment.seconds) + Fraction(zero) - before[0].start / Fraction(clock.rate)
-            assert abs(said - content / Fraction(clock.rate)) < Fraction(1, 1000) and moment.rest < 1e-6
+            assert abs(said - content / Fraction(clock.rate)) < Fraction(1, 1000) and moment.mouth_rest < 1e-6
         every = heard.many(frames / clock.rate)
         slope = float(strip.speed) / clock.rate
         assert np.abs(every - every[0] - slope * np.arange(len(frames))).max() < 1e-3
@@ -98,7 +98,7 @@ def test_what_was_not_edited_is_the_take_itself_wherever_it_lies(fps, base):
     assert heard.shift == pytest.approx(-clock.seconds(4321))
     for frame in np.arange(4000, 5200, 0.5):
         moment = heard.at(clock.seconds(frame))
-        assert moment.rest == 0
+        assert moment.mouth_rest == 0
         expected = max(clock.seconds(frame - 4321), 0.0)
         assert moment.seconds == pytest.approx(expected, abs=1e-6)
 
@@ -109,7 +109,7 @@ def test_a_longer_silence_waits_in_its_middle_and_nothing_is_torn():
     assert [round(heard.at(t).seconds, 6) for t in (0.5, 1.25, 1.5, 3.0, 4.5, 4.75, 5.5)] == [
         0.5, 1.25, 1.5, 1.5, 1.5, 1.75, 2.5
     ]  # fmt: skip
-    assert all(heard.at(t).rest == 0 for t in np.arange(-1, 8, 0.1))
+    assert all(heard.at(t).mouth_rest == 0 for t in np.arange(-1, 8, 0.1))
     steps = np.diff([heard.at(t).seconds for t in np.arange(-1, 8, 0.01)])
     assert steps.max() < 0.011 and steps.min() > -1e-9
 
@@ -117,10 +117,10 @@ def test_a_longer_silence_waits_in_its_middle_and_nothing_is_torn():
 def test_words_pulled_apart_close_the_mouth_between_them_and_trimmed_words_are_not_spoken():
     take = [Stretch("a", 0, 0, 4)]
     apart = VoiceMap(take, [Stretch("a", 0, 0, 2), Stretch("a", 3, 2, 2)])
-    assert apart.at(2.5).rest == 1 and apart.at(1.9).rest == apart.at(3.1).rest == 0
+    assert apart.at(2.5).mouth_rest == 1 and apart.at(1.9).mouth_rest == apart.at(3.1).mouth_rest == 0
     trimmed = VoiceMap(take, [Stretch("a", 1, 1, 1)])
-    assert trimmed.at(2.5).seconds == pytest.approx(2.0) and trimmed.at(2.5).rest == 1
-    assert trimmed.at(0.5).seconds == pytest.approx(1.0) and trimmed.at(0.5).rest == 1
+    assert trimmed.at(2.5).seconds == pytest.approx(2.0) and trimmed.at(2.5).mouth_rest == 1
+    assert trimmed.at(0.5).seconds == pytest.approx(1.0) and trimmed.at(0.5).mouth_rest == 1
 
 
 def test_a_muted_piece_eases_to_rest_while_the_take_goes_on():
@@ -129,8 +129,8 @@ def test_a_muted_piece_eases_to_rest_while_the_take_goes_on():
     heard = VoiceMap(take, pieces)
     for t in np.arange(0, 6, 0.05):
         assert heard.at(t).seconds == pytest.approx(t)
-    assert [heard.at(t).rest for t in (1.99, 2, 3, 4, 4.01)] == [0, 0, 1, 0, 0]
-    assert heard.at(2 + EASE / 2).rest == pytest.approx(0.5) and heard.at(4 - EASE / 2).rest == pytest.approx(0.5)
+    assert [heard.at(t).mouth_rest for t in (1.99, 2, 3, 4, 4.01)] == [0, 0, 1, 0, 0]
+    assert [heard.at(t).mouth_rest for t in (2 + EASE / 2, 4 - EASE / 2)] == pytest.approx([0.5, 0.5])
 
 
 def test_the_same_words_twice_keep_their_own_performance():

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..arrays import Floats, Ints
 from ..errors import UserError
 from ..gaussians import Gaussians, normalize
 from ..whole_file import whole_file
@@ -26,7 +27,7 @@ _PACKED = ("packed_position", "packed_rotation", "packed_scale", "packed_color")
 _BITS_XYZ = (11, 10, 11)
 
 
-def write_compressed_ply(path: str | os.PathLike, gaussians: Gaussians) -> None:
+def write_compressed_ply(path: str | os.PathLike[str], gaussians: Gaussians) -> None:
     """Write Gaussians, whole or not at all, in the axes they have.
 
     Raises UserError when a number is not finite, OSError when the file cannot be written.
@@ -38,6 +39,8 @@ def write_compressed_ply(path: str | os.PathLike, gaussians: Gaussians) -> None:
     starts = np.arange(0, count, CHUNK)
     chunk_of = np.arange(count) // CHUNK
     ranges, packed = [], np.zeros((count, 4), "<u4")
+    # low and high (chunks, 3): least and greatest of every 256 rows, `reduceat` from each start to the next. Values go
+    # to 0..1 of their own chunk's range, which may be 0: hence the least span.
     for column, values in ((0, gaussians.means), (2, np.clip(logs, -20, 20)), (3, gaussians.colors)):
         low, high = (edge.reduceat(values, starts, axis=0).astype("<f4") for edge in (np.minimum, np.maximum))
         ranges += [low, high]
@@ -62,7 +65,7 @@ def is_compressed_ply(elements: dict[str, Element]) -> bool:
     return {"chunk", "vertex"} <= set(elements) and "packed_position" in (elements["vertex"].dtype.names or ())
 
 
-def read_compressed_ply(path: str | os.PathLike) -> Gaussians:
+def read_compressed_ply(path: str | os.PathLike[str]) -> Gaussians:
     """The Gaussians of a compressed .ply, in its own axes. Raises UserError when it is damaged, OSError when it cannot
     be read."""
     name, elements = Path(path).name, read_elements(path)
@@ -77,11 +80,12 @@ def read_compressed_ply(path: str | os.PathLike) -> Gaussians:
         raise UserError(f"{name} is damaged: it has too few chunks for its Gaussians.")
     chunk_of = np.arange(len(vertices)) // CHUNK
 
-    def within(parts: np.ndarray, group: tuple[str, ...]) -> np.ndarray:
+    def within(parts: Floats, group: tuple[str, ...]) -> Floats:
         if f"min_{group[0]}" not in fields:  # earlier files have no ranges of colours
             return parts
         low, high = (np.stack([chunks[f"{end}_{n}"] for n in group], axis=1)[chunk_of] for end in ("min", "max"))
-        return low + parts * (high - low)
+        spread: Floats = low + parts * (high - low)
+        return spread
 
     color = _unpack(vertices["packed_color"], (8, 8, 8, 8))
     alpha = color[:, 3].clip(1e-6, 1 - 1e-6)
@@ -96,39 +100,45 @@ def read_compressed_ply(path: str | os.PathLike) -> Gaussians:
         )
 
 
-def _pack(parts: np.ndarray, bits: tuple[int, ...]) -> np.ndarray:
+def _pack(parts: Floats, bits: tuple[int, ...]) -> Ints:
     """Columns 0..1 as unsigned numbers of so many bits each, the first the highest, (N,) uint32."""
-    packed = np.zeros(len(parts), np.uint32)
+    packed: Ints = np.zeros(len(parts), np.uint32)
     for column, size in zip(parts.T, bits, strict=True):
         packed = (packed << np.uint32(size)) | np.rint(column * ((1 << size) - 1)).astype(np.uint32)
     return packed
 
 
-def _unpack(packed: np.ndarray, bits: tuple[int, ...]) -> np.ndarray:
+def _unpack(packed: Ints, bits: tuple[int, ...]) -> Floats:
+    # From the lowest field up: shifted down, cut to its bits, divided by the most they hold; turned round in the end.
     columns, shift = [], 0
     for size in reversed(bits):
         most = (1 << size) - 1
         columns.append((packed.astype(np.uint32) >> np.uint32(shift) & np.uint32(most)) / np.float32(most))
         shift += size
-    return np.stack(columns[::-1], axis=1).astype(np.float32)
+    parts: Floats = np.stack(columns[::-1], axis=1).astype(np.float32)
+    return parts
 
 
-def _pack_rotations(quats: np.ndarray) -> np.ndarray:
+def _pack_rotations(quats: Floats) -> Ints:
     """Largest component's number in two bits, the others, in order, in ten each: -1/√2..1/√2 over their range."""
     unit = normalize(quats.astype(np.float64))
     largest = np.abs(unit).argmax(axis=1)
+    # q and -q are one rotation: with the largest positive it follows from the others, which lie within 1/sqrt(2) and
+    # are stretched from there to 0..1.
     unit = unit * np.where(np.take_along_axis(unit, largest[:, None], 1) < 0, -1.0, 1.0)
     others = np.stack([[k for k in range(4) if k != skip] for skip in range(4)])[largest]
     small = np.take_along_axis(unit, others, axis=1) / np.sqrt(2.0) + 0.5
-    return largest.astype(np.uint32) << np.uint32(30) | _pack(small.clip(0, 1), (10, 10, 10))
+    packed: Ints = largest.astype(np.uint32) << np.uint32(30) | _pack(small.clip(0, 1), (10, 10, 10))
+    return packed
 
 
-def _unpack_rotations(packed: np.ndarray) -> np.ndarray:
+def _unpack_rotations(packed: Ints) -> Floats:
     largest = (packed >> np.uint32(30)).astype(int)
     small = (_unpack(packed & np.uint32((1 << 30) - 1), (10, 10, 10)) - 0.5) * np.sqrt(2.0)
     quats = np.zeros((len(packed), 4))
     others = np.stack([[k for k in range(4) if k != skip] for skip in range(4)])[largest]
     np.put_along_axis(quats, others, small, axis=1)
+    # The largest is what is missing to length 1; the maximum catches rounding that made the others too long.
     last = np.sqrt(np.maximum(1 - (small**2).sum(axis=1), 0.0))
     np.put_along_axis(quats, largest[:, None], last[:, None], axis=1)
     return quats

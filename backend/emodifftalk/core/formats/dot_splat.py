@@ -17,7 +17,7 @@ from ..whole_file import whole_file
 _ROW = np.dtype([("mean", "<f4", 3), ("scale", "<f4", 3), ("rgba", "u1", 4), ("rot", "u1", 4)])
 
 
-def write_splat(path: str | os.PathLike, gaussians: Gaussians) -> None:
+def write_splat(path: str | os.PathLike[str], gaussians: Gaussians) -> None:
     """Write Gaussians, whole or not at all, in the axes and the order they have.
 
     Raises UserError when a number is not finite, OSError when the file cannot be written.
@@ -29,12 +29,13 @@ def write_splat(path: str | os.PathLike, gaussians: Gaussians) -> None:
     if not finite:
         raise UserError("These Gaussians contain numbers that are not finite: generate the take again.")
     rows["rgba"] = np.rint(rgba.clip(0, 1) * 255)
+    # Components -1..1 as bytes around 128; 1 itself would be 256, so it loses 1/128.
     rows["rot"] = np.rint(normalize(gaussians.quats) * 128 + 128).clip(0, 255)
     with whole_file(path) as stream:
         stream.write(rows.tobytes())
 
 
-def read_splat(path: str | os.PathLike) -> Gaussians:
+def read_splat(path: str | os.PathLike[str]) -> Gaussians:
     """The Gaussians of a .splat file, in its own axes. Raises UserError when it is damaged, OSError when it cannot be
     read."""
     name = Path(path).name
@@ -45,6 +46,7 @@ def read_splat(path: str | os.PathLike) -> Gaussians:
         raise UserError(f"{name} is damaged: it contains numbers that are not finite.")
     rgba = rows["rgba"].astype(np.float32) / 255
     quats = (rows["rot"].astype(np.float32) - 128) / 128
+    # Four bytes of 128 are no direction: a rotation of nothing, as other readers take it.
     quats[np.linalg.norm(quats, axis=1) < 1e-3] = (1, 0, 0, 0)
     return Gaussians(
         means=rows["mean"].copy(),

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from ..arkit import ARKIT, from_arkit
+from ..arrays import Floats, Mask
 from ..errors import UserError
 from ..facs import AU_NAMES
 from ..performance import Curve, Performance
@@ -29,37 +30,43 @@ _ARKIT_LOWER = {name.lower() for name in ARKIT}
 
 @dataclass(frozen=True)
 class FaceCurves:
-    """times: (T,) seconds from 0, rising. aus: (T, 17) 0..1 in AU_NAMES order; known: (17,) bool, those the file tells
-    of. gaze: (T, 2) yaw to the head's left and pitch upwards, radians, or None. kind: of the file, notes: both for a
-    person."""
+    """What a file tells of a face.
 
-    times: np.ndarray
-    aus: np.ndarray
-    known: np.ndarray
-    gaze: np.ndarray | None = None
+    times: (T,) seconds from 0, rising.
+    aus: (T, 17) 0..1, in AU_NAMES order.
+    known: (17,) bool, those that the file tells of.
+    gaze: (T, 2) yaw to the head's left and pitch upwards, radians, or None.
+    kind, notes: of the file, in words for the animator.
+    """
+
+    times: Floats
+    aus: Floats
+    known: Mask
+    gaze: Floats | None = None
     kind: str = ""
     notes: tuple[str, ...] = field(default=())
 
     def curves(self) -> dict[str, Curve]:
-        """Keys (seconds, value) of every action unit that is known; where a value rests only its ends."""
+        """Keys (seconds, value) of every action unit that is known; where a value stands still only its ends."""
         return {au: thinned(self.times, self.aus[:, k]) for k, au in enumerate(AU_NAMES) if self.known[k]}
 
 
-def thinned(times: np.ndarray, values: np.ndarray) -> Curve:
-    """Keys (seconds, value) of a track; where the value rests, only the ends of the rest."""
+def thinned(times: Floats, values: Floats) -> Curve:
+    """Keys (seconds, value) of a track; where the value stands still, only the ends of that."""
+    # A key goes when both neighbours have its value: straight lines between the others are the same curve.
     keep = np.ones(len(values), bool)
     if len(values) > 2:
         keep[1:-1] = (values[1:-1] != values[:-2]) | (values[1:-1] != values[2:])
     return tuple((float(t), float(v)) for t, v in zip(times[keep], values[keep], strict=True))
 
 
-def perform_with(performance: Performance, found: FaceCurves, mode: str = "replace") -> Performance:
+def perform_with(performance: Performance, imported: FaceCurves, mode: str = "replace") -> Performance:
     """The Performance with these curves: `replace` what voice and feelings give the units the file tells of, or `add`
     to it. Without a voice it lasts as long as they do."""
-    curves = found.curves()
+    curves = imported.curves()
     duration = performance.duration
     if duration is None and not performance.voice:
-        duration = float(found.times[-1]) + 1 / 25
+        duration = float(imported.times[-1]) + 1 / 25
     if mode == "replace":
         return replace(performance, au_curves={**performance.au_curves, **curves}, duration=duration)
     return replace(performance, au_offsets={**performance.au_offsets, **curves}, duration=duration)
@@ -115,30 +122,32 @@ def _csv(path: Path, text: str) -> FaceCurves:
     return _checked(path, times, [names[i] for i in columns], values, kind)
 
 
-def _column(cells: list[str]) -> np.ndarray:
+def _column(cells: list[str]) -> Floats:
     """Numbers of a column; cells that hold none are NaN."""
-    found = np.full(len(cells), np.nan)
+    numbers = np.full(len(cells), np.nan)
     for i, cell in enumerate(cells):
         try:
-            found[i] = float(cell)
+            numbers[i] = float(cell)
         except ValueError:
             continue
-    return found
+    return numbers
 
 
-def _timecodes(path: Path, cells: list[str]) -> np.ndarray:
+def _timecodes(path: Path, cells: list[str]) -> Floats:
     """Seconds of hours:minutes:seconds:frames. The rate is the lowest usual one that has so many frames."""
     matches = [_TIMECODE.match(cell.strip()) for cell in cells]
     if not all(matches):
         row = next(i for i, match in enumerate(matches) if not match)
         raise UserError(f"{path.name}: row {row + 2} has no timecode like 11:53:37:12.5.")
-    parts = np.array([[float(group) for group in match.groups()] for match in matches])
+    parts = np.array([[float(group) for group in match.groups()] for match in matches if match])
+    # parts (T, 4): hours, minutes, seconds, frames. The rate stands nowhere; a count of 29 cannot be of 24 a second.
     most = parts[:, 3].max()
     rate = next((rate for rate in _RATES if most < rate), 240)
-    return parts[:, 0] * 3600 + parts[:, 1] * 60 + parts[:, 2] + parts[:, 3] / rate
+    seconds: Floats = parts[:, 0] * 3600 + parts[:, 1] * 60 + parts[:, 2] + parts[:, 3] / rate
+    return seconds
 
 
-def _json(path: Path, text: str) -> tuple[np.ndarray, list[str], np.ndarray, str]:
+def _json(path: Path, text: str) -> tuple[Floats, list[str], Floats, str]:
     try:
         data = json.loads(text)
         if "weightMat" in data:  # Audio2Face
@@ -170,7 +179,7 @@ def _usd(path: Path) -> FaceCurves:
         animation = UsdSkel.Animation(prim)
         names = animation.GetBlendShapesAttr().Get() if prim.IsA(UsdSkel.Animation) else None
         codes = animation.GetBlendShapeWeightsAttr().GetTimeSamples() if names else []
-        if codes and len(codes) <= _MOST_FRAMES:
+        if names and codes and len(codes) <= _MOST_FRAMES:
             values = [animation.GetBlendShapeWeightsAttr().Get(code) for code in codes]
             if any(len(row) != len(names) for row in values):
                 raise UserError(f"{path.name} is damaged: its weights do not fit its blend shapes.")
@@ -179,14 +188,16 @@ def _usd(path: Path) -> FaceCurves:
     raise UserError(f"{path.name} holds no animation of blend shapes.")
 
 
-def _checked(path: Path, times: np.ndarray, names: list[str], values: np.ndarray, kind: str) -> FaceCurves:
+def _checked(path: Path, times: Floats, names: list[str], values: Floats, kind: str) -> FaceCurves:
     """Curves by the names of their columns. Raises UserError when they do not fit, or none is known."""
     if values.ndim != 2 or values.shape != (len(times), len(names)) or not 0 < len(times) <= _MOST_FRAMES:
         raise UserError(f"{path.name} is damaged: its frames do not fit its {len(names)} columns.")
     if not np.isfinite(times).all() or (np.diff(times) < 0).any():
         raise UserError(f"{path.name}: its times do not rise, or are no numbers.")
+    # Of rows with the same time the first stays: curves need times that rise.
     first = np.concatenate([[True], np.diff(times) > 1e-9])
     times, values, notes = (times - times[0])[first], values[first], []
+    # A cell without a number counts as 0 and is said; a file of nothing but such cells is refused.
     blank = ~np.isfinite(values)
     if blank.all():
         raise UserError(f"{path.name} holds no numbers.")
@@ -203,25 +214,25 @@ def _checked(path: Path, times: np.ndarray, names: list[str], values: np.ndarray
     return FaceCurves(times, aus, known, gaze, kind or "Action units", tuple(notes))
 
 
-def _by_name(names: list[str], values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray | None, tuple[str, ...]]:
+def _by_name(names: list[str], values: Floats) -> tuple[Floats, Mask, Floats | None, tuple[str, ...]]:
     plain = [name.split(".")[-1].strip() for name in names]
     if any(name.lower() in _ARKIT_LOWER for name in plain):
-        found = from_arkit(names, values)
-        return found.aus, found.known, found.gaze, found.unused
+        units = from_arkit(names, values)
+        return units.aus, units.known, units.gaze, units.unused
     aus, known, used = np.zeros((len(values), len(AU_NAMES)), np.float32), np.zeros(len(AU_NAMES), bool), set()
     for i, name in enumerate(plain):
         match = re.fullmatch(r"au_?0*(\d+)(_r)?", name.lower())
-        au = f"AU{int(match[1]):02d}" if match else ""
-        if au in AU_NAMES:
+        if match and (au := f"AU{int(match[1]):02d}") in AU_NAMES:
             scale = 5.0 if match[2] else 1.0
             aus[:, AU_NAMES.index(au)], known[AU_NAMES.index(au)] = (values[:, i] / scale).clip(0, 1), True
             used.add(i)
     return aus, known, None, tuple(name for i, name in enumerate(names) if i not in used)
 
 
-def _openface_gaze(rows: list[list[str]], names: list[str], count: int) -> np.ndarray | None:
+def _openface_gaze(rows: list[list[str]], names: list[str], count: int) -> Floats | None:
     """OpenFace's angles: x to the picture's right is the head's left, y downwards; radians."""
     if "gaze_angle_x" not in names or "gaze_angle_y" not in names or len(rows) - 1 != count:
         return None
     x, y = (_column([row[names.index(name)] for row in rows[1:]]) for name in ("gaze_angle_x", "gaze_angle_y"))
-    return np.nan_to_num(np.stack([x, -y], axis=1)).astype(np.float32)
+    gaze: Floats = np.nan_to_num(np.stack([x, -y], axis=1)).astype(np.float32)
+    return gaze

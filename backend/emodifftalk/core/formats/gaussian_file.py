@@ -17,7 +17,7 @@ from .spz import read_spz
 ENDINGS = (".ply", ".splat", ".spz")
 
 
-def read_gaussians(path: str | os.PathLike, axes: str = "rdf") -> Gaussians:
+def read_gaussians(path: str | os.PathLike[str], axes: str = "rdf") -> Gaussians:
     """The Gaussians of a .ply (plain or compressed), .splat or .spz file, in our axes.
 
     axes: those of the file (see `axes`), which .ply and .splat do not say; a .spz is always `rub`. Raises UserError

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..arrays import Floats
 from ..errors import UserError
 from ..facs import AU_NAMES
 
@@ -21,13 +22,18 @@ _MOST_BYTES = 512 << 20
 
 @dataclass(frozen=True)
 class AuTrack:
-    """times (T,) seconds, rising; aus (T, 17) 0..1 in AU_NAMES order; notes for a person."""
+    """Action units as OpenFace saw them.
 
-    times: np.ndarray
-    aus: np.ndarray
+    times: (T,) seconds, rising.
+    aus: (T, 17) 0..1, in AU_NAMES order.
+    notes: sentences for the animator.
+    """
+
+    times: Floats
+    aus: Floats
     notes: tuple[str, ...]
 
-    def at(self, seconds: np.ndarray) -> np.ndarray:
+    def at(self, seconds: Floats) -> Floats:
         """Intensities (F, 17) float32 at moments (F,) in seconds, straight lines between rows."""
         return np.stack([np.interp(seconds, self.times, column) for column in self.aus.T], axis=1).astype(np.float32)
 
@@ -63,17 +69,19 @@ def read_openface(path: Path) -> AuTrack:
     for i, name in enumerate(AU_NAMES):
         if name not in missing:
             aus[:, i] = table[:, names[f"{name}_r"]] / 5
+    # good (T,): rows with all numbers, a face, and one OpenFace is sure enough of.
     good = np.isfinite(aus).all(axis=1)
     for column, least in (("success", 0.5), ("confidence", LEAST_CONFIDENCE)):
         if column in names:
             good &= table[:, names[column]] >= least
     if not good.any():
         raise UserError(f"{path.name}: OpenFace tracked the face in no frame.")
+    # Each unit (T,) drawn anew through the tracked rows alone: gaps become straight lines, ends are held.
     aus = np.stack([np.interp(times, times[good], column[good]) for column in aus.T], axis=1).clip(0, 1)
     return AuTrack(times, aus.astype(np.float32), _notes(path, missing, names, len(good), int((~good).sum())))
 
 
-def _table(path: Path, rows: list[list[str]], width: int) -> np.ndarray:
+def _table(path: Path, rows: list[list[str]], width: int) -> Floats:
     table = np.full((len(rows) - 1, width), np.nan)
     for i, row in enumerate(rows[1:]):
         if len(row) != width:

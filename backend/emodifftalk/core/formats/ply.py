@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..arrays import Floats
 from ..errors import UserError
 from ..gaussians import Gaussians, normalize
 from ..whole_file import whole_file
@@ -30,11 +31,12 @@ FIELDS: tuple[str, ...] = (
 _LEAST_OPACITY, _LEAST_SCALE = 1e-6, 1e-9
 
 
-def ply_table(gaussians: Gaussians) -> np.ndarray:
+def ply_table(gaussians: Gaussians) -> Floats:
     """The rows of the file, (N, 17) float32, columns in FIELDS order. Raises UserError for non-finite numbers."""
     count = len(gaussians)
     alpha = np.clip(gaussians.opacities.astype(np.float64), _LEAST_OPACITY, 1 - _LEAST_OPACITY)
-    table = np.concatenate(
+    # log(a) - log(1 - a) is the logit, with log1p for digits near 1; the clip keeps 0 and 1, which have none, finite.
+    table: Floats = np.concatenate(
         [
             gaussians.means,
             np.zeros((count, 3)),  # normals: part of the layout, read by nobody
@@ -50,7 +52,7 @@ def ply_table(gaussians: Gaussians) -> np.ndarray:
     return table
 
 
-def write_ply(path: str | os.PathLike, gaussians: Gaussians) -> None:
+def write_ply(path: str | os.PathLike[str], gaussians: Gaussians) -> None:
     """Write Gaussians to `path`, whole or not at all, in the axes they have (ours: z up, metres).
 
     Raises UserError when a number is not finite, OSError when the file cannot be written.
@@ -64,19 +66,20 @@ def write_ply(path: str | os.PathLike, gaussians: Gaussians) -> None:
         stream.write(np.ascontiguousarray(table).tobytes())
 
 
-def read_ply(path: str | os.PathLike) -> Gaussians:
+def read_ply(path: str | os.PathLike[str]) -> Gaussians:
     """The Gaussians of a .ply file, in its own axes. Colours that change with the direction of view (f_rest) are left
     out. Raises UserError when it holds none or is damaged, OSError when it cannot be read."""
     vertex = read_elements(path).get("vertex")
     there = (vertex.dtype.names or ()) if vertex is not None else ()
     missing = [name for name in FIELDS if name not in there and name not in ("nx", "ny", "nz")]
-    if missing:
+    if vertex is None or missing:
         raise UserError(f"{Path(path).name} holds no Gaussians: it has no {', '.join(missing[:4])}.")
     rows = read_rows(path, vertex)
 
-    def columns(*names: str) -> np.ndarray:
+    def columns(*names: str) -> Floats:
         return np.stack([rows[name].astype(np.float32) for name in names], axis=1)
 
+    # 0.5 + C0 f_dc is the colour seen from everywhere; f_rest would change it with the direction of view.
     return gaussians_of(
         Path(path).name,
         columns("x", "y", "z"),
@@ -88,12 +91,13 @@ def read_ply(path: str | os.PathLike) -> Gaussians:
 
 
 def gaussians_of(
-    name: str, means: np.ndarray, quats: np.ndarray, log_scales: np.ndarray, logits: np.ndarray, colors: np.ndarray
+    name: str, means: Floats, quats: Floats, log_scales: Floats, logits: Floats, colors: Floats
 ) -> Gaussians:
     """Gaussians from what such files hold: scales (N, 3) as natural logarithms, opacities (N,) as logits.
 
     Colours are cut to 0..1. Raises UserError naming the file when a number is not finite or a rotation has no length.
     """
+    # A logit or logarithm may be infinite (opacity 1, scale 0), NaN is damage; the clips below keep `exp` in float32.
     length = np.linalg.norm(quats, axis=1)
     if not all(np.isfinite(array).all() for array in (means, quats, colors)) or np.isnan(log_scales).any():
         raise UserError(f"{name} is damaged: it contains numbers that are not finite.")

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from ..arrays import Array
 from ..errors import UserError
 
 _TYPES = {
@@ -25,15 +27,20 @@ _MOST_BYTES = 64 << 10
 
 @dataclass(frozen=True)
 class Element:
-    """Rows of one kind. start: byte of the file at which they begin."""
+    """Rows of one kind.
+
+    count: how many.
+    dtype: of a row, its fields by name.
+    start: byte of the file at which they begin.
+    """
 
     name: str
     count: int
-    dtype: np.dtype
+    dtype: np.dtype[Any]
     start: int
 
 
-def read_elements(path: str | os.PathLike) -> dict[str, Element]:
+def read_elements(path: str | os.PathLike[str]) -> dict[str, Element]:
     """The elements of a binary little-endian .ply, in order. Raises UserError when the file is another thing or shorter
     than its header promises, OSError when it cannot be read."""
     path = Path(path)
@@ -57,7 +64,7 @@ def read_elements(path: str | os.PathLike) -> dict[str, Element]:
     return elements
 
 
-def read_rows(path: str | os.PathLike, element: Element) -> np.ndarray:
+def read_rows(path: str | os.PathLike[str], element: Element) -> Array:
     """The rows of an element, a structured array. Raises UserError when the file has been cut meanwhile."""
     with open(path, "rb") as stream:
         stream.seek(element.start)
@@ -68,15 +75,15 @@ def read_rows(path: str | os.PathLike, element: Element) -> np.ndarray:
 
 
 def _declared(path: Path, lines: list[str]) -> list[tuple[str, int, list[tuple[str, str]]]]:
-    found: list[tuple[str, int, list[tuple[str, str]]]] = []
+    elements: list[tuple[str, int, list[tuple[str, str]]]] = []
     for words in (line.split() for line in lines):
         match words:
             case ["format", kind, *_] if kind != "binary_little_endian":
                 raise UserError(f"{path.name} is a .ply of format {kind}: only binary little-endian is read.")
             case ["element", name, count] if count.isascii() and count.isdigit():
-                found.append((name, int(count), []))
-            case ["property", kind, name] if found and kind in _TYPES:
-                found[-1][2].append((name, _TYPES[kind]))
+                elements.append((name, int(count), []))
+            case ["property", kind, name] if elements and kind in _TYPES:
+                elements[-1][2].append((name, _TYPES[kind]))
             case ["property" | "element", *_]:
                 raise UserError(f"{path.name}: “{' '.join(words)[:60]}” is nothing Gaussians are made of.")
-    return found
+    return elements

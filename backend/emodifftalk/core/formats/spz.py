@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..arrays import Floats, Ints
 from ..errors import UserError
 from ..gaussians import Gaussians, normalize
 from ..whole_file import whole_file
@@ -34,16 +35,18 @@ _HALF = np.sqrt(0.5)
 _OTHERS = np.array([[k for k in range(4) if k != skip] for skip in range(4)])
 
 
-def write_spz(path: str | os.PathLike, gaussians: Gaussians) -> None:
+def write_spz(path: str | os.PathLike[str], gaussians: Gaussians) -> None:
     """Write Gaussians in RUB axes, whole or not at all, in the order they have.
 
-    Raises UserError when a number is not
-    finite or a position farther than 2 km, OSError when the file cannot be written.
+    Raises UserError when a number is not finite or a position farther than 2 km, OSError when the file cannot be
+    written.
     """
     g = gaussians
     if not all(np.isfinite(array).all() for array in (g.means, g.quats, g.scales, g.opacities, g.colors)):
         raise UserError("These Gaussians contain numbers that are not finite: generate the take again.")
     bits = _fraction_bits(float(np.abs(g.means).max(initial=0.0)))
+    # Positions as whole numbers of 2^-bits metres; of each little-endian int32 the lower three bytes are written, which
+    # hold it all because `_fraction_bits` keeps it under 2^23.
     fixed = np.rint(g.means.astype(np.float64) * (1 << bits)).astype("<i4")
     columns = (
         fixed.reshape(-1, 1).view(np.uint8)[:, :3],
@@ -57,7 +60,7 @@ def write_spz(path: str | os.PathLike, gaussians: Gaussians) -> None:
         stream.write(gzip.compress(data, _EFFORT, mtime=0))
 
 
-def read_spz(path: str | os.PathLike) -> Gaussians:
+def read_spz(path: str | os.PathLike[str]) -> Gaussians:
     """The Gaussians of a .spz, in its RUB axes; colours that change with the direction of view are left out.
 
     Raises UserError when it is damaged or of a version not known, OSError when it cannot be read.
@@ -76,6 +79,7 @@ def read_spz(path: str | os.PathLike) -> Gaussians:
     data = np.frombuffer(_inflated(name, packed, needed), np.uint8)
     if len(data) < needed:
         raise UserError(f"{name} is cut short.")
+    # The columns lie one behind the other, each for all Gaussians: cut at the running sum of their sizes.
     edges = np.cumsum([_HEADER.size, *(count * width for width in widths)])
     positions, alphas, colors, scales, rotations = (data[a:b].reshape(count, -1) for a, b in pairwise(edges))
     whole = np.zeros((count * 3, 4), np.uint8)
@@ -107,23 +111,28 @@ def _inflated(name: str, packed: bytes, most: int) -> bytes:
         raise UserError(f"{name} is not a .spz file, or damaged ({error}).") from error
 
 
-def _byte(values: np.ndarray) -> np.ndarray:
-    return np.rint(values).clip(0, 255).astype(np.uint8)
+def _byte(values: Floats) -> Ints:
+    rounded: Ints = np.rint(values).clip(0, 255).astype(np.uint8)
+    return rounded
 
 
-def _pack_rotations(quats: np.ndarray) -> np.ndarray:
+def _pack_rotations(quats: Floats) -> Ints:
     """(N,) uint32: number of the largest of x y z w, then sign and nine bits for each of the others, in order."""
     xyzw = np.roll(normalize(quats.astype(np.float64)), -1, axis=1)
     largest = np.abs(xyzw).argmax(axis=1)
     xyzw *= np.where(np.take_along_axis(xyzw, largest[:, None], 1) < 0, -1.0, 1.0)
-    packed = largest.astype(np.uint32)
+    # Two bits for the number, then for each other component a sign and its size over sqrt(1/2), which none but the
+    # largest exceeds; the largest is positive, q and -q being the same, and follows from length 1.
+    packed: Ints = largest.astype(np.uint32)
     for value in np.take_along_axis(xyzw, _OTHERS[largest], axis=1).T:
         size = np.rint(np.abs(value) / _HALF * _STEPS).clip(0, _STEPS).astype(np.uint32)
         packed = packed << np.uint32(10) | (value < 0).astype(np.uint32) << np.uint32(9) | size
     return packed
 
 
-def _unpack_rotations(data: np.ndarray) -> np.ndarray:
+def _unpack_rotations(data: Ints) -> Floats:
+    # Fields of ten bits, highest first: parts (N, 3) of sign and size. Put where the others of the largest are, with it
+    # what is missing to length 1; the roll makes w x y z of x y z w.
     packed = np.ascontiguousarray(data).view("<u4")[:, 0]
     largest = (packed >> np.uint32(30)).astype(int)
     parts = np.stack([packed >> np.uint32(shift) & np.uint32(1023) for shift in (20, 10, 0)], axis=1).astype(int)
@@ -134,7 +143,7 @@ def _unpack_rotations(data: np.ndarray) -> np.ndarray:
     return np.roll(xyzw, 1, axis=1)
 
 
-def _unpack_first_three(data: np.ndarray) -> np.ndarray:
+def _unpack_first_three(data: Ints) -> Floats:
     """Version 2: x y z in a byte each, w what is missing to length 1."""
     xyz = data / 127.5 - 1
     return np.column_stack([np.sqrt(np.maximum(1 - (xyz**2).sum(axis=1), 0)), xyz])

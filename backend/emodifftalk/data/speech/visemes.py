@@ -11,7 +11,7 @@ import numpy as np
 
 from ...core.facs import ARTICULATIONS, AU_NAMES, FPS
 from ...speech.blinks import add_blinks
-from ...speech.closures import HELD, KEPT
+from ...speech.closures import HELD, LEFT_WHEN_SHUT
 from .synthesizers import BILABIALS, VOWELS, Phoneme, Utterance
 
 _HELD = {"p": 0.6, "b": 0.75}
@@ -230,8 +230,8 @@ def _pool_most(gate: np.ndarray, frames: int) -> np.ndarray:
 
 def _close_lips(values: np.ndarray, press: np.ndarray, bite: np.ndarray) -> None:
     """Enforce lip contact in place: values (frames, 23), press and bite (frames,) 0..1."""
-    for name, kept in {**KEPT, "funnel": 0.3, "stretch": 0.6, "lip_bite": 0.0}.items():
-        values[:, _INDEX[name]] *= 1 - press * (1 - kept)
+    for name, share in {**LEFT_WHEN_SHUT, "funnel": 0.3, "stretch": 0.6, "lip_bite": 0.0}.items():
+        values[:, _INDEX[name]] *= 1 - press * (1 - share)
     for name, value in {"lip_press": 0.75, **HELD}.items():
         column = values[:, _INDEX[name]]
         values[:, _INDEX[name]] = np.where(press > 0, np.maximum(column * press, value * press), column)
