@@ -274,15 +274,40 @@ def catmull_clark(quads: np.ndarray, count: int) -> tuple[sp.csr_matrix, np.ndar
     inner = sp.diags((uses == 2).astype(float))
     edge_rows = inner @ (0.5 * ends + 0.5 * around) + sp.diags((uses != 2).astype(float)) @ ends
 
+    vertex_rows = _vertex_rows(edges, uses, half, owner, face_rows, ends)
+    matrix = sp.vstack([vertex_rows, edge_rows, face_rows]).tocsr().astype(np.float32)
+    # A new quad for each corner: the vertex, its edge point, the face point, the edge point before. `previous` walks
+    # back along the same face, from its first half edge to its last.
+    first = np.concatenate([[0], np.cumsum(sizes)[:-1]])
+    previous = np.arange(len(half)) - 1
+    previous[first] = first + sizes - 1
+    new = np.stack([half[:, 0], count + edge_of, count + len(edges) + owner, count + edge_of[previous]], axis=1)
+    return matrix, new.astype(np.int32)
+
+
+def _vertex_rows(
+    edges: np.ndarray,
+    uses: np.ndarray,
+    half: np.ndarray,
+    owner: np.ndarray,
+    face_rows: sp.csr_matrix,
+    ends: sp.csr_matrix,
+) -> sp.csr_matrix:
+    """Where the old vertices go, as weights (count, count) over them.
+
+    edges, uses: (e, 2) vertices of each edge and how many faces have it. half, owner: as in `catmull_clark`.
+    face_rows, ends: weights (m, count) of the face points and (e, count) of the edges' middles.
+    """
     # Inner vertices of valence n: (F + 2 E + (n - 3) P) / n, F and E the means of their face points and edge middles.
     # On the border 1/8, 3/4, 1/8 along it: the curve does not depend on what lies inside.
+    count, faces = face_rows.shape[1], face_rows.shape[0]
     valence = np.bincount(edges.ravel(), minlength=count).astype(float)
     touches = np.bincount(half[:, 0], minlength=count).astype(float)
     border = np.zeros(count, bool)
     border[edges[uses == 1].ravel()] = True
     plain = (valence > 0) & ~border
     n = np.where(plain, valence, 1)
-    mean_face = sp.csr_matrix((1 / touches[half[:, 0]], (half[:, 0], owner)), shape=(count, len(quads))) @ face_rows
+    mean_face = sp.csr_matrix((1 / touches[half[:, 0]], (half[:, 0], owner)), shape=(count, faces)) @ face_rows
     at = edges.ravel()
     touching = np.repeat(np.arange(len(edges)), 2)
     mean_edge = sp.csr_matrix((1 / valence[at], (at, touching)), shape=(count, len(edges))) @ ends
@@ -292,13 +317,4 @@ def catmull_clark(quads: np.ndarray, count: int) -> tuple[sp.csr_matrix, np.ndar
     neighbours = np.concatenate([rim[:, 1], rim[:, 0]])
     rim_rows = sp.csr_matrix((np.full(len(rows), 0.125), (rows, neighbours)), shape=(count, count))
     rim_rows = rim_rows + sp.diags(np.where(border, 1 - np.bincount(rows, minlength=count) * 0.125, 0.0))
-    vertex_rows = smooth + rim_rows + sp.diags((valence == 0).astype(float))
-
-    matrix = sp.vstack([vertex_rows, edge_rows, face_rows]).tocsr().astype(np.float32)
-    # A new quad for each corner: the vertex, its edge point, the face point, the edge point before. `previous` walks
-    # back along the same face, from its first half edge to its last.
-    first = np.concatenate([[0], np.cumsum(sizes)[:-1]])
-    previous = np.arange(len(half)) - 1
-    previous[first] = first + sizes - 1
-    new = np.stack([half[:, 0], count + edge_of, count + len(edges) + owner, count + edge_of[previous]], axis=1)
-    return matrix, new.astype(np.int32)
+    return smooth + rim_rows + sp.diags((valence == 0).astype(float))
