@@ -11,7 +11,7 @@ from ..core.camera import Camera
 
 @dataclass(frozen=True)
 class Similarity:
-    """x to scale · rotation (3, 3) · x + shift (3,)."""
+    """x to scale · rotation (3, 3) · x + shift (3,); metres where its world is metric."""
 
     scale: float
     rotation: np.ndarray
@@ -27,6 +27,7 @@ class Similarity:
 
     def camera(self, camera: Camera) -> Camera:
         """The same camera in the other world: it takes the same pictures there."""
+        # View [A, b] becomes [A Rᵀ, s b - A Rᵀ shift]: camera coordinates grow by s, which a pinhole cannot see.
         view = np.eye(4)
         view[:3, :3] = camera.viewmat[:3, :3] @ self.rotation.T
         view[:3, 3] = self.scale * camera.viewmat[:3, 3] - view[:3, :3] @ self.shift
@@ -49,6 +50,8 @@ def fit_similarity(source: np.ndarray, target: np.ndarray, scaled: bool = True, 
     scaled: its scale is free, otherwise 1. mirrored: a reflection is looked for instead of a rotation (to recognise
     exchanged sides).
     """
+    # Umeyama 1991: covariance bᵀ a = U S Vᵀ, rotation U D Vᵀ with D = diag(1, 1, det U Vᵀ), scale tr(S D) / |a|².
+    # D takes the least bad of the three mirrorings back: points in a plane would fit a reflection as well.
     a, b = source - source.mean(axis=0), target - target.mean(axis=0)
     u, values, v = np.linalg.svd(b.T @ a)
     sign = np.ones(3)
@@ -62,7 +65,7 @@ def fit_rigid(source: np.ndarray, target: np.ndarray, rounds: int = 3) -> Simila
     """The rigid motion from points (N, 3) to (N, 3) that most of them follow: a third that fits worst is left out."""
     rows = np.arange(len(source))
     for _ in range(rounds):
-        found = fit_similarity(source[rows], target[rows], scaled=False)
-        error = np.linalg.norm(found.points(source) - target, axis=1)
+        motion = fit_similarity(source[rows], target[rows], scaled=False)
+        error = np.linalg.norm(motion.points(source) - target, axis=1)
         rows = np.argsort(error)[: max(3, 2 * len(source) // 3)]
     return fit_similarity(source[rows], target[rows], scaled=False)

@@ -25,6 +25,7 @@ from ..face.registration import register_template
 from .capture import Capture, CaptureCamera, CaptureFrame, save_capture
 from .photographer import SCRIPT, command, photograph
 from .plan import CaptureRequest, plan_capture
+from .readers.picture import Picture
 
 _MEASURED, _PHOTOGRAPHED = 0.03, 0.99
 """Shares of the work: where the first picture begins and the last one ends."""
@@ -35,7 +36,12 @@ _SURROUND = 7500
 
 @dataclass(frozen=True)
 class CaptureReport:
-    """What was captured. missing: action units the character has no shapes for."""
+    """What was captured.
+
+    folder: of the capture.
+    pictures, frames, cameras: how many.
+    missing: action units the character has no shapes for.
+    """
 
     folder: Path
     pictures: int
@@ -59,7 +65,7 @@ def capture_character(
     blender: the program, empty to look for it. script: the add-on's, empty for the one beside this backend.
     Raises UserError for anything a person can mend, Cancelled; the pictures taken are kept either way.
     """
-    found, path = find_blender(blender), find_script(*SCRIPT, chosen=script)
+    program, path = find_blender(blender), find_script(*SCRIPT, chosen=script)
     out = Path(out)
     watch.say(0.0, "Planning")
     plan = plan_capture(out, settings, overwrite)
@@ -83,7 +89,7 @@ def capture_character(
             watch.say(*said)  # whoever listens would take a long silence for a standstill
 
     try:
-        photograph(command(found, path, Path(blend).absolute(), out.absolute()), hear, watch)
+        photograph(command(program, path, Path(blend).absolute(), out.absolute()), hear, watch)
     except BlenderDied as death:
         if plan.engine == "eevee" and registered and not taken:
             raise UserError("EEVEE cannot render here, it needs a graphics card: choose Cycles.") from death
@@ -125,20 +131,23 @@ def _finish(out: Path, plan: Plan, attachment: Attachment, credit: str) -> Captu
     for index in json.loads(about["shots"]):
         shot = plan.shots[index]
         shown = {unit: value for unit, value in shot.units.items() if unit in units}
-        pictures = {name: out / "pictures" / f"{index:03d}_{shot.name}_{name}.png" for name in shot.cameras}
+        pictures: dict[str, Path | Picture] = {
+            name: out / "pictures" / f"{index:03d}_{shot.name}_{name}.png" for name in shot.cameras
+        }
         frames.append(CaptureFrame(shot.name, intensities(shown)[0], pictures))
-    kept = _surrounding(arrays["seed_points"], arrays["seed_group"], points[0])
-    seeds = [arrays[name][kept] for name in ("seed_points", "seed_colors", "seed_group")]
+    rows = _seed_rows(arrays["seed_points"], arrays["seed_group"], points[0])
+    seeds, colors, group = (arrays[name][rows] for name in ("seed_points", "seed_colors", "seed_group"))
     name, eyeballs = plan.character or about["name"], {OTF_GROUPS.index(f"eye_{side}") for side in ("left", "right")}
-    eyes = arrays["eyes"] if eyeballs <= set(seeds[2].tolist()) else np.zeros((0, 3), np.float32)
-    save_capture(out, Capture(name, credit, True, cameras, frames, points, *seeds, eye_centers=eyes))
-    pictures = sum(len(frame.pictures) for frame in frames)
+    eyes = arrays["eyes"] if eyeballs <= set(group.tolist()) else np.zeros((0, 3), np.float32)
+    save_capture(out, Capture(name, credit, True, cameras, frames, points, seeds, colors, group, eye_centers=eyes))
+    count = sum(len(frame.pictures) for frame in frames)
     missing = tuple(au for au in AU_NAMES if au not in units)
-    return CaptureReport(out, pictures, len(frames), len(cameras), missing)
+    return CaptureReport(out, count, len(frames), len(cameras), missing)
 
 
-def _surrounding(seeds: np.ndarray, group: np.ndarray, face: np.ndarray) -> np.ndarray:
+def _seed_rows(seeds: np.ndarray, group: np.ndarray, face: np.ndarray) -> np.ndarray:
     """Indices of the seeds (M, 3) to keep: none that the face (V, 3) covers, and not too many around it."""
+    # The face's own Gaussians show what lies within 6 mm of it: seeds there would be a second skin over the first.
     surround = group == OTF_GROUPS.index("surround")
     beside = np.flatnonzero(surround & (cKDTree(face).query(seeds)[0] > _ON_FACE))
     if len(beside) > _SURROUND:

@@ -27,8 +27,14 @@ _SIZES = (32, 4096)
 
 @dataclass(frozen=True)
 class CaptureRequest:
-    """What a person asks for. mapping, voice: paths, empty for none and for the sample sentence. spoken: how many
-    moments of the voice are photographed. The rest as in `Plan`."""
+    """What a person asks for.
+
+    mapping: path of a mapping of shape names to shape keys, empty for none.
+    voice: path of a recording, empty for the sample sentence.
+    spoken: how many moments of the voice are photographed.
+
+    The others as in `Plan`.
+    """
 
     character: str = ""
     views: int = 11
@@ -93,7 +99,9 @@ def spoken_poses(voice: Path, count: int) -> tuple[np.ndarray, dict[str, Units]]
 
 def farthest(track: np.ndarray, count: int) -> list[int]:
     """At most `count` rows of track (T, 17), in order, each as far as can be from the neutral face and the others."""
-    distance, chosen = np.linalg.norm(track, axis=1), []
+    # Farthest-point sampling: distance (T,) to the nearest of what is chosen, the neutral face (0) among it at first.
+    # Each choice can only lessen it, so one pass over the track per moment does.
+    distance, chosen = np.linalg.norm(track, axis=1), list[int]()
     while len(chosen) < count and distance.max(initial=0.0) > _FAINT:
         chosen.append(int(distance.argmax()))
         distance = np.minimum(distance, np.linalg.norm(track - track[chosen[-1]], axis=1))

@@ -74,6 +74,7 @@ _BUMPS: dict[str, list[tuple[str, tuple[float, float, float], tuple[float, float
 def _symmetric(delta: dict[str, np.ndarray], neutral: np.ndarray) -> dict[str, np.ndarray]:
     """The units with every right one the mirror image of its left one: some of the pairs differ in strength."""
     flip = np.array([-1, 1, 1], np.float32)
+    # The vertex (N,) nearest to each mirrored one: the mesh is symmetric, but its numbering is not.
     mirror = cKDTree(neutral).query(neutral * flip)[1]
     for name in list(delta):
         if "-left-" in name:
@@ -83,10 +84,12 @@ def _symmetric(delta: dict[str, np.ndarray], neutral: np.ndarray) -> dict[str, n
 
 @dataclass(frozen=True)
 class Actor:
-    """One posed head. neutral (N, 3) float32 metres, z up, looking along -y, x to the head's left.
+    """One posed head.
 
-    faces: (M, 4) int32 quads, -1 pads a triangle. part: (M,) uint8 index into parts. delta: unit name to (N, 3)
-    float32.
+    neutral: (N, 3) float32 metres, z up, looking along -y, x to the head's left.
+    faces: (M, 4) int32 quads, -1 pads a triangle.
+    part: (M,) uint8 index into parts.
+    delta: unit name to (N, 3) float32 metres.
     """
 
     name: str
@@ -148,12 +151,15 @@ class Actor:
 
     def _with_lower_teeth(self, move: np.ndarray, rows: np.ndarray) -> np.ndarray:
         """Movement (R, 3) of vertices that go where the lower teeth go: the mesh's own tongue stays behind."""
+        # The affine map (4, 3) that best explains how the lower teeth move, applied to the tongue: the teeth are rigid
+        # enough that this is the jaw's turn and way.
         teeth = self.vertices_of("teeth_lower")
         known, wanted = (np.column_stack([self.neutral[i], np.ones(len(i))]).astype(float) for i in (teeth, rows))
         affine, *_ = np.linalg.lstsq(known, move[teeth].astype(float), rcond=None)
         return wanted @ affine
 
     def _bump(self, skin: np.ndarray, anchor: str, offset, move, radius: float) -> np.ndarray:
+        # exp(-d² / (2 (r / 2)²)) around the anchor and its mirror image: at the radius about an eighth is left.
         points = self.neutral[skin]
         total = np.zeros_like(points)
         for side in (1.0, -1.0):
@@ -161,7 +167,7 @@ class Actor:
             centre = self.anchors[anchor] * mirror + np.asarray(offset, np.float32) * mirror
             distance2 = ((points - centre) ** 2).sum(axis=1)
             total += np.exp(-distance2 / (2 * (radius / 2) ** 2))[:, None] * np.asarray(move, np.float32) * mirror
-        if abs(self.anchors[anchor][0]) < 1e-4:
+        if abs(self.anchors[anchor][0]) < 1e-4:  # on the middle of the face both sides are one
             total *= 0.5
         return total
 
@@ -191,6 +197,7 @@ class Actor:
 
     def _front(self, xz: np.ndarray) -> np.ndarray:
         skin = self.neutral[self.vertices_of("skin")]
+        # The foremost skin (least y) within 6 mm of each (x, z).
         near = ((skin[None, :, 0] - xz[:, None, 0]) ** 2 + (skin[None, :, 2] - xz[:, None, 1]) ** 2) < 0.006**2
         y = np.where(near, skin[None, :, 1], np.inf).min(axis=1)
         return np.stack([xz[:, 0], y, xz[:, 1]], axis=1).astype(np.float32)
@@ -247,6 +254,8 @@ def catmull_clark(quads: np.ndarray, count: int) -> tuple[sp.csr_matrix, np.ndar
     Returns the matrix (count + edges + m, count) and the new quads. Vertices outside the faces keep their place;
     border edges follow the cubic B-spline rule.
     """
+    # Every side of every face as a half edge (h, 2); its two directions become one row of `edges`, found by sorting.
+    # edge_of (h,): which edge a half edge is. owner (h,): which face it is of.
     sizes = np.where(quads[:, 3] >= 0, 4, 3)
     corners = [face[:size] for face, size in zip(quads, sizes, strict=True)]
     half = np.concatenate([np.stack([c, np.roll(c, -1)], axis=1) for c in corners])
@@ -255,6 +264,8 @@ def catmull_clark(quads: np.ndarray, count: int) -> tuple[sp.csr_matrix, np.ndar
     edge_of = edge_of.reshape(-1)
     uses = np.bincount(edge_of, minlength=len(edges))
 
+    # Face points: the mean of their corners. Edge points: of both ends and both face points, 1/4 each, on the border
+    # of the ends alone. All as rows of weights over the old vertices, so that a level is one sparse matrix.
     face_rows = sp.csr_matrix((np.repeat(1 / sizes, sizes), (owner, half[:, 0])), shape=(len(quads), count))
     ends = sp.csr_matrix(
         (np.full(2 * len(edges), 0.5), (np.repeat(np.arange(len(edges)), 2), edges.ravel())), shape=(len(edges), count)
@@ -263,13 +274,40 @@ def catmull_clark(quads: np.ndarray, count: int) -> tuple[sp.csr_matrix, np.ndar
     inner = sp.diags((uses == 2).astype(float))
     edge_rows = inner @ (0.5 * ends + 0.5 * around) + sp.diags((uses != 2).astype(float)) @ ends
 
+    vertex_rows = _vertex_rows(edges, uses, half, owner, face_rows, ends)
+    matrix = sp.vstack([vertex_rows, edge_rows, face_rows]).tocsr().astype(np.float32)
+    # A new quad for each corner: the vertex, its edge point, the face point, the edge point before. `previous` walks
+    # back along the same face, from its first half edge to its last.
+    first = np.concatenate([[0], np.cumsum(sizes)[:-1]])
+    previous = np.arange(len(half)) - 1
+    previous[first] = first + sizes - 1
+    new = np.stack([half[:, 0], count + edge_of, count + len(edges) + owner, count + edge_of[previous]], axis=1)
+    return matrix, new.astype(np.int32)
+
+
+def _vertex_rows(
+    edges: np.ndarray,
+    uses: np.ndarray,
+    half: np.ndarray,
+    owner: np.ndarray,
+    face_rows: sp.csr_matrix,
+    ends: sp.csr_matrix,
+) -> sp.csr_matrix:
+    """Where the old vertices go, as weights (count, count) over them.
+
+    edges, uses: (e, 2) vertices of each edge and how many faces have it. half, owner: as in `catmull_clark`.
+    face_rows, ends: weights (m, count) of the face points and (e, count) of the edges' middles.
+    """
+    # Inner vertices of valence n: (F + 2 E + (n - 3) P) / n, F and E the means of their face points and edge middles.
+    # On the border 1/8, 3/4, 1/8 along it: the curve does not depend on what lies inside.
+    count, faces = face_rows.shape[1], face_rows.shape[0]
     valence = np.bincount(edges.ravel(), minlength=count).astype(float)
     touches = np.bincount(half[:, 0], minlength=count).astype(float)
     border = np.zeros(count, bool)
     border[edges[uses == 1].ravel()] = True
     plain = (valence > 0) & ~border
     n = np.where(plain, valence, 1)
-    mean_face = sp.csr_matrix((1 / touches[half[:, 0]], (half[:, 0], owner)), shape=(count, len(quads))) @ face_rows
+    mean_face = sp.csr_matrix((1 / touches[half[:, 0]], (half[:, 0], owner)), shape=(count, faces)) @ face_rows
     at = edges.ravel()
     touching = np.repeat(np.arange(len(edges)), 2)
     mean_edge = sp.csr_matrix((1 / valence[at], (at, touching)), shape=(count, len(edges))) @ ends
@@ -279,11 +317,4 @@ def catmull_clark(quads: np.ndarray, count: int) -> tuple[sp.csr_matrix, np.ndar
     neighbours = np.concatenate([rim[:, 1], rim[:, 0]])
     rim_rows = sp.csr_matrix((np.full(len(rows), 0.125), (rows, neighbours)), shape=(count, count))
     rim_rows = rim_rows + sp.diags(np.where(border, 1 - np.bincount(rows, minlength=count) * 0.125, 0.0))
-    vertex_rows = smooth + rim_rows + sp.diags((valence == 0).astype(float))
-
-    matrix = sp.vstack([vertex_rows, edge_rows, face_rows]).tocsr().astype(np.float32)
-    first = np.concatenate([[0], np.cumsum(sizes)[:-1]])
-    previous = np.arange(len(half)) - 1
-    previous[first] = first + sizes - 1
-    new = np.stack([half[:, 0], count + edge_of, count + len(edges) + owner, count + edge_of[previous]], axis=1)
-    return matrix, new.astype(np.int32)
+    return smooth + rim_rows + sp.diags((valence == 0).astype(float))

@@ -36,11 +36,14 @@ def fit_shipped_template(actor: Actor) -> tuple[FacialTemplate, Attachment]:
     low, high = _outline(actor)
     outline = _border(shipped.faces)
     outline = outline[outline >= len(loops)]
+    # Loops and border of the layout go to their places on this face; a thin-plate spline carries all between them, the
+    # map of least bending. Template points are in the order of the loops, so the first len(loops) are theirs.
     fixed = np.concatenate([np.arange(len(loops)), outline])
     targets = np.concatenate([loops, low + shipped.uv[outline] * (high - low)])
     points = low + shipped.uv.astype(float) * (high - low)
     points = RBFInterpolator(points[fixed], targets, kernel="thin_plate_spline")(points)
     points[fixed] = targets
+    # Signed area of the laid-out triangles: one that is turned over would cross its neighbours on the skin.
     a, b, c = (points[shipped.faces[:, k]] for k in range(3))
     area = (b - a)[:, 0] * (c - a)[:, 1] - (b - a)[:, 1] * (c - a)[:, 0]
     if (area <= 0).any():
@@ -72,6 +75,8 @@ def _mouth_margin(skin: Unrolled, centre: np.ndarray) -> np.ndarray:
     """Upper and lower lip margin (2, columns, 2): inside, the outermost skin lies well behind what surrounds it."""
     s, z, grid = _window(centre, 0.040, 0.022)
     distance = skin.hit(grid)[2].reshape(len(s), len(z))
+    # Depth of every cell behind the lower of the two rims: the farthest skin above it and the farthest below.
+    # accumulate runs from both ends of z, so each cell knows the largest distance on its side.
     rim = np.where(np.isfinite(distance), distance, 0)
     above, below = np.maximum.accumulate(rim[:, ::-1], axis=1)[:, ::-1], np.maximum.accumulate(rim, axis=1)
     return _margin(s, z, np.minimum(above, below) - rim > 0.007, _MOUTH_COLUMNS) + centre
@@ -82,6 +87,8 @@ def _eye_margin(skin: Unrolled, ball: np.ndarray, columns: int) -> np.ndarray:
     middle, radius = (ball.max(axis=0) + ball.min(axis=0)) / 2, np.ptp(ball[:, [0, 2]], axis=0).mean() / 2
     centre = skin.flatten(middle - np.array([0, radius, 0]))[0]
     s, z, grid = _window(centre, 1.2 * radius, 0.9 * radius)
+    # Where rays (angle, z) from the axis leave the ball: along + √(r² - across²), the sphere's equation along each ray.
+    # Lids are where skin begins to lie before that; 0.98 r leaves out the edge, where rays only graze it.
     angle = grid[:, 0] / skin.RADIUS
     towards = np.stack([np.sin(angle), -np.cos(angle)], axis=1)
     along = towards @ np.array([middle[0], middle[1] - skin.axis_y])
@@ -104,6 +111,7 @@ def _margin(s: np.ndarray, z: np.ndarray, inside: np.ndarray, columns: int) -> n
     first, last = open_columns[0], open_columns[-1]
     top = [z[np.flatnonzero(inside[i])[-1]] for i in range(first, last + 1)]
     low = [z[np.flatnonzero(inside[i])[0]] for i in range(first, last + 1)]
+    # Margins come in steps of the grid: smoothed over 13 columns, their ends repeated.
     kernel = np.hanning(13) / np.hanning(13).sum()
     margin = [np.convolve(np.pad(row, 6, mode="edge"), kernel, mode="valid") for row in (top, low)]
     # Columns crowd towards the corners, where the margin turns.
@@ -116,6 +124,7 @@ def _margin(s: np.ndarray, z: np.ndarray, inside: np.ndarray, columns: int) -> n
 
 def _connected(inside: np.ndarray, seed_column: int) -> np.ndarray:
     labels, _ = label(inside)
+    # The part that most of the cells in the middle columns belong to.
     counts = np.bincount(labels[seed_column - 10 : seed_column + 10][inside[seed_column - 10 : seed_column + 10]])
     return labels == counts.argmax()
 
@@ -136,10 +145,12 @@ def _rings(loop: np.ndarray, widths: tuple[float, ...]) -> list[np.ndarray]:
     centre = loop.mean(axis=0)
     rings = []
     for width in widths:
+        # Tangent from neighbour to neighbour, turned by 90°; one sign for all, so that the mean normal points outwards.
         tangent = np.roll(loop, -1, axis=0) - np.roll(loop, 1, axis=0)
         normal = np.stack([tangent[:, 1], -tangent[:, 0]], axis=1)
         normal *= np.sign(((loop - centre) * normal).sum(axis=1, keepdims=True).mean())
         normal /= np.linalg.norm(normal, axis=1, keepdims=True) + 1e-12
+        # Neighbours averaged (1, 2, 1), so that rings do not cross where the margin turns at its corners.
         for _ in range(3):
             normal = (np.roll(normal, 1, axis=0) + 2 * normal + np.roll(normal, -1, axis=0)) / 4
             normal /= np.linalg.norm(normal, axis=1, keepdims=True) + 1e-12

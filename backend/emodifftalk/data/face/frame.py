@@ -25,7 +25,12 @@ _BALL = np.array([0.0, 0.013, 0.0])
 
 @dataclass(frozen=True)
 class Shape:
-    """A face and how it moves. points: (N, 3) metres; triangles: (F, 3); moves: AU or articulation name to (N, 3)."""
+    """A face and how it moves.
+
+    points: (N, 3) metres.
+    triangles: (F, 3) indices of points.
+    moves: AU or articulation name to the displacement (N, 3) at intensity 1.
+    """
 
     points: np.ndarray
     triangles: np.ndarray
@@ -49,6 +54,8 @@ def template_shape(template: FacialTemplate, names: tuple[str, ...], fields: np.
 
 def face_of(shape: Shape, landmarks: dict[str, np.ndarray]) -> Shape:
     """The shell that moves and carries the landmarks, without eyes, teeth, lashes and hair; all points are kept."""
+    # Score of each shell: its share of what every move displaces (area × length²), of the landmarks it lies at, and,
+    # to decide between equals, a hundredth of its share of the area. Lashes move with a blink too, but little skin.
     part = _shells(shape)[shape.triangles[:, 0]]
     area = np.zeros(part.max() + 1)
     triangle_area = _areas(shape)
@@ -72,6 +79,7 @@ def _shells(shape: Shape) -> np.ndarray:
     """Shell (N,) of every vertex. Vertices doubled along a seam of the map count as one."""
     t, count = shape.triangles, len(shape.points)
     near = cKDTree(shape.points).query_pairs(1e-6 * np.ptp(shape.points, axis=0).max(), output_type="ndarray")
+    # Connected components over two sides of every triangle (they join all three corners) and the doubled vertices.
     edges = np.concatenate([t[:, [0, 1]], t[:, [1, 2]], near])
     graph = sp.coo_matrix((np.ones(len(edges)), (edges[:, 0], edges[:, 1])), shape=(count, count))
     return connected_components(graph, directed=False)[1]
@@ -112,12 +120,13 @@ def find_frame(
     elif len(eyes) == 2:
         ours = [template.points[lids[side]].mean(axis=0) + _BALL for side in ("left", "right")]
     else:
-        ours = _two_sides(template)[::-1]
-        ours = sorted(ours, key=lambda place: -place[0])
+        ours = sorted(_two_sides(template), key=lambda place: -place[0])
     if all(name in landmarks for name in _MOUTH_CORNERS):
         our_mouth = template.points[lips[[0, -1]]].mean(axis=0)
     else:
         our_mouth = _mouth_place(template, {})
+    # Three places fix a similarity. They must mean the same on both: lids where landmarks name them, eyeballs where
+    # those are given, else the middle of what a blink moves, measured on the template in the same way.
     frame = fit_similarity(np.array([*pair, mouth]), np.array([*ours, our_mouth]))
     if upright and not 0.4 < 1 / frame.scale < 2.5:
         tall = 0.19 / frame.scale
@@ -146,6 +155,8 @@ def _eye_places(face: Shape, landmarks: dict, eyes: dict) -> tuple[np.ndarray, b
 def _two_sides(face: Shape) -> np.ndarray:
     """The two places (2, 3) around which AU45 moves the skin."""
     points, weight = _moving(face, "AU45")
+    # Principal axis of the moved skin, the last eigenvector of its weighted scatter: a blink moves two patches, so it
+    # runs from eye to eye, and each side of the middle has one.
     middle = weight @ points / weight.sum()
     spread = (points - middle) * np.sqrt(weight)[:, None]
     axis = np.linalg.eigh(spread.T @ spread)[1][:, -1]
@@ -179,6 +190,8 @@ def _unit(vector: np.ndarray) -> np.ndarray:
 
 def _forward(face: Shape, pair: np.ndarray, mouth: np.ndarray) -> np.ndarray:
     """Unit vector (3,) out of the face: away from where most of the skin near eyes and mouth lies."""
+    # Perpendicular to the plane of eyes and mouth; which of its two directions is the front the skin tells: it lies
+    # behind that plane. bulk: mean of distance × cosine, by area, relative to the mean distance, -1..1.
     across, up = pair[0] - pair[1], pair.mean(axis=0) - mouth
     normal = _unit(np.cross(across, up))
     middle = (2 * pair.mean(axis=0) + mouth) / 3
@@ -211,6 +224,8 @@ def _axis(vector: np.ndarray) -> str:
 
 def _outwards(face: Shape, pair: np.ndarray, mouth: np.ndarray, forward: np.ndarray) -> Shape:
     """The face with its triangles turned counter-clockwise seen from outside, should they all be the other way."""
+    # The area that faces forward minus what faces back, on the front of the face only: the back of an open mask, or a
+    # skull's far side, would vote the other way.
     apart = np.linalg.norm(pair[0] - pair[1])
     middles = face.points[face.triangles].mean(axis=1)
     near = np.linalg.norm(middles - (2 * pair.mean(axis=0) + mouth) / 3, axis=1) < apart

@@ -50,8 +50,10 @@ _OUTSIDE = 0.0004  # metres: margins lie this far outside what is seen as an ope
 class Pins:
     """Template points whose place on the face is known. P pins.
 
-    index: (P,) template point. triangle: (P,) of the face; bary: (P, 3). offset: (P, 3) metres from that place to where
-    the template point belongs. exact: (P,) True when the point belongs to the margin of an opening or was given.
+    index: (P,) template point.
+    triangle, bary: (P,) of the face and (P, 3): a place on its skin.
+    offset: (P, 3) metres from that place to where the template point belongs.
+    exact: (P,) True when the point belongs to the margin of an opening or was given.
     """
 
     index: np.ndarray
@@ -89,6 +91,7 @@ def margins(template: FacialTemplate) -> dict[str, tuple[np.ndarray, np.ndarray]
 def even_moves(face: Shape, model: Shape, unrolling: Unrolling) -> Shape:
     """The face with its moves scaled to be as strong as the model's; those that hardly move its front are dropped."""
     names = [name for name in face.moves if name in model.moves]
+    # Both faces as pictures of the same cells: meshes of different topology can only be compared so.
     views = [_whole(shape, shape.points, unrolling) for shape in (face, model)]
     both = (views[0].triangle >= 0) & (views[1].triangle >= 0)
     moves = {}
@@ -97,6 +100,8 @@ def even_moves(face: Shape, model: Shape, unrolling: Unrolling) -> Shape:
             np.linalg.norm(view.sample(shape.moves[name], shape.triangles)[both], axis=1) ** 2
             for view, shape in zip(views, (model, face)[::-1], strict=True)
         )
+        # Σ|m|⁴ / Σ|m|² is the mean of |m|² weighted by itself: how strong a move is where it moves at all, whatever
+        # share of the face that is. Its root is in metres.
         strong = [np.sqrt((power**2).sum() / max(power.sum(), 1e-30)) for power in (ours, theirs)]
         if strong[0] > 1e-4:
             moves[name] = face.moves[name] * (strong[1] / strong[0])
@@ -115,6 +120,7 @@ def with_jaw(shape: Shape, mouth: np.ndarray, unrolling: Unrolling) -> Shape:
     """
     low, high = 0.009, 0.017
     view = look(unrolling, shape.points, shape.triangles, unrolling.flatten(mouth)[0], (0.06, 0.05), 0.0005)
+    # Skin 9 to 17 mm above the mouth is known to stay (0), as far below to go down (1); so is all beyond 6 cm.
     height = view.z - mouth[2]
     seen = view.triangle >= 0
     part = {
@@ -127,6 +133,8 @@ def with_jaw(shape: Shape, mouth: np.ndarray, unrolling: Unrolling) -> Shape:
     fixed[far & (shape.points[:, 2] < mouth[2])] = 1
     for sign, value in ((1, 0.0), (-1, 1.0)):
         fixed[part[sign]], known[part[sign]] = value, True
+    # Between them the harmonic field: graph Laplacian with weights 1 / edge length, L_ff x_f = -L_fk x_k.
+    # It spreads along edges, not through space: lips that touch but share no edge part.
     edges = np.concatenate([shape.triangles[:, [0, 1]], shape.triangles[:, [1, 2]], shape.triangles[:, [2, 0]]])
     weight = 1 / (np.linalg.norm(shape.points[edges[:, 0]] - shape.points[edges[:, 1]], axis=1) + 1e-6)
     count = len(shape.points)
@@ -142,14 +150,14 @@ def find_marks(
     face: Shape, model: Shape, template: FacialTemplate, unrolling: Unrolling, given: dict[str, np.ndarray]
 ) -> Pins:
     """What was given, the tip of the nose, and the brows where the face raises them."""
-    found = [_given_pins(face, model, template, given)]
+    pins = [_given_pins(face, model, template, given)]
     if "nose_tip" not in given:
-        found.append(_twin(face, model, unrolling, _nose_cell))
+        pins.append(_twin(face, model, unrolling, _nose_cell))
     for side, sign in (("left", 1), ("right", -1)):
         for name, end in (("AU01", "inner"), ("AU02", "outer")):
             if name in face.moves and f"brow_{end}_{side}" not in given:
-                found.append(_twin(face, model, unrolling, lambda v, s, n=name, k=sign: _peak_cell(v, s, n, k)))
-    return joined(found)
+                pins.append(_twin(face, model, unrolling, lambda v, s, n=name, k=sign: _peak_cell(v, s, n, k)))
+    return joined(pins)
 
 
 def find_margins(
@@ -157,25 +165,26 @@ def find_margins(
 ) -> Pins:
     """The margins of lips and lids, seen where the opened face lies behind what surrounds it."""
     opened, model_opened = face.posed(OPEN), model.posed(OPEN)
-    found = []
+    seen = []
     for name, pair in margins(template).items():
         corners = _CORNERS[name]
         ends = unrolling.flatten(np.array([given[c] for c in corners]))[0][:, 0] if set(corners) <= set(given) else None
         pins = _margin_pins(face, opened, model_opened, pair, unrolling, name == "mouth", ends)
         if pins is not None:
-            found.append(pins)
+            seen.append(pins)
         elif name == "mouth":
             raise UserError(
                 "The mouth does not open: its lips are joined, or its jaw drop (AU26) moves nothing: cut the mesh "
                 "between the lips and give it the inside of a mouth."
             )
-    return joined(found)
+    return joined(seen)
 
 
-def joined(found: list[Pins]) -> Pins:
+def joined(parts: list[Pins]) -> Pins:
     """All the pins; of two for one template point the first."""
     keys = ("index", "triangle", "bary", "offset", "exact")
-    pins = [np.concatenate([getattr(p, key) for p in found]) for key in keys]
+    pins = [np.concatenate([getattr(p, key) for p in parts]) for key in keys]
+    # unique names the first row of every template point, in the order they were joined.
     first = np.unique(pins[0], return_index=True)[1]
     return Pins(*(values[first] for values in pins))
 
@@ -183,6 +192,7 @@ def joined(found: list[Pins]) -> Pins:
 def _given_pins(face: Shape, model: Shape, template: FacialTemplate, given: dict[str, np.ndarray]) -> Pins:
     index = np.array([landmark_index(template, name) for name in given], int)
     triangle, bary = np.zeros(len(index), int), np.zeros((len(index), 3))
+    # How far each triangle goes down or up (F,) when the mouth opens: tells the lower lip from the upper.
     lowered = face.moves["AU26" if "AU26" in face.moves else "AU25"][:, 2][face.triangles].mean(axis=1)
     middles = face.points[face.triangles].mean(axis=1)
     for row, (name, place) in enumerate(given.items()):
@@ -219,6 +229,7 @@ def _margin_pins(
         return None
     if ends is not None:
         opening = opening.between(*ends)
+    # Points of the margin keep their share of the way from corner to corner; their height the face's opening gives.
     first, last = plane[upper[[0, -1]], 0]
     triangle, bary = opening.border((plane[upper, 0] - first) / (last - first), _OUTSIDE)
     index = np.concatenate([upper, lower])
@@ -234,6 +245,7 @@ def _twin(face: Shape, model: Shape, unrolling: Unrolling, find) -> Pins:
         i, j = find(view, shape)
         cells.append((view.triangle[i, j], view.bary[i, j]))
     (triangle, bary), (ours, our_bary) = cells
+    # The model's place as a pin of the corner that weighs most there, with the way from the place to that corner.
     place = our_bary @ model.points[model.triangles[ours]]
     index = model.triangles[ours][our_bary.argmax()]
     offset = (model.points[index] - place)[None]
@@ -242,11 +254,14 @@ def _twin(face: Shape, model: Shape, unrolling: Unrolling, find) -> Pins:
 
 def _nose_cell(view: FaceView, shape: Shape) -> tuple[int, int]:
     middle = (np.abs(view.s) < 0.012)[:, None] & (np.abs(view.z - 0.845) < 0.03)
-    return np.unravel_index(np.where(middle, view.distance, -np.inf).argmax(), view.distance.shape)
+    column, row = np.unravel_index(np.where(middle, view.distance, -np.inf).argmax(), view.distance.shape)
+    return int(column), int(row)
 
 
 def _peak_cell(view: FaceView, shape: Shape, name: str, sign: int) -> tuple[int, int]:
+    # Centre of |move|⁴ on one side of the face: where a brow rises most, whatever skin around it follows a little.
     power = (view.sample(shape.moves[name], shape.triangles) ** 2).sum(axis=-1) ** 2
     power[view.s * sign <= 0] = 0
     plane = np.array([power.sum(axis=1) @ view.s, power.sum(axis=0) @ view.z]) / power.sum()
-    return view.cell(plane)
+    column, row = view.cell(plane)
+    return int(column), int(row)

@@ -50,13 +50,16 @@ def register_template(
     """Where on a head mesh the points of our template lie: they then follow the mesh through every pose.
 
     vertices: (N, 3) of the relaxed head; hair, clothes, eyes and teeth may be part of it as shells of their own.
-    triangles: (F, 3) vertex indices, either winding. moved: AU or articulation name to the displacement (N, 3) of every
-    vertex at intensity 1; other names are passed over, strength does not matter. landmarks: names of LANDMARK_NAMES to
-    places (3,). eyes: "left" and "right" to the middles (3,) of the eyeballs. Without a blink (AU45) and a jaw drop
-    (AU26 or AU25), landmarks must give the corners of eyes and mouth; `eyes` does for the former.
+    triangles: (F, 3) vertex indices, either winding.
+    moved: AU or articulation name to the displacement (N, 3) of every vertex at intensity 1; other names are passed
+        over, strength does not matter.
+    landmarks: names of LANDMARK_NAMES to places (3,).
+    eyes: "left" and "right" to the middles (3,) of the eyeballs.
+    upright: vertices must be in metres, z up, the face along -y; if False, any turn and size will do
+        (Attachment.follow keeps to the mesh's frame either way).
 
-    Everything is in the mesh's own frame and unit. upright: this must be metres, z up, the face along -y; if False, any
-    turn and size will do (Attachment.follow keeps to the mesh's frame either way).
+    Everything is in the mesh's own frame and unit. Without a blink (AU45) and a jaw drop (AU26 or AU25), landmarks must
+    give the corners of eyes and mouth; `eyes` does for the former.
 
     Returns the attachment, matrix (V, N): every template point is a place on one triangle. Raises UserError for an
     empty or broken mesh, unknown or distant landmarks, a face that is not found, and a mouth that does not open.
@@ -69,6 +72,8 @@ def register_template(
     face, model, given, unrolling = _lay_together(mesh, template, given, eyes, upright)
     fitted, pins = _proportioned(face, model, shapes, template, unrolling, given)
     triangle, bary = _bent_onto(face, model, fitted, pins, unrolling)
+    # Matrix (V, N), three entries a row: the barycentric weights of a template point at its triangle's corners.
+    # Sparse and of vertex positions alone, so one product carries the template through any pose of the mesh.
     rows = np.repeat(np.arange(len(triangle)), 3)
     shape = (len(triangle), len(vertices))
     return Attachment(sp.csr_matrix((bary.ravel(), (rows, face.triangles[triangle].ravel())), shape=shape))
@@ -93,6 +98,7 @@ def _expect_places(vertices: np.ndarray, landmarks: dict[str, np.ndarray], eyes:
     unknown = [name for name in landmarks if name not in LANDMARK_NAMES] + sorted(set(eyes) - {"left", "right"})
     if unknown:
         raise UserError(f"“{unknown[0]}” is no landmark: use {', '.join(LANDMARK_NAMES)}.")
+    # A tenth of the mesh's longest side around its box: eyes lie inside, a landmark in another unit far outside.
     low, high = np.min(vertices, axis=0), np.max(vertices, axis=0)
     margin = 0.1 * (high - low).max()
     for name, place in {**landmarks, **{f"{side} eye": place for side, place in eyes.items()}}.items():
@@ -123,6 +129,7 @@ class _Model:
 
     def like(self, opened: np.ndarray) -> Shape:
         """The template relaxed from opened points (V, 3)."""
+        # What the fit changed in the opened face is changed in the relaxed one, so the moves between them stay.
         return Shape(self.shape.points + opened - self.opened, self.shape.triangles, self.shape.moves)
 
     def moves(self) -> np.ndarray:
@@ -141,6 +148,8 @@ def _lay_together(
     face, frame = find_frame(face_of(mesh, given), model, lids, openings["mouth"][0], given, eyes, upright)
     face = Shape(frame.points(face.points), face.triangles, {k: frame.directions(v) for k, v in face.moves.items()})
     given = {name: frame.points(np.asarray(place, float)) for name, place in given.items()}
+    # The axis stands in the skull, y = mean of the lids + 88 mm (the face looks along -y): seen from there, cheeks,
+    # lips and lids lie side by side, and hardly any skin hides behind other skin.
     axis = float(template.neutral[np.concatenate(list(lids.values())), 1].mean()) + _SKULL + _BALL
     unrolling = Unrolling(axis)
     face = even_moves(face, model, unrolling)
@@ -158,6 +167,8 @@ def _proportioned(
     Marks come first: only a template that lies well tells which opening is whose, and where the margins end.
     """
     model = _Model(Shape(model.shape.points + shapes.mean, model.shape.triangles, model.shape.moves))
+    # The model starts from the mean face, not from the template's own, because the learnt ways differ from that one.
+    # Both are posed OPEN, because closed lips and lids have no margins that could be seen.
     opened, names = face.posed(OPEN), list(face.moves)
     ours, moves, faces = model.opened, model.moves(), model.shape.triangles
 
@@ -169,8 +180,9 @@ def _proportioned(
     marks = find_marks(face, model.shape, template, unrolling, given)
     near = fit_proportions(ours, faces, shapes, marks.index, marks.places(opened, face.triangles))
     like = model.like(fit(marks, near))
-    found = find_marks(face, like, template, unrolling, given), find_margins(face, like, template, unrolling, given)
-    pins = joined(list(found))
+    # Once more from the template that now lies well: marks move to better twins, margins end at the right corners.
+    marks, seen = (find(face, like, template, unrolling, given) for find in (find_marks, find_margins))
+    pins = joined([marks, seen])
     return fit(pins, like.posed(OPEN)), pins
 
 
@@ -183,8 +195,9 @@ def _bent_onto(
     start = warp(fitted, pins.index, places)
     samples = sample_surface(face, opened, list(face.moves), unrolling, start)
     weight = np.where(pins.exact, _EXACT, _ROUGH)
-    found = refine(start, model.shape, moves, samples, pins.index, places, weight)
-    triangle, bary = attach(found, point_normals(model.shape.triangles, found), moves, samples, face, opened)
+    bent = refine(start, model.shape, moves, samples, pins.index, places, weight)
+    triangle, bary = attach(bent, point_normals(model.shape.triangles, bent), moves, samples, face, opened)
+    # Exact pins keep the very places they name: `attach` would only choose the nearest one that faces alike.
     exact = pins.index[pins.exact]
     triangle[exact], bary[exact] = pins.triangle[pins.exact], pins.bary[pins.exact]
     return triangle, bary

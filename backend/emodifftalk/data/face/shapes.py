@@ -66,8 +66,11 @@ def same_places(heads: str | os.PathLike, identities: tuple[str, ...]) -> np.nda
 def learn_face_shapes(faces: np.ndarray) -> FaceShapes:
     """The ways faces (H, V, 3) differ once place, turn and size are taken away; H - 1 of them."""
     neutral = load_template().neutral.astype(float)
+    # Procrustes: every head laid on the template by its best similarity, else size and pose were the first "ways".
     laid = np.stack([fit_similarity(face, neutral).points(face) for face in faces])
     mean = laid.mean(axis=0)
+    # Principal components of (H, 3 V); singular value / √(H - 1) is the standard deviation along each of them.
+    # Centred data have one component less than heads: the last one is rounding error.
     _, strength, ways = np.linalg.svd((laid - mean).reshape(len(faces), -1), full_matrices=False)
     ways = ways[:-1] * strength[:-1, None] / np.sqrt(len(faces) - 1)
     return FaceShapes(mean - neutral, ways.reshape(-1, *neutral.shape))

@@ -10,6 +10,8 @@ def nearest_on_triangles(points: np.ndarray, corners: np.ndarray) -> tuple[np.nd
 
     points: (P, 3); corners: (P, 3, 3).
     """
+    # Inside: p - a = v ab + w ac in least squares, Cramer's rule on the 2 × 2 normal equations of every pair at once.
+    # Degenerate triangles have no area: any v, w will do, one of their sides is nearer anyway.
     a, b, c = corners[:, 0], corners[:, 1], corners[:, 2]
     ab, ac = b - a, c - a
     d00, d01, d11 = (ab * ab).sum(-1), (ab * ac).sum(-1), (ac * ac).sum(-1)
@@ -21,11 +23,14 @@ def nearest_on_triangles(points: np.ndarray, corners: np.ndarray) -> tuple[np.nd
     options = [np.stack([1 - v - w, v, w], axis=-1)]
     for first, second in ((0, 1), (1, 2), (2, 0)):
         edge = corners[:, second] - corners[:, first]
+        # On a side: the foot of the perpendicular, t in 0..1 along it; cut off at the ends, which covers the corners.
         t = ((points - corners[:, first]) * edge).sum(-1) / np.maximum((edge * edge).sum(-1), 1e-24)
         option = np.zeros((len(points), 3))
         t = np.clip(t, 0, 1)
         option[:, first], option[:, second] = 1 - t, t
         options.append(option)
+    # The four candidates (P, 4, 3) by distance. The foot on the plane counts only when it lies inside the triangle;
+    # there it is nearer than any side.
     bary = np.stack(options, axis=1)
     distance = np.linalg.norm((bary[..., None] * corners[:, None]).sum(axis=2) - points[:, None], axis=-1)
     distance[:, 0] = np.where(bary[:, 0].min(axis=-1) >= 0, distance[:, 0], np.inf)

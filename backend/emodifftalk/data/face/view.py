@@ -26,10 +26,12 @@ class Unrolling:
 
 @dataclass(frozen=True)
 class FaceView:
-    """A picture of the outermost surface. s (S,), z (Z,) metres: its columns and rows.
+    """A picture of the outermost surface.
 
-    triangle: (S, Z) index, -1 where nothing is. bary: (S, Z, 3). distance: (S, Z) metres from the axis, -inf where
-    nothing is.
+    s, z: (S,) and (Z,) metres, its columns and rows.
+    triangle: (S, Z) index, -1 where nothing is.
+    bary: (S, Z, 3) barycentric coordinates in that triangle.
+    distance: (S, Z) metres from the axis, -inf where nothing is.
     """
 
     s: np.ndarray
@@ -51,8 +53,8 @@ class FaceView:
 
     def sample(self, values: np.ndarray, triangles: np.ndarray) -> np.ndarray:
         """Values (N, C) of the vertices as a picture (S, Z, C); 0 where nothing is."""
-        found = (values[triangles[self.triangle]] * self.bary[..., None]).sum(axis=2)
-        return np.where(self.triangle[..., None] >= 0, found, 0)
+        picture = (values[triangles[self.triangle]] * self.bary[..., None]).sum(axis=2)
+        return np.where(self.triangle[..., None] >= 0, picture, 0)
 
 
 def look(
@@ -69,15 +71,18 @@ def look(
     """
     s = np.arange(centre[0] - half[0], centre[0] + half[0] + step / 2, step)
     z = np.arange(centre[1] - half[1], centre[1] + half[1] + step / 2, step)
+    # Signed area in the plane: only triangles that are counter-clockwise from outside, that is face away from the axis.
     plane, distance = unrolling.flatten(vertices)
     corners = plane[triangles]
     low, high = corners.min(axis=1), corners.max(axis=1)
     a, b = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
     area = a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]
     # Triangles across the seam behind the head would cover the whole picture.
-    kept = (area > 1e-14) & (high[:, 0] - low[:, 0] < RADIUS)
-    kept &= (high >= (s[0], z[0])).all(axis=1) & (low <= (s[-1], z[-1])).all(axis=1)
-    chosen = np.flatnonzero(kept)
+    shown = (area > 1e-14) & (high[:, 0] - low[:, 0] < RADIUS)
+    shown &= (high >= (s[0], z[0])).all(axis=1) & (low <= (s[-1], z[-1])).all(axis=1)
+    chosen = np.flatnonzero(shown)
+    # All cells (owner, i, j) under the box of each triangle, then those inside it by barycentric coordinates, which are
+    # ratios of signed areas: a rasterizer without a loop over triangles.
     first = np.ceil((low[chosen] - (s[0], z[0])) / step)
     last = np.floor((high[chosen] - (s[0], z[0])) / step)
     first, last = np.maximum(first, 0).astype(int), np.minimum(last, (len(s) - 1, len(z) - 1)).astype(int)
@@ -99,6 +104,7 @@ def look(
 
 def _cells(first: np.ndarray, size: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Owner, column and row of every cell of boxes that begin at `first` (m, 2) and hold `size` (m, 2) cells."""
+    # nth: 0, 1, 2 … within each box, from a running number less where the box began; then split into column and row.
     count = size[:, 0] * size[:, 1]
     owner = np.repeat(np.arange(len(first)), count)
     nth = np.arange(len(owner)) - np.repeat(np.cumsum(count) - count, count)
@@ -108,7 +114,12 @@ def _cells(first: np.ndarray, size: np.ndarray) -> tuple[np.ndarray, np.ndarray,
 
 @dataclass(frozen=True)
 class Opening:
-    """An opening seen in a view: its columns s (C,), upper and lower border z (C,), and the cells inside (S, Z)."""
+    """An opening seen in a view.
+
+    s: (C,) metres, its columns.
+    upper, lower: (C,) metres, its borders z above each column.
+    inside: (S, Z) bool, the cells of the view within it.
+    """
 
     view: FaceView
     s: np.ndarray
@@ -132,6 +143,8 @@ class Opening:
         plane = np.stack([np.stack([at, np.interp(at, self.s, z)], axis=1) for z in (self.upper, self.lower)])
         plane[:, fraction <= 0, 1] = plane[:, fraction <= 0, 1].mean(axis=0)
         plane[:, fraction >= 1, 1] = plane[:, fraction >= 1, 1].mean(axis=0)
+        # The opening grown by `outside`; from the border outwards the nearest cell that is not closed is skin.
+        # The distance transform's indices name that cell for the whole picture at once.
         cells = max(round(outside / self.view.step), 1)
         closed = binary_dilation(self.inside, iterations=cells) | (self.view.triangle < 0)
         nearest = distance_transform_edt(closed, return_distances=False, return_indices=True)
@@ -162,6 +175,7 @@ def find_opening(view: FaceView, recess: float, reach: float, least: float) -> O
 
 def _with_depths(distance: np.ndarray, inside: np.ndarray) -> np.ndarray:
     """The cells inside, and those beside them too deep for skin, where the rims are too far apart to be seen."""
+    # The rim: median distance of the two cells around. What lies 12 mm behind it and touches the opening belongs to it.
     rim = np.median(distance[binary_dilation(inside, iterations=2) & ~inside])
     labels, _ = label(inside | (distance < rim - _DEEP))
     return np.isin(labels, np.unique(labels[inside]))
@@ -169,6 +183,8 @@ def _with_depths(distance: np.ndarray, inside: np.ndarray) -> np.ndarray:
 
 def _recess(distance: np.ndarray, cells: int) -> np.ndarray:
     """How far every cell lies behind both the foremost within `cells` above and the foremost within `cells` below."""
+    # Sliding maxima over the `cells` above and below, by one filter read at two shifts: its window is centred, so half
+    # a window further up or down it covers one side only. The lower of both rims counts.
     padded = maximum_filter1d(np.pad(distance, ((0, 0), (cells, cells))), cells + 1, axis=1)
     rows = np.arange(distance.shape[1])
     half = cells // 2

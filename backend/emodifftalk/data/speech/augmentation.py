@@ -33,6 +33,7 @@ def with_breaths(utterance: Utterance, rng: np.random.Generator) -> Utterance:
     spoken = [p for p in utterance.phonemes if p.symbol != "pau"]
     ends = [0.0] + [p.end for p in spoken[:-1]]
     wave, breaths = utterance.wave.copy(), []
+    # 8 to 20 dB under the voice's own strength; the band is what a throat lets through.
     strength = float(np.sqrt(np.mean(wave**2))) * 10 ** (-rng.uniform(8, 20) / 20)
     band = butter(2, [rng.uniform(300, 800), rng.uniform(2500, 6000)], "band", fs=SAMPLE_RATE, output="sos")
     for begin, phoneme in zip(ends, spoken, strict=True):
@@ -44,6 +45,7 @@ def with_breaths(utterance: Utterance, rng: np.random.Generator) -> Utterance:
         air = sosfilt(band, rng.normal(size=count)) * np.sin(np.linspace(0, np.pi, count)) ** 1.5
         wave[first : first + count] += (strength * air / (air.std() + 1e-9)).astype(np.float32)
         breaths.append(Phoneme("hh", start, start + length))
+    # Breaths lie in pauses: what remains of these is filled with pauses again, so that phonemes cover all time.
     filled, at = [], 0.0
     for phoneme in sorted([*spoken, *breaths], key=lambda p: p.start):
         if phoneme.start - at > 1e-3:
@@ -56,9 +58,11 @@ def with_breaths(utterance: Utterance, rng: np.random.Generator) -> Utterance:
 def augment(utterance: Utterance, rng: np.random.Generator) -> Utterance:
     """Dull or bright microphone, room, band limit, noise, music, codec and gain, each only sometimes. Times stay."""
     wave = utterance.wave
+    # In the order sound meets them: microphone, room, band, noise, music, line, gain. Levels in decibels of the voice.
     if rng.random() < 0.4:
         wave = wave - rng.uniform(-0.4, 0.4) * np.concatenate([wave[:1] * 0, wave[:-1]])
     if rng.random() < 0.3:
+        # A room: noise that falls by 52 dB (e⁻⁶) stands for its echoes.
         tail = rng.normal(size=round(rng.uniform(0.03, 0.15) * SAMPLE_RATE)).astype(np.float32)
         tail *= np.exp(-np.linspace(0, 6, len(tail)))
         wave = wave + rng.uniform(0.02, 0.08) * fftconvolve(wave, tail)[: len(wave)]
@@ -83,6 +87,7 @@ def telephone(wave: np.ndarray) -> np.ndarray:
     """Samples (S,) at 16 kHz as a telephone passes them on: 300 to 3400 Hz, 8 kHz, 8 bits by the mu law."""
     narrow = resample_poly(wave, 1, 2)
     narrow = sosfilt(butter(3, [300, 3400], "band", fs=SAMPLE_RATE // 2, output="sos"), narrow).clip(-1, 1)
+    # ln(1 + 255 |x|) / ln 256 in 127 steps of each sign, and back: quiet sounds lose little, loud ones more.
     coded = np.sign(narrow) * np.log1p(255 * np.abs(narrow)) / np.log(256)
     coded = np.round(coded * 127) / 127
     narrow = np.sign(coded) * (256 ** np.abs(coded) - 1) / 255
@@ -98,5 +103,5 @@ def compressed(wave: np.ndarray, amount: float) -> np.ndarray:
         packed, wave.clip(-1, 1), SAMPLE_RATE, format="OGG", subtype="VORBIS", compression_level=min(amount, 0.99)
     )
     packed.seek(0)
-    found = soundfile.read(packed, dtype="float32")[0]
-    return np.pad(found, (0, max(0, len(wave) - len(found))))[: len(wave)]
+    decoded = soundfile.read(packed, dtype="float32")[0]
+    return np.pad(decoded, (0, max(0, len(wave) - len(decoded))))[: len(wave)]

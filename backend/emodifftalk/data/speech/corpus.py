@@ -24,7 +24,13 @@ HELD_OUT_FLITE = "slt"
 HELD_OUT_VARIANT = "f5"
 HELD_OUT_ESPEAK = f"gmw/en-US+{HELD_OUT_VARIANT}"
 # Usual pitch and its spread in Hz; rms keeps its own whatever it is told.
-_FLITE_PITCH = {"kal": (95, 11), "kal16": (95, 11), "awb": (130, 14), "rms": (0, 0), "slt": (170, 14)}
+_FLITE_PITCH: dict[str, tuple[float, float]] = {
+    "kal": (95, 11),
+    "kal16": (95, 11),
+    "awb": (130, 14),
+    "rms": (0, 0),
+    "slt": (170, 14),
+}
 _TRAIN_FLITE = ("kal", "kal16", "awb", "awb", "rms", "rms", "rms", "awb")
 MOODY_FLITE = ("kal", "kal16", "awb", "awb", "awb")
 ACCENTS = ("gmw/en", "gmw/en-US", "gmw/en-GB-scotland", "gmw/en-GB-x-rp", "gmw/en-029")
@@ -110,6 +116,7 @@ def espeak_in_mood(text: str, voice: str, size: float, mood: Mood, rng: np.rando
     when espeak-ng is not installed.
     """
     rate = max(80, round(rng.uniform(135, 205) * mood.rate / size))
+    # A factor on pitch is a sum on espeak's scale: 60 of its 100 steps to an octave.
     pitch = np.clip(rng.uniform(25, 65) + 60 * np.log2(mood.pitch), 0, 99)
     pitch_range = np.clip(rng.uniform(38, 58) * mood.pitch_range, 0, 100)
     return espeak().speak(text, voice, rate, round(pitch), round(pitch_range))

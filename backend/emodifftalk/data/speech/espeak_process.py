@@ -63,13 +63,13 @@ def main() -> int:
     samples: list[bytes] = []
     events: list[tuple[str, int]] = []
 
-    def receive(wave, count: int, found) -> int:
+    def receive(wave, count: int, reported) -> int:
         if wave and count > 0:
             samples.append(ctypes.string_at(wave, 2 * count))
         i = 0
-        while found[i].type != 0:
-            if found[i].type == _PHONEME_EVENT:
-                events.append((found[i].id.string.decode("utf-8", "replace"), found[i].sample))
+        while reported[i].type != 0:
+            if reported[i].type == _PHONEME_EVENT:
+                events.append((reported[i].id.string.decode("utf-8", "replace"), reported[i].sample))
             i += 1
         return 0
 

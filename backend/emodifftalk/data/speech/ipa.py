@@ -49,20 +49,20 @@ def mouth_shapes(name: str) -> list[tuple[str, bool]]:
     """
     letters = [c for c in unicodedata.normalize("NFD", name.replace("ç", "\0")) if c == "\0" or _is_sound(c)]
     text = "".join(letters).replace("\0", "ç")
-    found, at = [], 0
+    shapes, at = [], 0
     while at < len(text):
         for length in range(_LONGEST, 0, -1):
             if text[at : at + length] in _SOUNDS:
-                found.append(_SOUNDS[text[at : at + length]])
+                shapes.append(_SOUNDS[text[at : at + length]])
                 break
         else:
             length = 1
             _LOG.warning("The sound “%s” is not in the table of mouth shapes: taken as a half-open mouth.", name)
-            found.append(("ax", False))
+            shapes.append(("ax", False))
         at += length
-    if "ʷ" in name and found and found[-1][0] != "w":
-        found.append(("w", False))
-    return found
+    if "ʷ" in name and shapes and shapes[-1][0] != "w":
+        shapes.append(("w", False))
+    return shapes
 
 
 def _is_sound(letter: str) -> bool:

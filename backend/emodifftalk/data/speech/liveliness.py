@@ -16,9 +16,10 @@ from .synthesizers import Utterance
 def gestures(utterance: Utterance, frames: int, rng: np.random.Generator) -> np.ndarray:
     """AU intensities (frames, 17), 0..1 float32, to be added to a speaking face; nothing where nobody speaks."""
     stressed = [(p.start + p.end) / 2 for p in utterance.phonemes if p.stressed]
+    # One expression held while speaking, of any strength from hardly to exaggerated, under the gestures.
     hold = rng.uniform(0.2, 1.2) * au_vector(HOLDS[rng.integers(len(HOLDS))])
-    found = gesture_track(frames, stressed, rng) + _speaking(utterance, np.arange(frames) / FPS)[:, None] * hold
-    return found.clip(0, 1).astype(np.float32)
+    moved = gesture_track(frames, stressed, rng) + _speaking(utterance, np.arange(frames) / FPS)[:, None] * hold
+    return moved.clip(0, 1).astype(np.float32)
 
 
 def _speaking(utterance: Utterance, times: np.ndarray) -> np.ndarray:

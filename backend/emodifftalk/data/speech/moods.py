@@ -37,8 +37,10 @@ Speaker = Callable[[Mood], Utterance]
 
 @dataclass(frozen=True)
 class Session:
-    """wave (S,) float32 at 16 kHz; affect (T, 2) valence and arousal at 25 fps, held through pauses.
+    """One speaker talking for a while.
 
+    wave: (S,) float32 at 16 kHz.
+    affect: (T, 2) valence and arousal, -1..1, at 25 fps, held through pauses.
     name: the mood when there is only one, `changing`, or `nobody`.
     """
 
@@ -58,9 +60,9 @@ def training_session(seed: int, index: int) -> Session:
         return Session(wave, np.zeros((_frames(wave), 2), np.float32), "nobody")
     speaker = _training_speaker(rng)
     moods = [_draw(rng) for _ in range(int(rng.integers(2, 4)) if rng.random() < _CHANGING else 1)]
-    found = converse(speaker, moods, rng)
-    worn = augment(Utterance(found.wave, (), "", ""), rng)
-    return replace(found, wave=worn.wave)
+    session = converse(speaker, moods, rng)
+    worn = augment(Utterance(session.wave, (), "", ""), rng)
+    return replace(session, wave=worn.wave)
 
 
 def held_out_session(group: str, index: int, moods: tuple[str, ...]) -> Session:
@@ -98,6 +100,7 @@ def converse(speaker: Speaker, moods: list[Mood], rng: np.random.Generator) -> S
         begin = sum(map(len, pieces))
         while spoken < 3.0:
             utterance = speaker(mood)
+            # Arousal is loudness: 6 dB up or down at full, and phrases differ by chance as well.
             gain = 10 ** ((_LOUDER * mood.place[1] + rng.normal(0, _UNEVEN)) / 20)
             pieces += [(gain * utterance.wave).astype(np.float32), _silence(rng, 0.15, 0.8)]
             spoken += len(utterance.wave) / SAMPLE_RATE

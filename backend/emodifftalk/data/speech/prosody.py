@@ -20,8 +20,11 @@ from .synthesizers import SAMPLE_RATE, Utterance
 class SpeakingState:
     """How a feeling sounds at full strength, and what it does to the face.
 
-    rate, pitch, pitch_range: factors on the neutral voice. brightness: first-order spectral tilt, -1..1, dull to
-    pressed. breath: share of breathy noise. tremor: depth of a quick vibrato as a share of the pitch. aus: intensities.
+    rate, pitch, pitch_range: factors on the neutral voice.
+    brightness: first-order spectral tilt, -1..1, dull to pressed.
+    breath: share of breathy noise.
+    tremor: depth of a quick vibrato as a share of the pitch.
+    aus: intensities, 0..1.
     place: valence and arousal, -1..1, where Russell's circumplex has such feelings.
     """
 
@@ -101,12 +104,14 @@ def colour(utterance: Utterance, mood: Mood, rng: np.random.Generator) -> Uttera
     if state.tremor:
         wave = _trembling(wave, strength * state.tremor, float(rng.uniform(5.5, 7.5)))
     if state.brightness:
+        # First-order filter 1 - a z⁻¹: a > 0 lifts high frequencies, a < 0 lowers them.
         wave = wave - 0.8 * strength * state.brightness * np.concatenate([[0.0], wave[:-1]])
     if state.brightness > 0.5:  # pressed: the quiet parts of a loud voice are loud
         peak = np.abs(wave).max() + 1e-9
         drive = 1 + 2.5 * strength
         wave = peak * np.tanh(drive * wave / peak) / np.tanh(drive)
     if state.breath:
+        # Noise over 1.5 kHz that follows the voice's own strength: breath is heard with the vowels, not between them.
         envelope = sosfilt(butter(2, 30, fs=SAMPLE_RATE, output="sos"), np.abs(wave)).clip(0)
         air = sosfilt(butter(2, 1500, "high", fs=SAMPLE_RATE, output="sos"), rng.normal(size=len(wave)))
         wave = wave + 1.2 * strength * state.breath * envelope * air
@@ -115,6 +120,7 @@ def colour(utterance: Utterance, mood: Mood, rng: np.random.Generator) -> Uttera
 
 def _trembling(wave: np.ndarray, depth: float, rate: float) -> np.ndarray:
     """Pitch swinging by the share `depth` at `rate` Hz: the wave read at a clock that runs fast and slow."""
+    # The clock's speed is 1 + depth cos(2 π rate t), and so is the pitch; its integral is what is read at.
     times = np.arange(len(wave)) / SAMPLE_RATE
     clock = times + depth / (2 * np.pi * rate) * np.sin(2 * np.pi * rate * times)
     return np.interp(clock, times, wave)

@@ -30,7 +30,12 @@ _SLACK = 0.25
 
 @dataclass(frozen=True)
 class SpeechRecording:
-    """name; wave (S,) float32 at 16 kHz; aus (T, 17) 0..1 at 25 a second, NaN where nobody measured them."""
+    """A recording of the captured person.
+
+    name: of its file.
+    wave: (S,) float32 at 16 kHz.
+    aus: (T, 17) 0..1 at 25 a second, NaN where nobody measured them.
+    """
 
     name: str
     wave: np.ndarray

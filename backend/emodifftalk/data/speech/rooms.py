@@ -31,24 +31,27 @@ def noise(count: int, rng: np.random.Generator) -> np.ndarray:
     white = rng.normal(size=count)
     if rng.random() < 0.4:
         return white
+    # White noise divided by f to some power between 0.3 and 1, flat under 30 Hz.
     spectrum = np.fft.rfft(white)
     frequencies = np.fft.rfftfreq(count, 1 / SAMPLE_RATE)
     spectrum /= np.maximum(frequencies, 30.0) ** rng.uniform(0.3, 1.0)
-    found = np.fft.irfft(spectrum, count)
-    return found / (found.std() + 1e-9)
+    coloured = np.fft.irfft(spectrum, count)
+    return coloured / (coloured.std() + 1e-9)
 
 
 def music(count: int, rng: np.random.Generator) -> np.ndarray:
     """(count,) of about unit strength: chords or a tune on a made-up instrument, with or without drums."""
-    found = np.zeros(count)
+    wave = np.zeros(count)
     beat = int(SAMPLE_RATE * 60 / rng.uniform(70, 170) / rng.choice([1, 2]))
+    # The instrument: partials 1/k^a, a fast or slow attack, a decay. Chords in thirds of a major scale, cut off where
+    # partials would fold back over half the sample rate.
     partials = 1.0 / np.arange(1, int(rng.integers(2, 14))) ** rng.uniform(0.5, 2.0)
     root, fade, chord = rng.uniform(80, 400), rng.uniform(0.1, 1.5), rng.choice([1, 3, 4])
     scale = np.array([0, 2, 4, 5, 7, 9, 11, 12, 14, 16])
     drums, plays = rng.random() < 0.5, rng.random() < 0.85
     for start in range(int(rng.integers(0, beat)), count, beat):
-        rest = min(count - start, int(4 * fade * SAMPLE_RATE))
-        times = np.arange(rest) / SAMPLE_RATE
+        length = min(count - start, int(4 * fade * SAMPLE_RATE))
+        times = np.arange(length) / SAMPLE_RATE
         if plays and rng.random() < 0.85:
             envelope = np.exp(-times / fade) * np.minimum(times / rng.choice([0.003, 0.05]), 1)
             degree = int(rng.integers(0, 6))
@@ -56,10 +59,10 @@ def music(count: int, rng: np.random.Generator) -> np.ndarray:
                 pitch = root * 2 ** (scale[min(degree + 2 * voice, 9)] / 12)
                 for k, strength in enumerate(partials, 1):
                     if k * pitch < 7500:
-                        found[start : start + rest] += strength * envelope * np.sin(2 * np.pi * k * pitch * times)
+                        wave[start : start + length] += strength * envelope * np.sin(2 * np.pi * k * pitch * times)
         if drums:
-            found[start : start + rest] += 3 * _drum(times, rng)
-    return found / (found.std() + 1e-6)
+            wave[start : start + length] += 3 * _drum(times, rng)
+    return wave / (wave.std() + 1e-6)
 
 
 def _drum(times: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -69,17 +72,17 @@ def _drum(times: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _clicks(count: int, rng: np.random.Generator) -> np.ndarray:
-    found = np.zeros(count)
+    wave = np.zeros(count)
     for at in rng.integers(0, count - 400, int(rng.integers(1, 7))):
-        found[at : at + 400] += rng.uniform(0.01, 0.2) * rng.normal(size=400) * np.exp(-np.arange(400) / 60)
-    return found
+        wave[at : at + 400] += rng.uniform(0.01, 0.2) * rng.normal(size=400) * np.exp(-np.arange(400) / 60)
+    return wave
 
 
 def _gusts(count: int, rng: np.random.Generator) -> np.ndarray:
     """Noise in a band that swells and fades: wind, traffic, rustling."""
     low = rng.uniform(60, 1500)
     band = butter(2, [low, min(low * rng.uniform(1.5, 6), 7500)], "band", fs=SAMPLE_RATE, output="sos")
-    found = sosfilt(band, rng.normal(size=count))
+    wave = sosfilt(band, rng.normal(size=count))
     knots = rng.uniform(0, 1, max(2, int(count / SAMPLE_RATE * rng.uniform(0.5, 6)))) ** 2
-    found *= np.interp(np.linspace(0, len(knots) - 1, count), np.arange(len(knots)), knots)
-    return found / (found.std() + 1e-9)
+    wave *= np.interp(np.linspace(0, len(knots) - 1, count), np.arange(len(knots)), knots)
+    return wave / (wave.std() + 1e-9)

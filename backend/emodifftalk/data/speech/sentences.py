@@ -107,6 +107,6 @@ def sentence(rng: np.random.Generator) -> str:
         if rng.random() < 0.4:
             words[len(words) // 2] += ","
         return " ".join(words).capitalize() + str(rng.choice([".", "!", "?"]))
-    words = " ".join(str(rng.choice(part)) for part in (_SUBJECTS, _VERBS, _OBJECTS, _ENDS)).strip()
-    text = str(rng.choice(_OPENERS)) + words + str(rng.choice([".", ".", "!", "?", "..."]))
+    clause = " ".join(str(rng.choice(part)) for part in (_SUBJECTS, _VERBS, _OBJECTS, _ENDS)).strip()
+    text = str(rng.choice(_OPENERS)) + clause + str(rng.choice([".", ".", "!", "?", "..."]))
     return text[0].upper() + text[1:]

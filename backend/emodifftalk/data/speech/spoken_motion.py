@@ -28,13 +28,18 @@ from .visemes import viseme_targets
 _PRESS = ARTICULATIONS.index("lip_press")
 _MOUTH = [AU_INDEX[name] for name in ("AU10", "AU25", "AU26")]
 _BLURRED = [AU_INDEX[name] for name in ("AU10", "AU17", "AU23", "AU24", "AU25", "AU26")]
-_TOLD = 0.3  # share of samples whose AU codes tell of the gestures
+_GESTURES_SHOWN = 0.3  # share of samples whose AU codes show the gestures
 _ROOMS = 0.06  # recordings without a voice per utterance
 
 
 @dataclass(frozen=True)
 class Way:
-    """One performance: aus (T, 17) and articulations (T, 6); gestures (T, 17) come on top of the AUs, mostly untold."""
+    """One performance of some words, all 0..1.
+
+    aus: (T, 17).
+    articulations: (T, 6).
+    gestures: (T, 17), on top of the AUs, mostly untold.
+    """
 
     aus: np.ndarray
     articulations: np.ndarray
@@ -43,9 +48,14 @@ class Way:
 
 @dataclass(frozen=True)
 class LabelledUtterance:
-    """One recording. features (T, 128); heard (T, 17) the AU codes the speech model finds; plain (T, 17) the true
-    ones of an average speaker; ways: the same words performed in other moods. A room without a voice has `voiced` False
-    and everything true is zero."""
+    """One recording.
+
+    features: (T, 128) of the speech model.
+    heard: (T, 17) the AU codes that it finds.
+    plain: (T, 17) the true ones of an average speaker.
+    ways: the same words performed in other moods.
+    voiced: False for a room without a voice, where everything true is zero.
+    """
 
     features: np.ndarray
     heard: np.ndarray
@@ -56,7 +66,11 @@ class LabelledUtterance:
 
 @dataclass(frozen=True)
 class MotionSample:
-    """One training sample: inputs aus (T, 17) and features (T, 128); truth true_aus (T, 17), articulations (T, 6)."""
+    """One training sample.
+
+    aus, features: (T, 17) and (T, 128), the inputs.
+    true_aus, articulations: (T, 17) and (T, 6), the truth.
+    """
 
     aus: np.ndarray
     features: np.ndarray
@@ -95,9 +109,9 @@ def _room(speech: SpeechModel, rng: np.random.Generator) -> LabelledUtterance:
     loudness = 0.0 if rng.random() < 0.4 else 10 ** rng.uniform(-4.5, -2)
     wave = (loudness * rng.normal(size=frames * SAMPLE_RATE // FPS)).astype(np.float32)
     track = speech.predict(wave, frames)
-    rest = np.zeros((frames, len(AU_NAMES)), np.float32)
-    still = Way(rest, np.zeros((frames, len(ARTICULATIONS)), np.float32), rest)
-    return LabelledUtterance(track.features, track.aus, rest, (still,), False)
+    silent = np.zeros((frames, len(AU_NAMES)), np.float32)
+    still = Way(silent, np.zeros((frames, len(ARTICULATIONS)), np.float32), silent)
+    return LabelledUtterance(track.features, track.aus, silent, (still,), False)
 
 
 def draw_sample(
@@ -126,8 +140,10 @@ def _edited(spoken: LabelledUtterance, rng: np.random.Generator) -> MotionSample
     frames = len(spoken.features)
     way = spoken.ways[rng.integers(len(spoken.ways))]
     articulations, aus = way.articulations, way.aus + way.gestures
-    told = aus if rng.random() < _TOLD else way.aus
-    shown = told + rng.choice([0.0, 0.5, 1.0, 1.0, 1.0]) * (spoken.heard - spoken.plain)
+    codes = aus if rng.random() < _GESTURES_SHOWN else way.aus
+    # Codes with as much of the speech model's own mistakes (heard - plain) as chance says: none, half or all of them.
+    # The true codes alone would teach a trust that the deployed ones do not deserve.
+    shown = codes + rng.choice([0.0, 0.5, 1.0, 1.0, 1.0]) * (spoken.heard - spoken.plain)
     if spoken.voiced and rng.random() < 0.3:  # codes that blur over a closure: the voice still tells it
         shown[:, _BLURRED] = uniform_filter1d(shown[:, _BLURRED], int(rng.integers(3, 8)), axis=0)
     seal = np.clip(articulations[:, _PRESS, None] / 0.7, 0, 1)
@@ -136,10 +152,10 @@ def _edited(spoken: LabelledUtterance, rng: np.random.Generator) -> MotionSample
         shown, aus = shown * gain, aus * gain
     if rng.random() < (0.5 if spoken.voiced else 0.92):
         wish = random_curves(frames, rng)
-        kept = wish.copy()
-        kept[:, _MOUTH] *= 1 - seal  # no wish parts the lips of a p
-        shown = shown + (wish if rng.random() < 0.5 else kept)
-        aus = aus + kept
+        sealed_wish = wish.copy()
+        sealed_wish[:, _MOUTH] *= 1 - seal  # no wish parts the lips of a p
+        shown = shown + (wish if rng.random() < 0.5 else sealed_wish)
+        aus = aus + sealed_wish
     return MotionSample(
         np.clip(shown, 0, 1).astype(np.float32),
         spoken.features.astype(np.float32),
@@ -150,7 +166,7 @@ def _edited(spoken: LabelledUtterance, rng: np.random.Generator) -> MotionSample
 
 def random_curves(frames: int, rng: np.random.Generator) -> np.ndarray:
     """AU curves (frames, 17) of an animator's hand: one to four AUs that hold, ramp or wave, and blinks."""
-    found = np.zeros((frames, len(AU_NAMES)), np.float32)
+    curves = np.zeros((frames, len(AU_NAMES)), np.float32)
     for au in rng.choice(len(AU_NAMES), int(rng.integers(1, 5)), replace=False):
         keys = np.unique(np.concatenate([[0, frames], rng.integers(0, frames + 1, int(rng.integers(0, 8)))]))
         height = 1.0 if rng.random() < 0.25 else rng.uniform(0.1, 1.0)
@@ -158,11 +174,11 @@ def random_curves(frames: int, rng: np.random.Generator) -> np.ndarray:
         if rng.random() < 0.25:
             values[:] = height
         curve = np.interp(np.arange(frames), keys, values)
-        found[:, au] = curve
+        curves[:, au] = curve
     if rng.random() < 0.4:
         blinks = blink_curve(frames, rng.integers(0, frames, 1 + frames // 60))
-        found[:, AU_INDEX["AU45"]] = np.maximum(found[:, AU_INDEX["AU45"]], blinks)
-    return found
+        curves[:, AU_INDEX["AU45"]] = np.maximum(curves[:, AU_INDEX["AU45"]], blinks)
+    return curves
 
 
 def voices(

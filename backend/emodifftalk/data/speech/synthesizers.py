@@ -30,8 +30,13 @@ _STOPS = frozenset(("p", "b", "t", "d", "k", "g", "ch", "jh"))
 
 @dataclass(frozen=True)
 class Phoneme:
-    """symbol: ARPAbet, one of PHONEMES. start, end: seconds. stressed: a prominent vowel. steady: a vowel that keeps
-    the shape with which the English diphthong of its name begins."""
+    """One sound of an utterance.
+
+    symbol: ARPAbet, one of PHONEMES.
+    start, end: seconds.
+    stressed: a prominent vowel.
+    steady: a vowel that keeps the shape with which the English diphthong of its name begins.
+    """
 
     symbol: str
     start: float
@@ -42,7 +47,13 @@ class Phoneme:
 
 @dataclass(frozen=True)
 class Utterance:
-    """wave (S,) float32 at 16 kHz and exact phoneme times. feeling: AU names and intensities that the voice carries."""
+    """Something spoken, with exact times.
+
+    wave: (S,) float32 at 16 kHz.
+    phonemes: in order, in seconds of the wave.
+    text, voice: what is said, and by which synthesizer and voice.
+    feeling: AU names and intensities that the voice carries.
+    """
 
     wave: np.ndarray
     phonemes: tuple[Phoneme, ...]
@@ -88,21 +99,23 @@ def _with_closures(phonemes: list[Phoneme], wave: np.ndarray) -> list[Phoneme]:
     hop = SAMPLE_RATE // 200  # 5 ms
     count = len(wave) // hop
     strength = np.sqrt((wave[: count * hop].reshape(count, hop) ** 2).mean(axis=1))
-    found: list[Phoneme] = []
+    closed: list[Phoneme] = []
     for phoneme in phonemes:
         if phoneme.symbol in _STOPS:
             last = min(round(phoneme.start * 200), count)
             first = max(0, last - 18)
+            # In steps of 5 ms: up to 18 of them before the burst; the last one louder than 0.15 of what went before
+            # is still the preceding sound.
             before = strength[max(0, first - 10) : last]
-            loud = np.flatnonzero(strength[first:last] > 0.15 * before.max()) if len(before) else []
-            start = (first + loud[-1] + 1 if len(loud) else first) / 200
-            start = min(start, phoneme.start)
-            if found:
-                start = max(start, found[-1].start + 0.01)
-                found[-1] = replace(found[-1], end=start)
+            if len(before) and len(loud := np.flatnonzero(strength[first:last] > 0.15 * before.max())):
+                first += int(loud[-1]) + 1
+            start = min(first / 200, phoneme.start)
+            if closed:
+                start = max(start, closed[-1].start + 0.01)
+                closed[-1] = replace(closed[-1], end=start)
             phoneme = replace(phoneme, start=start)
-        found.append(phoneme)
-    return found
+        closed.append(phoneme)
+    return closed
 
 
 def _append(phonemes: list[Phoneme], name: str, start: float, end: float) -> None:
@@ -113,8 +126,8 @@ def _append(phonemes: list[Phoneme], name: str, start: float, end: float) -> Non
         phonemes[-1] = replace(phonemes[-1], end=end)
         return
     for i, (symbol, steady) in enumerate(shapes):
-        times = (start + (end - start) * at / len(shapes) for at in (i, i + 1))
-        phonemes.append(Phoneme(symbol, *times, steady=steady))
+        first, last = (start + (end - start) * at / len(shapes) for at in (i, i + 1))
+        phonemes.append(Phoneme(symbol, first, last, steady=steady))
 
 
 @lru_cache(maxsize=1)

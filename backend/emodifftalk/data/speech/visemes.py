@@ -131,6 +131,8 @@ def _blend(phonemes: tuple[Phoneme, ...], times: np.ndarray) -> np.ndarray:
             if phoneme.stressed:
                 shape[[_INDEX["AU26"], _INDEX["AU25"]]] *= 1.2
             ahead, behind = (0.060, 0.070) if symbol != "pau" else (0.035, 0.060)
+            # Pull = insistence · exp(-u^1.3), u the time before or behind in units of how far it reaches: sounds are
+            # anticipated over 60 ms and linger over 70, pauses come late.
             outside = np.maximum(start - times, 0) / ahead + np.maximum(times - end, 0) / behind
             default = 1.0 if symbol in VOWELS else 0.75
             pull = _DOMINANCE.get(symbol, default) * np.exp(-(outside**1.3))
@@ -162,7 +164,7 @@ def _speaking(phonemes: tuple[Phoneme, ...], times: np.ndarray) -> np.ndarray:
 
 def _feelings(frames: int, rng: np.random.Generator) -> np.ndarray:
     """Expressions (frames, 17) that come and go, on average every two seconds, each of its own strength."""
-    found = np.zeros((frames, len(AU_NAMES)))
+    curves = np.zeros((frames, len(AU_NAMES)))
     times = np.arange(frames) / FPS
     for _ in range(1 + rng.poisson(times[-1] / 2 if frames else 0)):
         vector = np.zeros(len(AU_NAMES))
@@ -170,10 +172,11 @@ def _feelings(frames: int, rng: np.random.Generator) -> np.ndarray:
             vector[_INDEX[name]] = value * rng.uniform(0.4, 1.25)
         if rng.random() < 0.5:  # and something of any other muscle, so that no combination is foreign
             vector[rng.integers(len(AU_NAMES) - 1)] += rng.uniform(0, 0.7)
+        # A parabola cut off at 0 and 1 and squared: it swells, holds and fades over `length` seconds on either side.
         middle, length = rng.uniform(0, frames / FPS), rng.uniform(0.4, 2.0)
         shape = np.clip(1.3 - (np.abs(times - middle) / length) ** 2, 0, 1)
-        found = np.maximum(found, rng.uniform(0.1, 1.0) * shape[:, None] ** 2 * vector)
-    return found
+        curves = np.maximum(curves, rng.uniform(0.1, 1.0) * shape[:, None] ** 2 * vector)
+    return curves
 
 
 def _closed_frames(phonemes: tuple[Phoneme, ...], times: np.ndarray, frames: int) -> np.ndarray:
@@ -200,6 +203,7 @@ def _gate(contacts: list[tuple[float, float]], times: np.ndarray, shoulder: floa
     """
     gate = np.zeros(len(times))
     for i, (middle, half) in enumerate(contacts):
+        # Seconds to the end of the contact before and to the beginning of the next.
         before = middle - half - sum(contacts[i - 1]) if i else np.inf
         after = contacts[i + 1][0] - contacts[i + 1][1] - middle - half if i + 1 < len(contacts) else np.inf
         distance = np.maximum(np.abs(times - middle) - half, 0)
@@ -217,6 +221,7 @@ def _contact(phoneme: Phoneme) -> tuple[float, float]:
 def _pool(values: np.ndarray, frames: int) -> np.ndarray:
     """Mean over the 40 ms around each frame time."""
     step = _RATE // FPS
+    # Shifted by half a frame, so that each group of `step` targets is centred on its frame's time.
     padded = np.concatenate([np.repeat(values[:1], step // 2, axis=0), values])
     return padded[: frames * step].reshape(frames, step, -1).mean(axis=1)
 
@@ -230,14 +235,15 @@ def _pool_most(gate: np.ndarray, frames: int) -> np.ndarray:
 
 def _close_lips(values: np.ndarray, press: np.ndarray, bite: np.ndarray) -> None:
     """Enforce lip contact in place: values (frames, 23), press and bite (frames,) 0..1."""
+    # As far as the lips press, what opens them is lessened to a share of itself and what holds them raised to a value.
     for name, share in {**LEFT_WHEN_SHUT, "funnel": 0.3, "stretch": 0.6, "lip_bite": 0.0}.items():
         values[:, _INDEX[name]] *= 1 - press * (1 - share)
     for name, value in {"lip_press": 0.75, **HELD}.items():
         column = values[:, _INDEX[name]]
         values[:, _INDEX[name]] = np.where(press > 0, np.maximum(column * press, value * press), column)
     bite = bite * (1 - press)
-    for name, kept in (("AU25", 0.3), ("AU26", 0.2), ("pucker", 0.5)):
-        values[:, _INDEX[name]] *= 1 - bite * (1 - kept)
+    for name, share in (("AU25", 0.3), ("AU26", 0.2), ("pucker", 0.5)):
+        values[:, _INDEX[name]] *= 1 - bite * (1 - share)
     values[:, _INDEX["lip_bite"]] = np.maximum(values[:, _INDEX["lip_bite"]], 0.9 * bite)
 
 
@@ -246,7 +252,7 @@ def bilabial_frames(utterance: Utterance) -> list[tuple[int, int, int]]:
 
     Vowels are looked for within 0.35 s; closures without both neighbours are left out.
     """
-    found = []
+    closures = []
     phonemes = utterance.phonemes
     for i, phoneme in enumerate(phonemes):
         if phoneme.symbol not in BILABIALS:
@@ -255,5 +261,5 @@ def bilabial_frames(utterance: Utterance) -> list[tuple[int, int, int]]:
         after = next((p for p in phonemes[i + 1 :] if p.symbol in VOWELS), None)
         if before and after and phoneme.start - before.end < 0.35 and after.start - phoneme.end < 0.35:
             vowels = [round((p.start + p.end) / 2 * FPS) for p in (before, after)]
-            found.append((round(_contact(phoneme)[0] * FPS), vowels[0], vowels[1]))
-    return found
+            closures.append((round(_contact(phoneme)[0] * FPS), vowels[0], vowels[1]))
+    return closures

@@ -32,7 +32,12 @@ _AGAINST = (
 
 @dataclass(frozen=True)
 class Sample:
-    """A sentence and the recipe of its face. known: whether it speaks of a face or a feeling at all."""
+    """A sentence.
+
+    text: as a person would type it.
+    recipe: of its face, as `emotion.prototypes` reads it.
+    known: whether it speaks of a face or a feeling at all.
+    """
 
     text: str
     recipe: str
@@ -45,9 +50,12 @@ class Sample:
 
 @dataclass(frozen=True)
 class Entry:
-    """One meaning. samples: the sentence, its three positive and its three negative paraphrases, in this order.
+    """One meaning.
 
-    kind: one of KINDS. note: why an oddity of FACS is meant. part: the file it stands in.
+    samples: the sentence, its three positive and its three negative paraphrases, in this order.
+    kind: one of KINDS.
+    note: why an oddity of FACS is meant.
+    part: the file it stands in.
     """
 
     samples: tuple[Sample, ...]
@@ -74,10 +82,10 @@ class Words:
 @lru_cache(maxsize=1)
 def entries() -> tuple[Entry, ...]:
     """All entries. Raises ValueError or KeyError naming what is wrong with one."""
-    found = []
+    loaded = []
     for path in sorted(FOLDER.glob("*.toml")):
-        found += [_entry(item, path.stem) for item in _read(path).get("entry", ())]
-    return tuple(found)
+        loaded += [_entry(item, path.stem) for item in _read(path).get("entry", ())]
+    return tuple(loaded)
 
 
 @lru_cache(maxsize=1)
@@ -110,15 +118,15 @@ def vocabulary() -> dict[str, tuple[Words, ...]]:
 
 def violations(entry: Entry) -> list[str]:
     """What contradicts FACS in an entry's faces, as sentences; an entry with a note has its reason."""
-    found = []
+    contradictions = []
     for sample in entry.samples:
         aus = sample.face.aus
         for one, least, other, most, why in _AGAINST:
             if aus[AU_INDEX[one]] >= least and aus[AU_INDEX[other]] >= most:
-                found.append(f"“{sample.text}” has {one} and {other}: {why}.")
+                contradictions.append(f"“{sample.text}” has {one} and {other}: {why}.")
         if aus[AU_INDEX["AU26"]] > 0.25 and aus[AU_INDEX["AU25"]] == 0:
-            found.append(f"“{sample.text}” has AU26 without AU25: a jaw that drops parts the lips.")
-    return [] if entry.note else found
+            contradictions.append(f"“{sample.text}” has AU26 without AU25: a jaw that drops parts the lips.")
+    return [] if entry.note else contradictions
 
 
 def sentence_targets(samples: list[Sample]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

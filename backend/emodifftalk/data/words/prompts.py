@@ -123,8 +123,8 @@ def _noun(rng) -> Sample:
     words = _feeling(rng, "nouns")
     noun, recipe, chance = _pick(words.nouns, rng), words.recipe, rng.random()
     if chance < 0.2:
-        kept = recipe if recipe == "neutral" else f"{recipe} 0.85 + AU24 0.45 - AU25 - AU26"
-        return Sample(_pick(HELD_BACK, rng).format(n=noun), kept)
+        held = recipe if recipe == "neutral" else f"{recipe} 0.85 + AU24 0.45 - AU25 - AU26"
+        return Sample(_pick(HELD_BACK, rng).format(n=noun), held)
     if chance < 0.4:
         text, degree = _pick(NOUN_DEGREES, rng)
         return Sample(text.format(n=noun), _times(recipe, degree))

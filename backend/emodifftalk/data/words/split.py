@@ -26,8 +26,11 @@ _LARGEST = 8  # entries that hang together: a larger group is a topic, not a mea
 
 @dataclass(frozen=True)
 class Split:
-    """training and held_out entries; near_held_out: sentences in small letters that training must leave out because
-    they are a held-out one or near it."""
+    """The corpus in two parts.
+
+    training, held_out: entries.
+    near_held_out: sentences in small letters that training must leave out, because they are a held-out one or near it.
+    """
 
     training: list[Entry]
     held_out: list[Entry]
@@ -43,6 +46,7 @@ def split() -> Split:
     tested = [sample.text for entry in held_out for sample in entry.samples]
     samples = [*single_sentences(), *(sample for entry in training for sample in entry.samples)]
     trained = sorted({sample.text for sample in samples} | _vocabulary())
+    # Vectors are of unit length: their product is the cosine (trained, tested); the greatest of each row decides.
     alike = (_vectors(trained) @ _vectors(tested).T).max(axis=1, initial=0) > NEAR
     near = {text.lower() for text, is_near in zip(trained, alike, strict=True) if is_near}
     return Split(training, held_out, frozenset(near | {text.lower() for text in tested}))
@@ -54,6 +58,7 @@ def draw_held_out() -> list[str]:
     texts = [sample.text for entry in whole for sample in entry.samples[:4]]
     owner = np.repeat(np.arange(len(whole)), 4)
     vectors = _vectors(texts)
+    # A graph of entries, an edge where any two of their sentences are near: its components go the same way.
     rows, columns = np.nonzero(vectors @ vectors.T > NEAR)
     links = csr_matrix((np.ones(len(rows)), (owner[rows], owner[columns])), shape=(len(whole),) * 2)
     label = connected_components(links, directed=False)[1]

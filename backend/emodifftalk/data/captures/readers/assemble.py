@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 
 from ....core.camera import Camera
@@ -100,6 +102,8 @@ def _hold_still(
     recording: Recording, points: np.ndarray, template: FacialTemplate
 ) -> tuple[np.ndarray, list[np.ndarray]]:
     """Points (F, V, 3) float32 without the motion of the head, and that motion: (4, 4) per frame, world to head."""
+    # The rigid motion of forehead and nose from each frame to the first is how the skull moved; taken off all points,
+    # only expression is left.
     stiff = np.isin(template.regions, [REGIONS.index(name) for name in STIFF])
     still = [fit_rigid(frame[stiff], points[0][stiff]) for frame in points]
     middle = points[0].mean(axis=0)
@@ -125,6 +129,7 @@ def _box(recording: Recording, name: str, camera: Camera, middles: list[np.ndarr
             f"{recording.layout} {recording.folder.name}: camera {name} does not see the head, so its calibration, its "
             "axes or the landmarks are wrong."
         )
+    # Pixels that 19 cm at the nearest middle take up (f · r / z): the box holds the head wherever it moves.
     radius = HEAD * camera.K[[0, 1], [0, 1]].max() / places[:, 2].min()
     low, high = places[:, :2].min(axis=0) - radius, places[:, :2].max(axis=0) + radius
     shorter = min(camera.width, camera.height)
@@ -132,13 +137,12 @@ def _box(recording: Recording, name: str, camera: Camera, middles: list[np.ndarr
     if side >= shorter:
         # Padded where the picture ends, rather than losing what is at its ends.
         side = min(side, max(camera.width, camera.height))
-    corner = (low + high - side) / 2
     # Inside the picture where it can be, in the middle of it where it cannot.
-    corner = [
+    left, top = (
         float(np.clip(c, 0, size - side)) if side <= size else (size - side) / 2
-        for c, size in zip(corner, (camera.width, camera.height), strict=True)
-    ]
-    return int(np.floor(corner[0])), int(np.floor(corner[1])), side
+        for c, size in zip((low + high - side) / 2, (camera.width, camera.height), strict=True)
+    )
+    return int(np.floor(left)), int(np.floor(top)), side
 
 
 def _inside(places: np.ndarray, camera: Camera) -> np.ndarray:
@@ -153,7 +157,7 @@ def _cut_out(camera: Camera, box: tuple[int, int, int]) -> Camera:
     return Camera(camera.viewmat, K, side, side)
 
 
-def _pictures(recording: Recording, moment: str, boxes: dict[str, tuple[int, int, int]]) -> dict[str, Picture]:
+def _pictures(recording: Recording, moment: str, boxes: dict[str, tuple[int, int, int]]) -> dict[str, Path | Picture]:
     views = recording.moments[moment]
     return {name: _picture(recording.cameras[name], sight, boxes[name]) for name, sight in views.items()}
 
@@ -164,6 +168,7 @@ def _picture(device: Device, sight: Sight, box: tuple[int, int, int]) -> Picture
 
 def _angle(camera: Camera, middle: np.ndarray) -> float:
     """Where the camera stands around the head, radians."""
+    # The camera's place is -Rᵀ t; 0 in front of the face, which looks along -y, positive to the head's left.
     place = -camera.viewmat[:3, :3].T @ camera.viewmat[:3, 3] - middle
     return float(np.arctan2(place[0], -place[1]))
 

@@ -48,8 +48,9 @@ def checked_camera(where: str, name: str, viewmat: object, K: object, width: obj
         raise UserError(f"{said} has skewed intrinsics, which are not supported.")
     whole = np.eye(4)
     whole[:3] = view[:3]
+    # U Vᵀ is the rotation nearest to what the file says: files round.
     u, _, v = np.linalg.svd(rotation)
-    whole[:3, :3] = u @ v  # the nearest rotation: files round
+    whole[:3, :3] = u @ v
     K_ = np.array([[focal[0], 0, centre[0]], [0, focal[1], centre[1]], [0, 0, 1.0]])
     return Camera(whole, K_, round(columns), round(rows))
 

@@ -28,35 +28,38 @@ def keep_cameras(recording: Recording, settings: DatasetSettings) -> None:
     if not seen:
         raise UserError(f"{recording.folder} has no pictures of its cameras: copy it again.")
     tracked = recording.meshes.names()
-    kept = {m: views for m, views in seen.items() if m in tracked}
-    if not kept:
+    tracked_views = {m: views for m, views in seen.items() if m in tracked}
+    if not tracked_views:
         first = next(iter(seen))
         raise UserError(
             f"There is no tracked mesh in {recording.meshes.where}: add {first}.obj (or .ply, .npy) there and one for "
             f"every other moment you want to use, all with one vertex order."
         )
-    if len(kept) < len(seen):
-        recording.notes.append(f"{len(seen) - len(kept)} of {len(seen)} moments have no tracked mesh: left out.")
-    used = {c for views in kept.values() for c in views}
+    if len(tracked_views) < len(seen):
+        recording.notes.append(
+            f"{len(seen) - len(tracked_views)} of {len(seen)} moments have no tracked mesh: left out."
+        )
+    used = {c for views in tracked_views.values() for c in views}
     recording.photographed = list(seen)
-    _expect_pictures(recording, kept, names, used, bool(settings.cameras))
+    _expect_pictures(recording, tracked_views, names, used, bool(settings.cameras))
     recording.cameras = {c: device for c, device in recording.cameras.items() if c in used}
-    recording.moments = kept
+    recording.moments = tracked_views
 
 
-def _expect_pictures(recording: Recording, kept: dict, names: set[str], used: set[str], chosen: bool) -> None:
+def _expect_pictures(recording: Recording, views_of: dict, names: set[str], used: set[str], chosen: bool) -> None:
     """Note cameras with fewer pictures than others. Raises UserError when more than half of one's are missing."""
     if bare := sorted(names - used):
         said = f"{_some(bare, 'camera')} of {recording.folder} took no picture at a moment with a tracked mesh"
         if chosen:
             raise UserError(f"{said}: copy the data set again, whole, or take it out of “cameras” in dataset.json.")
         recording.notes.append(f"{said}: left out.")
-    counts = {c: sum(c in views for views in kept.values()) for c in sorted(used)}
+    # Pictures per camera over all moments.
+    counts = {c: sum(c in views for views in views_of.values()) for c in sorted(used)}
     most = max(counts.values())
     for name, count in counts.items():
         # A camera that moves is one camera per place: then none took more than one picture.
         if count < most:
-            missing = next(m for m, views in kept.items() if name not in views)
+            missing = next(m for m, views in views_of.items() if name not in views)
             said = f"camera {name} took {count} pictures where others took {most}, the first missing is {missing}"
             if 2 * count < most:
                 raise UserError(
@@ -88,6 +91,7 @@ def action_units(recording: Recording, settings: DatasetSettings) -> np.ndarray 
             f"{path.name} has {len(track.times)} rows for {len(taken)} moments: set “fps”, the pictures per second, in "
             "dataset.json."
         )
+    # Seconds of each moment: its number from the first picture on, the names' own where they are numbers.
     numbered = all(name.isdigit() for name in taken)
     number = {name: int(name) if numbered else i for i, name in enumerate(taken)}
     index = np.array([number[name] for name in names], float) - min(number.values())
@@ -122,6 +126,7 @@ def choose_moments(recording: Recording, settings: DatasetSettings, aus: np.ndar
     if aus is None:
         even = np.linspace(0, len(names) - 1, most).round().astype(int)
         return [first, *[int(i) for i in even if i != first][: most - 1]]
+    # Farthest-point sampling in the 17 units, beginning at the neutral moment: gap (F,) to the nearest that is chosen.
     chosen, gap = [first], np.linalg.norm(aus - aus[first], axis=1)
     while len(chosen) < most and gap.max() > 0:
         chosen.append(int(gap.argmax()))

@@ -39,6 +39,8 @@ def recognises(path: Path) -> bool:
 def read(path: Path, settings: DatasetSettings) -> Recording:
     """The model and its pictures, in its own world. Raises UserError naming the file that is wrong."""
     model = _model(path)
+    if model is None:
+        raise ValueError(f"{path} was not recognised")
     cameras, images, points, colors = read_model(model)
     # The model may lie in a folder of its own, beside the pictures or below them.
     folder = next((p for p in (path, *path.parents[:3]) if (p / "images").is_dir()), path)
@@ -97,12 +99,12 @@ def _optics(model: Path, image: ModelImage, camera: ModelCamera) -> tuple[np.nda
     shared = {"SIMPLE_PINHOLE": 3, "SIMPLE_RADIAL": 3, "RADIAL": 3, "SIMPLE_RADIAL_FISHEYE": 3, "RADIAL_FISHEYE": 3}
     own = {"PINHOLE": 4, "OPENCV": 4, "OPENCV_FISHEYE": 4, "FULL_OPENCV": 4}
     if camera.model in shared:
-        K, rest = intrinsics(p[0], p[0], p[1], p[2]), p[3:]
+        K, bend = intrinsics(p[0], p[0], p[1], p[2]), p[3:]
     elif camera.model in own:
-        K, rest = intrinsics(p[0], p[1], p[2], p[3]), p[4:]
+        K, bend = intrinsics(p[0], p[1], p[2], p[3]), p[4:]
     else:
         raise UserError(f"{model}: the camera model {camera.model} is not read: undistort the pictures first.")
-    return K, (fisheye if "FISHEYE" in camera.model else radial)(K, *rest)
+    return K, (fisheye if "FISHEYE" in camera.model else radial)(K, *bend)
 
 
 def _rotation(model: Path, image: ModelImage) -> np.ndarray:

@@ -42,6 +42,8 @@ def recognises(path: Path) -> bool:
 def read(path: Path, settings: DatasetSettings) -> Recording:
     """One sentence. Raises UserError naming the file that is wrong."""
     calibration, images = _calibration(path), _images(path)
+    if calibration is None or images is None:
+        raise ValueError(f"{path} was not recognised")
     files = sorted(p for p in images.rglob("*") if p.suffix.lower() in PICTURES)
     if not files:
         raise UserError(f"{images} holds no pictures: copy it again.")

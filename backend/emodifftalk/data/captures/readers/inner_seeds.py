@@ -44,6 +44,7 @@ def _behind_lids(neutral: np.ndarray, template: FacialTemplate, side: str) -> np
     lids = np.concatenate([neutral[template.landmarks[f"lid_{lid}_{side}"]] for lid in ("upper", "lower")])
     # The lids are a lid's thickness off the ball: its middle is as far behind them as their outline allows.
     centre = lids.mean(axis=0)
+    # Each lid point at x, z from the middle puts the ball √(R² - x² - z²) behind itself; the median of what they say.
     reach = np.hypot(*(lids - centre)[:, [0, 2]].T)
     behind = np.sqrt(np.maximum((_BALL + _LID) ** 2 - reach**2, 1e-6))
     centre[1] = np.median(lids[:, 1] + behind)
@@ -54,6 +55,7 @@ def _mouth(neutral: np.ndarray, template: FacialTemplate) -> dict[str, np.ndarra
     """Two arcs of teeth behind the lips and a tongue between them, in the proportions of the mouth."""
     upper, lower = (neutral[template.landmarks[f"lip_inner_{lip}"]] for lip in ("upper", "lower"))
     middle = (upper[len(upper) // 2] + lower[len(lower) // 2]) / 2
+    # The dental arch is a little wider than the mouth's opening, its front a lip's thickness behind it.
     half = np.linalg.norm(upper[0] - upper[-1]) / 2 * 1.15
     front = middle + np.array([0, _LIP, 0])
     parts = {}
@@ -62,6 +64,7 @@ def _mouth(neutral: np.ndarray, template: FacialTemplate) -> dict[str, np.ndarra
         angle = (u - 0.5) * np.pi * 0.95
         arc = np.stack([half * np.sin(angle), 1.3 * half * (1 - np.cos(angle)), low + (high - low) * v], axis=1)
         parts[name] = front + arc
+    # A sheet from the teeth back, its sides 4 mm lower than its middle.
     u, v = _even(COUNTS["tongue"])
     place = np.stack([(u - 0.5) * 1.2 * half, 0.006 + v * 1.2 * half, np.full_like(u, -0.003)], axis=1)
     parts["tongue"] = front + place - (0, 0, 1) * (0.004 * (2 * u - 1) ** 2)[:, None]
@@ -71,6 +74,7 @@ def _mouth(neutral: np.ndarray, template: FacialTemplate) -> dict[str, np.ndarra
 def _spread(count: int, least: float) -> np.ndarray:
     """Unit vectors (count, 3), evenly over the cap of a sphere where -y is at least `least`."""
     u, v = _even(count)
+    # Archimedes: equal steps along the axis of a sphere cut off equal areas.
     forward = 1 - u * (1 - least)
     around = np.sqrt(1 - forward**2)
     return np.stack([around * np.cos(2 * np.pi * v), -forward, around * np.sin(2 * np.pi * v)], axis=1)
@@ -78,5 +82,6 @@ def _spread(count: int, least: float) -> np.ndarray:
 
 def _even(count: int) -> tuple[np.ndarray, np.ndarray]:
     """Low-discrepancy numbers (count,) twice, 0..1."""
+    # Multiples of 1/ρ and 1/ρ² modulo 1, ρ³ = ρ + 1: for a plane what the golden ratio's are for a line.
     index = np.arange(count) + 0.5
     return index * 0.7548776662 % 1, index * 0.5698402910 % 1

@@ -24,6 +24,10 @@ _TYPES = {
 }
 
 
+_Element = tuple[str, int, list[list[str]]]
+"""What the header of a .ply says of its elements: name, how many, and of each property type and name."""
+
+
 def read_mesh(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """Vertices (N, 3) float64 and triangles (F, 3) int64 (none in an .npy file, polygons are cut into fans).
 
@@ -84,7 +88,7 @@ def _ply(path: Path) -> tuple[np.ndarray, np.ndarray]:
     lines = data[:end].decode("ascii").split("\n")
     if lines[0].strip() != "ply":
         raise ValueError("it does not begin with “ply”")
-    order, elements = "", []
+    order, elements = "", list[_Element]()
     for parts in (line.split() for line in lines[1:]):
         if parts[:1] == ["format"]:
             order = {"ascii": "a", "binary_little_endian": "<", "binary_big_endian": ">"}[parts[1]]
@@ -99,34 +103,36 @@ def _ply(path: Path) -> tuple[np.ndarray, np.ndarray]:
     return vertices, np.array(triangles, np.int64).reshape(-1, 3)
 
 
-def _ascii(body: bytes, elements: list) -> dict:
+def _ascii(body: bytes, elements: list[_Element]) -> dict:
     rows = iter(body.decode("ascii").split("\n"))
-    found: dict = {}
+    columns: dict = {}
     for name, count, properties in elements:
         if count > len(body):
             raise ValueError(f"it promises {count} × {name}")
         table = [[float(x) for x in next(rows, "").split()] for _ in range(count)]
         if properties[0][0] == "list":
-            found[name] = [[int(x) for x in row[1 : 1 + int(row[0])]] for row in table]
+            columns[name] = [[int(x) for x in row[1 : 1 + int(row[0])]] for row in table]
         else:
             whole = np.array(table, np.float64).reshape(count, len(properties))
-            found[name] = {p[-1]: whole[:, i] for i, p in enumerate(properties)}
-    return found
+            columns[name] = {p[-1]: whole[:, i] for i, p in enumerate(properties)}
+    return columns
 
 
-def _binary(body: bytes, elements: list, order: str) -> dict:
-    place, found = 0, {}
+def _binary(body: bytes, elements: list[_Element], order: str) -> dict:
+    columns: dict = {}
+    place = 0
     for name, count, properties in elements:
         if count > len(body):
             raise ValueError(f"it promises {count} × {name}")
         if properties[0][0] == "list" and len(properties) == 1:
-            found[name], place = _lists(body, place, count, properties[0], order)
+            columns[name], place = _lists(body, place, count, properties[0], order)
             continue
+        # One record a row as the header lists its properties: a million vertices are one read.
         dtype = np.dtype([(p[-1], order + _TYPES[p[0]]) for p in properties])
         table = np.frombuffer(body, dtype, count, place)
         place += table.nbytes
-        found[name] = {n: table[n].astype(np.float64) for n in dtype.names or ()}
-    return found
+        columns[name] = {n: table[n].astype(np.float64) for n in dtype.names or ()}
+    return columns
 
 
 def _lists(body: bytes, place: int, count: int, kind: list[str], order: str) -> tuple[list, int]:

@@ -19,8 +19,8 @@ class MeshFolder:
     def __init__(self, folder: Path, files: dict[str, Path] | None = None) -> None:
         """files: moment to file, where the layout names them; otherwise they are looked for beside the data."""
         self.where = str(folder / FOLDERS[0])
-        found = next((folder / name for name in FOLDERS if (folder / name).is_dir()), None)
-        listed = sorted(p for p in found.iterdir() if p.suffix.lower() in KINDS) if found else []
+        beside = next((folder / name for name in FOLDERS if (folder / name).is_dir()), None)
+        listed = sorted(p for p in beside.iterdir() if p.suffix.lower() in KINDS) if beside else []
         self._topology = next((p for p in listed if p.stem == TOPOLOGY), None)
         self._files = {p.stem: p for p in listed if p.stem != TOPOLOGY} if files is None else files
         self._count = self._faces = 0

@@ -68,7 +68,29 @@ def save_capture(folder: str | os.PathLike, capture: Capture) -> None:
     Raises UserError when the folder cannot be written; an older capture.json stays as it was.
     """
     folder = Path(folder)
-    data = {
+    data = _as_json(folder, capture)
+    arrays: dict[str, np.ndarray] = {
+        "points": capture.points.astype(np.float32),
+        "seed_points": capture.seed_points.astype(np.float32),
+        "seed_colors": capture.seed_colors.astype(np.float32),
+        "seed_group": capture.seed_group.astype(np.uint8),
+    }
+    if len(capture.eye_centers):
+        arrays["eye_centers"] = capture.eye_centers.astype(np.float32)
+    tensors.save(folder / "points.safetensors", arrays, {"format": "emodifftalk.capture", "schema": str(SCHEMA)})
+    # Last, and whole or not at all: a folder is a capture only when everything else is there.
+    partial = folder / f".{FILE}.part"
+    try:
+        partial.write_text(json.dumps(data, indent=1), encoding="utf-8")
+        partial.replace(folder / FILE)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise UserError(f"{folder / FILE} cannot be written: {error.strerror or error}.") from error
+
+
+def _as_json(folder: Path, capture: Capture) -> dict:
+    """What capture.json says."""
+    return {
         "schema": SCHEMA,
         "name": capture.name,
         "units": "metres",
@@ -98,23 +120,6 @@ def save_capture(folder: str | os.PathLike, capture: Capture) -> None:
             for i, frame in enumerate(capture.frames)
         ],
     }
-    arrays = {
-        "points": capture.points.astype(np.float32),
-        "seed_points": capture.seed_points.astype(np.float32),
-        "seed_colors": capture.seed_colors.astype(np.float32),
-        "seed_group": capture.seed_group.astype(np.uint8),
-    }
-    if len(capture.eye_centers):
-        arrays["eye_centers"] = capture.eye_centers.astype(np.float32)
-    tensors.save(folder / "points.safetensors", arrays, {"format": "emodifftalk.capture", "schema": str(SCHEMA)})
-    # Last, and whole or not at all: a folder is a capture only when everything else is there.
-    partial = folder / f".{FILE}.part"
-    try:
-        partial.write_text(json.dumps(data, indent=1), encoding="utf-8")
-        partial.replace(folder / FILE)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise UserError(f"{folder / FILE} cannot be written: {error.strerror or error}.") from error
 
 
 def _relative(picture: Path | Picture, frame: CaptureFrame, folder: Path) -> str:

@@ -86,9 +86,12 @@ class StoredPicture:
 class Picture:
     """What a camera saw at one moment.
 
-    matte: where it is, None for the alpha of the colours. lens: what bends the picture, taken out when read. box: left,
-    top and side of the square that is read, pixels of the picture without distortion; it may reach outside, where
-    nothing is. size: width and height the calibration is for.
+    color: where it is.
+    matte: where it is, None for the alpha of the colours.
+    lens: what bends the picture, taken out when read.
+    box: left, top and side of the square that is read, pixels of the picture without distortion; it may reach outside,
+        where nothing is.
+    size: width and height the calibration is for.
     """
 
     color: StoredPicture
@@ -152,6 +155,7 @@ def shrink(square: np.ndarray, size: int) -> np.ndarray:
     if side % size == 0:
         factor = side // size
         return square.reshape(size, factor, size, factor, channels).mean(axis=(1, 3))
+    # W S Wᵀ, one axis after the other: a mean over areas is a mean over rows of means over columns.
     weights = _coverage(side, size)
     rows = (weights @ square.reshape(side, -1)).reshape(size, side, channels)
     columns = weights @ rows.transpose(1, 0, 2).reshape(side, -1)
@@ -161,6 +165,8 @@ def shrink(square: np.ndarray, size: int) -> np.ndarray:
 @lru_cache(maxsize=64)
 def _coverage(side: int, size: int) -> sp.csr_matrix:
     """(size, side): how much of each new pixel every old one covers; rows add up to 1."""
+    # Every new pixel reaches over `most` old ones from `first` on; the overlap of two intervals is least end - greatest
+    # start, (size, most).
     edges = np.arange(size + 1) * side / size
     first = np.floor(edges[:-1]).astype(int)
     most = int(np.ceil(side / size)) + 1

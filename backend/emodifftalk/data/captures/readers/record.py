@@ -22,8 +22,10 @@ class CaptureCamera:
 
 @dataclass(frozen=True)
 class CaptureFrame:
-    """One moment: aus (17,) 0..1 and pictures, camera name to picture (a path is an RGBA file).
+    """One moment.
 
+    aus: (17,) 0..1.
+    pictures: camera name to picture (a path is an RGBA file).
     head: (4, 4) rigid, from the cameras' world to the head as it stood in frame 0; None where the head stood still.
     gaze: yaw to the head's left and pitch upwards, radians.
     """
@@ -37,12 +39,18 @@ class CaptureFrame:
 
 @dataclass(frozen=True)
 class Capture:
-    """A multi-view capture. points (F, V, 3): template points per frame; seeds of the other points; metres.
+    """A multi-view capture. Frame 0 is the neutral face.
 
-    Frame 0 is the neutral face. Points have the motion of the head taken out. notes: sentences a person should read
-    about what was left out, guessed or made up.
+    name, credit: of the subject, and whom to thank, in words.
+    synthetic: no camera saw a person.
+    cameras: by name.
+    frames: F moments.
+    points: (F, V, 3) metres, template points per frame, the motion of the head taken out.
+    seed_points, seed_colors, seed_group: (M, 3) metres, (M, 3) 0..1 and (M,) uint8 into OTF_GROUPS, where the Gaussians
+        begin that are not on the face.
+    notes: sentences a person should read about what was left out, guessed or made up.
     licence, consent: under what terms the subject may be used, and whose consent there is, in words.
-    eye_centers (2, 3): middles of the left and the right eyeball, metres; (0, 3) when nobody knows them.
+    eye_centers: (2, 3) metres, middles of the left and the right eyeball; (0, 3) when nobody knows them.
     """
 
     name: str
@@ -61,6 +69,7 @@ class Capture:
 
     def camera_at(self, frame: int, name: str) -> Camera:
         """The camera as it saw the head of a frame, which is held where it was in frame 0."""
+        # The motion M that is taken out of the points goes into the camera: V M⁻¹ sees the head held still as V saw it.
         camera, head = self.cameras[name].camera, self.frames[frame].head
         if head is None:
             return camera

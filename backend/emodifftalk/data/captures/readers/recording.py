@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -51,11 +51,19 @@ class Tracked(Protocol):
 
 @dataclass
 class Recording:
-    """layout: what it is called in messages. moments: name to camera to picture, in the order of time.
+    """What a data set holds, in its own world and unit.
 
-    photographed: all moments with pictures, those that are left out later too. fps: pictures per second where the
-    layout says it. metric: its unit is the metre. extra, extra_colors: (M, 3)
-    points of a reconstruction and their colours 0..1. opencv_note: how its axes were understood.
+    layout: what it is called in messages.
+    folder, name: where it lies, and what the subject is called unless somebody says otherwise.
+    cameras: by name.
+    moments: name to camera to picture, in the order of time.
+    meshes: of the moments.
+    credit: whom to thank, in words.
+    photographed: all moments with pictures, those that are left out later too.
+    fps: pictures per second where the layout says it.
+    metric: its unit is the metre.
+    extra, extra_colors: (M, 3) points of a reconstruction and their colours 0..1.
+    notes: sentences a person should read about what was left out or guessed.
     """
 
     layout: str
@@ -77,11 +85,17 @@ class Recording:
 class DatasetSettings:
     """What a person may choose, as arguments of `open_dataset` or in `dataset.json` beside the data.
 
-    name, credit: for the Subject. licence, consent: under what terms it may be used and whose consent there is, in
-    words. eye_centers: middles of the left and the right eyeball, two [x, y, z] in the data set's world.
-    synthetic: True when no camera saw a person. neutral: the moment of the relaxed face. held_out: cameras to measure
-    with. cameras: the only ones to use. most_pictures: how many are learned from at most. openface: a CSV beside the
-    data. fps: pictures per second. each: every picture is a moment of its own.
+    name, credit: for the Subject.
+    licence, consent: under what terms it may be used and whose consent there is, in words.
+    eye_centers: middles of the left and the right eyeball, two [x, y, z] in the data set's world.
+    synthetic: True when no camera saw a person.
+    neutral: the moment of the relaxed face.
+    held_out: cameras to measure with.
+    cameras: the only ones to use.
+    most_pictures: how many are learned from at most.
+    openface: a CSV beside the data.
+    fps: pictures per second.
+    each: every picture is a moment of its own.
     """
 
     name: str = ""
@@ -101,12 +115,13 @@ class DatasetSettings:
 
 def read_settings(folder: Path, given: dict[str, object]) -> DatasetSettings:
     """`dataset.json` beside the data, overruled by the arguments. Raises UserError naming a setting that is wrong."""
-    data: dict[str, object] = {}
+    data: dict[str, Any] = {}
     if (folder / SETTINGS).exists():
         data = read_json(folder / SETTINGS)
-    known = {f.name: type(f.default) for f in fields(DatasetSettings)}
+    known: dict[str, type] = {f.name: type(f.default) for f in fields(DatasetSettings)}
     checked: dict[str, object] = {}
-    for key, value in {**data, **given}.items():
+    said: dict[str, Any] = {**data, **given}
+    for key, value in said.items():
         if key not in known:
             raise UserError(f"{SETTINGS} has no “{key}”: known are {', '.join(known)}.")
         kind = known[key]

@@ -46,7 +46,8 @@ def read(path: Path, settings: DatasetSettings) -> Recording:
         cameras = _cameras(file, anno)
         mattes = {c: set(names(file, f"Camera/{c}/mask")) for c in cameras}
         flame = [f for f in names(file, "FLAME") if f.isdigit() and has(file, f"FLAME/{f}/verts")]
-    notes, moments, bare = [], {}, 0
+    moments: dict[str, dict[str, Sight]] = {}
+    notes, bare = [], 0
     with open_smc(raw) as file:
         part = str(file.attrs.get("performance_part", raw.stem))
         actor = str(file.attrs.get("actor_id", raw.stem.split("_")[0]))
@@ -86,11 +87,11 @@ class FlameMeshes:
 
     def triangles(self) -> np.ndarray:
         """(F, 3) int64. Raises UserError when `topology.obj` is missing."""
-        found = [self._path.parent / f"{TOPOLOGY}{kind}" for kind in (".obj", ".ply")]
-        path = next((p for p in found if p.exists()), None)
+        paths = [self._path.parent / f"{TOPOLOGY}{kind}" for kind in (".obj", ".ply")]
+        path = next((p for p in paths if p.exists()), None)
         if path is None:
             raise UserError(
-                f"Add {found[0]}: any mesh in FLAME's vertex order (the head template of the FLAME download), because "
+                f"Add {paths[0]}: any mesh in FLAME's vertex order (the head template of the FLAME download), because "
                 "RenderMe-360 carries vertices without triangles."
             )
         return read_triangles(path)
@@ -113,15 +114,15 @@ def _pair(path: Path) -> tuple[Path, Path]:
         raise UserError(f"The file {path} does not exist.")
     if not path.stem.endswith((_RAW, _ANNO)):
         return path, path
-    found = []
+    pair = []
     for kind in (_RAW, _ANNO):
         name = f"{_part(path)}{kind}.smc"
         places = [path.parent / name, path.parent.parent.parent / kind[1:] / path.parent.name / name]
         file = next((p for p in places if p.exists()), None)
         if file is None:
             raise UserError(f"{path.name} needs {name} beside it: copy both files of the performance.")
-        found.append(file)
-    return found[0], found[1]
+        pair.append(file)
+    return pair[0], pair[1]
 
 
 def _part(path: Path) -> str:

@@ -129,10 +129,10 @@ def _named_like_pictures(items: list, meshes: MeshFolder) -> bool:
 
 def _device(file: Path, data: dict, frame: dict, pose: object, name: str, picture: StoredPicture, split: str) -> Device:
     def value(*keys: str) -> float | None:
-        found = next((source[k] for source in (frame, data) for k in keys if k in source), None)
-        if found is not None and (isinstance(found, bool) or not isinstance(found, int | float)):
+        number = next((source[k] for source in (frame, data) for k in keys if k in source), None)
+        if number is not None and (isinstance(number, bool) or not isinstance(number, int | float)):
             raise UserError(f"{file}: “{keys[0]}” of {name} is no number.")
-        return found
+        return number
 
     width, height = value("w"), value("h")
     if width is None or height is None:
@@ -140,7 +140,7 @@ def _device(file: Path, data: dict, frame: dict, pose: object, name: str, pictur
     angles = value("camera_angle_x"), value("camera_angle_y")
     fx = value("fl_x") or (angles[0] and width / 2 / math.tan(angles[0] / 2))
     fy = value("fl_y") or (angles[1] and height / 2 / math.tan(angles[1] / 2)) or fx
-    if not fx:
+    if not fx or not fy:
         raise UserError(f"{file}: {name} has no focal length (fl_x or camera_angle_x).")
     cx, cy = value("cx"), value("cy")
     K = intrinsics(fx, fy, width / 2 if cx is None else cx, height / 2 if cy is None else cy)
@@ -171,11 +171,11 @@ def _split(data: dict, said: str, split: str) -> str:
 def _once(photographs: list[Photograph]) -> list[Photograph]:
     """Pictures that stand in several files (training and validation) count once; a training camera stays one."""
     train = {s.camera for s in photographs if s.device.split == "train"}
-    kept: dict[tuple[str, str], Photograph] = {}
+    once: dict[tuple[str, str], Photograph] = {}
     for photograph in photographs:
         if photograph.camera not in train or photograph.device.split != "test":
-            kept.setdefault((photograph.moment, photograph.camera), photograph)
-    return list(kept.values())
+            once.setdefault((photograph.moment, photograph.camera), photograph)
+    return list(once.values())
 
 
 def _points(folder: Path, pages: list) -> tuple:

@@ -47,23 +47,23 @@ def read_landmarks(folder: Path, vertices: np.ndarray) -> tuple[dict[str, np.nda
         )
     data = read_json(path)
     given = _matrix(path, data.pop("to_ours")) if "to_ours" in data else None
-    found: dict[str, np.ndarray] = {}
+    landmarks: dict[str, np.ndarray] = {}
     for name, value in data.items():
         if name not in LANDMARK_NAMES and name not in PLACES:
             known = ", ".join(dict.fromkeys((*PLACES, *LANDMARK_NAMES)))
             raise UserError(f"{path} names “{name}”: known are {known}.")
         if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < len(vertices):
-            found[name] = vertices[value]
+            landmarks[name] = vertices[value]
         elif isinstance(value, list) and len(value) == 3 and all(isinstance(v, int | float) for v in value):
-            found[name] = np.array(value, np.float64)
+            landmarks[name] = np.array(value, np.float64)
         else:
             raise UserError(f"{path}: “{name}” is neither [x, y, z] nor one of the mesh's {len(vertices)} vertices.")
-    fixing = [name for name in found if name in PLACES]
+    fixing = [name for name in landmarks if name in PLACES]
     if given is None and len(fixing) < LEAST:
         raise UserError(
             f"{path} names {len(fixing)} places that fix the head, {LEAST} are needed of {', '.join(PLACES)}."
         )
-    return found, given
+    return landmarks, given
 
 
 def find_world(folder: Path, landmarks: dict[str, np.ndarray], vertices: np.ndarray, metric: bool) -> Similarity:
@@ -79,6 +79,7 @@ def find_world(folder: Path, landmarks: dict[str, np.ndarray], vertices: np.ndar
     world = fit_similarity(source, target, scaled=True)
     if metric and 0.6 < world.scale < 1.6:
         world = fit_similarity(source, target, scaled=False)
+    # Umeyama's fit; when it misses, a mirrored one that fits twice as well says that left and right are exchanged.
     error = np.linalg.norm(world.points(source) - target, axis=1)
     if error.max() > FARTHEST:
         mirror = fit_similarity(source, target, scaled=True, mirrored=True)
@@ -102,6 +103,7 @@ def _matrix(path: Path, value: object) -> Similarity:
     matrix = np.asarray(value, np.float64) if isinstance(value, list) else np.zeros(0)
     if matrix.shape != (4, 4) or not np.isfinite(matrix).all() or np.linalg.det(matrix[:3, :3]) <= 0:
         raise UserError(f"{path}: “to_ours” must be a 4 × 4 similarity.")
+    # A similarity is s R: det (s R) = s³, and what is left after s must be orthogonal.
     scale = float(np.cbrt(np.linalg.det(matrix[:3, :3])))
     rotation = matrix[:3, :3] / scale
     if not np.allclose(rotation @ rotation.T, np.eye(3), atol=1e-3):
