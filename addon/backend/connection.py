@@ -132,12 +132,12 @@ def wait(number: int, step: float = 0.02, given_up: Callable[[], bool] | None = 
 
     The client ends whatever does not answer, so this always returns.
     """
-    told = False
+    asked = False
     while number in _listeners:
         try:
             pump()
-            if not told and given_up is not None and given_up():
-                told = True
+            if not asked and given_up is not None and given_up():
+                asked = True
                 cancel(number)
             time.sleep(step)
         except KeyboardInterrupt:

@@ -35,10 +35,10 @@ def mark(head: Object) -> None:
     """Make a head an asset with its portrait as preview. Raises UserError when its subject cannot be read."""
     rgba = portrait(sources.subject_of(head))
     head.asset_mark()
-    kept = settings(head)
+    head_settings = settings(head)
     about = head.asset_data
-    about.description = f"A head made of {kept.subject_points:,} Gaussians"
-    about.license, about.author = kept.subject_licence, kept.subject_credit[:60]
+    about.description = f"A head made of {head_settings.subject_points:,} Gaussians"
+    about.license, about.author = head_settings.subject_licence, head_settings.subject_credit[:60]
     preview = head.preview_ensure()
     preview.image_size = SIZE, SIZE
     preview.image_pixels_float.foreach_set(np.ascontiguousarray(rgba[::-1]).ravel())

@@ -30,10 +30,14 @@ def import_subject(path: Path, context: Context) -> Object:
     head = bpy.data.objects.new(subject.name or path.stem, sketch_mesh(subject))
     context.collection.objects.link(head)
     head.location = context.scene.cursor.location
-    kept = settings(head)
-    kept.subject_name, kept.subject_licence, kept.subject_credit = subject.name, subject.licence, subject.credit
-    kept.subject_points = len(subject.gaussians)
-    kept.subject_path = portable(path)
+    head_settings = settings(head)
+    head_settings.subject_name, head_settings.subject_licence, head_settings.subject_credit = (
+        subject.name,
+        subject.licence,
+        subject.credit,
+    )
+    head_settings.subject_points = len(subject.gaussians)
+    head_settings.subject_path = portable(path)
     return head
 
 

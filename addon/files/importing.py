@@ -24,13 +24,13 @@ class BringsIn(InObjectMode, ImportHelper):
     def execute(self, context: Context) -> set[str]:
         """Import, select, and say what came in."""
         try:
-            thing = self.bring_in(Path(bpy.path.abspath(self.filepath)), context)
+            obj = self.bring_in(Path(bpy.path.abspath(self.filepath)), context)
         except UserError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
         for other in context.selected_objects:
             other.select_set(False)
-        thing.select_set(True)
-        context.view_layer.objects.active = thing
-        self.report({"INFO"}, f"{thing.name}: {settings(thing).subject_points:,} Gaussians")
+        obj.select_set(True)
+        context.view_layer.objects.active = obj
+        self.report({"INFO"}, f"{obj.name}: {settings(obj).subject_points:,} Gaussians")
         return {"FINISHED"}

@@ -64,16 +64,16 @@ def _on_append(context: object) -> None:
     if "LINK" in context.options:
         return
     for item in context.import_items:
-        thing, source = item.id, item.source_library
-        if isinstance(thing, Object) and is_head(thing) and thing.library is None and source is not None:
-            _adopt(thing, source.filepath)
+        obj, source = item.id, item.source_library
+        if isinstance(obj, Object) and is_head(obj) and obj.library is None and source is not None:
+            _adopt(obj, source.filepath)
 
 
 def _adopt(head: Object, source: str) -> None:
     """Let an appended head's paths, which count from the .blend `source`, count from this one."""
     folder = os.path.dirname(bpy.path.abspath(source))
-    kept = settings(head)
-    for owner, attribute in ((kept, "subject_path"), *((take, "path") for take in kept.takes)):
+    head_settings = settings(head)
+    for owner, attribute in ((head_settings, "subject_path"), *((take, "path") for take in head_settings.takes)):
         path = getattr(owner, attribute)
         whole = Path(os.path.normpath(bpy.path.abspath(path, start=folder)))
         if bpy.data.filepath:

@@ -153,8 +153,8 @@ queue = memory.keep(ShotProcess())
 
 
 def _environment() -> dict[str, str]:
-    kept = {k: v for k, v in os.environ.items() if k not in ("PYTHONHOME", "PYTHONSTARTUP")}
-    return kept | {"PYTHONPATH": str(_SOURCES), "PYTHONUTF8": "1", "PYTHONUNBUFFERED": "1"}
+    inherited = {k: v for k, v in os.environ.items() if k not in ("PYTHONHOME", "PYTHONSTARTUP")}
+    return inherited | {"PYTHONPATH": str(_SOURCES), "PYTHONUTF8": "1", "PYTHONUNBUFFERED": "1"}
 
 
 def _tick() -> float | None:

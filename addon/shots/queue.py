@@ -21,20 +21,20 @@ from .settings import queue_settings
 _SAVE, _AS_SAVED = "SAVE", "AS_SAVED"
 
 
-def output_folder(kept: PropertyGroup) -> Path:
+def output_folder(shot_list: PropertyGroup) -> Path:
     """Where all shots go. The .blend has been saved."""
-    return absolute(kept.folder or "//renders")
+    return absolute(shot_list.folder or "//renders")
 
 
-def list_data(kept: PropertyGroup, blend: Path, as_seen: bool) -> dict:
+def list_data(shot_list: PropertyGroup, blend: Path, as_seen: bool) -> dict:
     """The list as JSON. as_seen: the file on the disk is the open one, so that frame ranges are known."""
     from emodifftalk.shots.shot_list import SCHEMA
 
     return {
         "schema": SCHEMA,
-        "output": str(output_folder(kept)),
-        "jobs": kept.jobs,
-        "shots": [_shot_data(shot, blend, as_seen) for shot in kept.shots],
+        "output": str(output_folder(shot_list)),
+        "jobs": shot_list.jobs,
+        "shots": [_shot_data(shot, blend, as_seen) for shot in shot_list.shots],
     }
 
 
@@ -61,14 +61,14 @@ def start_queue(context: Context, as_seen: bool) -> None:
     from emodifftalk.shots.queue_folder import write_whole
     from emodifftalk.shots.shot_list import load_list
 
-    kept, blend = queue_settings(context), Path(bpy.data.filepath)
-    if any(shot.scene is not None and shot.scene.library is not None for shot in kept.shots):
+    shot_list, blend = queue_settings(context), Path(bpy.data.filepath)
+    if any(shot.scene is not None and shot.scene.library is not None for shot in shot_list.shots):
         raise UserError("A shot's scene belongs to another file: put the shot into that file's list.")
-    folder = output_folder(kept)
+    folder = output_folder(shot_list)
     path = folder / "shots.json"
-    write_whole(path, json.dumps(list_data(kept, blend, as_seen), indent=1, ensure_ascii=False))
+    write_whole(path, json.dumps(list_data(shot_list, blend, as_seen), indent=1, ensure_ascii=False))
     load_list(path)  # its mistakes are said here and now
-    queue.start(path, folder, kept.jobs, kept.changed)
+    queue.start(path, folder, shot_list.jobs, shot_list.changed)
 
 
 def why_not(context: Context) -> str:

@@ -85,8 +85,8 @@ class Source:
     def pinned(self, name: str) -> str:
         """The version of a package in the requirements, empty when it is not there."""
         for line in self.requirements.read_text(encoding="utf-8").splitlines():
-            found, _, version = line.partition(";")[0].partition("==")
-            if found.strip() == name:
+            package, _, version = line.partition(";")[0].partition("==")
+            if package.strip() == name:
                 return version.strip()
         return ""
 
@@ -122,17 +122,17 @@ def python_range() -> tuple[tuple[int, int], tuple[int, int]]:
 
 def builds_for(machine: Machine) -> dict[str, Build]:
     """The builds for a machine by choice, `cuda` first. Raises UserError when there are none."""
-    found = {
+    builds = {
         entry["choice"]: Build(**entry)
         for entry in table()["build"]
         if (entry["system"], entry["processor"]) == (machine.system, machine.processor)
     }
-    if not found:
+    if not builds:
         raise UserError(
             f"PyTorch, which the backend is built on, does not come for {machine.named}: make takes on another "
             "computer; they play, scrub and render here."
         )
-    return found
+    return builds
 
 
 def constraints(build: Build, source: Source) -> str:

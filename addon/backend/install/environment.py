@@ -76,7 +76,7 @@ def _bring_pip(work: Work, home: Home, base: Base, run: Run, wheelhouse: Path | 
     """pip from a wheel at hand, from the base's own pip, or from the package index. Raises UserError."""
     work.say("Putting pip into the environment")
     patterns = [str(wheelhouse / "pip-*.whl")] if wheelhouse else []
-    wheels = [found for pattern in (*patterns, *_BUNDLED) for found in sorted(glob.glob(pattern))]
+    wheels = [wheel for pattern in (*patterns, *_BUNDLED) for wheel in sorted(glob.glob(pattern))]
     for wheel in wheels:
         if _from_wheel(home, run, wheel):
             return

@@ -95,10 +95,10 @@ def read_record(home: Home) -> Record | None:
     if home.marker.is_symlink():
         return None
     try:
-        found = json.loads(home.marker.read_text(encoding="utf-8"))
-        if found.pop("made_by") != _MADE_BY:
+        fields = json.loads(home.marker.read_text(encoding="utf-8"))
+        if fields.pop("made_by") != _MADE_BY:
             return None
-        return Record(**found)
+        return Record(**fields)
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
 

@@ -133,14 +133,14 @@ def _clear_damage(work: Work, home: Home, thorough: bool) -> None:
     folder = home.packages()
     if folder is None:
         return
-    found = packages.damaged(folder, thorough, lambda part: work.say("Checking every file", 0.02 * part))
-    for info, files in found.items():
+    damage = packages.damaged(folder, thorough, lambda part: work.say("Checking every file", 0.02 * part))
+    for info, files in damage.items():
         work.write(f"{info.name}: {len(files)} files missing or damaged, for example {files[0]}; installing it again")
-    if any(info.name.startswith("pip-") for info in found):
+    if any(info.name.startswith("pip-") for info in damage):
         work.write("pip itself is damaged: making the environment anew")
         delete(home.env)
     else:
-        packages.forget(found)
+        packages.forget(damage)
 
 
 def _check(work: Work, order: Order, pip: Pip) -> str:

@@ -85,17 +85,17 @@ def _nvidia() -> tuple[str, str, float]:
                 stdin=subprocess.DEVNULL,
                 creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
             )
-            if answer.returncode == 0 and (found := parse_cards(answer.stdout))[0]:
-                return found
+            if answer.returncode == 0 and (best := parse_cards(answer.stdout))[0]:
+                return best
         except (OSError, subprocess.TimeoutExpired):
             pass  # a driver that does not answer is asked for in the next way
     return _kernel_module()
 
 
 def _nvidia_smi() -> str | None:
-    found = shutil.which("nvidia-smi")
-    if found or os.name != "nt":
-        return found
+    command = shutil.which("nvidia-smi")
+    if command or os.name != "nt":
+        return command
     path = Path(os.environ.get("SYSTEMROOT", r"C:\Windows")) / "System32" / "nvidia-smi.exe"
     return str(path) if path.is_file() else None
 

@@ -72,11 +72,11 @@ def ask(path: str, own: bool = False) -> Base | None:
             env=clean_environment(),
             creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
         )
-        found = json.loads(answer.stdout)
-        if answer.returncode or not found["wide"]:
+        facts = json.loads(answer.stdout)
+        if answer.returncode or not facts["wide"]:
             return None
-        version = (int(found["version"][0]), int(found["version"][1]))
-        return Base(Path(path), version, found["venv"], found["ensurepip"], found["pip"], own)
+        version = (int(facts["version"][0]), int(facts["version"][1]))
+        return Base(Path(path), version, facts["venv"], facts["ensurepip"], facts["pip"], own)
     except (OSError, ValueError, KeyError, TypeError, subprocess.TimeoutExpired):
         return None
 
@@ -92,13 +92,13 @@ def _candidates(own: str, oldest: tuple[int, int], newest: tuple[int, int]) -> I
     if own:
         yield own
     for minor in range(newest[1], oldest[1] - 1, -1):
-        found = shutil.which(f"python3.{minor}")
-        if found:
-            yield found
+        path = shutil.which(f"python3.{minor}")
+        if path:
+            yield path
     for name in ("python3", "python"):
-        found = shutil.which(name)
-        if found:
-            yield found
+        path = shutil.which(name)
+        if path:
+            yield path
     yield from _windows_launcher()
 
 

@@ -11,15 +11,15 @@ class Changes:
     def __init__(self) -> None:
         self._before: dict[tuple[int, str], tuple[Any, Any]] = {}
 
-    def set(self, thing: Any, attribute: str, value: Any) -> None:
+    def set(self, block: Any, attribute: str, value: Any) -> None:
         """Set an attribute and remember what it was at first."""
-        before = getattr(thing, attribute)
+        before = getattr(block, attribute)
         if before != value:
-            self._before.setdefault((thing.as_pointer(), attribute), (thing, before))
-            setattr(thing, attribute, value)
+            self._before.setdefault((block.as_pointer(), attribute), (block, before))
+            setattr(block, attribute, value)
 
     def restore(self) -> None:
         """Put everything back, the latest first."""
         while self._before:
-            (_, attribute), (thing, before) = self._before.popitem()
-            setattr(thing, attribute, before)
+            (_, attribute), (block, before) = self._before.popitem()
+            setattr(block, attribute, before)

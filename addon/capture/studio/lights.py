@@ -27,18 +27,18 @@ def studio_light(scene: bpy.types.Scene, centre: np.ndarray, to_world: np.ndarra
     for name, offset, size, watts in _LAMPS:
         lamp = bpy.data.lights.new(name, "AREA")
         lamp.energy, lamp.size = watts * scale**2, size * scale
-        thing = bpy.data.objects.new(name, lamp)
-        thing.location = placed @ (Vector(centre) + Vector(offset))
+        light = bpy.data.objects.new(name, lamp)
+        light.location = placed @ (Vector(centre) + Vector(offset))
         inwards = placed.to_3x3() @ -Vector(offset)
-        thing.rotation_euler = inwards.to_track_quat("-Z", "Y").to_euler()
+        light.rotation_euler = inwards.to_track_quat("-Z", "Y").to_euler()
         # Cameras at the back would see the lamps in front.
-        thing.visible_camera = False
-        scene.collection.objects.link(thing)
+        light.visible_camera = False
+        scene.collection.objects.link(light)
 
 
 def is_lit(scene: bpy.types.Scene) -> bool:
     """Whether the scene has a light of its own: a lamp that renders, or a world with a picture of surroundings."""
-    if any(thing.type == "LIGHT" and not thing.hide_render for thing in scene.objects):
+    if any(obj.type == "LIGHT" and not obj.hide_render for obj in scene.objects):
         return True
     tree = scene.world.node_tree if scene.world is not None else None
     kinds = {"TEX_ENVIRONMENT", "TEX_SKY", "TEX_IMAGE"}

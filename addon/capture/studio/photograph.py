@@ -96,9 +96,9 @@ def photograph(
         for name in shot.cameras
     ]
     missing = [picture for picture in wanted if not picture.is_there()]
-    kept, total = len(wanted) - len(missing), len(wanted)
-    if kept:
-        report(kept, total, "pictures kept", 0.0)
+    earlier, total = len(wanted) - len(missing), len(wanted)
+    if earlier:
+        report(earlier, total, "pictures kept", 0.0)
     began, posed = time.monotonic(), None
     for taken, picture in enumerate(missing, start=1):
         if picture.units is not posed:
@@ -109,7 +109,7 @@ def photograph(
         if taken == 1:
             _must_show_something(picture.path)
         left = (time.monotonic() - began) / taken * (len(missing) - taken)
-        report(kept + taken, total, picture.path.stem, left)
+        report(earlier + taken, total, picture.path.stem, left)
 
 
 def _take(scene: bpy.types.Scene, picture: _Picture) -> None:

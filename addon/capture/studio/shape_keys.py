@@ -60,8 +60,8 @@ class ShapeKeyCharacter:
 
     def pose(self, units: dict[str, float]) -> None:
         """Set the shape keys of every object of the character."""
-        for thing, shapes in self._posed:
-            keys = thing.data.shape_keys.key_blocks
+        for obj, shapes in self._posed:
+            keys = obj.data.shape_keys.key_blocks
             for key, value in shapes.values(units).items():
                 self._changes.set(keys[key], "value", value)
         bpy.context.view_layer.update()
@@ -99,10 +99,10 @@ class ShapeKeyCharacter:
     def _to_ours(self) -> np.ndarray:
         return np.linalg.inv(self.to_world)
 
-    def _prepare(self, thing: Object, shapes: Shapes) -> None:
+    def _prepare(self, obj: Object, shapes: Shapes) -> None:
         """Take the shape keys we set out of the hands of drivers and animation."""
-        block = thing.data.shape_keys
-        self._changes.set(thing, "show_only_shape_key", False)
+        block = obj.data.shape_keys
+        self._changes.set(obj, "show_only_shape_key", False)
         animation = block.animation_data
         if animation is not None:
             ours = {f'key_blocks["{bpy.utils.escape_identifier(key)}"].value' for key in shapes.known}
@@ -112,18 +112,18 @@ class ShapeKeyCharacter:
             self._changes.set(animation, "use_nla", False)
         for key in shapes.known:
             self._changes.set(block.key_blocks[key], "mute", False)
-        self._posed.append((thing, shapes))
+        self._posed.append((obj, shapes))
 
     def _prepare_others(self, mapping: dict) -> None:
         """Teeth, lashes and beards often have the same shape keys as the face."""
-        for thing in self.family:
-            if not thing.hide_render:
-                self._changes.set(thing, "hide_viewport", False)
-            if thing != self.face and thing.type == "MESH" and thing.data.shape_keys is not None:
-                keys = thing.data.shape_keys.key_blocks.keys()
+        for obj in self.family:
+            if not obj.hide_render:
+                self._changes.set(obj, "hide_viewport", False)
+            if obj != self.face and obj.type == "MESH" and obj.data.shape_keys is not None:
+                keys = obj.data.shape_keys.key_blocks.keys()
                 fitting = {name: _known_part(value, set(keys)) for name, value in mapping.items() if name != OBJECTS}
                 shapes = recognise(keys, {name: value for name, value in fitting.items() if value})
-                self._prepare(thing, shapes)
+                self._prepare(obj, shapes)
 
     def _find_frame(self, neutral: np.ndarray, moved: dict[str, np.ndarray], stirred: np.ndarray) -> None:
         """Find the turn, scale and shift to our frame, and the eyes in it."""
@@ -200,8 +200,8 @@ def _known_part(value: Any, keys: set[str]) -> Any:
     """Of a mapping's entry, what an object with these shape keys has."""
     if isinstance(value, str):
         return value if value in keys else None
-    kept = [key for key in value if key in keys]
-    return {key: value[key] for key in kept} if isinstance(value, dict) else kept
+    known = [key for key in value if key in keys]
+    return {key: value[key] for key in known} if isinstance(value, dict) else known
 
 
 def _must_be_visible(face: Object) -> None:
@@ -211,9 +211,9 @@ def _must_be_visible(face: Object) -> None:
         raise UserError(f"“{face.name}” is in a collection that this view layer leaves out: switch it on.")
 
 
-def _evaluated(thing: Object) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _evaluated(obj: Object) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Points in the scene, triangles and material slots of an object as evaluated now."""
-    result = thing.evaluated_get(bpy.context.evaluated_depsgraph_get())
+    result = obj.evaluated_get(bpy.context.evaluated_depsgraph_get())
     points, triangles, slot = mesh_arrays(result.to_mesh())
     result.to_mesh_clear()
     matrix = np.array(result.matrix_world)

@@ -54,7 +54,7 @@ def _heard_scene(scene: Scene) -> Scene | None:
 
 def _sounds(scene: Scene) -> bool:
     strips = any(strip.type in ("SOUND", "SCENE", "META") and not strip.mute for strip in compat.all_strips(scene))
-    return strips or any(thing.type == "SPEAKER" for thing in scene.objects)
+    return strips or any(obj.type == "SPEAKER" for obj in scene.objects)
 
 
 def _sound_notes(stage: Scene) -> list[str]:
