@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import bpy
 from bpy.props import BoolProperty
-from bpy.types import Context, Event, Object, Operator, PropertyGroup, Scene
+from bpy.types import Context, Event, Object, Operator, Scene
 
 from emodifftalk.core.errors import UserError
 from emodifftalk.core.facs import AU_NAMES
@@ -21,6 +21,7 @@ from ..blender.operators import Explained
 from ..blender.registering import Adds
 from ..scene.heads import absolute, user_folder
 from . import memory
+from .settings import CaptureSettings
 from .studio import family, shape_names
 
 if TYPE_CHECKING:
@@ -30,9 +31,9 @@ _SCRIPT = Path(__file__).resolve().parent / "studio" / "__main__.py"
 _mappings: dict[tuple[str, int], dict] = memory.keep({})
 
 
-def capture_settings(scene: Scene) -> PropertyGroup:
-    """A scene's `capture_settings.CaptureSettings`."""
-    return scene.emodifftalk_capture
+def capture_settings(scene: Scene) -> CaptureSettings:
+    """How the character of a scene is to be captured."""
+    return scene.emodifftalk_capture  # type: ignore[attr-defined]  # registered by us
 
 
 def selected_face(context: Context) -> tuple[Object, Shapes]:
@@ -185,7 +186,7 @@ class EMODIFFTALK_OT_capture_subject(Explained, Operator):
         face, _ = selected_face(context)
         folder = capture_folder(face, context.scene)
         if folder.is_dir() and any(not path.name.startswith(".") for path in folder.iterdir()):
-            return context.window_manager.invoke_props_dialog(self, width=420, confirm_text="Capture")
+            return set(context.window_manager.invoke_props_dialog(self, width=420, confirm_text="Capture"))
         return self.execute(context)
 
     def draw(self, context: Context) -> None:

@@ -96,7 +96,7 @@ def under_cursor(context: Context, pixel: tuple[float, float]) -> Vector:
     region, view = context.region, context.region_data
     origin, along = region_2d_to_origin_3d(region, view, pixel), region_2d_to_vector_3d(region, view, pixel)
     hit, point, *_ = context.scene.ray_cast(context.evaluated_depsgraph_get(), origin, along)
-    if hit and np.isfinite(point).all():
+    if hit and np.isfinite(np.array(point)).all():
         return point
     return region_2d_to_location_3d(region, view, pixel, context.scene.cursor.location)
 

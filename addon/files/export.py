@@ -6,6 +6,7 @@ The backend does it in the background; a .ply sequence is written without one to
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import bpy
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, StringProperty
@@ -47,9 +48,13 @@ FORMATS = (
 
 
 def performed(head: Object, scene: Scene, frames: range, world: bool) -> dict:
-    """What the backend needs to pose a head in each frame; the scene stands in the last of them afterwards."""
+    """What the backend needs to pose a head in each frame; the scene stands in the last of them afterwards.
+
+    Of each frame: seconds of the take, gaze in radians, how far the mouth is at rest (0..1), and when `world` is set
+    the rows of the object's matrix.
+    """
     entry = active_take(head)
-    posed = {
+    posed: dict[str, Any] = {
         "subject": str(absolute(settings(head).subject_path, head)),
         "take": str(absolute(entry.path, head)) if entry is not None else "",
         "seconds": [],
@@ -64,7 +69,8 @@ def performed(head: Object, scene: Scene, frames: range, world: bool) -> dict:
         posed["rest"].append(moment.rest)
         posed["gaze"].append([head_settings.gaze_yaw, head_settings.gaze_pitch])
         if world:
-            posed["matrices"].append([list(row) for row in head.matrix_world])
+            rows: Any = head.matrix_world  # the stubs do not know that a matrix has them
+            posed["matrices"].append([list(row) for row in rows])
     return posed
 
 

@@ -21,7 +21,9 @@ _ENDS = 1 << 20
 class HeadFile:
     """A file that something in this .blend refers to.
 
-    kind: "subject", "take" or "voice". owner, attribute: the property that holds the path. path: where it should be.
+    kind: "subject", "take" or "voice".
+    owner, attribute: the property that holds the path.
+    path: where it should be.
     known_by: the fingerprint it had when the .blend was saved, empty if it never was.
     """
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import bpy
 import numpy as np
 from bpy.props import EnumProperty, StringProperty
-from bpy.types import Context, Object, Operator
+from bpy.types import Context, Object
 
 from emodifftalk.core.errors import UserError
 
@@ -43,7 +43,7 @@ def import_gaussians(path: Path, context: Context, axes: str = "rdf") -> Object:
     return still
 
 
-class EMODIFFTALK_OT_import_gaussians(BringsIn, Operator):
+class EMODIFFTALK_OT_import_gaussians(BringsIn):
     """Import Gaussians of another tool as an object that stands still: .ply (plain or compressed), .splat, .spz"""
 
     bl_idname = "emodifftalk.import_gaussians"

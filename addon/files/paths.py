@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import bpy
 from bpy.types import Object
@@ -60,7 +61,7 @@ def _on_save_post(target: str = "", *_: object) -> None:
 
 
 @bpy.app.handlers.persistent
-def _on_append(context: object) -> None:
+def _on_append(context: Any) -> None:
     if "LINK" in context.options:
         return
     for item in context.import_items:

@@ -24,10 +24,10 @@ _NAMED = 4
 
 
 def find_missing(folder: Path) -> tuple[list[head_files.HeadFile], list[head_files.HeadFile]]:
-    """Look for every missing file in a folder and all below it and refer to what is found.
+    """Look for every missing file in a folder and all below it and refer to it where it lies now.
 
     A file of the same name counts when it is of the right kind and, if the content is known, the very same; one of
-    another name only when its content is. Returns the files found and those still missing.
+    another name only when its content is. Returns the files that are there again and those still missing.
     """
     places = _places(folder)
     mended, missing = [], []

@@ -7,16 +7,16 @@ import re
 
 import bpy
 from bpy.props import EnumProperty
-from bpy.types import Context, Object, Operator, PropertyGroup, Scene
+from bpy.types import Context, Object, Operator, Scene
 
 from ..blender.registering import Adds
-from ..scene.heads import heads, is_head
-from .settings import active_shot, queue_settings
+from ..scene.heads import heads, is_head, settings
+from .settings import ShotItem, ShotQueueSettings, active_shot, queue_settings
 
 _FIELDS = ("enabled", "scene", "camera", "own_range", "frame_start", "frame_end", "format", "movie", "codec")
 
 
-def new_shot(shot_list: PropertyGroup, scene: Scene, name: str = "") -> PropertyGroup:
+def new_shot(shot_list: ShotQueueSettings, scene: Scene, name: str = "") -> ShotItem:
     """Append a shot of a scene, under a name no other shot has, and choose it."""
     name = _free_name(re.sub(r"[^\w .\-]", "_", name).lstrip("_ .-").rstrip()[:60], shot_list)
     shot = shot_list.shots.add()
@@ -29,7 +29,7 @@ def new_shot(shot_list: PropertyGroup, scene: Scene, name: str = "") -> Property
     return shot
 
 
-def _free_name(wanted: str, shot_list: PropertyGroup) -> str:
+def _free_name(wanted: str, shot_list: ShotQueueSettings) -> str:
     """A name no shot has: sh010, sh020 … or the wanted one, numbered where it is taken."""
     taken = {shot.name.casefold() for shot in shot_list.shots}
     if wanted and wanted.casefold() not in taken:
@@ -89,7 +89,7 @@ class EMODIFFTALK_OT_add_marker_shots(Operator):
         return {"FINISHED"}
 
 
-class _OfShot:
+class _OfShot(Operator):
     bl_options = {"REGISTER", "UNDO"}
 
     @classmethod
@@ -101,7 +101,7 @@ class _OfShot:
         return True
 
 
-class EMODIFFTALK_OT_duplicate_shot(_OfShot, Operator):
+class EMODIFFTALK_OT_duplicate_shot(_OfShot):
     """Add a copy of this shot, under another name"""
 
     bl_idname = "emodifftalk.duplicate_shot"
@@ -124,7 +124,7 @@ class EMODIFFTALK_OT_duplicate_shot(_OfShot, Operator):
         return {"FINISHED"}
 
 
-class EMODIFFTALK_OT_remove_shot(_OfShot, Operator):
+class EMODIFFTALK_OT_remove_shot(_OfShot):
     """Take this shot out of the list. Its rendered frames stay"""
 
     bl_idname = "emodifftalk.remove_shot"
@@ -138,7 +138,7 @@ class EMODIFFTALK_OT_remove_shot(_OfShot, Operator):
         return {"FINISHED"}
 
 
-class EMODIFFTALK_OT_move_shot(_OfShot, Operator):
+class EMODIFFTALK_OT_move_shot(_OfShot):
     """Move this shot in the list: shots are rendered from top to bottom"""
 
     bl_idname = "emodifftalk.move_shot"
@@ -161,13 +161,13 @@ class EMODIFFTALK_OT_move_shot(_OfShot, Operator):
         return {"FINISHED"}
 
 
-def heads_without_choice(shot: PropertyGroup, scene: Scene) -> list[Object]:
+def heads_without_choice(shot: ShotItem, scene: Scene) -> list[Object]:
     """Heads of the shot's scene for which it names no take."""
     chosen = {entry.head for entry in shot.takes}
     return [head for head in heads(shot.scene or scene) if head not in chosen]
 
 
-class EMODIFFTALK_OT_choose_shot_take(_OfShot, Operator):
+class EMODIFFTALK_OT_choose_shot_take(_OfShot):
     """Name the take a head plays in this shot, instead of the one that plays in the file"""
 
     bl_idname = "emodifftalk.choose_shot_take"
@@ -189,13 +189,13 @@ class EMODIFFTALK_OT_choose_shot_take(_OfShot, Operator):
         head = context.active_object if context.active_object in left and is_head(context.active_object) else left[0]
         entry = shot.takes.add()
         entry.head = head
-        takes = head.emodifftalk.takes
-        if 0 <= head.emodifftalk.active_take < len(takes):
-            entry.take = takes[head.emodifftalk.active_take].name
+        takes, playing = settings(head).takes, settings(head).active_take
+        if 0 <= playing < len(takes):
+            entry.take = takes[playing].name
         return {"FINISHED"}
 
 
-class EMODIFFTALK_OT_forget_shot_take(_OfShot, Operator):
+class EMODIFFTALK_OT_forget_shot_take(_OfShot):
     """Let the head play in this shot what it plays in the file"""
 
     bl_idname = "emodifftalk.forget_shot_take"

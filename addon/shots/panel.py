@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import bpy
-from bpy.types import Context, Panel, PropertyGroup, UILayout, UIList
+from bpy.types import Context, Panel, UILayout, UIList
 
 from emodifftalk.shots.names import CANCELLED, DONE, FAILED, PAUSED, PAUSING, RENDERING
 
@@ -13,7 +13,7 @@ from ..scene.panel_parts import InTab, draw_problem, draw_sentence, letters
 from .edit import heads_without_choice
 from .process import queue
 from .queue import output_folder
-from .settings import active_shot, queue_settings
+from .settings import ShotItem, ShotQueueSettings, active_shot, queue_settings
 
 _ICONS = {DONE: "CHECKMARK", FAILED: "ERROR", CANCELLED: "PAUSE", RENDERING: "RENDER_ANIMATION"}
 _STATES = {PAUSING: "Finishing frames", PAUSED: "Paused"}
@@ -46,7 +46,7 @@ class EMODIFFTALK_UL_shots(UIList):
             right.label(text="failed" if state.get("state") == FAILED else _range(item))
 
 
-def _range(shot: PropertyGroup) -> str:
+def _range(shot: ShotItem) -> str:
     source = shot if shot.own_range else shot.scene
     return f"{source.frame_start}–{source.frame_end}" if source is not None else ""
 
@@ -66,7 +66,7 @@ class EMODIFFTALK_PT_shots(InTab, Panel):
         _draw_ending(layout, width)
 
 
-def _draw_list(layout: UILayout, shot_list: PropertyGroup) -> None:
+def _draw_list(layout: UILayout, shot_list: ShotQueueSettings) -> None:
     row = layout.row()
     row.template_list("EMODIFFTALK_UL_shots", "", shot_list, "shots", shot_list, "active", rows=5)
     column = row.column(align=True)
@@ -80,7 +80,7 @@ def _draw_list(layout: UILayout, shot_list: PropertyGroup) -> None:
     column.operator("emodifftalk.move_shot", text="", icon="TRIA_DOWN").direction = "DOWN"
 
 
-def _draw_run(layout: UILayout, shot_list: PropertyGroup, width: int) -> None:
+def _draw_run(layout: UILayout, shot_list: ShotQueueSettings, width: int) -> None:
     if not queue.running:
         count = sum(shot.enabled for shot in shot_list.shots)
         row = layout.row()
@@ -170,7 +170,7 @@ def _draw_remarks(layout: UILayout, state: dict, width: int) -> None:
             draw_sentence(layout, sentence, icon="INFO", width=width - 4)
 
 
-def _draw_takes(layout: UILayout, shot: PropertyGroup, context: Context) -> None:
+def _draw_takes(layout: UILayout, shot: ShotItem, context: Context) -> None:
     for index, entry in enumerate(shot.takes):
         row = layout.row(align=True)
         row.prop(entry, "take", text=entry.head.name if entry.head is not None else "Removed head")
@@ -200,7 +200,7 @@ class EMODIFFTALK_PT_shot_output(InTab, Panel):
             )
 
 
-def _place(shot_list: PropertyGroup) -> str:
+def _place(shot_list: ShotQueueSettings) -> str:
     return Path(shot_list.folder.rstrip("/\\")).name if shot_list.folder else "renders"
 
 

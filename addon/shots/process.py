@@ -31,8 +31,14 @@ _PATIENCE = 5.0
 
 
 class ShotProcess:
-    """The queue that this Blender started last. blend: the file it renders. status: what it last said of itself, {}
-    before. problem: one sentence when it could not begin."""
+    """The queue that this Blender started last.
+
+    folder: where it renders to, None before the first.
+    blend: the file it renders.
+    status: what it last said of itself, {} before.
+    problem: one sentence when it could not begin.
+    cancelling: whether it was asked to give up.
+    """
 
     def __init__(self) -> None:
         self.folder: QueueFolder | None = None

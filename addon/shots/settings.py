@@ -101,14 +101,18 @@ class ShotQueueSettings(PropertyGroup):
     )
 
 
-def queue_settings(context: Context) -> PropertyGroup:
+def queue_settings(context: Context) -> ShotQueueSettings:
     """The list of the open file: that of the scene which has one, of the scene in view while none has."""
-    owners = (scene for scene in bpy.data.scenes if scene.library is None and len(scene.emodifftalk_shots.shots))
-    return next(owners, context.scene).emodifftalk_shots
+    lists = (_shot_list(scene) for scene in bpy.data.scenes if scene.library is None)
+    return next((shot_list for shot_list in lists if len(shot_list.shots)), _shot_list(context.scene))
 
 
-def active_shot(shot_list: PropertyGroup) -> PropertyGroup | None:
-    """The shot that is chosen in the list, a ShotItem."""
+def _shot_list(scene: Scene) -> ShotQueueSettings:
+    return scene.emodifftalk_shots  # type: ignore[attr-defined]  # registered by us
+
+
+def active_shot(shot_list: ShotQueueSettings) -> ShotItem | None:
+    """The shot that is chosen in the list."""
     return shot_list.shots[shot_list.active] if 0 <= shot_list.active < len(shot_list.shots) else None
 
 

@@ -1,4 +1,4 @@
-"""The builds of the backend there are (`builds.toml`), what pip is told to get one, and what it is installed from."""
+"""The builds of the backend there are (`builds.toml`), how pip gets one, and what it is installed from."""
 
 from __future__ import annotations
 
@@ -17,10 +17,15 @@ _HEADROOM = 1.15
 
 @dataclass(frozen=True)
 class Build:
-    """One build for one kind of computer. choice: `cuda` or `cpu`. index: beside PyPI, empty when there is none.
+    """One build for one kind of computer.
 
-    local: how torch's version ends there. download, disk: bytes; torch: bytes of its wheel. measured: whether all of
-    them were, or are estimates.
+    system, processor: `linux`, `windows` or `macos`; `x86_64` or `aarch64`.
+    choice: `cuda` or `cpu`.
+    download, disk: bytes.
+    torch: bytes of its wheel.
+    measured: whether all of these were, or are estimates.
+    index: beside PyPI, empty when there is none.
+    local: how torch's version ends there.
     """
 
     system: str
@@ -46,9 +51,11 @@ class Build:
 
 @dataclass(frozen=True)
 class Source:
-    """What the backend is installed from. folder: holds the requirements and the backend's wheel, or its sources.
+    """What the backend is installed from.
 
-    version: of the add-on. modules: imported at the end to see that it works.
+    folder: holds the requirements and the backend's wheel, or its sources.
+    version: of the add-on.
+    modules: imported at the end to see that it works.
     """
 
     folder: Path
@@ -116,8 +123,8 @@ def table() -> dict:
 
 def python_range() -> tuple[tuple[int, int], tuple[int, int]]:
     """The oldest and the newest Python that all packages come for."""
-    oldest, newest = (tuple(map(int, text.split("."))) for text in table()["python"])
-    return oldest, newest
+    oldest, newest = (text.split(".") for text in table()["python"])
+    return (int(oldest[0]), int(oldest[1])), (int(newest[0]), int(newest[1]))
 
 
 def builds_for(machine: Machine) -> dict[str, Build]:

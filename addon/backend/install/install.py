@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import shutil
+import sys
 import time
 from collections.abc import Callable
 
@@ -57,7 +58,7 @@ def missing_room(order: Order) -> str:
     folder = next(path for path in (order.home.root, *order.home.root.parents) if path.exists())
     free = shutil.disk_usage(folder).free
     if order.home.packages() is not None or free >= order.build.room:
-        return ""  # what is half there is not counted: pip says when the rest does not fit
+        return ""  # what is half there is not counted: pip says when what is missing does not fit
     return (
         f"Installing needs {order.build.room / 1e9:.0f} GB and {folder} has {free / 1e9:.1f} GB free: make room, or "
         "choose a Backend Folder on another disk in the add-on's preferences."
@@ -178,6 +179,8 @@ def _check_path_length(home: Home) -> None:
 
 
 def _long_paths() -> bool:
+    if sys.platform != "win32":
+        return True
     import winreg
 
     try:

@@ -21,8 +21,11 @@ _PROCESSORS = {"amd64": "x86_64", "x64": "x86_64", "arm64": "aarch64"}
 
 @dataclass(frozen=True)
 class Machine:
-    """A computer. card: name of its best NVIDIA card, empty without one. driver: e.g. 580.65, empty when unknown.
+    """A computer.
 
+    system, processor: `linux`, `windows` or `macos`; `x86_64` or `aarch64`.
+    card: name of its best NVIDIA card, empty without one.
+    driver: e.g. 580.65, empty when unknown.
     capability: of the card, e.g. 8.9, 0 when unknown.
     """
 

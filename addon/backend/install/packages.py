@@ -24,8 +24,10 @@ def damaged(
 ) -> dict[Path, list[str]]:
     """The .dist-info folders of packages with missing or changed files, and those files.
 
-    A package without a list of files was being written when something stopped. thorough: compare contents (a minute
-    or more), not only sizes. say: hears the fraction that is checked.
+    A package without a list of files was being written when something stopped.
+
+    thorough: compare contents (a minute or more), not only sizes.
+    say: hears the fraction that is checked.
     """
     damage: dict[Path, list[str]] = {}
     infos = sorted(folder.glob("*.dist-info"))
@@ -36,7 +38,8 @@ def damaged(
             damage[info] = ["RECORD"]
             continue
         with record.open(encoding="utf-8", newline="") as file:
-            bad = [row[0] for row in csv.reader(file) if len(row) == 3 and not _whole(folder, *row, thorough)]
+            rows = [row for row in csv.reader(file) if len(row) == 3]
+        bad = [name for name, digest, size in rows if not _whole(folder, name, digest, size, thorough)]
         if bad:
             damage[info] = bad
     return damage

@@ -22,7 +22,12 @@ print(json.dumps({"version": list(sys.version_info[:2]), "wide": sys.maxsize > 2
 
 @dataclass(frozen=True)
 class Base:
-    """An interpreter. own: whether it is Blender's. ensurepip, pip: whether it has them."""
+    """An interpreter.
+
+    version: e.g. (3, 11).
+    venv, ensurepip, pip: whether it has them.
+    own: whether it is Blender's.
+    """
 
     path: Path
     version: tuple[int, int]
@@ -108,7 +113,11 @@ def _windows_launcher() -> Iterable[str]:
     if launcher:
         try:
             listed = subprocess.run(
-                [launcher, "-0p"], capture_output=True, text=True, timeout=20, creationflags=subprocess.CREATE_NO_WINDOW
+                [launcher, "-0p"],
+                capture_output=True,
+                text=True,
+                timeout=20,
+                creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
             ).stdout
         except (OSError, subprocess.TimeoutExpired):
             return

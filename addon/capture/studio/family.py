@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import bpy
 import numpy as np
@@ -14,15 +15,15 @@ SHOWN = {"MESH", "CURVES", "CURVE", "SURFACE", "META", "FONT", "POINTCLOUD", "VO
 """Kinds of objects that a picture can show."""
 
 
-def find_face(scene: bpy.types.Scene, name: str = "", count=None) -> Object:
+def find_face(scene: bpy.types.Scene, name: str = "", count: Callable[[Object], int] | None = None) -> Object:
     """The mesh with shape keys that `name` means: that object, one below it or else one that hangs
     together with it, or one in the collection of that name.
 
     count: how many shapes of an object are known; the one with the most is taken. Raises UserError.
     """
     if name:
-        named = scene.objects.get(name)
-        collection = bpy.data.collections.get(name)
+        named: Object | None = scene.objects.get(name)
+        collection: bpy.types.Collection | None = bpy.data.collections.get(name)
         if named is None and collection is None:
             raise UserError(f"The scene has no object “{name}”: give the name of the character's face or armature.")
         objects = list(collection.all_objects) if named is None else [named, *named.children_recursive]
@@ -78,6 +79,7 @@ def related(start: Object, scene: bpy.types.Scene) -> set[Object]:
 
 def _leans_on(obj: Object) -> list[Object]:
     others = [obj.parent] if obj.parent is not None else []
+    modifier: Any  # what it points to depends on its type
     for modifier in obj.modifiers:
         if modifier.type in ("ARMATURE", "LATTICE", "MESH_DEFORM"):
             others.append(modifier.object)
@@ -97,6 +99,7 @@ def _lies_with(obj: Object, face: Object, rooms: set, reach: float) -> bool:
 
 def bounds(obj: Object) -> np.ndarray:
     """The corners (8, 3) of an object's box, in the scene."""
+    # matrix @ corner for all eight at once: corners are rows, so the turn is transposed.
     matrix = np.array(obj.matrix_world)
     return np.array([corner[:] for corner in obj.bound_box]) @ matrix[:3, :3].T + matrix[:3, 3]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import bpy
 import numpy as np
 from mathutils import Matrix, Vector
@@ -20,15 +22,16 @@ def studio_light(scene: bpy.types.Scene, centre: np.ndarray, to_world: np.ndarra
     world = bpy.data.worlds.new("studio")
     scene.world = world
     world.use_nodes = True
-    world.node_tree.nodes["Background"].inputs["Color"].default_value = (0.9, 0.95, 1.0, 1)
-    world.node_tree.nodes["Background"].inputs["Strength"].default_value = 0.32
+    background: Any = world.node_tree.nodes["Background"].inputs  # the stubs know sockets without values
+    background["Color"].default_value = (0.9, 0.95, 1.0, 1)
+    background["Strength"].default_value = 0.32
     placed = Matrix(to_world.tolist())
     scale = placed.median_scale
     for name, offset, size, watts in _LAMPS:
-        lamp = bpy.data.lights.new(name, "AREA")
+        lamp: Any = bpy.data.lights.new(name, "AREA")  # an AreaLight: it has a size
         lamp.energy, lamp.size = watts * scale**2, size * scale
         light = bpy.data.objects.new(name, lamp)
-        light.location = placed @ (Vector(centre) + Vector(offset))
+        light.location = placed @ (Vector(centre.tolist()) + Vector(offset))
         inwards = placed.to_3x3() @ -Vector(offset)
         light.rotation_euler = inwards.to_track_quat("-Z", "Y").to_euler()
         # Cameras at the back would see the lamps in front.

@@ -27,7 +27,9 @@ def seeds(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Places (M, 3) metres, colours (M, 3) sRGB and groups (M,) uint8 index into OTF_GROUPS.
 
-    surfaces: all of them, in our frame. eyes: (2, 3) centres, left and right. centre (3,), height: what pictures show.
+    surfaces: all of them, in our frame.
+    eyes: (2, 3) centres, left and right.
+    centre, height: (3,) and metres, what pictures show.
     """
     rng = np.random.default_rng(seed)
     near = [_near(s, centre, 0.62 * height) for s in surfaces]
@@ -58,6 +60,8 @@ def _sample(parts: list[tuple[Surface, np.ndarray]], count: int, rng) -> tuple[n
     if not sum(map(len, corners)):
         return np.empty((0, 3)), np.empty((0, 3))
     corner, rgb = np.concatenate(corners), np.concatenate(colours)
+    # Triangles are drawn by area, and in each a place u + v <= 1 by folding the other half of the square over: even
+    # density everywhere. Areas are twice their size, which the division by their sum takes out.
     area = np.linalg.norm(np.cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0]), axis=1)
     if area.sum() <= 0:
         return np.empty((0, 3)), np.empty((0, 3))
@@ -84,6 +88,7 @@ def _split(kind: str, places: np.ndarray, eyes: np.ndarray) -> dict[str, np.ndar
         return {"teeth_upper": places[:, 2] >= middle, "teeth_lower": places[:, 2] < middle}
     split = {}
     for side, centre, other in (("left", eyes[0], eyes[1]), ("right", eyes[1], eyes[0])):
+        # Nearer to this eye than to the other, and on the side that looks along -y: cos(angle) = y / length.
         towards = places - centre
         own = np.linalg.norm(towards, axis=1) <= np.linalg.norm(places - other, axis=1)
         front = towards[:, 1] < _LOOKING * np.linalg.norm(towards, axis=1)

@@ -8,13 +8,12 @@ from typing import Any
 
 import bpy
 import numpy as np
-from bpy.types import Object
+from bpy.types import Object, SubsurfModifier
 
 from emodifftalk.core.errors import UserError
 
 from ...blender.compat import fcurves
 from . import measure
-from .changes import Changes
 from .family import family_of, hide_others
 from .seeds import eyeballs
 from .shape_names import OBJECTS, Shapes, recognise
@@ -31,24 +30,52 @@ _REACH = 2.5
 """What lies in the face's collections belongs to it within so many times the size of what moves."""
 
 
+class Changes:
+    """Attributes set on parts of Blender's data, to be put back."""
+
+    def __init__(self) -> None:
+        self._before: dict[tuple[int, str], tuple[Any, Any]] = {}
+
+    def set(self, block: Any, attribute: str, value: Any) -> None:
+        """Set an attribute and remember what it was at first."""
+        before = getattr(block, attribute)
+        if before != value:
+            self._before.setdefault((block.as_pointer(), attribute), (block, before))
+            setattr(block, attribute, value)
+
+    def restore(self) -> None:
+        """Put everything back, the latest first."""
+        while self._before:
+            (_, attribute), (block, before) = self._before.popitem()
+            setattr(block, attribute, before)
+
+
 class ShapeKeyCharacter:
     """The character whose face is a mesh with shape keys. A `Character`.
 
-    shapes: what its shape keys mean. family: the objects that are photographed, its face first. moved: unit to
-    displacement (N, 3) at intensity 1. eyes: (2, 3) centres, left and right. Both in our frame, metres. triangles:
-    (T, 3) of the measured face. Raises UserError when the face lacks known shape keys or cannot be seen.
+    shapes: what its shape keys mean.
+    family: the objects that are photographed, its face first.
+    neutral: (N, 3) the relaxed face in our frame, metres.
+    moved: unit to displacement (N, 3) at intensity 1, in our frame, metres.
+    eyes: (2, 3) centres, left and right, in our frame, metres.
+    triangles: (T, 3) of the measured face.
+
+    Raises UserError when the face lacks known shape keys or cannot be seen.
     """
 
     def __init__(self, scene: bpy.types.Scene, face: Object, mapping: dict | None = None) -> None:
         mapping = mapping or {}
         self.name, self.face, self.scene = face.name, face, scene
         self.shapes = face_shapes(face, mapping)
-        self._changes, self._posed = Changes(), []
+        self._changes = Changes()
+        self._posed: list[tuple[Object, Shapes]] = []
         _must_be_visible(face)
         self._prepare(face, self.shapes)
         self.to_world = np.eye(4)
         neutral = self.points({})
         moved = {unit: self.points({unit: 1.0}) - neutral for unit in self.shapes.weights}
+        # Points that move at all: the longest way of each under any unit, (U, N) to (N,), is over a threshold. They are
+        # the face, and its span is the scale by which neighbours count as parts of the character.
         stirred = neutral[np.stack([np.linalg.norm(m, axis=1) for m in moved.values()]).max(axis=0) > _stir(moved)]
         span = np.ptp(stirred, axis=0)
         self.family = family_of(face, scene, mapping.get(OBJECTS, ()), _REACH * float(span.max()))
@@ -127,6 +154,8 @@ class ShapeKeyCharacter:
 
     def _find_frame(self, neutral: np.ndarray, moved: dict[str, np.ndarray], stirred: np.ndarray) -> None:
         """Find the turn, scale and shift to our frame, and the eyes in it."""
+        # ours = scale * turn @ scene + shift: the rows of `turn` are the head's left, back and up, the shift puts the
+        # middle between the eyes where our template has it. Points are rows, so they are multiplied by turn.T.
         turn = np.eye(4)
         turn[:3, :3] = measure.axes(neutral, moved, self._sides(neutral))
         face, blink = neutral @ turn[:3, :3].T, moved.get("AU45")
@@ -170,7 +199,7 @@ class ShapeKeyCharacter:
         for modifier in self.face.modifiers:
             if modifier.type in _CHANGING:
                 changes.set(modifier, "show_viewport", False)
-            elif modifier.type == "SUBSURF" and modifier.show_render:
+            elif isinstance(modifier, SubsurfModifier) and modifier.show_render:
                 fitting = [n for n in range(modifier.render_levels + 1) if count * 4**n <= _MOST_POINTS]
                 changes.set(modifier, "levels", max(fitting, default=0))
                 changes.set(modifier, "show_viewport", True)

@@ -10,11 +10,20 @@ from emodifftalk.core.arkit import ARKIT, ARKIT_WEIGHTS
 from emodifftalk.core.errors import UserError
 from emodifftalk.core.facs import ARTICULATIONS, AU_NAMES
 
-from .facs_numbers import FACS_WEIGHTS
-
 _SIDES = {"l": "left", "r": "right", "left": "left", "right": "right"}
 _FACS = re.compile(r"au0*(\d+)([a-z]*)")
 _ARKIT_BY_PLAIN = {name.lower(): name for name in ARKIT}
+_FACS_WEIGHTS: dict[str, tuple[tuple[int, float], ...]] = {
+    **{f"AU{n:02d}": ((n, 1.0),) for n in (1, 2, 4, 5, 6, 7, 9, 10, 12, 14, 15, 17, 23, 24, 25)},
+    "AU26": ((26, 1.0), (27, 0.6)),
+    "AU45": ((45, 1.0), (43, 1.0)),
+    "pucker": ((18, 1.0),),
+    "funnel": ((22, 1.0),),
+    "lip_bite": ((32, 1.0), (28, 1.0)),
+    "lip_press": ((24, 0.6),),
+    "stretch": ((20, 1.0),),
+}
+"""FACS numbers a unit can be made of, with weights; the first one that a character has is taken."""
 OBJECTS = "objects"
 """Entry of a mapping that lists the objects photographed with the face."""
 
@@ -23,8 +32,10 @@ OBJECTS = "objects"
 class Shapes:
     """The shape keys of a character that we understand.
 
-    weights: unit (AU or articulation) to {shape key: value at intensity 1}. arkit: ARKit names found, to shape key.
-    known: all shape keys understood. left, right: those of them that move one side.
+    weights: unit (AU or articulation) to {shape key: value at intensity 1}.
+    arkit: those ARKit names that there are, to shape key.
+    known: all shape keys understood.
+    left, right: those of them that move one side.
     """
 
     weights: dict[str, dict[str, float]]
@@ -142,7 +153,7 @@ def _find_facs(keys: list[str]) -> dict[int, dict[str, str]]:
 
 
 def _from_facs(unit: str, facs: dict[int, dict[str, str]]) -> dict[str, float]:
-    for number, weight in FACS_WEIGHTS.get(unit, ()):
+    for number, weight in _FACS_WEIGHTS.get(unit, ()):
         sides = facs.get(number)
         if sides:
             return {sides[""]: weight} if "" in sides else dict.fromkeys(sides.values(), weight)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Any
 
 import bpy
 import numpy as np
@@ -19,8 +20,13 @@ _GREY = (0.5, 0.5, 0.5)
 
 @dataclass(frozen=True)
 class Surface:
-    """One evaluated object. points (P, 3). triangles (T, 3); none for hair. kind: per triangle, `eye`, `teeth`,
-    `tongue` or empty. rgb (T, 3), (P, 3) for hair: the colour its material is made with, linear."""
+    """One evaluated object.
+
+    points: (P, 3) in our frame, metres.
+    triangles: (T, 3); none for hair.
+    kind: (T,) `eye`, `teeth`, `tongue` or empty.
+    rgb: (T, 3), for hair (P, 3), linear: the colour its material is made with.
+    """
 
     name: str
     points: np.ndarray
@@ -51,7 +57,8 @@ def _surface(obj: Object, name: str, matrix: np.ndarray) -> Surface | None:
     if obj.type == "CURVES":
         points = np.empty((len(obj.data.points), 3), np.float32)
         obj.data.position_data.foreach_get("vector", points.ravel())
-        rgb = np.tile(_colour(obj.data.materials[0] if len(obj.data.materials) else None), (len(points), 1))
+        colour = _colour(obj.data.materials[0] if len(obj.data.materials) else None)
+        rgb = np.tile(np.array(colour, float), (len(points), 1))
         return Surface(name, _moved(points, matrix), np.empty((0, 3), int), np.empty(0, str), rgb)
     if obj.type not in ("MESH", "CURVE", "SURFACE", "META", "FONT"):
         return None
@@ -99,5 +106,7 @@ def _colour(material: bpy.types.Material | None) -> tuple[float, float, float]:
     nodes = material.node_tree.nodes if material.node_tree is not None else ()
     for node in nodes:
         if node.type == "BSDF_PRINCIPLED" and not node.inputs["Base Color"].is_linked:
-            return tuple(node.inputs["Base Color"].default_value[:3])
-    return tuple(material.diffuse_color[:3])
+            base: Any = node.inputs["Base Color"]  # a socket of colours, whose value the stubs do not know
+            return tuple(base.default_value[:3])
+    red, green, blue, _ = material.diffuse_color
+    return red, green, blue

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import bpy
 from bpy.types import Object, Scene
@@ -19,7 +21,12 @@ _FPS = 25  # of takes
 
 @dataclass
 class OpenShot:
-    """The scene to render, where its journal is, and what a person should know."""
+    """A shot that is ready to be rendered.
+
+    scene: to render.
+    journal: where what becomes of its frames is written.
+    notes: what a person should know, a sentence each.
+    """
 
     scene: Scene
     journal: Path
@@ -150,6 +157,7 @@ def _use_format(scene: Scene, style: str) -> None:
         picture.color_depth = "16"
 
 
-def _listed(named: object) -> str:
+def _listed(named: Iterable[Any]) -> str:
+    """Names of what has one, six at most."""
     names = [f"“{one.name}”" for one in named]
     return ", ".join(names[:6]) + (" …" if len(names) > 6 else "") or "none"
