@@ -57,7 +57,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("command", choices=("demo", "test", "bench", "evaluate", "package", "setup"))
     parser.add_argument("--quick", action="store_true", help="with test: leave out what is slow")
-    options, rest = parser.parse_known_args()
+    options, words = parser.parse_known_args()
     try:
         if options.command == "package":
             for path in build_packages():
@@ -68,9 +68,9 @@ def main() -> int:
             return 0
         if options.command == "test":
             if options.quick:
-                return test_quickly(*rest)
-            return run_module("pytest", *rest) if rest else test_everywhere()
-        return max(run_module(module, *rest) for module in MODULES[options.command])
+                return test_quickly(*words)
+            return run_module("pytest", *words) if words else test_everywhere()
+        return max(run_module(module, *words) for module in MODULES[options.command])
     except Missing as problem:
         print(f"run.py: {problem}", file=sys.stderr)
         return 1

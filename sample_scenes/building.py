@@ -28,8 +28,8 @@ def begin(name: str) -> tuple[bpy.types.Scene, Path]:
     os.environ.setdefault("EMODIFFTALK_PYTHON", sys.executable)
     addon.register()
     bpy.ops.wm.read_factory_settings()
-    for thing in list(bpy.context.scene.objects):
-        bpy.data.objects.remove(thing)
+    for obj in list(bpy.context.scene.objects):
+        bpy.data.objects.remove(obj)
     path = HERE / f"{name}.blend"
     bpy.ops.wm.save_as_mainfile(filepath=str(path))
     return bpy.context.scene, path

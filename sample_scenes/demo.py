@@ -97,9 +97,9 @@ def open_shot() -> bpy.types.Object:
     bpy.ops.wm.open_mainfile(filepath=str(SCENE))
     scene = bpy.context.scene
     head = next(heads(scene))
-    kept = settings(head)
-    kept.subject_path = bpy.path.abspath(kept.subject_path)
-    for take in kept.takes:
+    head_settings = settings(head)
+    head_settings.subject_path = bpy.path.abspath(head_settings.subject_path)
+    for take in head_settings.takes:
         take.path = bpy.path.abspath(take.path)
     for sound in bpy.data.sounds:
         sound.filepath = bpy.path.abspath(sound.filepath)
@@ -173,8 +173,8 @@ def _describe(head: bpy.types.Object) -> None:
     from addon.scene.strips import prompt_strips, prompt_words, voice_strips
 
     scene = bpy.context.scene
-    kept = settings(head)
-    print(f"  subject {kept.subject_name}: {kept.subject_points:,} Gaussians ({kept.subject_credit})")
+    about = settings(head)
+    print(f"  subject {about.subject_name}: {about.subject_points:,} Gaussians ({about.subject_credit})")
     for strip in voice_strips(head, scene):
         print(f"  voice   {Path(strip.sound.filepath).name}")
     for strip in prompt_strips(head, scene):
@@ -197,13 +197,13 @@ def _frame_progress(scene: bpy.types.Scene):
 def _quiet_stdout() -> Iterator[None]:
     """Blender prints three lines for every frame from C; what matters is said by our own progress."""
     sys.stdout.flush()
-    kept, nowhere = os.dup(1), os.open(os.devnull, os.O_WRONLY)
+    stdout, nowhere = os.dup(1), os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)
     try:
         yield
     finally:
-        os.dup2(kept, 1)
-        os.close(kept)
+        os.dup2(stdout, 1)
+        os.close(stdout)
         os.close(nowhere)
 
 

@@ -170,10 +170,10 @@ def build_armchair(x: float) -> None:
 
 def put_light(light: bpy.types.Light, at: tuple[float, float, float]) -> bpy.types.Object:
     """A lamp in the scene."""
-    thing = bpy.data.objects.new(light.name, light)
-    thing.location = at
-    bpy.context.scene.collection.objects.link(thing)
-    return thing
+    lamp = bpy.data.objects.new(light.name, light)
+    lamp.location = at
+    bpy.context.scene.collection.objects.link(lamp)
+    return lamp
 
 
 def wood(name: str, light: tuple, dark: tuple) -> bpy.types.Material:

@@ -69,9 +69,9 @@ def act(head: bpy.types.Object, scene: bpy.types.Scene) -> None:
     for seconds, words in FEELINGS:
         prompt, _ = add_prompt(head, scene, words, 1 + round((seconds + 0.5) * FPS))
         set_right_handle(prompt, scene.frame_end + 1)
-    kept = settings(head)
+    head_settings = settings(head)
     for seconds, yaw, pitch in ((0.0, 14, -16), (1.1, 14, -16), (1.5, -4, 1)):
-        kept.gaze_yaw, kept.gaze_pitch = math.radians(yaw), math.radians(pitch)
+        head_settings.gaze_yaw, head_settings.gaze_pitch = math.radians(yaw), math.radians(pitch)
         for name in ("emodifftalk.gaze_yaw", "emodifftalk.gaze_pitch"):
             head.keyframe_insert(name, frame=1 + round(seconds * FPS))
 
@@ -85,8 +85,8 @@ def add_lights(scene: bpy.types.Scene) -> None:
     ):
         light = bpy.data.lights.new(name, "AREA")
         light.energy, light.size, light.color = watts, size, colour
-        thing = put_light(light, at)
-        thing.rotation_euler = (Vector(aim) - Vector(at)).to_track_quat("-Z", "Y").to_euler()
+        lamp = put_light(light, at)
+        lamp.rotation_euler = (Vector(aim) - Vector(at)).to_track_quat("-Z", "Y").to_euler()
     world = scene.world or bpy.data.worlds.new("World")
     scene.world = world
     world.use_nodes = True

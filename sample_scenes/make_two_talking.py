@@ -87,9 +87,9 @@ def feel(head: bpy.types.Object, scene: bpy.types.Scene, feelings: tuple[tuple[f
 
 def look(head: bpy.types.Object, keys: tuple[tuple[float, float, float], ...]) -> None:
     """Key where the eyes look."""
-    kept = settings(head)
+    head_settings = settings(head)
     for seconds, yaw, pitch in keys:
-        kept.gaze_yaw, kept.gaze_pitch = math.radians(yaw), math.radians(pitch)
+        head_settings.gaze_yaw, head_settings.gaze_pitch = math.radians(yaw), math.radians(pitch)
         for path in ("emodifftalk.gaze_yaw", "emodifftalk.gaze_pitch"):
             head.keyframe_insert(path, frame=1 + round(seconds * FPS))
 

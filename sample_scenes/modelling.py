@@ -16,11 +16,11 @@ Colour = tuple[float, float, float]
 
 def place(name: str, mesh: Mesh, material: Material, at: Sequence[float], turn: float = 0.0) -> Object:
     """An object of the scene with one material, at a place in metres, turned about the vertical by degrees."""
-    thing = bpy.data.objects.new(name, mesh)
+    obj = bpy.data.objects.new(name, mesh)
     mesh.materials.append(material)
-    thing.location, thing.rotation_euler = at, (0.0, 0.0, math.radians(turn))
-    bpy.context.scene.collection.objects.link(thing)
-    return thing
+    obj.location, obj.rotation_euler = at, (0.0, 0.0, math.radians(turn))
+    bpy.context.scene.collection.objects.link(obj)
+    return obj
 
 
 def box(name: str, size: Sequence[float], at: Sequence[float], material: Material, **options: float) -> Object:
@@ -29,16 +29,16 @@ def box(name: str, size: Sequence[float], at: Sequence[float], material: Materia
     bmesh.ops.create_cube(shape, size=1.0)
     bmesh.ops.scale(shape, vec=size, verts=shape.verts)
     bmesh.ops.translate(shape, vec=(0, 0, size[2] / 2), verts=shape.verts)
-    thing = place(name, _mesh(name, shape), material, at, options.get("turn", 0.0))
-    soften(thing, options.get("bevel", 0.004))
-    return thing
+    obj = place(name, _mesh(name, shape), material, at, options.get("turn", 0.0))
+    soften(obj, options.get("bevel", 0.004))
+    return obj
 
 
-def soften(thing: Object, width: float, segments: int = 3) -> None:
+def soften(obj: Object, width: float, segments: int = 3) -> None:
     """Bevel the edges of an object: light catches on them."""
-    bevel = thing.modifiers.new("Soft Edges", "BEVEL")
+    bevel = obj.modifiers.new("Soft Edges", "BEVEL")
     bevel.width, bevel.segments, bevel.limit_method = width, segments, "ANGLE"
-    thing.data.shade_smooth()
+    obj.data.shade_smooth()
 
 
 def turned(name: str, profile: Sequence[tuple[float, float]], at: Sequence[float], material: Material) -> Object:
@@ -67,10 +67,10 @@ def tube(name: str, points: Sequence[Sequence[float]], radius: float, material: 
     spline.points.add(len(points) - 1)
     spline.points.foreach_set("co", [number for point in points for number in (*point, 1.0)])
     spline.use_endpoint_u, spline.order_u = True, 4
-    thing = bpy.data.objects.new(name, curve)
+    obj = bpy.data.objects.new(name, curve)
     curve.materials.append(material)
-    bpy.context.scene.collection.objects.link(thing)
-    return thing
+    bpy.context.scene.collection.objects.link(obj)
+    return obj
 
 
 def leaf_points(base: Sequence[float], length: float, width: float, azimuth: float, lift: float, droop: float):

@@ -84,8 +84,10 @@ def register_times(command: list[str]) -> list[tuple[float, float]]:
 
 
 def _say(what: str, times: list[float]) -> None:
-    found = f"{statistics.median(times):.1f} ms (best {min(times):.1f}) of {len(times)}" if times else "it did not run"
-    print(f"{what}: median {found}", flush=True)
+    figures = (
+        f"{statistics.median(times):.1f} ms (best {min(times):.1f}) of {len(times)}" if times else "it did not run"
+    )
+    print(f"{what}: median {figures}", flush=True)
 
 
 def _frames(name: str, subject: Subject, *takes: Take) -> None:
@@ -99,8 +101,8 @@ def _frames(name: str, subject: Subject, *takes: Take) -> None:
 
 def assembled(subject: Subject, take: Take, seconds: float) -> Gaussians:
     """What playback does for a moment that it has not seen."""
-    found = take.at(seconds)
-    return pose(subject, found.offsets, found.rotations, found.opacities, found.tints)
+    frame = take.at(seconds)
+    return pose(subject, frame.offsets, frame.rotations, frame.opacities, frame.tints)
 
 
 def _milliseconds(call: Callable[[], object]) -> float:

@@ -118,8 +118,8 @@ def _test(suite: Suite) -> Outcome:
 
 def title(pins: Path, version: tuple[int, int]) -> str:
     """“Blender 5.2.3, Python 3.13”, of the packages of an environment and its Python."""
-    found = re.search(r"^bpy==(\S+)", pins.read_text(encoding="utf-8"), re.MULTILINE)
-    return f"Blender {found[1]}, Python {version[0]}.{version[1]}"
+    pin = re.search(r"^bpy==(\S+)", pins.read_text(encoding="utf-8"), re.MULTILINE)
+    return f"Blender {pin[1]}, Python {version[0]}.{version[1]}"
 
 
 def window_outcome(report: Path) -> Outcome:

@@ -12,12 +12,12 @@ from .environments import Missing
 def complete_blender() -> str:
     """The program that EMODIFFTALK_BLENDER names, else `blender` on the PATH. Raises Missing."""
     named = os.environ.get("EMODIFFTALK_BLENDER", "")
-    found = shutil.which(named or "blender")
-    if found is None and named:
+    program = shutil.which(named or "blender")
+    if program is None and named:
         raise Missing(f"EMODIFFTALK_BLENDER names {named}, which is no program.")
-    if found is None:
+    if program is None:
         raise Missing("there is no complete Blender here: set EMODIFFTALK_BLENDER to one, or put it on the PATH.")
-    return found
+    return program
 
 
 def with_a_screen(blender: str) -> list[str]:

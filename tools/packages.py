@@ -67,10 +67,10 @@ def sample_files() -> list[Path]:
     """The sample scenes and what they need: voices, subjects, and the takes that are named after a scene."""
     folder = ROOT / "sample_scenes"
     scenes = sorted(folder.glob("*.blend"))
-    found = [path for path in sorted(folder.rglob("*")) if path.suffix in VOICES and "held_out" not in path.parts]
-    found += sorted(folder.glob("subjects/*.safetensors"))
+    media = [path for path in sorted(folder.rglob("*")) if path.suffix in VOICES and "held_out" not in path.parts]
+    media += sorted(folder.glob("subjects/*.safetensors"))
     takes = {take for scene in scenes for take in folder.glob(f"takes/{scene.stem}*.safetensors")}
-    return [*scenes, *found, *sorted(takes)]
+    return [*scenes, *media, *sorted(takes)]
 
 
 def manifest(name: str) -> bytes:

@@ -14,7 +14,7 @@ import threading
 import time
 from collections import deque
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from emodifftalk.core.errors import UserError
 from emodifftalk.core.protocol import PROTOCOL, ProtocolError, read_message, write_message
@@ -38,8 +38,11 @@ STOPPED, STARTING, READY, BUSY, DEAD = "stopped", "starting", "ready", "busy", "
 class BackendClient:
     """One backend process.
 
-    state: `stopped`, `starting`, `ready`, `busy` or `dead`. problem: why it is dead, one sentence. hello: what the
-    backend said about itself (device, rasterizer, front_end, text_encoder …), empty before. log: its last lines.
+    state: `stopped`, `starting`, `ready`, `busy` or `dead`.
+    problem: why it is dead, one sentence.
+    hello: what the backend said about itself (device, rasterizer, front_end, text_encoder …), empty before.
+    log: its last lines.
+    pending: numbers of the requests that are not answered yet.
     """
 
     def __init__(self, start_seconds: float = START_SECONDS, again: str = "Press Generate to start it again.") -> None:
@@ -97,9 +100,9 @@ class BackendClient:
         self.log.clear()
         self._cancels.clear()
         for target, arguments in (
-            (_read_replies, (process, self._events)),
-            (_write_requests, (process, self._outgoing)),
-            (_keep_log, (process, self.log)),
+            (_read_replies, (process.stdout, self._events)),
+            (_write_requests, (process.stdin, self._outgoing)),
+            (_keep_log, (process.stderr, self.log)),
         ):
             threading.Thread(target=target, args=arguments, daemon=True, name=f"emodifftalk{target.__name__}").start()
 
@@ -231,27 +234,27 @@ def _environment(sources: Path | None) -> dict[str, str]:
     return environment | {"PYTHONUTF8": "1", "PYTHONUNBUFFERED": "1"}
 
 
-def _read_replies(process: subprocess.Popen, events: queue.Queue[dict]) -> None:
+def _read_replies(stream: BinaryIO, events: queue.Queue[dict]) -> None:
     try:
         while True:
-            header, arrays = read_message(process.stdout)
+            header, arrays = read_message(stream)
             events.put({**header, "arrays": arrays})
     except (EOFError, ProtocolError, OSError, ValueError):
         events.put({"event": "closed"})
 
 
-def _write_requests(process: subprocess.Popen, outgoing: queue.Queue[dict | None]) -> None:
+def _write_requests(stream: BinaryIO, outgoing: queue.Queue[dict | None]) -> None:
     try:
         while (message := outgoing.get()) is not None:
             arrays = message.pop("arrays", None)
-            write_message(process.stdin, message, arrays)
+            write_message(stream, message, arrays)
     except (OSError, ValueError):
         pass  # the process is gone, which the reader reports
 
 
-def _keep_log(process: subprocess.Popen, log: deque[str]) -> None:
+def _keep_log(stream: BinaryIO, log: deque[str]) -> None:
     try:
-        for line in process.stderr:
+        for line in stream:
             log.append(line.decode(errors="replace").rstrip())
     except (OSError, ValueError):
         pass

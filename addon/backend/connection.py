@@ -30,8 +30,13 @@ _TICK = 0.1
 
 @dataclass(frozen=True)
 class Listener:
-    """Who hears about a request. done(result), failed(sentence), cancelled() end it; progress(fraction, text) may come
-    before."""
+    """Who hears about a request: of its progress any number of times, then of one end.
+
+    done: gets the result.
+    failed: gets the reason, one sentence.
+    cancelled: it was given up.
+    progress: gets the fraction, 0..1, and what is going on.
+    """
 
     done: Callable[[dict], None]
     failed: Callable[[str], None]
@@ -90,7 +95,7 @@ def start() -> None:
 
 
 def request(op: str, params: dict, listener: Listener, arrays: dict[str, np.ndarray] | None = None) -> int:
-    """Ask the backend for something, starting it if needed; the listener hears the rest. Raises UserError.
+    """Ask the backend for something, starting it if needed; the listener hears how it goes. Raises UserError.
 
     Arrays of the result are under its "arrays".
     """
@@ -128,16 +133,17 @@ def pump() -> None:
 def wait(number: int, step: float = 0.02, given_up: Callable[[], bool] | None = None) -> None:
     """Block until a request has ended (timers never fire in background mode). Ctrl-C cancels it.
 
-    step: seconds between two looks. given_up: asked at every look; once it says yes the request is cancelled.
+    step: seconds between two looks.
+    given_up: asked at every look; once it says yes the request is cancelled.
 
     The client ends whatever does not answer, so this always returns.
     """
-    told = False
+    asked = False
     while number in _listeners:
         try:
             pump()
-            if not told and given_up is not None and given_up():
-                told = True
+            if not asked and given_up is not None and given_up():
+                asked = True
                 cancel(number)
             time.sleep(step)
         except KeyboardInterrupt:

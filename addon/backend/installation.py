@@ -29,7 +29,7 @@ _SURVEY_SECONDS = 3.0
 @dataclass
 class InstallState(State):
     """work: the installation, repair or removal in hand, or the last one.
-    survey: what was found out when the button was pressed last.
+    survey: what this computer has, as it was seen when the button was pressed last.
     """
 
     work: Work | None = None

@@ -23,8 +23,14 @@ _TICK = 0.2
 class LongJob:
     """One piece of long work, or how the last one ended.
 
-    op: what the backend is asked for. title: whose work it is. ended: called once, whatever the end. fraction: 0..1.
-    problem: one sentence when it failed. result: the backend's report when it is done.
+    op: what the backend is asked for.
+    title: whose work it is.
+    ended: called once, whatever the end.
+    number: of the request.
+    fraction, text: how far it is, 0..1, and what goes on.
+    problem: one sentence when it failed.
+    result: the backend's report when it is done.
+    reported: fraction from which on a line is printed in background mode.
     """
 
     op: str
@@ -50,7 +56,7 @@ client = memory.keep(BackendClient(again="Start again: what is done is kept."))
 
 @dataclass
 class _LongWork(State):
-    """job: the work in hand, or the last one. There is one at a time: each of them uses the whole computer."""
+    """The work in hand, or the last one: one at a time, for each of them uses the whole computer."""
 
     job: LongJob | None = None
 

@@ -84,7 +84,7 @@ class EMODIFFTALK_OT_install_backend(_Button):
         context.window.cursor_set("DEFAULT")
         title = "Update Backend" if home.state() == install_home.OLD else "Install Backend"
         confirm = "Install" if not installation.state.survey.problem else "Look Again"
-        return context.window_manager.invoke_props_dialog(self, width=460, title=title, confirm_text=confirm)
+        return set(context.window_manager.invoke_props_dialog(self, width=460, title=title, confirm_text=confirm))
 
     def draw(self, context: Context) -> None:
         """What would be fetched, how large it is, and where it goes."""
@@ -132,13 +132,14 @@ class EMODIFFTALK_OT_uninstall_backend(_Button):
 
     def invoke(self, context: Context, event: Event) -> set[str]:
         """Ask first."""
-        return context.window_manager.invoke_confirm(
+        answer = context.window_manager.invoke_confirm(
             self,
             event,
             title="Uninstall the Backend",
             message=f"{home.home().root} is removed. Takes stay and play.",
             confirm_text="Uninstall",
         )
+        return set(answer)
 
     def execute(self, context: Context) -> set[str]:
         """Begin; in background mode wait."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import shutil
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import bpy
-from bpy.types import Context, Operator, Panel, UILayout
+from bpy.types import Context, Panel, UILayout
 
 from ..scene.panel_parts import InTab, draw_problem, draw_sentence, letters
 from ..scene.preference_values import PACKAGE
@@ -91,8 +91,11 @@ def draw_upkeep(layout: UILayout, width: int) -> None:
     row.operator("emodifftalk.copy_install_log", icon="COPYDOWN")
 
 
-def draw_survey(layout: UILayout, operator: Operator, survey: Survey) -> None:
-    """Before anything is fetched: what this computer has, the builds and their sizes, where it goes."""
+def draw_survey(layout: UILayout, operator: Any, survey: Survey) -> None:
+    """Before anything is fetched: what this computer has, the builds and their sizes, where it goes.
+
+    operator: Install Backend; its property `choice` is drawn. No type, for its file imports this one.
+    """
     if survey.problem:
         draw_problem(layout, survey.problem, 74)
         return
@@ -151,7 +154,8 @@ def _preferences_button(layout: UILayout) -> None:
     layout.operator("preferences.addon_show", text="Preferences…", icon="PREFERENCES").module = PACKAGE
 
 
-_STATES = {
+_STATES: dict[str, tuple[str, Any]] = {
+    # name and icon: of icons the stubs know every name
     READY: ("Ready", "CHECKMARK"),
     BUSY: ("Working", "SORTTIME"),
     STARTING: ("Starting", "SORTTIME"),
@@ -172,7 +176,7 @@ class EMODIFFTALK_PT_backend(InTab, Panel):
             self.layout.label(text=name, icon=icon)
 
     def draw(self, context: Context) -> None:
-        """State, what it found on this machine, its last words; or how to get it."""
+        """State, what it works with on this machine, its last words; or how to get it."""
         width = letters(context)
         if not draw_remedy(self.layout, width):
             draw_backend(self.layout, width)

@@ -21,9 +21,11 @@ from .install.sizes import Size
 
 @dataclass
 class Survey:
-    """What the computer has, found out in a thread.
+    """What the computer has, looked at in a thread.
 
     wheelhouse: the folder of wheels to install from without a network, None when none is chosen.
+    machine, base: the computer, and the Python an environment would be built on; None before they are known.
+    builds, sizes: those that fit it, by choice.
     problem: why nothing fits, one sentence.
     done: whether all of it is known.
     """

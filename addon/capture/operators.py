@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import bpy
 from bpy.props import BoolProperty
-from bpy.types import Context, Event, Object, Operator, PropertyGroup, Scene
+from bpy.types import Context, Event, Object, Operator, Scene
 
 from emodifftalk.core.errors import UserError
 from emodifftalk.core.facs import AU_NAMES
@@ -21,6 +21,7 @@ from ..blender.operators import Explained
 from ..blender.registering import Adds
 from ..scene.heads import absolute, user_folder
 from . import memory
+from .settings import CaptureSettings
 from .studio import family, shape_names
 
 if TYPE_CHECKING:
@@ -30,9 +31,9 @@ _SCRIPT = Path(__file__).resolve().parent / "studio" / "__main__.py"
 _mappings: dict[tuple[str, int], dict] = memory.keep({})
 
 
-def capture_settings(scene: Scene) -> PropertyGroup:
-    """A scene's `capture_settings.CaptureSettings`."""
-    return scene.emodifftalk_capture
+def capture_settings(scene: Scene) -> CaptureSettings:
+    """How the character of a scene is to be captured."""
+    return scene.emodifftalk_capture  # type: ignore[attr-defined]  # registered by us
 
 
 def selected_face(context: Context) -> tuple[Object, Shapes]:
@@ -42,21 +43,21 @@ def selected_face(context: Context) -> tuple[Object, Shapes]:
     active = context.active_object
     if active is None:
         raise UserError("Select a character: its face or its armature.")
-    found: list[tuple[Object, Shapes]] = []
+    faces: list[tuple[Object, Shapes]] = []
     problem = None
-    for thing in _faces(_near(active)) or _faces(family.related(active, context.scene)):
+    for obj in _faces(_near(active)) or _faces(family.related(active, context.scene)):
         try:
-            found.append((thing, shape_names.recognise(thing.data.shape_keys.key_blocks.keys(), mapping)))
+            faces.append((obj, shape_names.recognise(obj.data.shape_keys.key_blocks.keys(), mapping)))
         except UserError as error:
             problem = problem or error
-    known = [(thing, shapes) for thing, shapes in found if shapes.weights]
+    known = [(obj, shapes) for obj, shapes in faces if shapes.weights]
     if known:
         return max(known, key=lambda pair: len(pair[1].known))
     if problem is not None:
         raise problem
-    if found:
+    if faces:
         raise UserError(
-            f"None of the shape keys of “{found[0][0].name}” has a known name: name them after ARKit (jawOpen …) or "
+            f"None of the shape keys of “{faces[0][0].name}” has a known name: name them after ARKit (jawOpen …) or "
             "FACS (AU26 …), or give a mapping."
         )
     raise UserError(f"“{active.name}” has no face with shape keys: select the character's face or its armature.")
@@ -70,8 +71,8 @@ def _near(active: Object) -> list[Object]:
     return list(dict.fromkeys([active, *active.children_recursive, top, *top.children_recursive]))
 
 
-def _faces(things: Iterable[Object]) -> list[Object]:
-    return [thing for thing in things if thing.type == "MESH" and thing.data.shape_keys is not None]
+def _faces(objects: Iterable[Object]) -> list[Object]:
+    return [obj for obj in objects if obj.type == "MESH" and obj.data.shape_keys is not None]
 
 
 def read_mapping(path: str) -> dict:
@@ -116,24 +117,24 @@ def start_capture(context: Context, overwrite: bool = False) -> LongJob:
     """Copy the file, unsaved changes included, and send the copy off. Raises UserError; nothing has changed then."""
     scene = context.scene
     face, _ = selected_face(context)
-    kept, folder, copy = capture_settings(scene), capture_folder(face, scene), _copy_path()
+    options, folder, copy = capture_settings(scene), capture_folder(face, scene), _copy_path()
     params = {
         "blend": str(copy),
         "out": str(folder),
         "blender": bpy.app.binary_path,
         "script": str(_SCRIPT),
         "overwrite": overwrite,
-        "credit": kept.credit,
+        "credit": options.credit,
         "settings": {
             "character": face.name,
-            "views": int(kept.views),
-            "size": kept.size,
-            "samples": kept.samples,
-            "engine": kept.engine,
-            "studio_light": kept.studio_light,
-            "mapping": str(absolute(kept.mapping)) if kept.mapping else "",
-            "voice": str(absolute(kept.voice)) if kept.voice else "",
-            "spoken": kept.spoken,
+            "views": int(options.views),
+            "size": options.size,
+            "samples": options.samples,
+            "engine": options.engine,
+            "studio_light": options.studio_light,
+            "mapping": str(absolute(options.mapping)) if options.mapping else "",
+            "voice": str(absolute(options.voice)) if options.voice else "",
+            "spoken": options.spoken,
         },
     }
     job = LongJob("capture", f"Capture {face.name}", ended=lambda: copy.unlink(missing_ok=True))
@@ -185,7 +186,7 @@ class EMODIFFTALK_OT_capture_subject(Explained, Operator):
         face, _ = selected_face(context)
         folder = capture_folder(face, context.scene)
         if folder.is_dir() and any(not path.name.startswith(".") for path in folder.iterdir()):
-            return context.window_manager.invoke_props_dialog(self, width=420, confirm_text="Capture")
+            return set(context.window_manager.invoke_props_dialog(self, width=420, confirm_text="Capture"))
         return self.execute(context)
 
     def draw(self, context: Context) -> None:

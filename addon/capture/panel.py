@@ -59,25 +59,25 @@ def _draw_character(layout: UILayout, context: Context, width: int) -> None:
     absent = missing_units(shapes)
     lacks = f", not {', '.join(absent)}" if 0 < len(absent) < 9 else ""
     draw_sentence(layout, f"{len(shapes.aus)} of 17 action units{lacks}", width=width)
-    kept = pictures_in(capture_folder(face, context.scene))
-    if kept:
-        draw_sentence(layout, f"The folder holds {kept} pictures of a capture.", icon="CHECKMARK", width=width - 4)
+    pictures = pictures_in(capture_folder(face, context.scene))
+    if pictures:
+        draw_sentence(layout, f"The folder holds {pictures} pictures of a capture.", icon="CHECKMARK", width=width - 4)
 
 
 def _draw_settings(layout: UILayout, context: Context) -> None:
-    kept = capture_settings(context.scene)
+    options = capture_settings(context.scene)
     column = layout.column()
     column.use_property_split, column.use_property_decorate = True, False
-    column.prop(kept, "folder", placeholder="//captures" if bpy.data.filepath else "Temporary")
-    column.row().prop(kept, "views", expand=True)
-    column.prop(kept, "size")
-    column.prop(kept, "samples")
-    column.row().prop(kept, "engine", expand=True)
-    column.prop(kept, "studio_light")
-    column.prop(kept, "mapping", placeholder="ARKit or FACS names")
-    column.prop(kept, "voice", placeholder="Sample sentence")
-    column.prop(kept, "spoken")
-    column.prop(kept, "credit")
+    column.prop(options, "folder", placeholder="//captures" if bpy.data.filepath else "Temporary")
+    column.row().prop(options, "views", expand=True)
+    column.prop(options, "size")
+    column.prop(options, "samples")
+    column.row().prop(options, "engine", expand=True)
+    column.prop(options, "studio_light")
+    column.prop(options, "mapping", placeholder="ARKit or FACS names")
+    column.prop(options, "voice", placeholder="Sample sentence")
+    column.prop(options, "spoken")
+    column.prop(options, "credit")
 
 
 def _draw_ending(layout: UILayout, width: int) -> None:

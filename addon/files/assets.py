@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import bpy
 import numpy as np
@@ -35,11 +35,11 @@ def mark(head: Object) -> None:
     """Make a head an asset with its portrait as preview. Raises UserError when its subject cannot be read."""
     rgba = portrait(sources.subject_of(head))
     head.asset_mark()
-    kept = settings(head)
+    head_settings = settings(head)
     about = head.asset_data
-    about.description = f"A head made of {kept.subject_points:,} Gaussians"
-    about.license, about.author = kept.subject_licence, kept.subject_credit[:60]
-    preview = head.preview_ensure()
+    about.description = f"A head made of {head_settings.subject_points:,} Gaussians"
+    about.license, about.author = head_settings.subject_licence, head_settings.subject_credit[:60]
+    preview: Any = head.preview_ensure()  # its pixels are an array, which the stubs take for a number
     preview.image_size = SIZE, SIZE
     preview.image_pixels_float.foreach_set(np.ascontiguousarray(rgba[::-1]).ravel())
 
@@ -47,6 +47,7 @@ def mark(head: Object) -> None:
 def portrait(subject: Subject) -> np.ndarray:
     """RGBA (256, 256, 4) float32 of a subject from the front, straight alpha, as displayed; row 0 at the top."""
     rgba, _ = rasterizers.draw(subject.gaussians, portrait_view(subject), lambda sentence: None)
+    # Drawn colours are multiplied with alpha; a picture for display has them straight. Where hardly anything is: black.
     colour = np.divide(rgba[..., :3], rgba[..., 3:], out=np.zeros_like(rgba[..., :3]), where=rgba[..., 3:] > 1e-3)
     return np.concatenate([np.clip(colour, 0, 1), rgba[..., 3:]], axis=-1).astype(np.float32)
 
@@ -57,6 +58,8 @@ def portrait_view(subject: Subject) -> camera.View:
     low, high = np.quantile(solid[:, 2], [0.02, 0.999])
     middle, front = (low + high) / 2, subject.template.neutral[:, 1].min()
     focal = SIZE / ((high - low) * _MARGIN) * _AWAY
+    # A pinhole that the head fills at _AWAY metres in front of it. World to camera: x stays, the camera's y points down
+    # (-z) and its z away from it (+y); the shift puts the camera at (0, front - _AWAY, middle).
     K = np.array([[focal, 0, SIZE / 2], [0, focal, SIZE / 2], [0, 0, 1.0]])
     viewmat = np.eye(4)
     viewmat[:3, :3] = [[1, 0, 0], [0, 0, -1], [0, 1, 0]]
@@ -82,7 +85,7 @@ def write_library(folder: Path, context: Context) -> Path:
         bpy.data.libraries.write(str(target), set(made), path_remap="NONE", compress=True)
     finally:
         for head in made:
-            mesh = head.data
+            mesh: Any = head.data  # a Mesh
             bpy.data.objects.remove(head)
             bpy.data.meshes.remove(mesh)
     return target

@@ -28,19 +28,21 @@ def give_take(head: Object, path: Path, context: Context) -> None:
     """
     from emodifftalk.core.take import load_take
 
-    take, scene, kept = load_take(path), context.scene, settings(head)
+    take, scene, head_settings = load_take(path), context.scene, settings(head)
     points = len(sources.subject_of(head).template.neutral)
     if len(take.frame(0).offsets) != points:
-        raise UserError(f"{path.name} was made with another subject than {kept.subject_name}: choose that head first.")
-    entry = kept.takes.add()
+        raise UserError(
+            f"{path.name} was made with another subject than {head_settings.subject_name}: choose that head first."
+        )
+    entry = head_settings.takes.add()
     entry.name, entry.frames, entry.note = path.stem, take.frames, "dropped"
     entry.seed = int(take.metadata.get("seed", 0))
     entry.zero_frame = scene.frame_current
-    if kept.voice_uid:
+    if head_settings.voice_uid:
         anchor = performance.build_performance(head, scene).anchor
         entry.anchor_uid, entry.anchor_offset, entry.zero_frame = anchor.uid, anchor.offset, anchor.zero_frame
     entry.path = portable(path)
-    kept.active_take = len(kept.takes) - 1
+    head_settings.active_take = len(head_settings.takes) - 1
 
 
 class EMODIFFTALK_OT_drop_file(InObjectMode, Operator):
@@ -94,7 +96,7 @@ def under_cursor(context: Context, pixel: tuple[float, float]) -> Vector:
     region, view = context.region, context.region_data
     origin, along = region_2d_to_origin_3d(region, view, pixel), region_2d_to_vector_3d(region, view, pixel)
     hit, point, *_ = context.scene.ray_cast(context.evaluated_depsgraph_get(), origin, along)
-    if hit and np.isfinite(point).all():
+    if hit and np.isfinite(np.array(point)).all():
         return point
     return region_2d_to_location_3d(region, view, pixel, context.scene.cursor.location)
 

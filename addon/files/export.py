@@ -6,6 +6,7 @@ The backend does it in the background; a .ply sequence is written without one to
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import bpy
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, StringProperty
@@ -47,9 +48,13 @@ FORMATS = (
 
 
 def performed(head: Object, scene: Scene, frames: range, world: bool) -> dict:
-    """What the backend needs to pose a head in each frame; the scene stands in the last of them afterwards."""
+    """What the backend needs to pose a head in each frame; the scene stands in the last of them afterwards.
+
+    Of each frame: seconds of the take, gaze in radians, how far the mouth is at rest (0..1), and when `world` is set
+    the rows of the object's matrix.
+    """
     entry = active_take(head)
-    told = {
+    posed: dict[str, Any] = {
         "subject": str(absolute(settings(head).subject_path, head)),
         "take": str(absolute(entry.path, head)) if entry is not None else "",
         "seconds": [],
@@ -59,13 +64,14 @@ def performed(head: Object, scene: Scene, frames: range, world: bool) -> dict:
     }
     for frame in frames:
         scene.frame_set(frame)  # whatever is animated is then as it is in that frame: gaze, object, drivers
-        moment, kept = take_time.take_moment(head, scene), settings(head)
-        told["seconds"].append(max(moment.seconds, 0.0))
-        told["rest"].append(moment.mouth_rest)
-        told["gaze"].append([kept.gaze_yaw, kept.gaze_pitch])
+        moment, head_settings = take_time.take_moment(head, scene), settings(head)
+        posed["seconds"].append(max(moment.seconds, 0.0))
+        posed["rest"].append(moment.mouth_rest)
+        posed["gaze"].append([head_settings.gaze_yaw, head_settings.gaze_pitch])
         if world:
-            told["matrices"].append([list(row) for row in head.matrix_world])
-    return told
+            rows: Any = head.matrix_world  # the stubs do not know that a matrix has them
+            posed["matrices"].append([list(row) for row in rows])
+    return posed
 
 
 class EMODIFFTALK_OT_export(ForTake, Operator):
@@ -168,7 +174,7 @@ class EMODIFFTALK_OT_export(ForTake, Operator):
         chosen = Path(bpy.path.abspath(self.filepath))
         before = scene.frame_current, scene.frame_current_final - scene.frame_current
         try:
-            told = [performed(head, scene, frames, self._world) for head in cast]
+            posed = [performed(head, scene, frames, self._world) for head in cast]
         except UserError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
@@ -188,7 +194,7 @@ class EMODIFFTALK_OT_export(ForTake, Operator):
         # Frames go into a folder of that name; one file gets its ending.
         job = LongJob("export", f"Export {chosen.name}")
         try:
-            long_work.start(job, {"heads": told, "out": str(chosen), "options": options})
+            long_work.start(job, {"heads": posed, "out": str(chosen), "options": options})
         except UserError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}

@@ -21,7 +21,9 @@ _ENDS = 1 << 20
 class HeadFile:
     """A file that something in this .blend refers to.
 
-    kind: "subject", "take" or "voice". owner, attribute: the property that holds the path. path: where it should be.
+    kind: "subject", "take" or "voice".
+    owner, attribute: the property that holds the path.
+    path: where it should be.
     known_by: the fingerprint it had when the .blend was saved, empty if it never was.
     """
 
@@ -43,14 +45,20 @@ class HeadFile:
 
 def head_files() -> Iterator[HeadFile]:
     """Every subject, take and voice of what belongs to this file itself: libraries are mended where they are."""
-    for thing in bpy.data.objects:
-        if not is_head(thing) or thing.library is not None:
+    for obj in bpy.data.objects:
+        if not is_head(obj) or obj.library is not None:
             continue
-        kept = settings(thing)
-        yield HeadFile("subject", kept, "subject_path", absolute(kept.subject_path, thing), kept.subject_known_by)
-        for take in kept.takes:
+        head_settings = settings(obj)
+        yield HeadFile(
+            "subject",
+            head_settings,
+            "subject_path",
+            absolute(head_settings.subject_path, obj),
+            head_settings.subject_known_by,
+        )
+        for take in head_settings.takes:
             if take.path:
-                yield HeadFile("take", take, "path", absolute(take.path, thing), take.known_by)
+                yield HeadFile("take", take, "path", absolute(take.path, obj), take.known_by)
     for sound in bpy.data.sounds:
         if sound.library is None and sound.packed_file is None and sound.filepath:
             yield HeadFile("voice", sound, "filepath", Path(bpy.path.abspath(sound.filepath)))

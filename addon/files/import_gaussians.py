@@ -7,7 +7,7 @@ from pathlib import Path
 import bpy
 import numpy as np
 from bpy.props import EnumProperty, StringProperty
-from bpy.types import Context, Object, Operator
+from bpy.types import Context, Object
 
 from emodifftalk.core.errors import UserError
 
@@ -34,16 +34,16 @@ def import_gaussians(path: Path, context: Context, axes: str = "rdf") -> Object:
     some = points[np.linspace(0, len(points) - 1, min(_SHOWN, len(points))).astype(int)]
     mesh = bpy.data.meshes.new(f"{path.stem} sketch")
     mesh.from_pydata(some.tolist(), [], [])
-    thing = bpy.data.objects.new(path.stem, mesh)
-    context.collection.objects.link(thing)
-    thing.location = context.scene.cursor.location
-    kept = settings(thing)
-    kept.gaussians_axes, kept.subject_points = axes, len(gaussians)
-    kept.gaussians_path = portable(path)
-    return thing
+    still = bpy.data.objects.new(path.stem, mesh)
+    context.collection.objects.link(still)
+    still.location = context.scene.cursor.location
+    still_settings = settings(still)
+    still_settings.gaussians_axes, still_settings.subject_points = axes, len(gaussians)
+    still_settings.gaussians_path = portable(path)
+    return still
 
 
-class EMODIFFTALK_OT_import_gaussians(BringsIn, Operator):
+class EMODIFFTALK_OT_import_gaussians(BringsIn):
     """Import Gaussians of another tool as an object that stands still: .ply (plain or compressed), .splat, .spz"""
 
     bl_idname = "emodifftalk.import_gaussians"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import bpy
 import numpy as np
 from bpy.props import StringProperty
-from bpy.types import Context, Mesh, Object, Operator
+from bpy.types import Context, Mesh, Object
 
 from ..blender.registering import Adds
 from ..scene.heads import portable, settings
@@ -30,10 +30,14 @@ def import_subject(path: Path, context: Context) -> Object:
     head = bpy.data.objects.new(subject.name or path.stem, sketch_mesh(subject))
     context.collection.objects.link(head)
     head.location = context.scene.cursor.location
-    kept = settings(head)
-    kept.subject_name, kept.subject_licence, kept.subject_credit = subject.name, subject.licence, subject.credit
-    kept.subject_points = len(subject.gaussians)
-    kept.subject_path = portable(path)
+    head_settings = settings(head)
+    head_settings.subject_name, head_settings.subject_licence, head_settings.subject_credit = (
+        subject.name,
+        subject.licence,
+        subject.credit,
+    )
+    head_settings.subject_points = len(subject.gaussians)
+    head_settings.subject_path = portable(path)
     return head
 
 
@@ -51,6 +55,8 @@ def sketch_mesh(subject: Subject) -> Mesh:
 
 def sketch_edges(template: FacialTemplate) -> np.ndarray:
     """Edges (E, 2) int: the borders of the template's surface and its landmark lines."""
+    # Every triangle gives three sides, their ends in order: a side that occurs once is on the border. A landmark line
+    # is joined from point to point, a loop (L, 2) to its first point again. Lips may share points: no edge to itself.
     sides = np.concatenate([template.faces[:, [0, 1]], template.faces[:, [1, 2]], template.faces[:, [2, 0]]])
     edges, uses = np.unique(np.sort(sides, axis=1), axis=0, return_counts=True)
     lines = [edges[uses == 1]]
@@ -61,7 +67,7 @@ def sketch_edges(template: FacialTemplate) -> np.ndarray:
     return np.unique(pairs[pairs[:, 0] != pairs[:, 1]], axis=0)
 
 
-class EMODIFFTALK_OT_import_subject(BringsIn, Operator):
+class EMODIFFTALK_OT_import_subject(BringsIn):
     """Import a trained head"""
 
     bl_idname = "emodifftalk.import_subject"

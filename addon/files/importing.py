@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import bpy
-from bpy.types import Context, Object
+from bpy.types import Context, Object, Operator
 from bpy_extras.io_utils import ImportHelper
 
 from emodifftalk.core.errors import UserError
@@ -14,7 +14,7 @@ from ..scene.heads import settings
 from ..scene.operators import InObjectMode
 
 
-class BringsIn(InObjectMode, ImportHelper):
+class BringsIn(InObjectMode, ImportHelper, Operator):
     """An operator that imports a file in object mode, selects what came in and says what it is."""
 
     def bring_in(self, path: Path, context: Context) -> Object:
@@ -24,13 +24,14 @@ class BringsIn(InObjectMode, ImportHelper):
     def execute(self, context: Context) -> set[str]:
         """Import, select, and say what came in."""
         try:
-            thing = self.bring_in(Path(bpy.path.abspath(self.filepath)), context)
+            path = Path(bpy.path.abspath(self.filepath))  # type: ignore[attr-defined]  # a property of ImportHelper
+            obj = self.bring_in(path, context)
         except UserError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
         for other in context.selected_objects:
             other.select_set(False)
-        thing.select_set(True)
-        context.view_layer.objects.active = thing
-        self.report({"INFO"}, f"{thing.name}: {settings(thing).subject_points:,} Gaussians")
+        obj.select_set(True)
+        context.view_layer.objects.active = obj
+        self.report({"INFO"}, f"{obj.name}: {settings(obj).subject_points:,} Gaussians")
         return {"FINISHED"}

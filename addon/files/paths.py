@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import bpy
 from bpy.types import Object
@@ -60,20 +61,20 @@ def _on_save_post(target: str = "", *_: object) -> None:
 
 
 @bpy.app.handlers.persistent
-def _on_append(context: object) -> None:
+def _on_append(context: Any) -> None:
     if "LINK" in context.options:
         return
     for item in context.import_items:
-        thing, source = item.id, item.source_library
-        if isinstance(thing, Object) and is_head(thing) and thing.library is None and source is not None:
-            _adopt(thing, source.filepath)
+        obj, source = item.id, item.source_library
+        if isinstance(obj, Object) and is_head(obj) and obj.library is None and source is not None:
+            _adopt(obj, source.filepath)
 
 
 def _adopt(head: Object, source: str) -> None:
     """Let an appended head's paths, which count from the .blend `source`, count from this one."""
     folder = os.path.dirname(bpy.path.abspath(source))
-    kept = settings(head)
-    for owner, attribute in ((kept, "subject_path"), *((take, "path") for take in kept.takes)):
+    head_settings = settings(head)
+    for owner, attribute in ((head_settings, "subject_path"), *((take, "path") for take in head_settings.takes)):
         path = getattr(owner, attribute)
         whole = Path(os.path.normpath(bpy.path.abspath(path, start=folder)))
         if bpy.data.filepath:

@@ -23,9 +23,11 @@ from ..playback import sources, take_time
 class PlySequence:
     """How a sequence is written.
 
-    folder: where. name: files are NAME.0001.ply and so on, the number that of the frame.
+    folder: where.
+    name: files are NAME.0001.ply and so on, the number that of the frame.
     world: in world space with the objects' transforms, animation included; else each head in its own space.
-    axes: one of `core.axes.AXES`. scale: lengths are multiplied by it.
+    axes: one of `core.axes.AXES`.
+    scale: lengths are multiplied by it.
     keep: share of the Gaussians, above 0 to 1, the most important ones.
     overwrite: replace files of an earlier export.
     """
@@ -73,11 +75,11 @@ def write_ply_frames(heads: list[Object], scene: Scene, frames: range, sequence:
 
 def _posed(head: Object, scene: Scene, world: bool) -> Gaussians:
     gaussians = playback.current_gaussians(head, scene, take_time.take_moment(head, scene))
-    return gaussians.transformed(head.matrix_world) if world else gaussians
+    return gaussians.transformed(np.array(head.matrix_world)) if world else gaussians
 
 
 def _rows(heads: list[Object], keep: float) -> tuple[np.ndarray | None, np.float32]:
-    """Which Gaussians of all heads are kept, None for all, and the factor by which they grow."""
+    """Which Gaussians of all heads are written, None for all, and the factor by which they grow."""
     if keep >= 1.0:
         return None, np.float32(1.0)
     return important(Gaussians.concatenate([sources.rest_of(head) for head in heads]), keep)

@@ -24,24 +24,24 @@ _NAMED = 4
 
 
 def find_missing(folder: Path) -> tuple[list[head_files.HeadFile], list[head_files.HeadFile]]:
-    """Look for every missing file in a folder and all below it and refer to what is found.
+    """Look for every missing file in a folder and all below it and refer to it where it lies now.
 
     A file of the same name counts when it is of the right kind and, if the content is known, the very same; one of
-    another name only when its content is. Returns the files found and those still missing.
+    another name only when its content is. Returns the files that are there again and those still missing.
     """
     places = _places(folder)
-    found, lost = [], []
+    mended, missing = [], []
     for file in head_files.missing_files():
         place = _place_of(file, places)
         if place is None:
-            lost.append(file)
+            missing.append(file)
         else:
             file.refer_to(portable(place))
-            found.append(file)
+            mended.append(file)
     gaussians.forget()
     for scene in bpy.data.scenes:
         gaussians.refresh(scene)
-    return found, lost
+    return mended, missing
 
 
 def _places(folder: Path) -> dict[str, list[Path]]:
@@ -102,11 +102,11 @@ class EMODIFFTALK_OT_find_missing(Operator):
         if not self.directory or not folder.is_dir():
             self.report({"ERROR"}, f"There is no folder {folder}: choose one to search.")
             return {"CANCELLED"}
-        found, lost = find_missing(folder)
-        for file in lost:
+        mended, missing = find_missing(folder)
+        for file in missing:
             self.report({"WARNING"}, f"The {file.kind} {file.path.name} is not in {folder.name}")
-        self.report({"INFO"}, f"{len(found)} found, {len(lost)} still missing")
-        return {"FINISHED"} if found else {"CANCELLED"}
+        self.report({"INFO"}, f"{len(mended)} found, {len(missing)} still missing")
+        return {"FINISHED"} if mended else {"CANCELLED"}
 
 
 class EMODIFFTALK_PT_missing(InTab, Panel):

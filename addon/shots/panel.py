@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import bpy
-from bpy.types import Context, Panel, PropertyGroup, UILayout, UIList
+from bpy.types import Context, Panel, UILayout, UIList
 
 from emodifftalk.shots.names import CANCELLED, DONE, FAILED, PAUSED, PAUSING, RENDERING
 
@@ -13,7 +13,7 @@ from ..scene.panel_parts import InTab, draw_problem, draw_sentence, letters
 from .edit import heads_without_choice
 from .process import queue
 from .queue import output_folder
-from .settings import active_shot, queue_settings
+from .settings import ShotItem, ShotQueueSettings, active_shot, queue_settings
 
 _ICONS = {DONE: "CHECKMARK", FAILED: "ERROR", CANCELLED: "PAUSE", RENDERING: "RENDER_ANIMATION"}
 _STATES = {PAUSING: "Finishing frames", PAUSED: "Paused"}
@@ -46,7 +46,7 @@ class EMODIFFTALK_UL_shots(UIList):
             right.label(text="failed" if state.get("state") == FAILED else _range(item))
 
 
-def _range(shot: PropertyGroup) -> str:
+def _range(shot: ShotItem) -> str:
     source = shot if shot.own_range else shot.scene
     return f"{source.frame_start}–{source.frame_end}" if source is not None else ""
 
@@ -60,15 +60,15 @@ class EMODIFFTALK_PT_shots(InTab, Panel):
 
     def draw(self, context: Context) -> None:
         """The list, the run, the chosen shot."""
-        layout, kept, width = self.layout, queue_settings(context), letters(context)
-        _draw_list(layout, kept)
-        _draw_run(layout, kept, width)
+        layout, shot_list, width = self.layout, queue_settings(context), letters(context)
+        _draw_list(layout, shot_list)
+        _draw_run(layout, shot_list, width)
         _draw_ending(layout, width)
 
 
-def _draw_list(layout: UILayout, kept: PropertyGroup) -> None:
+def _draw_list(layout: UILayout, shot_list: ShotQueueSettings) -> None:
     row = layout.row()
-    row.template_list("EMODIFFTALK_UL_shots", "", kept, "shots", kept, "active", rows=5)
+    row.template_list("EMODIFFTALK_UL_shots", "", shot_list, "shots", shot_list, "active", rows=5)
     column = row.column(align=True)
     column.operator("emodifftalk.add_shot", text="", icon="ADD")
     column.operator("emodifftalk.remove_shot", text="", icon="REMOVE")
@@ -80,9 +80,9 @@ def _draw_list(layout: UILayout, kept: PropertyGroup) -> None:
     column.operator("emodifftalk.move_shot", text="", icon="TRIA_DOWN").direction = "DOWN"
 
 
-def _draw_run(layout: UILayout, kept: PropertyGroup, width: int) -> None:
+def _draw_run(layout: UILayout, shot_list: ShotQueueSettings, width: int) -> None:
     if not queue.running:
-        count = sum(shot.enabled for shot in kept.shots)
+        count = sum(shot.enabled for shot in shot_list.shots)
         row = layout.row()
         row.scale_y = 1.5
         text = f"Render {count} Shot{'' if count == 1 else 's'}" if count else "Render Shots"
@@ -170,7 +170,7 @@ def _draw_remarks(layout: UILayout, state: dict, width: int) -> None:
             draw_sentence(layout, sentence, icon="INFO", width=width - 4)
 
 
-def _draw_takes(layout: UILayout, shot: PropertyGroup, context: Context) -> None:
+def _draw_takes(layout: UILayout, shot: ShotItem, context: Context) -> None:
     for index, entry in enumerate(shot.takes):
         row = layout.row(align=True)
         row.prop(entry, "take", text=entry.head.name if entry.head is not None else "Removed head")
@@ -189,17 +189,19 @@ class EMODIFFTALK_PT_shot_output(InTab, Panel):
 
     def draw(self, context: Context) -> None:
         """Where, how many at a time, and older frames."""
-        layout, kept = self.layout, queue_settings(context)
+        layout, shot_list = self.layout, queue_settings(context)
         layout.use_property_split, layout.use_property_decorate = True, False
-        layout.prop(kept, "folder", placeholder="//renders")
-        layout.prop(kept, "jobs")
-        layout.prop(kept, "changed")
-        if bpy.data.filepath and output_folder(kept).is_dir():
-            layout.operator("wm.path_open", text="Open Folder", icon="FILE_FOLDER").filepath = str(output_folder(kept))
+        layout.prop(shot_list, "folder", placeholder="//renders")
+        layout.prop(shot_list, "jobs")
+        layout.prop(shot_list, "changed")
+        if bpy.data.filepath and output_folder(shot_list).is_dir():
+            layout.operator("wm.path_open", text="Open Folder", icon="FILE_FOLDER").filepath = str(
+                output_folder(shot_list)
+            )
 
 
-def _place(kept: PropertyGroup) -> str:
-    return Path(kept.folder.rstrip("/\\")).name if kept.folder else "renders"
+def _place(shot_list: ShotQueueSettings) -> str:
+    return Path(shot_list.folder.rstrip("/\\")).name if shot_list.folder else "renders"
 
 
 _CLASSES = (EMODIFFTALK_UL_shots, EMODIFFTALK_PT_shots, EMODIFFTALK_PT_shot, EMODIFFTALK_PT_shot_output)

@@ -31,8 +31,14 @@ _PATIENCE = 5.0
 
 
 class ShotProcess:
-    """The queue that this Blender started last. blend: the file it renders. status: what it last said of itself, {}
-    before. problem: one sentence when it could not begin."""
+    """The queue that this Blender started last.
+
+    folder: where it renders to, None before the first.
+    blend: the file it renders.
+    status: what it last said of itself, {} before.
+    problem: one sentence when it could not begin.
+    cancelling: whether it was asked to give up.
+    """
 
     def __init__(self) -> None:
         self.folder: QueueFolder | None = None
@@ -153,8 +159,8 @@ queue = memory.keep(ShotProcess())
 
 
 def _environment() -> dict[str, str]:
-    kept = {k: v for k, v in os.environ.items() if k not in ("PYTHONHOME", "PYTHONSTARTUP")}
-    return kept | {"PYTHONPATH": str(_SOURCES), "PYTHONUTF8": "1", "PYTHONUNBUFFERED": "1"}
+    inherited = {k: v for k, v in os.environ.items() if k not in ("PYTHONHOME", "PYTHONSTARTUP")}
+    return inherited | {"PYTHONPATH": str(_SOURCES), "PYTHONUTF8": "1", "PYTHONUNBUFFERED": "1"}
 
 
 def _tick() -> float | None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import bpy
 from bpy.props import EnumProperty
-from bpy.types import Context, Event, Operator, PropertyGroup
+from bpy.types import Context, Event, Operator
 
 from emodifftalk.core.errors import UserError
 from emodifftalk.shots.names import CANCEL, PAUSE, RESUME
@@ -16,29 +16,29 @@ from ..blender.operators import Explained
 from ..blender.registering import Adds
 from ..scene.heads import absolute
 from .process import queue
-from .settings import queue_settings
+from .settings import ShotItem, ShotQueueSettings, queue_settings
 
 _SAVE, _AS_SAVED = "SAVE", "AS_SAVED"
 
 
-def output_folder(kept: PropertyGroup) -> Path:
+def output_folder(shot_list: ShotQueueSettings) -> Path:
     """Where all shots go. The .blend has been saved."""
-    return absolute(kept.folder or "//renders")
+    return absolute(shot_list.folder or "//renders")
 
 
-def list_data(kept: PropertyGroup, blend: Path, as_seen: bool) -> dict:
+def list_data(shot_list: ShotQueueSettings, blend: Path, as_seen: bool) -> dict:
     """The list as JSON. as_seen: the file on the disk is the open one, so that frame ranges are known."""
     from emodifftalk.shots.shot_list import SCHEMA
 
     return {
         "schema": SCHEMA,
-        "output": str(output_folder(kept)),
-        "jobs": kept.jobs,
-        "shots": [_shot_data(shot, blend, as_seen) for shot in kept.shots],
+        "output": str(output_folder(shot_list)),
+        "jobs": shot_list.jobs,
+        "shots": [_shot_data(shot, blend, as_seen) for shot in shot_list.shots],
     }
 
 
-def _shot_data(shot: PropertyGroup, blend: Path, as_seen: bool) -> dict:
+def _shot_data(shot: ShotItem, blend: Path, as_seen: bool) -> dict:
     data: dict = {"name": shot.name, "blend": str(blend), "enabled": shot.enabled, "format": shot.format}
     data["movie"], data["codec"] = shot.movie, shot.codec
     if shot.scene is not None:
@@ -61,14 +61,14 @@ def start_queue(context: Context, as_seen: bool) -> None:
     from emodifftalk.shots.queue_folder import write_whole
     from emodifftalk.shots.shot_list import load_list
 
-    kept, blend = queue_settings(context), Path(bpy.data.filepath)
-    if any(shot.scene is not None and shot.scene.library is not None for shot in kept.shots):
+    shot_list, blend = queue_settings(context), Path(bpy.data.filepath)
+    if any(shot.scene is not None and shot.scene.library is not None for shot in shot_list.shots):
         raise UserError("A shot's scene belongs to another file: put the shot into that file's list.")
-    folder = output_folder(kept)
+    folder = output_folder(shot_list)
     path = folder / "shots.json"
-    write_whole(path, json.dumps(list_data(kept, blend, as_seen), indent=1, ensure_ascii=False))
+    write_whole(path, json.dumps(list_data(shot_list, blend, as_seen), indent=1, ensure_ascii=False))
     load_list(path)  # its mistakes are said here and now
-    queue.start(path, folder, kept.jobs, kept.changed)
+    queue.start(path, folder, shot_list.jobs, shot_list.changed)
 
 
 def why_not(context: Context) -> str:
@@ -110,7 +110,7 @@ class EMODIFFTALK_OT_render_shots(Explained, Operator):
         if not bpy.data.is_dirty:
             return self.execute(context)
         self.unsaved = _SAVE
-        return context.window_manager.invoke_props_dialog(self, width=380, confirm_text="Render Shots")
+        return set(context.window_manager.invoke_props_dialog(self, width=380, confirm_text="Render Shots"))
 
     def draw(self, context: Context) -> None:
         """The question."""
@@ -137,7 +137,7 @@ class EMODIFFTALK_OT_render_shots(Explained, Operator):
         return {"FINISHED"}
 
 
-class _OfQueue:
+class _OfQueue(Operator):
     what = ""
     states: tuple[str, ...] = ()
 
@@ -159,7 +159,7 @@ class _OfQueue:
         return {"FINISHED"}
 
 
-class EMODIFFTALK_OT_pause_shots(_OfQueue, Operator):
+class EMODIFFTALK_OT_pause_shots(_OfQueue):
     """Finish the frames that are being rendered, then wait and give the memory back"""
 
     bl_idname = "emodifftalk.pause_shots"
@@ -167,7 +167,7 @@ class EMODIFFTALK_OT_pause_shots(_OfQueue, Operator):
     what = PAUSE
 
 
-class EMODIFFTALK_OT_resume_shots(_OfQueue, Operator):
+class EMODIFFTALK_OT_resume_shots(_OfQueue):
     """Go on rendering"""
 
     bl_idname = "emodifftalk.resume_shots"
@@ -175,7 +175,7 @@ class EMODIFFTALK_OT_resume_shots(_OfQueue, Operator):
     what = RESUME
 
 
-class EMODIFFTALK_OT_cancel_shots(_OfQueue, Operator):
+class EMODIFFTALK_OT_cancel_shots(_OfQueue):
     """Stop at once. Finished frames stay, and Render Shots goes on from there"""
 
     bl_idname = "emodifftalk.cancel_shots"

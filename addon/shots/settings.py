@@ -36,7 +36,7 @@ class ShotTake(PropertyGroup):
     """Which take of a head plays in a shot."""
 
     head: PointerProperty(
-        type=Object, name="Head", description="A head of the shot's scene", poll=lambda self, thing: is_head(thing)
+        type=Object, name="Head", description="A head of the shot's scene", poll=lambda self, obj: is_head(obj)
     )
     take: StringProperty(
         name="Take", description="The take it plays in this shot, whichever plays now", search=_take_search
@@ -52,7 +52,7 @@ class ShotItem(PropertyGroup):
         type=Object,
         name="Camera",
         description="The camera to render with (empty: the scene's own, and those bound to its markers)",
-        poll=lambda self, thing: thing.type == "CAMERA",
+        poll=lambda self, obj: obj.type == "CAMERA",
     )
     own_range: BoolProperty(name="Own Range", description="Other frames than the range of the scene")
     frame_start: IntProperty(name="Start", description="First frame of the shot", default=1)
@@ -101,15 +101,19 @@ class ShotQueueSettings(PropertyGroup):
     )
 
 
-def queue_settings(context: Context) -> PropertyGroup:
+def queue_settings(context: Context) -> ShotQueueSettings:
     """The list of the open file: that of the scene which has one, of the scene in view while none has."""
-    owners = (scene for scene in bpy.data.scenes if scene.library is None and len(scene.emodifftalk_shots.shots))
-    return next(owners, context.scene).emodifftalk_shots
+    lists = (_shot_list(scene) for scene in bpy.data.scenes if scene.library is None)
+    return next((shot_list for shot_list in lists if len(shot_list.shots)), _shot_list(context.scene))
 
 
-def active_shot(kept: PropertyGroup) -> PropertyGroup | None:
-    """The shot that is chosen in the list, a ShotItem."""
-    return kept.shots[kept.active] if 0 <= kept.active < len(kept.shots) else None
+def _shot_list(scene: Scene) -> ShotQueueSettings:
+    return scene.emodifftalk_shots  # type: ignore[attr-defined]  # registered by us
+
+
+def active_shot(shot_list: ShotQueueSettings) -> ShotItem | None:
+    """The shot that is chosen in the list."""
+    return shot_list.shots[shot_list.active] if 0 <= shot_list.active < len(shot_list.shots) else None
 
 
 _CLASSES = (ShotTake, ShotItem, ShotQueueSettings)

@@ -46,8 +46,8 @@ class ActorScene:
         mesh.shade_smooth()
         rgba = np.concatenate([rgb, np.ones((len(rgb), 1))], axis=1).astype(np.float32)
         mesh.attributes.new("colour", "FLOAT_COLOR", "POINT").data.foreach_set("color", rgba.ravel())
-        rest = np.ascontiguousarray(points, np.float32)
-        mesh.attributes.new("rest", "FLOAT_VECTOR", "POINT").data.foreach_set("vector", rest.ravel())
+        neutral = np.ascontiguousarray(points, np.float32)
+        mesh.attributes.new("rest", "FLOAT_VECTOR", "POINT").data.foreach_set("vector", neutral.ravel())
         for key, values in more.items():
             mesh.attributes.new(key, "FLOAT", "POINT").data.foreach_set("value", values.astype(np.float32))
         mesh.materials.append(material)
@@ -136,8 +136,8 @@ class ActorScene:
         for name, depth in self._wrinkles.depths(np.asarray(aus, float)).items():
             self._skin.data.attributes[name].data.foreach_set("value", depth.astype(np.float32))
         _set_points(self._skin, surface)
-        for name, (thing, matrix, _) in self._soft.items():
-            _set_points(thing, self._soft_points(name, matrix, vertices))
+        for name, (obj, matrix, _) in self._soft.items():
+            _set_points(obj, self._soft_points(name, matrix, vertices))
         for curves, strands in zip(self._curves, self._strands, strict=True):
             curves.set_points(strands.points(surface))
         points = self.attachment.follow(vertices)
@@ -162,35 +162,35 @@ class ActorScene:
         `teeth_lower` and `tongue`.
         """
         rng = np.random.default_rng(seed)
-        found: list[tuple[str, np.ndarray, np.ndarray]] = []
+        parts: list[tuple[str, np.ndarray, np.ndarray]] = []
         deep, outer = self._inside_and_outside()
         roots, _ = hair.scatter(self._neutral, self._triangles, outer.astype(float), counts["surround"], rng)
-        found.append(("surround", roots @ self._neutral, roots @ self.skin_rgb))
+        parts.append(("surround", roots @ self._neutral, roots @ self.skin_rgb))
         for (points, faces), share in zip(self._cloth, (0.8, 0.2), strict=True):
             if faces.shape[1] == 4:
                 faces = np.concatenate([faces[:, [0, 1, 2]], faces[:, [0, 2, 3]]])
-            kept, count = (bust_edge(self.places, points) > 0).astype(float), int(share * counts["shirt"])
-            cloth = hair.scatter(points, faces, kept, count, rng)[0] @ points
-            found.append(("surround", cloth, np.tile(np.array(self.look.shirt), (count, 1))))
+            uncut, count = (bust_edge(self.places, points) > 0).astype(float), int(share * counts["shirt"])
+            cloth = hair.scatter(points, faces, uncut, count, rng)[0] @ points
+            parts.append(("surround", cloth, np.tile(np.array(self.look.shirt), (count, 1))))
         strands = self._strands[0].points(self._neutral)[:, 1:].reshape(-1, 3)
         strands = np.concatenate([strands, self.knot])
         tips = strands[rng.choice(len(strands), counts["hair"], replace=False)]
-        found.append(("surround", tips, np.tile(np.array(self.look.hair), (len(tips), 1))))
+        parts.append(("surround", tips, np.tile(np.array(self.look.hair), (len(tips), 1))))
         cavity, _ = hair.scatter(self._neutral, self._triangles, deep.astype(float), counts["cavity"], rng)
-        found.append(("surround", cavity @ self._neutral, np.tile(np.array(self.look.cavity), (counts["cavity"], 1))))
+        parts.append(("surround", cavity @ self._neutral, np.tile(np.array(self.look.cavity), (counts["cavity"], 1))))
         for name, (middle, radius, directions, rgb) in self.eyes.items():
             front = np.flatnonzero(directions[:, 1] < -0.05)
             # The sphere's rings crowd at the pole, which is the pupil: thin them by area.
             area = np.sqrt(1 - directions[front, 1] ** 2) + 0.05
             some = rng.choice(front, counts["eye"], replace=False, p=area / area.sum())
-            found.append((name, middle + 0.985 * radius * directions[some], rgb[some]))
+            parts.append((name, middle + 0.985 * radius * directions[some], rgb[some]))
         for name, (_, matrix, shade) in self._soft.items():
             points = self._soft_points(name, matrix, self.actor.neutral)
             front = np.flatnonzero(points[:, 1] < points[:, 1].min() + 0.035)
             some = rng.choice(front, counts[name], replace=True)
-            found.append((name, points[some] + rng.normal(0, 0.0004, (len(some), 3)), shade[some]))
-        groups = np.concatenate([np.full(len(points), group) for group, points, _ in found])
-        return np.concatenate([p for _, p, _ in found]), np.concatenate([c for _, _, c in found]), groups
+            parts.append((name, points[some] + rng.normal(0, 0.0004, (len(some), 3)), shade[some]))
+        groups = np.concatenate([np.full(len(points), group) for group, points, _ in parts])
+        return np.concatenate([p for _, p, _ in parts]), np.concatenate([c for _, _, c in parts]), groups
 
     def _inside_and_outside(self) -> tuple[np.ndarray, np.ndarray]:
         """Surface points (M,) bool: the cavity of the mouth; and bare skin that the template leaves out."""
@@ -202,9 +202,9 @@ class ActorScene:
         return deep, off_face & ~sockets & ~deep & (shirt_height(self.places, surface) < 0)
 
 
-def _set_points(thing: bpy.types.Object, points: np.ndarray) -> None:
-    thing.data.vertices.foreach_set("co", np.ascontiguousarray(points, np.float32).ravel())
-    thing.data.update()
+def _set_points(obj: bpy.types.Object, points: np.ndarray) -> None:
+    obj.data.vertices.foreach_set("co", np.ascontiguousarray(points, np.float32).ravel())
+    obj.data.update()
 
 
 def _sphere(rings: int, spokes: int) -> tuple[np.ndarray, np.ndarray]:

@@ -23,15 +23,15 @@ class CombedStrands:
     """Hairs that lie on the skull: rest (H, P, 3) metres; near its root a hair follows `roots` @ surface."""
 
     roots: sp.csr_matrix
-    rest: np.ndarray
+    neutral: np.ndarray
     anchor: np.ndarray
     radius: float
 
     def points(self, surface: np.ndarray) -> np.ndarray:
         """Hair points (H, P, 3) in metres for a posed surface (M, 3)."""
-        fade = (1 - np.linspace(0, 1, self.rest.shape[1])) ** 3
+        fade = (1 - np.linspace(0, 1, self.neutral.shape[1])) ** 3
         moved = self.roots @ surface - self.anchor
-        return self.rest + fade[None, :, None] * moved[:, None]
+        return self.neutral + fade[None, :, None] * moved[:, None]
 
 
 class Skull:
@@ -84,9 +84,9 @@ def combed_hair(
     directions /= np.linalg.norm(directions, axis=-1, keepdims=True)
     lift = 0.0004 + (0.0035 + 0.0012 * depth[lock][:, None] + 0.0012 * rng.random((count, 1))) * (1 - np.exp(-3 * t))
     lift += 0.0004 * np.sin(9.0 * t + phase[lock, 1:]) * t
-    rest = skull.centre + directions * (skull.radius(directions) + lift)[..., None]
-    rest[:, 0] = anchor
-    return CombedStrands(roots, rest, anchor, 0.00026)
+    neutral = skull.centre + directions * (skull.radius(directions) + lift)[..., None]
+    neutral[:, 0] = anchor
+    return CombedStrands(roots, neutral, anchor, 0.00026)
 
 
 def bun(actor: Actor, surface: np.ndarray, triangles: np.ndarray, count: int = 7000, seed: int = 8) -> np.ndarray:

@@ -56,24 +56,24 @@ class Wrinkles:
 
     def fields(self) -> dict[str, np.ndarray]:
         """What never changes (P,): each layer's phase and pitch, by attribute name."""
-        found = {}
+        fields = {}
         for layer in LAYERS:
             groups = [group for group in self._groups if group.layer == layer]
             # A point of no group takes its nearest one's phase: nothing may run across the triangles at its edge.
             owner = np.argmax([group.reach for group in groups], axis=0)
             for name in ("phase", "pitch"):
-                found[f"{layer}_{name}"] = np.choose(owner, [getattr(group, name) for group in groups])
-        return found
+                fields[f"{layer}_{name}"] = np.choose(owner, [getattr(group, name) for group in groups])
+        return fields
 
     def depths(self, aus: np.ndarray) -> dict[str, np.ndarray]:
         """Millimetres (P,) of every layer and of the chin's dimples, by attribute name, at AU intensities (17,)."""
-        found = {layer: np.zeros(len(self._chin)) for layer in LAYERS}
+        depths = {layer: np.zeros(len(self._chin)) for layer in LAYERS}
         for group in self._groups:
-            found[group.layer] += group.depth(aus)
+            depths[group.layer] += group.depth(aus)
         # What is left of a bell far away is nothing.
-        found = {layer: np.clip(deep - 0.02, 0, None) for layer, deep in found.items()}
-        found[DIMPLES] = self._chin * float(aus[AU_INDEX["AU17"]])
-        return found
+        depths = {layer: np.clip(deep - 0.02, 0, None) for layer, deep in depths.items()}
+        depths[DIMPLES] = self._chin * float(aus[AU_INDEX["AU17"]])
+        return depths
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ SAMPLES = Path(sys.modules[PACKAGE].__file__).parent / "sample_scenes"
 SCALE, SIDE_BAR = 1.03, 390
 Box = tuple[int, int, int, int]
 boxes: list[Box] = []
-kept: dict[str, list[Box]] = {}
+picture_boxes: dict[str, list[Box]] = {}
 
 
 def window() -> Iterator[float]:
@@ -138,16 +138,16 @@ def install() -> Iterator[float]:
     preferences = bpy.context.preferences
     preferences.system.use_online_access = True
     preferences.addons[PACKAGE].preferences.backend_folder = "/opt"
-    found = in_view()
-    found["window"].event_simulate("MOUSEMOVE", "NOTHING", x=800, y=520)
+    view = in_view()
+    view["window"].event_simulate("MOUSEMOVE", "NOTHING", x=800, y=520)
     yield 0.3
-    with bpy.context.temp_override(**found):
+    with bpy.context.temp_override(**view):
         bpy.ops.emodifftalk.install_backend("INVOKE_DEFAULT")
     yield 1.0
     np.save(OUT / "install.npy", screenshot())
     boxes.append((341, 320, 868, 617))
-    found["window"].event_simulate("ESC", "PRESS", x=800, y=520)
-    found["window"].event_simulate("ESC", "RELEASE", x=800, y=520)
+    view["window"].event_simulate("ESC", "PRESS", x=800, y=520)
+    view["window"].event_simulate("ESC", "RELEASE", x=800, y=520)
     yield 0.5
     os.environ["EMODIFFTALK_PYTHON"] = chosen
     preferences.system.use_online_access, preferences.addons[PACKAGE].preferences.backend_folder = False, ""
@@ -279,8 +279,8 @@ _folded: dict[str, set[str]] = {}
 
 def scroll(pixels: int) -> Iterator[float]:
     """Scroll the side bar down."""
-    found = in_view()
-    with bpy.context.temp_override(window=found["window"], area=found["area"], region=region_of(found["area"], "UI")):
+    view = in_view()
+    with bpy.context.temp_override(window=view["window"], area=view["area"], region=region_of(view["area"], "UI")):
         bpy.ops.view2d.pan(deltax=0, deltay=-pixels)
     yield 0.5
 
@@ -364,9 +364,9 @@ def whole(area: bpy.types.Area) -> Box:
     return box(area.x, area.y, area.width, area.height)
 
 
-def part_of(found: Box, top: int, bottom: int) -> Box:
+def part_of(bounds: Box, top: int, bottom: int) -> Box:
     """The rows of a box from `top` to `bottom`, without the tabs on its right."""
-    return found[0] + 6, found[1] + top, found[2] - 34, min(found[1] + bottom, found[3])
+    return bounds[0] + 6, bounds[1] + top, bounds[2] - 34, min(bounds[1] + bottom, bounds[3])
 
 
 def box(x: int, y: int, width: int, height: int) -> Box:
@@ -390,7 +390,7 @@ def session() -> Iterator[float]:
         yield 0.8
         if not any((OUT / f"{name}{suffix}").exists() for suffix in (".jpg", ".npy")):
             np.save(OUT / f"{name}.npy", screenshot())
-        kept[name] = list(boxes)
+        picture_boxes[name] = list(boxes)
         print(f"made_picture {name}", flush=True)
 
 
@@ -402,7 +402,7 @@ def step() -> float:
     try:
         return next(running)
     except StopIteration:
-        (OUT / "done.json").write_text(json.dumps(kept))
+        (OUT / "done.json").write_text(json.dumps(picture_boxes))
     except BaseException:
         traceback.print_exc()
     os._exit(0)

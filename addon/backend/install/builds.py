@@ -1,4 +1,4 @@
-"""The builds of the backend there are (`builds.toml`), what pip is told to get one, and what it is installed from."""
+"""The builds of the backend there are (`builds.toml`), how pip gets one, and what it is installed from."""
 
 from __future__ import annotations
 
@@ -17,10 +17,15 @@ _HEADROOM = 1.15
 
 @dataclass(frozen=True)
 class Build:
-    """One build for one kind of computer. choice: `cuda` or `cpu`. index: beside PyPI, empty when there is none.
+    """One build for one kind of computer.
 
-    local: how torch's version ends there. download, disk: bytes; torch: bytes of its wheel. measured: whether all of
-    them were, or are estimates.
+    system, processor: `linux`, `windows` or `macos`; `x86_64` or `aarch64`.
+    choice: `cuda` or `cpu`.
+    download, disk: bytes.
+    torch: bytes of its wheel.
+    measured: whether all of these were, or are estimates.
+    index: beside PyPI, empty when there is none.
+    local: how torch's version ends there.
     """
 
     system: str
@@ -46,9 +51,11 @@ class Build:
 
 @dataclass(frozen=True)
 class Source:
-    """What the backend is installed from. folder: holds the requirements and the backend's wheel, or its sources.
+    """What the backend is installed from.
 
-    version: of the add-on. modules: imported at the end to see that it works.
+    folder: holds the requirements and the backend's wheel, or its sources.
+    version: of the add-on.
+    modules: imported at the end to see that it works.
     """
 
     folder: Path
@@ -85,8 +92,8 @@ class Source:
     def pinned(self, name: str) -> str:
         """The version of a package in the requirements, empty when it is not there."""
         for line in self.requirements.read_text(encoding="utf-8").splitlines():
-            found, _, version = line.partition(";")[0].partition("==")
-            if found.strip() == name:
+            package, _, version = line.partition(";")[0].partition("==")
+            if package.strip() == name:
                 return version.strip()
         return ""
 
@@ -116,23 +123,23 @@ def table() -> dict:
 
 def python_range() -> tuple[tuple[int, int], tuple[int, int]]:
     """The oldest and the newest Python that all packages come for."""
-    oldest, newest = (tuple(map(int, text.split("."))) for text in table()["python"])
-    return oldest, newest
+    oldest, newest = (text.split(".") for text in table()["python"])
+    return (int(oldest[0]), int(oldest[1])), (int(newest[0]), int(newest[1]))
 
 
 def builds_for(machine: Machine) -> dict[str, Build]:
     """The builds for a machine by choice, `cuda` first. Raises UserError when there are none."""
-    found = {
+    builds = {
         entry["choice"]: Build(**entry)
         for entry in table()["build"]
         if (entry["system"], entry["processor"]) == (machine.system, machine.processor)
     }
-    if not found:
+    if not builds:
         raise UserError(
             f"PyTorch, which the backend is built on, does not come for {machine.named}: make takes on another "
             "computer; they play, scrub and render here."
         )
-    return found
+    return builds
 
 
 def constraints(build: Build, source: Source) -> str:

@@ -76,7 +76,7 @@ def _bring_pip(work: Work, home: Home, base: Base, run: Run, wheelhouse: Path | 
     """pip from a wheel at hand, from the base's own pip, or from the package index. Raises UserError."""
     work.say("Putting pip into the environment")
     patterns = [str(wheelhouse / "pip-*.whl")] if wheelhouse else []
-    wheels = [found for pattern in (*patterns, *_BUNDLED) for found in sorted(glob.glob(pattern))]
+    wheels = [wheel for pattern in (*patterns, *_BUNDLED) for wheel in sorted(glob.glob(pattern))]
     for wheel in wheels:
         if _from_wheel(home, run, wheel):
             return
@@ -90,13 +90,13 @@ def _bring_pip(work: Work, home: Home, base: Base, run: Run, wheelhouse: Path | 
         raise UserError(f"{base.named} brings no pip: put pip's wheel into {wheelhouse}.")
     work.write(f"Fetching pip from {PYPI}")
     try:
-        wheel = _fetch_pip(home.temporary)
+        fetched = _fetch_pip(home.temporary)
     except (OSError, ValueError) as error:
         raise UserError(
             f"{base.named} brings no pip, and it could not be fetched ({error}): check the network, or on Debian and "
             "Ubuntu apt install python3-venv, and press the button again."
         ) from error
-    if not _from_wheel(home, run, str(wheel)):
+    if not _from_wheel(home, run, str(fetched)):
         raise UserError("pip could not be put into the environment: see the log.")
 
 

@@ -22,9 +22,15 @@ ABSENT, HALF, BROKEN, OLD, READY = "absent", "half", "broken", "old", "ready"
 
 @dataclass
 class Record:
-    """What the marker says. steps: the fingerprint of every step that is done. finished: whether all of them are.
+    """What the marker says.
 
-    version: of the add-on that made it. choice: `cuda` or `cpu`. note: what is worth knowing about the result.
+    version: of the add-on that made it.
+    fingerprint: of what is installed, see `builds.Source`.
+    choice: `cuda` or `cpu`.
+    python: version it is built on.
+    note: what is worth knowing about the result.
+    steps: the fingerprint of every step that is done.
+    finished: whether all of them are.
     """
 
     version: str = ""
@@ -95,10 +101,10 @@ def read_record(home: Home) -> Record | None:
     if home.marker.is_symlink():
         return None
     try:
-        found = json.loads(home.marker.read_text(encoding="utf-8"))
-        if found.pop("made_by") != _MADE_BY:
+        fields = json.loads(home.marker.read_text(encoding="utf-8"))
+        if fields.pop("made_by") != _MADE_BY:
             return None
-        return Record(**found)
+        return Record(**fields)
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
 

@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import shutil
+import sys
 import time
 from collections.abc import Callable
 
@@ -57,7 +58,7 @@ def missing_room(order: Order) -> str:
     folder = next(path for path in (order.home.root, *order.home.root.parents) if path.exists())
     free = shutil.disk_usage(folder).free
     if order.home.packages() is not None or free >= order.build.room:
-        return ""  # what is half there is not counted: pip says when the rest does not fit
+        return ""  # what is half there is not counted: pip says when what is missing does not fit
     return (
         f"Installing needs {order.build.room / 1e9:.0f} GB and {folder} has {free / 1e9:.1f} GB free: make room, or "
         "choose a Backend Folder on another disk in the add-on's preferences."
@@ -133,14 +134,14 @@ def _clear_damage(work: Work, home: Home, thorough: bool) -> None:
     folder = home.packages()
     if folder is None:
         return
-    found = packages.damaged(folder, thorough, lambda part: work.say("Checking every file", 0.02 * part))
-    for info, files in found.items():
+    damage = packages.damaged(folder, thorough, lambda part: work.say("Checking every file", 0.02 * part))
+    for info, files in damage.items():
         work.write(f"{info.name}: {len(files)} files missing or damaged, for example {files[0]}; installing it again")
-    if any(info.name.startswith("pip-") for info in found):
+    if any(info.name.startswith("pip-") for info in damage):
         work.write("pip itself is damaged: making the environment anew")
         delete(home.env)
     else:
-        packages.forget(found)
+        packages.forget(damage)
 
 
 def _check(work: Work, order: Order, pip: Pip) -> str:
@@ -178,6 +179,8 @@ def _check_path_length(home: Home) -> None:
 
 
 def _long_paths() -> bool:
+    if sys.platform != "win32":
+        return True
     import winreg
 
     try:

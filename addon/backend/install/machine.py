@@ -21,8 +21,11 @@ _PROCESSORS = {"amd64": "x86_64", "x64": "x86_64", "arm64": "aarch64"}
 
 @dataclass(frozen=True)
 class Machine:
-    """A computer. card: name of its best NVIDIA card, empty without one. driver: e.g. 580.65, empty when unknown.
+    """A computer.
 
+    system, processor: `linux`, `windows` or `macos`; `x86_64` or `aarch64`.
+    card: name of its best NVIDIA card, empty without one.
+    driver: e.g. 580.65, empty when unknown.
     capability: of the card, e.g. 8.9, 0 when unknown.
     """
 
@@ -85,17 +88,17 @@ def _nvidia() -> tuple[str, str, float]:
                 stdin=subprocess.DEVNULL,
                 creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
             )
-            if answer.returncode == 0 and (found := parse_cards(answer.stdout))[0]:
-                return found
+            if answer.returncode == 0 and (best := parse_cards(answer.stdout))[0]:
+                return best
         except (OSError, subprocess.TimeoutExpired):
             pass  # a driver that does not answer is asked for in the next way
     return _kernel_module()
 
 
 def _nvidia_smi() -> str | None:
-    found = shutil.which("nvidia-smi")
-    if found or os.name != "nt":
-        return found
+    command = shutil.which("nvidia-smi")
+    if command or os.name != "nt":
+        return command
     path = Path(os.environ.get("SYSTEMROOT", r"C:\Windows")) / "System32" / "nvidia-smi.exe"
     return str(path) if path.is_file() else None
 

@@ -13,7 +13,8 @@ from .home import Home
 class Order:
     """What is wanted: which build, from what, into which folder.
 
-    own_python: path of Blender's Python. wheelhouse: a folder of wheels to install from without a network, or None.
+    own_python: path of Blender's Python.
+    wheelhouse: a folder of wheels to install from without a network, or None.
     """
 
     home: Home

@@ -24,22 +24,25 @@ def damaged(
 ) -> dict[Path, list[str]]:
     """The .dist-info folders of packages with missing or changed files, and those files.
 
-    A package without a list of files was being written when something stopped. thorough: compare contents (a minute
-    or more), not only sizes. say: hears the fraction that is checked.
+    A package without a list of files was being written when something stopped.
+
+    thorough: compare contents (a minute or more), not only sizes.
+    say: hears the fraction that is checked.
     """
-    found: dict[Path, list[str]] = {}
+    damage: dict[Path, list[str]] = {}
     infos = sorted(folder.glob("*.dist-info"))
     for number, info in enumerate(infos):
         say(number / len(infos))
         record = info / "RECORD"
         if not record.is_file():
-            found[info] = ["RECORD"]
+            damage[info] = ["RECORD"]
             continue
         with record.open(encoding="utf-8", newline="") as file:
-            bad = [row[0] for row in csv.reader(file) if len(row) == 3 and not _whole(folder, *row, thorough)]
+            rows = [row for row in csv.reader(file) if len(row) == 3]
+        bad = [name for name, digest, size in rows if not _whole(folder, name, digest, size, thorough)]
         if bad:
-            found[info] = bad
-    return found
+            damage[info] = bad
+    return damage
 
 
 def forget(infos: dict[Path, list[str]]) -> None:
@@ -48,7 +51,7 @@ def forget(infos: dict[Path, list[str]]) -> None:
         delete(info)
 
 
-def keep_wheels(temporary: Path, kept: Path) -> None:
+def keep_wheels(temporary: Path, cache: Path) -> None:
     """Link the wheels that pip is fetching into a folder where they outlive it, also one that is not complete yet.
 
     pip itself keeps downloads only where the index allows it, and clears them away when it fails.
@@ -59,31 +62,33 @@ def keep_wheels(temporary: Path, kept: Path) -> None:
         return  # pip has removed a folder that was being listed: a second later there is another chance
     for wheel in wheels:
         try:
-            os.link(wheel, kept / wheel.name)
+            os.link(wheel, cache / wheel.name)
         except OSError:
             pass  # linked a second ago, gone by now, or a disk without links: then it is fetched again
 
 
-def drop_broken_wheels(kept: Path) -> None:
+def drop_broken_wheels(cache: Path) -> None:
     """Delete what was cut short: the list of a wheel's files stands at its end. Raises OSError."""
     import zipfile
 
-    for wheel in kept.glob("*.whl"):
+    for wheel in cache.glob("*.whl"):
         if not zipfile.is_zipfile(wheel):
             delete(wheel)
 
 
-def index_of(kept: Path) -> list[str]:
+def index_of(cache: Path) -> list[str]:
     """pip's arguments to take these wheels before those of any other index (it asks the last one first).
 
     As a folder of files they would come after the index. Nothing when there are none. Raises OSError.
     """
-    wheels = sorted(kept.glob("*.whl"))
+    wheels = sorted(cache.glob("*.whl"))
     for wheel in wheels:
-        page = kept / "simple" / wheel.name.partition("-")[0].lower().replace("_", "-").replace(".", "-") / "index.html"
+        page = (
+            cache / "simple" / wheel.name.partition("-")[0].lower().replace("_", "-").replace(".", "-") / "index.html"
+        )
         page.parent.mkdir(parents=True, exist_ok=True)
         page.write_text(f'<!DOCTYPE html><a href="{wheel.as_uri()}">{wheel.name}</a>', encoding="utf-8")
-    return ["--extra-index-url", (kept / "simple").as_uri()] if wheels else []
+    return ["--extra-index-url", (cache / "simple").as_uri()] if wheels else []
 
 
 def _whole(folder: Path, name: str, digest: str, size: str, thorough: bool) -> bool:

@@ -35,7 +35,7 @@ class Pip:
 
     def __init__(self, work: Work, order: Order, keep_open: tuple[int, ...]) -> None:
         self._work, self._order, self._keep_open = work, order, keep_open
-        self._version = (0, 0)
+        self._version: tuple[int, ...] = (0, 0)
         self._environment = _environment(order)
 
     def run(self, command: list[str]) -> str:

@@ -22,7 +22,12 @@ print(json.dumps({"version": list(sys.version_info[:2]), "wide": sys.maxsize > 2
 
 @dataclass(frozen=True)
 class Base:
-    """An interpreter. own: whether it is Blender's. ensurepip, pip: whether it has them."""
+    """An interpreter.
+
+    version: e.g. (3, 11).
+    venv, ensurepip, pip: whether it has them.
+    own: whether it is Blender's.
+    """
 
     path: Path
     version: tuple[int, int]
@@ -72,11 +77,11 @@ def ask(path: str, own: bool = False) -> Base | None:
             env=clean_environment(),
             creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
         )
-        found = json.loads(answer.stdout)
-        if answer.returncode or not found["wide"]:
+        facts = json.loads(answer.stdout)
+        if answer.returncode or not facts["wide"]:
             return None
-        version = (int(found["version"][0]), int(found["version"][1]))
-        return Base(Path(path), version, found["venv"], found["ensurepip"], found["pip"], own)
+        version = (int(facts["version"][0]), int(facts["version"][1]))
+        return Base(Path(path), version, facts["venv"], facts["ensurepip"], facts["pip"], own)
     except (OSError, ValueError, KeyError, TypeError, subprocess.TimeoutExpired):
         return None
 
@@ -92,13 +97,13 @@ def _candidates(own: str, oldest: tuple[int, int], newest: tuple[int, int]) -> I
     if own:
         yield own
     for minor in range(newest[1], oldest[1] - 1, -1):
-        found = shutil.which(f"python3.{minor}")
-        if found:
-            yield found
+        path = shutil.which(f"python3.{minor}")
+        if path:
+            yield path
     for name in ("python3", "python"):
-        found = shutil.which(name)
-        if found:
-            yield found
+        path = shutil.which(name)
+        if path:
+            yield path
     yield from _windows_launcher()
 
 
@@ -108,7 +113,11 @@ def _windows_launcher() -> Iterable[str]:
     if launcher:
         try:
             listed = subprocess.run(
-                [launcher, "-0p"], capture_output=True, text=True, timeout=20, creationflags=subprocess.CREATE_NO_WINDOW
+                [launcher, "-0p"],
+                capture_output=True,
+                text=True,
+                timeout=20,
+                creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
             ).stdout
         except (OSError, subprocess.TimeoutExpired):
             return

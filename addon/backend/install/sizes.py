@@ -29,7 +29,11 @@ _TAGS = {
 
 @dataclass(frozen=True)
 class Size:
-    """Bytes to download and on disk; where the numbers come from, a few words."""
+    """How large a build is.
+
+    download, disk: bytes to fetch, and on the disk afterwards.
+    origin: where the numbers come from, a few words.
+    """
 
     download: int
     disk: int

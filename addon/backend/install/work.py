@@ -7,6 +7,7 @@ import os
 import queue
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections import deque
@@ -21,7 +22,11 @@ LINES = 200
 
 
 class CommandFailed(Exception):
-    """A command ended badly. output: the end of what it said. code: its exit code."""
+    """A command ended badly.
+
+    output: the end of what it said.
+    code: its exit code.
+    """
 
     def __init__(self, output: str, code: int) -> None:
         super().__init__(f"exit code {code}")
@@ -31,8 +36,11 @@ class CommandFailed(Exception):
 class Work:
     """One piece of work in a thread of its own.
 
-    kind: what it is (`install`, `repair`, `uninstall`). fraction: 0..1. text: what goes on. problem: one sentence when
-    it failed. note: one sentence about a good end. lines: the end of its log.
+    kind: what it is (`install`, `repair`, `uninstall`).
+    fraction, text: how far it is, 0..1, and what goes on.
+    problem: one sentence when it failed.
+    note: one sentence about a good end.
+    lines: the end of its log.
     """
 
     def __init__(self, kind: str, job: Callable[[Work], str], log: Path | None = None) -> None:
@@ -99,8 +107,9 @@ class Work:
     ) -> str:
         """Run a command to its end and return what it said. Raises CommandFailed or Cancelled.
 
-        heard: gets every line, and says whether the log can do without. idle: called about once a second. keep_open:
-        file descriptors that the command inherits (not on Windows).
+        heard: gets every line, and says whether the log can do without.
+        idle: called about once a second.
+        keep_open: file descriptors that the command inherits (not on Windows).
         """
         self.write("> " + " ".join(command))
         lines: queue.Queue[str | None] = queue.Queue()
@@ -174,7 +183,7 @@ class Work:
 
 def _start(command: list[str], environment: dict[str, str], keep_open: tuple[int, ...]) -> subprocess.Popen:
     options: dict = {"start_new_session": True, "pass_fds": keep_open}
-    if os.name == "nt":
+    if sys.platform == "win32":
         options = {"creationflags": subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP}
     try:
         return subprocess.Popen(
@@ -204,7 +213,7 @@ def _kill_tree(process: subprocess.Popen) -> None:
     """End a command and whatever it started; nothing when it has ended."""
     if process.poll() is not None:
         return
-    if os.name == "nt":
+    if sys.platform == "win32":
         subprocess.run(
             ["taskkill", "/PID", str(process.pid), "/T", "/F"],
             capture_output=True,

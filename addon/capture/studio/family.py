@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import bpy
 import numpy as np
@@ -14,31 +15,31 @@ SHOWN = {"MESH", "CURVES", "CURVE", "SURFACE", "META", "FONT", "POINTCLOUD", "VO
 """Kinds of objects that a picture can show."""
 
 
-def find_face(scene: bpy.types.Scene, name: str = "", count=None) -> Object:
+def find_face(scene: bpy.types.Scene, name: str = "", count: Callable[[Object], int] | None = None) -> Object:
     """The mesh with shape keys that `name` means: that object, one below it or else one that hangs
     together with it, or one in the collection of that name.
 
     count: how many shapes of an object are known; the one with the most is taken. Raises UserError.
     """
     if name:
-        named = scene.objects.get(name)
-        collection = bpy.data.collections.get(name)
+        named: Object | None = scene.objects.get(name)
+        collection: bpy.types.Collection | None = bpy.data.collections.get(name)
         if named is None and collection is None:
             raise UserError(f"The scene has no object “{name}”: give the name of the character's face or armature.")
-        found = list(collection.all_objects) if named is None else [named, *named.children_recursive]
-        if named is not None and not any(map(_has_shapes, found)):
-            found = list(related(named, scene))
+        objects = list(collection.all_objects) if named is None else [named, *named.children_recursive]
+        if named is not None and not any(map(_has_shapes, objects)):
+            objects = list(related(named, scene))
     else:
-        found = list(scene.objects)
-    faces = [thing for thing in found if _has_shapes(thing)]
+        objects = list(scene.objects)
+    faces = [obj for obj in objects if _has_shapes(obj)]
     if not faces:
         whose = f"“{name}”" if name else "This scene"
         raise UserError(f"{whose} has no mesh with shape keys: the face needs shape keys for its expressions.")
     return max(faces, key=count) if count is not None else faces[0]
 
 
-def _has_shapes(thing: Object) -> bool:
-    return thing.type == "MESH" and thing.data.shape_keys is not None
+def _has_shapes(obj: Object) -> bool:
+    return obj.type == "MESH" and obj.data.shape_keys is not None
 
 
 def family_of(face: Object, scene: bpy.types.Scene, listed: Iterable[str] = (), reach: float = 0.0) -> list[Object]:
@@ -56,18 +57,18 @@ def family_of(face: Object, scene: bpy.types.Scene, listed: Iterable[str] = (), 
     else:
         kin = related(face, scene)
         rooms = {c for member in kin for c in member.users_collection}
-        members = [thing for thing in scene.objects if thing in kin or _lies_with(thing, face, rooms, reach)]
-    return [face, *(thing for thing in members if thing != face and thing.type in SHOWN)]
+        members = [obj for obj in scene.objects if obj in kin or _lies_with(obj, face, rooms, reach)]
+    return [face, *(obj for obj in members if obj != face and obj.type in SHOWN)]
 
 
 def related(start: Object, scene: bpy.types.Scene) -> set[Object]:
     """Everything that hangs together with an object by parents, modifiers or the surface that hair grows on."""
-    links: dict[Object, set[Object]] = {thing: set() for thing in scene.objects}
-    for thing in scene.objects:
-        for other in _leans_on(thing):
+    links: dict[Object, set[Object]] = {obj: set() for obj in scene.objects}
+    for obj in scene.objects:
+        for other in _leans_on(obj):
             if other in links:
-                links[thing].add(other)
-                links[other].add(thing)
+                links[obj].add(other)
+                links[other].add(obj)
     family, waiting = {start}, [start]
     while waiting:
         for other in links[waiting.pop()] - family:
@@ -76,34 +77,36 @@ def related(start: Object, scene: bpy.types.Scene) -> set[Object]:
     return family
 
 
-def _leans_on(thing: Object) -> list[Object]:
-    others = [thing.parent] if thing.parent is not None else []
-    for modifier in thing.modifiers:
+def _leans_on(obj: Object) -> list[Object]:
+    others = [obj.parent] if obj.parent is not None else []
+    modifier: Any  # what it points to depends on its type
+    for modifier in obj.modifiers:
         if modifier.type in ("ARMATURE", "LATTICE", "MESH_DEFORM"):
             others.append(modifier.object)
         elif modifier.type in ("SURFACE_DEFORM", "SHRINKWRAP"):
             others.append(modifier.target)
-    if thing.type == "CURVES":
-        others.append(thing.data.surface)
+    if obj.type == "CURVES":
+        others.append(obj.data.surface)
     return [other for other in others if other is not None]
 
 
-def _lies_with(thing: Object, face: Object, rooms: set, reach: float) -> bool:
-    if thing.type not in SHOWN or not rooms & set(thing.users_collection):
+def _lies_with(obj: Object, face: Object, rooms: set, reach: float) -> bool:
+    if obj.type not in SHOWN or not rooms & set(obj.users_collection):
         return False
     middle = bounds(face).mean(axis=0)
-    return bool((np.linalg.norm(bounds(thing) - middle, axis=1) < reach).all())
+    return bool((np.linalg.norm(bounds(obj) - middle, axis=1) < reach).all())
 
 
-def bounds(thing: Object) -> np.ndarray:
+def bounds(obj: Object) -> np.ndarray:
     """The corners (8, 3) of an object's box, in the scene."""
-    matrix = np.array(thing.matrix_world)
-    return np.array([corner[:] for corner in thing.bound_box]) @ matrix[:3, :3].T + matrix[:3, 3]
+    # matrix @ corner for all eight at once: corners are rows, so the turn is transposed.
+    matrix = np.array(obj.matrix_world)
+    return np.array([corner[:] for corner in obj.bound_box]) @ matrix[:3, :3].T + matrix[:3, 3]
 
 
 def hide_others(scene: bpy.types.Scene, family: list[Object]) -> None:
     """Keep everything that a picture could show, but for the family, out of the pictures; lights stay."""
-    for thing in scene.objects:
-        instances = thing.type == "EMPTY" and thing.instance_type == "COLLECTION"
-        if (thing.type in SHOWN or instances) and thing not in family:
-            thing.hide_render = True
+    for obj in scene.objects:
+        instances = obj.type == "EMPTY" and obj.instance_type == "COLLECTION"
+        if (obj.type in SHOWN or instances) and obj not in family:
+            obj.hide_render = True

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import bpy
 import numpy as np
 from mathutils import Matrix, Vector
@@ -20,25 +22,26 @@ def studio_light(scene: bpy.types.Scene, centre: np.ndarray, to_world: np.ndarra
     world = bpy.data.worlds.new("studio")
     scene.world = world
     world.use_nodes = True
-    world.node_tree.nodes["Background"].inputs["Color"].default_value = (0.9, 0.95, 1.0, 1)
-    world.node_tree.nodes["Background"].inputs["Strength"].default_value = 0.32
+    background: Any = world.node_tree.nodes["Background"].inputs  # the stubs know sockets without values
+    background["Color"].default_value = (0.9, 0.95, 1.0, 1)
+    background["Strength"].default_value = 0.32
     placed = Matrix(to_world.tolist())
     scale = placed.median_scale
     for name, offset, size, watts in _LAMPS:
-        lamp = bpy.data.lights.new(name, "AREA")
+        lamp: Any = bpy.data.lights.new(name, "AREA")  # an AreaLight: it has a size
         lamp.energy, lamp.size = watts * scale**2, size * scale
-        thing = bpy.data.objects.new(name, lamp)
-        thing.location = placed @ (Vector(centre) + Vector(offset))
+        light = bpy.data.objects.new(name, lamp)
+        light.location = placed @ (Vector(centre.tolist()) + Vector(offset))
         inwards = placed.to_3x3() @ -Vector(offset)
-        thing.rotation_euler = inwards.to_track_quat("-Z", "Y").to_euler()
+        light.rotation_euler = inwards.to_track_quat("-Z", "Y").to_euler()
         # Cameras at the back would see the lamps in front.
-        thing.visible_camera = False
-        scene.collection.objects.link(thing)
+        light.visible_camera = False
+        scene.collection.objects.link(light)
 
 
 def is_lit(scene: bpy.types.Scene) -> bool:
     """Whether the scene has a light of its own: a lamp that renders, or a world with a picture of surroundings."""
-    if any(thing.type == "LIGHT" and not thing.hide_render for thing in scene.objects):
+    if any(obj.type == "LIGHT" and not obj.hide_render for obj in scene.objects):
         return True
     tree = scene.world.node_tree if scene.world is not None else None
     kinds = {"TEX_ENVIRONMENT", "TEX_SKY", "TEX_IMAGE"}

@@ -34,12 +34,14 @@ def axes(points: np.ndarray, moved: dict[str, np.ndarray], sides: tuple[np.ndarr
     and by all right shapes, None when the shapes know no sides. Directions near an axis of the scene are taken for it.
     """
     up = _upwards(points, moved)
+    # The face's middle is weighted by the longest way (N,) of each point under any unit; from the middle of the whole
+    # head to there is forward, since only the front moves.
     face = centre_of(points, np.stack([np.linalg.norm(m, axis=1) for m in moved.values()]).max(axis=0)[:, None])
     forward = face - (points.min(axis=0) + points.max(axis=0)) / 2
     if sides is not None:
         left = _level(centre_of(points, sides[0]) - centre_of(points, sides[1]), up)
         ahead = np.cross(left, up)
-        # Some name the sides as the onlooker sees them: the face is in front of the head.
+        # Some name the sides as the onlooker sees them; then the face would lie behind the head: left is the other way.
         reach = np.ptp(points @ ahead)
         left = -left if forward @ ahead < -0.2 * reach else left
     else:
@@ -51,6 +53,7 @@ def _upwards(points: np.ndarray, moved: dict[str, np.ndarray]) -> np.ndarray:
     upper, lower = ([m for unit, m in moved.items() if unit in units] for units in (_UPPER, _LOWER))
     if not upper or not lower:
         return np.array([0.0, 0.0, 1.0])
+    # From the middle of what lower units move to that of what upper ones move: the nearest axis of the scene, signed.
     high, low = (np.mean([centre_of(points, m) for m in part], axis=0) for part in (upper, lower))
     rise = high - low
     axis = int(np.abs(rise).argmax())
@@ -84,6 +87,7 @@ def eyes_of(eyeballs: dict[str, np.ndarray], points: np.ndarray, blink: np.ndarr
     if blink is None:
         raise ValueError("neither eyeballs nor a blink")
     middle = centre_of(points, blink)[0]
+    # Each lid's middle, weighted by how far the blink moves its points; the eyeball lies behind it (+y is backwards).
     halves = [(points[:, 0] - middle) * sign > 0 for sign in (1, -1)]
     lids = np.stack([centre_of(points[half], blink[half]) for half in halves])
     return lids + np.array([0, _BEHIND_LIDS / scale, 0])
@@ -103,6 +107,8 @@ def picture_frame(
     if jaw is not None:
         fall = np.linalg.norm(jaw, axis=1)
         chin = float(np.quantile(face[fall > 0.4 * fall.max(), 2], 0.01))
+    # Of everything photographed, what is less than five eye gaps from the head's axis in x and y, and above the chin:
+    # hair counts, shoulders and a wide room do not. Quantiles, so that a stray strand does not widen the picture.
     near = [points[np.hypot(*(points[:, :2] - middle[:2]).T) < 5 * gap] for points in head]
     above = np.concatenate([points[points[:, 2] > chin] for points in near])
     low, high = np.quantile(above, 0.001, axis=0), np.quantile(above, 0.999, axis=0)

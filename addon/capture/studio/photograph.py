@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import bpy
 import numpy as np
@@ -16,8 +17,8 @@ from emodifftalk.core.camera import Camera
 from emodifftalk.core.errors import UserError
 from emodifftalk.core.range_of_motion import ScheduledPose, Units
 
+from .camera import add_camera, apply_camera
 from .character import Character
-from .dome import add_camera, apply_camera
 from .whole_picture import is_whole
 
 Report = Callable[[int, int, str, float], None]
@@ -54,13 +55,14 @@ def prepare(scene: bpy.types.Scene, engine: str, samples: int) -> None:
 
 
 def _set_engine(scene: bpy.types.Scene, engine: str) -> None:
+    render: Any = scene.render  # the stubs know a single engine
     if engine == "cycles":
-        scene.render.engine = "CYCLES"
+        render.engine = "CYCLES"
         return
     try:
-        scene.render.engine = "BLENDER_EEVEE"
+        render.engine = "BLENDER_EEVEE"
     except TypeError:  # its name before 5.0
-        scene.render.engine = "BLENDER_EEVEE_NEXT"
+        render.engine = "BLENDER_EEVEE_NEXT"
 
 
 def picture_path(folder: Path, index: int, shot: str, camera: str) -> Path:
@@ -96,9 +98,9 @@ def photograph(
         for name in shot.cameras
     ]
     missing = [picture for picture in wanted if not picture.is_there()]
-    kept, total = len(wanted) - len(missing), len(wanted)
-    if kept:
-        report(kept, total, "pictures kept", 0.0)
+    earlier, total = len(wanted) - len(missing), len(wanted)
+    if earlier:
+        report(earlier, total, "pictures kept", 0.0)
     began, posed = time.monotonic(), None
     for taken, picture in enumerate(missing, start=1):
         if picture.units is not posed:
@@ -109,7 +111,7 @@ def photograph(
         if taken == 1:
             _must_show_something(picture.path)
         left = (time.monotonic() - began) / taken * (len(missing) - taken)
-        report(kept + taken, total, picture.path.stem, left)
+        report(earlier + taken, total, picture.path.stem, left)
 
 
 def _take(scene: bpy.types.Scene, picture: _Picture) -> None:
@@ -142,9 +144,11 @@ def _why_not_written(path: Path, reason: str) -> str:
 def _must_show_something(path: Path) -> None:
     """Refuse to go on when the first picture is empty: all others would be."""
     picture = bpy.data.images.load(str(path))
-    pixels = np.empty(len(picture.pixels), np.float32)
-    picture.pixels.foreach_get(pixels)
+    stored: Any = picture.pixels  # an array, which the stubs take for a number
+    pixels = np.empty(len(stored), np.float32)
+    stored.foreach_get(pixels)
     bpy.data.images.remove(picture)
+    # Four numbers a pixel, RGBA: the mean of every fourth is the share of the picture that is filled.
     if pixels[3::4].mean() < _LEAST_MATTE:
         path.unlink()
         raise UserError("The first picture is empty: the character is hidden from rendering or without a surface.")

@@ -15,22 +15,24 @@ _LOOKING = -0.35
 """Cosine to the back beyond which a place on an eyeball is in front."""
 
 
-def eyeballs(found: list[Surface], middle: float) -> dict[str, np.ndarray]:
+def eyeballs(surfaces: list[Surface], middle: float) -> dict[str, np.ndarray]:
     """Points (n, 3) of the left and the right eyeball. middle: x between them."""
-    points = [s.points[np.unique(s.triangles[s.kind == "eye"])] for s in found if (s.kind == "eye").any()]
+    points = [s.points[np.unique(s.triangles[s.kind == "eye"])] for s in surfaces if (s.kind == "eye").any()]
     together = np.concatenate(points) if points else np.empty((0, 3))
     return {"left": together[together[:, 0] > middle], "right": together[together[:, 0] < middle]}
 
 
 def seeds(
-    found: list[Surface], eyes: np.ndarray, centre: np.ndarray, height: float, seed: int = 7
+    surfaces: list[Surface], eyes: np.ndarray, centre: np.ndarray, height: float, seed: int = 7
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Places (M, 3) metres, colours (M, 3) sRGB and groups (M,) uint8 index into OTF_GROUPS.
 
-    found: all surfaces, in our frame. eyes: (2, 3) centres, left and right. centre (3,), height: what pictures show.
+    surfaces: all of them, in our frame.
+    eyes: (2, 3) centres, left and right.
+    centre, height: (3,) and metres, what pictures show.
     """
     rng = np.random.default_rng(seed)
-    near = [_near(s, centre, 0.62 * height) for s in found]
+    near = [_near(s, centre, 0.62 * height) for s in surfaces]
     meshes, hair = ([part for part in near if bool(len(part[0].triangles)) == solid] for solid in (True, False))
     parts = [_sample([(s, keep & (s.kind == "")) for s, keep in meshes], COUNTS["surround"], rng)]
     parts.append(_sample_hair(hair, COUNTS["hair"], rng))
@@ -58,6 +60,8 @@ def _sample(parts: list[tuple[Surface, np.ndarray]], count: int, rng) -> tuple[n
     if not sum(map(len, corners)):
         return np.empty((0, 3)), np.empty((0, 3))
     corner, rgb = np.concatenate(corners), np.concatenate(colours)
+    # Triangles are drawn by area, and in each a place u + v <= 1 by folding the other half of the square over: even
+    # density everywhere. Areas are twice their size, which the division by their sum takes out.
     area = np.linalg.norm(np.cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0]), axis=1)
     if area.sum() <= 0:
         return np.empty((0, 3)), np.empty((0, 3))
@@ -84,6 +88,7 @@ def _split(kind: str, places: np.ndarray, eyes: np.ndarray) -> dict[str, np.ndar
         return {"teeth_upper": places[:, 2] >= middle, "teeth_lower": places[:, 2] < middle}
     split = {}
     for side, centre, other in (("left", eyes[0], eyes[1]), ("right", eyes[1], eyes[0])):
+        # Nearer to this eye than to the other, and on the side that looks along -y: cos(angle) = y / length.
         towards = places - centre
         own = np.linalg.norm(towards, axis=1) <= np.linalg.norm(places - other, axis=1)
         front = towards[:, 1] < _LOOKING * np.linalg.norm(towards, axis=1)

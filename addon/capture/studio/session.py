@@ -36,7 +36,7 @@ def photograph_character(blend: Path, folder: Path, say: Callable[[dict], None])
     plan = load_plan(folder)
     _open(blend)
     scene = bpy.context.scene
-    face = find_face(scene, plan.character, count=lambda thing: _shapes_known(thing, plan.mapping))
+    face = find_face(scene, plan.character, count=lambda obj: _shapes_known(obj, plan.mapping))
     face_shapes(face, plan.mapping)
     say({"event": "progress", "done": 0, "total": plan.pictures, "text": f"Measuring {face.name}", "left": 0})
     character = ShapeKeyCharacter(scene, face, plan.mapping)
@@ -71,9 +71,9 @@ def _open(blend: Path) -> None:
         raise UserError(f"{blend} cannot be opened: {str(error).strip().removeprefix('Error: ')}") from error
 
 
-def _shapes_known(thing: bpy.types.Object, mapping: dict) -> int:
+def _shapes_known(obj: bpy.types.Object, mapping: dict) -> int:
     try:
-        return len(recognise(thing.data.shape_keys.key_blocks.keys(), mapping).known)
+        return len(recognise(obj.data.shape_keys.key_blocks.keys(), mapping).known)
     except UserError:
         return 0
 
@@ -133,6 +133,6 @@ def _must_be_the_same(character: ShapeKeyCharacter, folder: Path) -> None:
 
 
 def _switch_off_lights(scene: bpy.types.Scene) -> None:
-    for thing in scene.objects:
-        if thing.type == "LIGHT":
-            thing.hide_render = True
+    for obj in scene.objects:
+        if obj.type == "LIGHT":
+            obj.hide_render = True

@@ -8,13 +8,12 @@ from typing import Any
 
 import bpy
 import numpy as np
-from bpy.types import Object
+from bpy.types import Object, SubsurfModifier
 
 from emodifftalk.core.errors import UserError
 
 from ...blender.compat import fcurves
 from . import measure
-from .changes import Changes
 from .family import family_of, hide_others
 from .seeds import eyeballs
 from .shape_names import OBJECTS, Shapes, recognise
@@ -31,24 +30,52 @@ _REACH = 2.5
 """What lies in the face's collections belongs to it within so many times the size of what moves."""
 
 
+class Changes:
+    """Attributes set on parts of Blender's data, to be put back."""
+
+    def __init__(self) -> None:
+        self._before: dict[tuple[int, str], tuple[Any, Any]] = {}
+
+    def set(self, block: Any, attribute: str, value: Any) -> None:
+        """Set an attribute and remember what it was at first."""
+        before = getattr(block, attribute)
+        if before != value:
+            self._before.setdefault((block.as_pointer(), attribute), (block, before))
+            setattr(block, attribute, value)
+
+    def restore(self) -> None:
+        """Put everything back, the latest first."""
+        while self._before:
+            (_, attribute), (block, before) = self._before.popitem()
+            setattr(block, attribute, before)
+
+
 class ShapeKeyCharacter:
     """The character whose face is a mesh with shape keys. A `Character`.
 
-    shapes: what its shape keys mean. family: the objects that are photographed, its face first. moved: unit to
-    displacement (N, 3) at intensity 1. eyes: (2, 3) centres, left and right. Both in our frame, metres. triangles:
-    (T, 3) of the measured face. Raises UserError when the face lacks known shape keys or cannot be seen.
+    shapes: what its shape keys mean.
+    family: the objects that are photographed, its face first.
+    neutral: (N, 3) the relaxed face in our frame, metres.
+    moved: unit to displacement (N, 3) at intensity 1, in our frame, metres.
+    eyes: (2, 3) centres, left and right, in our frame, metres.
+    triangles: (T, 3) of the measured face.
+
+    Raises UserError when the face lacks known shape keys or cannot be seen.
     """
 
     def __init__(self, scene: bpy.types.Scene, face: Object, mapping: dict | None = None) -> None:
         mapping = mapping or {}
         self.name, self.face, self.scene = face.name, face, scene
         self.shapes = face_shapes(face, mapping)
-        self._changes, self._posed = Changes(), []
+        self._changes = Changes()
+        self._posed: list[tuple[Object, Shapes]] = []
         _must_be_visible(face)
         self._prepare(face, self.shapes)
         self.to_world = np.eye(4)
         neutral = self.points({})
         moved = {unit: self.points({unit: 1.0}) - neutral for unit in self.shapes.weights}
+        # Points that move at all: the longest way of each under any unit, (U, N) to (N,), is over a threshold. They are
+        # the face, and its span is the scale by which neighbours count as parts of the character.
         stirred = neutral[np.stack([np.linalg.norm(m, axis=1) for m in moved.values()]).max(axis=0) > _stir(moved)]
         span = np.ptp(stirred, axis=0)
         self.family = family_of(face, scene, mapping.get(OBJECTS, ()), _REACH * float(span.max()))
@@ -60,8 +87,8 @@ class ShapeKeyCharacter:
 
     def pose(self, units: dict[str, float]) -> None:
         """Set the shape keys of every object of the character."""
-        for thing, shapes in self._posed:
-            keys = thing.data.shape_keys.key_blocks
+        for obj, shapes in self._posed:
+            keys = obj.data.shape_keys.key_blocks
             for key, value in shapes.values(units).items():
                 self._changes.set(keys[key], "value", value)
         bpy.context.view_layer.update()
@@ -99,10 +126,10 @@ class ShapeKeyCharacter:
     def _to_ours(self) -> np.ndarray:
         return np.linalg.inv(self.to_world)
 
-    def _prepare(self, thing: Object, shapes: Shapes) -> None:
+    def _prepare(self, obj: Object, shapes: Shapes) -> None:
         """Take the shape keys we set out of the hands of drivers and animation."""
-        block = thing.data.shape_keys
-        self._changes.set(thing, "show_only_shape_key", False)
+        block = obj.data.shape_keys
+        self._changes.set(obj, "show_only_shape_key", False)
         animation = block.animation_data
         if animation is not None:
             ours = {f'key_blocks["{bpy.utils.escape_identifier(key)}"].value' for key in shapes.known}
@@ -112,21 +139,23 @@ class ShapeKeyCharacter:
             self._changes.set(animation, "use_nla", False)
         for key in shapes.known:
             self._changes.set(block.key_blocks[key], "mute", False)
-        self._posed.append((thing, shapes))
+        self._posed.append((obj, shapes))
 
     def _prepare_others(self, mapping: dict) -> None:
         """Teeth, lashes and beards often have the same shape keys as the face."""
-        for thing in self.family:
-            if not thing.hide_render:
-                self._changes.set(thing, "hide_viewport", False)
-            if thing != self.face and thing.type == "MESH" and thing.data.shape_keys is not None:
-                keys = thing.data.shape_keys.key_blocks.keys()
+        for obj in self.family:
+            if not obj.hide_render:
+                self._changes.set(obj, "hide_viewport", False)
+            if obj != self.face and obj.type == "MESH" and obj.data.shape_keys is not None:
+                keys = obj.data.shape_keys.key_blocks.keys()
                 fitting = {name: _known_part(value, set(keys)) for name, value in mapping.items() if name != OBJECTS}
                 shapes = recognise(keys, {name: value for name, value in fitting.items() if value})
-                self._prepare(thing, shapes)
+                self._prepare(obj, shapes)
 
     def _find_frame(self, neutral: np.ndarray, moved: dict[str, np.ndarray], stirred: np.ndarray) -> None:
         """Find the turn, scale and shift to our frame, and the eyes in it."""
+        # ours = scale * turn @ scene + shift: the rows of `turn` are the head's left, back and up, the shift puts the
+        # middle between the eyes where our template has it. Points are rows, so they are multiplied by turn.T.
         turn = np.eye(4)
         turn[:3, :3] = measure.axes(neutral, moved, self._sides(neutral))
         face, blink = neutral @ turn[:3, :3].T, moved.get("AU45")
@@ -170,7 +199,7 @@ class ShapeKeyCharacter:
         for modifier in self.face.modifiers:
             if modifier.type in _CHANGING:
                 changes.set(modifier, "show_viewport", False)
-            elif modifier.type == "SUBSURF" and modifier.show_render:
+            elif isinstance(modifier, SubsurfModifier) and modifier.show_render:
                 fitting = [n for n in range(modifier.render_levels + 1) if count * 4**n <= _MOST_POINTS]
                 changes.set(modifier, "levels", max(fitting, default=0))
                 changes.set(modifier, "show_viewport", True)
@@ -200,8 +229,8 @@ def _known_part(value: Any, keys: set[str]) -> Any:
     """Of a mapping's entry, what an object with these shape keys has."""
     if isinstance(value, str):
         return value if value in keys else None
-    kept = [key for key in value if key in keys]
-    return {key: value[key] for key in kept} if isinstance(value, dict) else kept
+    known = [key for key in value if key in keys]
+    return {key: value[key] for key in known} if isinstance(value, dict) else known
 
 
 def _must_be_visible(face: Object) -> None:
@@ -211,9 +240,9 @@ def _must_be_visible(face: Object) -> None:
         raise UserError(f"“{face.name}” is in a collection that this view layer leaves out: switch it on.")
 
 
-def _evaluated(thing: Object) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _evaluated(obj: Object) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Points in the scene, triangles and material slots of an object as evaluated now."""
-    result = thing.evaluated_get(bpy.context.evaluated_depsgraph_get())
+    result = obj.evaluated_get(bpy.context.evaluated_depsgraph_get())
     points, triangles, slot = mesh_arrays(result.to_mesh())
     result.to_mesh_clear()
     matrix = np.array(result.matrix_world)

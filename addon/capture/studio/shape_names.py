@@ -10,11 +10,20 @@ from emodifftalk.core.arkit import ARKIT, ARKIT_WEIGHTS
 from emodifftalk.core.errors import UserError
 from emodifftalk.core.facs import ARTICULATIONS, AU_NAMES
 
-from .facs_numbers import FACS_WEIGHTS
-
 _SIDES = {"l": "left", "r": "right", "left": "left", "right": "right"}
 _FACS = re.compile(r"au0*(\d+)([a-z]*)")
 _ARKIT_BY_PLAIN = {name.lower(): name for name in ARKIT}
+_FACS_WEIGHTS: dict[str, tuple[tuple[int, float], ...]] = {
+    **{f"AU{n:02d}": ((n, 1.0),) for n in (1, 2, 4, 5, 6, 7, 9, 10, 12, 14, 15, 17, 23, 24, 25)},
+    "AU26": ((26, 1.0), (27, 0.6)),
+    "AU45": ((45, 1.0), (43, 1.0)),
+    "pucker": ((18, 1.0),),
+    "funnel": ((22, 1.0),),
+    "lip_bite": ((32, 1.0), (28, 1.0)),
+    "lip_press": ((24, 0.6),),
+    "stretch": ((20, 1.0),),
+}
+"""FACS numbers a unit can be made of, with weights; the first one that a character has is taken."""
 OBJECTS = "objects"
 """Entry of a mapping that lists the objects photographed with the face."""
 
@@ -23,8 +32,10 @@ OBJECTS = "objects"
 class Shapes:
     """The shape keys of a character that we understand.
 
-    weights: unit (AU or articulation) to {shape key: value at intensity 1}. arkit: ARKit names found, to shape key.
-    known: all shape keys understood. left, right: those of them that move one side.
+    weights: unit (AU or articulation) to {shape key: value at intensity 1}.
+    arkit: those ARKit names that there are, to shape key.
+    known: all shape keys understood.
+    left, right: those of them that move one side.
     """
 
     weights: dict[str, dict[str, float]]
@@ -59,16 +70,16 @@ def recognise(keys: Iterable[str], mapping: dict | None = None) -> Shapes:
         arkit[name] = mapped.pop(name)
     weights: dict[str, dict[str, float]] = {}
     for unit in (*AU_NAMES, *ARTICULATIONS):
-        found = mapped.get(unit) or _from_facs(unit, facs) or _from_arkit(unit, arkit)
-        if found:
-            weights[unit] = found
-    used = {key for found in (*weights.values(), *arkit.values()) for key in found}
+        shares = mapped.get(unit) or _from_facs(unit, facs) or _from_arkit(unit, arkit)
+        if shares:
+            weights[unit] = shares
+    used = {key for shares in (*weights.values(), *arkit.values()) for key in shares}
     used |= {key for sides in facs.values() for key in sides.values()}
     sides = {key: _side(key) for key in used}
-    sides |= {key: _arkit_side(name) for name, found in arkit.items() for key in found}
+    sides |= {key: _arkit_side(name) for name, shares in arkit.items() for key in shares}
     return Shapes(
         weights,
-        {name: next(iter(found)) for name, found in arkit.items()},
+        {name: next(iter(shares)) for name, shares in arkit.items()},
         frozenset(used),
         frozenset(key for key, side in sides.items() if side == "left"),
         frozenset(key for key, side in sides.items() if side == "right"),
@@ -115,20 +126,20 @@ def _words(key: str) -> list[str]:
 
 def _find_arkit(keys: list[str]) -> dict[str, dict[str, float]]:
     """ARKit names to {shape key: 1}. A prefix is forgiven; the name with the least of it wins."""
-    found: dict[str, tuple[int, str]] = {}
+    best: dict[str, tuple[int, str]] = {}
     for key in keys:
         words = _words(key)
         for dropped in range(len(words)):
             name = _ARKIT_BY_PLAIN.get("".join(words[dropped:]))
             if name is not None:
-                found[name] = min(found.get(name, (dropped, key)), (dropped, key))
+                best[name] = min(best.get(name, (dropped, key)), (dropped, key))
                 break
-    return {name: {key: 1.0} for name, (_, key) in found.items()}
+    return {name: {key: 1.0} for name, (_, key) in best.items()}
 
 
 def _find_facs(keys: list[str]) -> dict[int, dict[str, str]]:
     """FACS numbers to {"": shape key} for both sides or {"left": …, "right": …}."""
-    found: dict[int, dict[str, str]] = {}
+    numbers: dict[int, dict[str, str]] = {}
     for key in keys:
         words = _words(key)
         side = words.pop() if words and words[-1] in ("left", "right") else ""
@@ -137,12 +148,12 @@ def _find_facs(keys: list[str]) -> dict[int, dict[str, str]]:
             continue
         if not side:
             side = _SIDES.get(match[2], "")
-        found.setdefault(int(match[1]), {}).setdefault(side, key)
-    return found
+        numbers.setdefault(int(match[1]), {}).setdefault(side, key)
+    return numbers
 
 
 def _from_facs(unit: str, facs: dict[int, dict[str, str]]) -> dict[str, float]:
-    for number, weight in FACS_WEIGHTS.get(unit, ()):
+    for number, weight in _FACS_WEIGHTS.get(unit, ()):
         sides = facs.get(number)
         if sides:
             return {sides[""]: weight} if "" in sides else dict.fromkeys(sides.values(), weight)

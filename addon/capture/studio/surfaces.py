@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Any
 
 import bpy
 import numpy as np
@@ -19,8 +20,13 @@ _GREY = (0.5, 0.5, 0.5)
 
 @dataclass(frozen=True)
 class Surface:
-    """One evaluated object. points (P, 3). triangles (T, 3); none for hair. kind: per triangle, `eye`, `teeth`,
-    `tongue` or empty. rgb (T, 3), (P, 3) for hair: the colour its material is made with, linear."""
+    """One evaluated object.
+
+    points: (P, 3) in our frame, metres.
+    triangles: (T, 3); none for hair.
+    kind: (T,) `eye`, `teeth`, `tongue` or empty.
+    rgb: (T, 3), for hair (P, 3), linear: the colour its material is made with.
+    """
 
     name: str
     points: np.ndarray
@@ -32,8 +38,8 @@ class Surface:
 def surfaces(family: list[Object], to_ours: np.ndarray) -> list[Surface]:
     """All that the family, its face first, shows, instances too. to_ours: (4, 4) from the scene to our frame."""
     graph = bpy.context.evaluated_depsgraph_get()
-    members = {thing.session_uid for thing in family if not thing.hide_render}
-    found = []
+    members = {obj.session_uid for obj in family if not obj.hide_render}
+    shown = []
     for instance in graph.object_instances:
         owner = instance.parent if instance.is_instance else instance.object
         if owner is None or owner.original.session_uid not in members:
@@ -43,27 +49,28 @@ def surfaces(family: list[Object], to_ours: np.ndarray) -> list[Surface]:
         name = "" if owner.original == family[0] else owner.original.name
         surface = _surface(instance.object, name, matrix)
         if surface is not None and len(surface.points):
-            found.append(surface)
-    return found
+            shown.append(surface)
+    return shown
 
 
-def _surface(thing: Object, name: str, matrix: np.ndarray) -> Surface | None:
-    if thing.type == "CURVES":
-        points = np.empty((len(thing.data.points), 3), np.float32)
-        thing.data.position_data.foreach_get("vector", points.ravel())
-        rgb = np.tile(_colour(thing.data.materials[0] if len(thing.data.materials) else None), (len(points), 1))
+def _surface(obj: Object, name: str, matrix: np.ndarray) -> Surface | None:
+    if obj.type == "CURVES":
+        points = np.empty((len(obj.data.points), 3), np.float32)
+        obj.data.position_data.foreach_get("vector", points.ravel())
+        colour = _colour(obj.data.materials[0] if len(obj.data.materials) else None)
+        rgb = np.tile(np.array(colour, float), (len(points), 1))
         return Surface(name, _moved(points, matrix), np.empty((0, 3), int), np.empty(0, str), rgb)
-    if thing.type not in ("MESH", "CURVE", "SURFACE", "META", "FONT"):
+    if obj.type not in ("MESH", "CURVE", "SURFACE", "META", "FONT"):
         return None
     try:
-        mesh = thing.to_mesh()
+        mesh = obj.to_mesh()
     except RuntimeError:
         return None  # a curve without thickness has no surface
     points, triangles, slot = mesh_arrays(mesh)
-    materials = [material.material for material in thing.material_slots] or [None]
+    materials = [material.material for material in obj.material_slots] or [None]
     kinds = np.array([_kind(name, material) for material in materials])
     colours = np.array([_colour(material) for material in materials])
-    thing.to_mesh_clear()
+    obj.to_mesh_clear()
     slot = slot.clip(0, len(materials) - 1)
     return Surface(name, _moved(points, matrix), triangles, kinds[slot], colours[slot])
 
@@ -99,5 +106,7 @@ def _colour(material: bpy.types.Material | None) -> tuple[float, float, float]:
     nodes = material.node_tree.nodes if material.node_tree is not None else ()
     for node in nodes:
         if node.type == "BSDF_PRINCIPLED" and not node.inputs["Base Color"].is_linked:
-            return tuple(node.inputs["Base Color"].default_value[:3])
-    return tuple(material.diffuse_color[:3])
+            base: Any = node.inputs["Base Color"]  # a socket of colours, whose value the stubs do not know
+            return tuple(base.default_value[:3])
+    red, green, blue, _ = material.diffuse_color
+    return red, green, blue

@@ -7,9 +7,10 @@ one image strip. Done in memory, in a file that is never saved.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import bpy
-from bpy.types import Scene
+from bpy.types import Scene, SoundStrip
 
 from emodifftalk.shots.journal import unfinished
 
@@ -54,11 +55,11 @@ def _heard_scene(scene: Scene) -> Scene | None:
 
 def _sounds(scene: Scene) -> bool:
     strips = any(strip.type in ("SOUND", "SCENE", "META") and not strip.mute for strip in compat.all_strips(scene))
-    return strips or any(thing.type == "SPEAKER" for thing in scene.objects)
+    return strips or any(obj.type == "SPEAKER" for obj in scene.objects)
 
 
 def _sound_notes(stage: Scene) -> list[str]:
-    used = {strip.sound for strip in compat.all_strips(stage) if strip.type == "SOUND" and not strip.mute}
+    used = {s.sound for s in compat.all_strips(stage) if isinstance(s, SoundStrip) and not s.mute}
     lost = [s for s in used if s is not None and s.packed_file is None and not absolute(s.filepath).is_file()]
     return [f"The sound {absolute(sound.filepath)} is missing: the movie is silent there." for sound in lost]
 
@@ -98,7 +99,7 @@ def _size(path: str, scene: Scene) -> tuple[int, int]:
 
 def _keep_colours(stage: Scene, scene: Scene, linear: bool) -> None:
     """Pictures that are made for display already have the scene's view in them; scene-linear ones still get it."""
-    view = stage.view_settings
+    view: Any = stage.view_settings  # the stubs know none of the views that a configuration brings
     if linear:
         if stage != scene:
             view.view_transform, view.look = scene.view_settings.view_transform, scene.view_settings.look

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import bpy
 from bpy.types import Object, Scene
@@ -19,7 +21,12 @@ _FPS = 25  # of takes
 
 @dataclass
 class OpenShot:
-    """The scene to render, where its journal is, and what a person should know."""
+    """A shot that is ready to be rendered.
+
+    scene: to render.
+    journal: where what becomes of its frames is written.
+    notes: what a person should know, a sentence each.
+    """
 
     scene: Scene
     journal: Path
@@ -27,8 +34,8 @@ class OpenShot:
 
     def confidence(self) -> float | None:
         """The least confidence of the heads rendered at the scene's frame; None when no take says."""
-        found = [value for head in _rendered(self.scene) if (value := _confidence(head, self.scene)) is not None]
-        return min(found, default=None)
+        confidences = [value for head in _rendered(self.scene) if (value := _confidence(head, self.scene)) is not None]
+        return min(confidences, default=None)
 
 
 def open_shot(message: dict) -> OpenShot:
@@ -68,8 +75,8 @@ def _scene(name: str) -> Scene:
 
 def _use_camera(scene: Scene, name: str) -> None:
     if name:
-        cameras = [thing for thing in scene.objects if thing.type == "CAMERA"]
-        camera = next((thing for thing in cameras if thing.name == name), None)
+        cameras = [obj for obj in scene.objects if obj.type == "CAMERA"]
+        camera = next((obj for obj in cameras if obj.name == name), None)
         if camera is None:
             raise UserError(f"There is no camera “{name}” in scene “{scene.name}”: there are {_listed(cameras)}.")
         for marker in scene.timeline_markers:  # they would switch to theirs
@@ -94,13 +101,13 @@ def _use_take(scene: Scene, name: str, take: str) -> None:
     head = next((head for head in heads(scene) if head.name == name), None)
     if head is None:
         raise UserError(f"There is no head “{name}” in scene “{scene.name}”: there are {_listed(heads(scene))}.")
-    kept = settings(head)
-    for index, entry in enumerate(kept.takes):
+    head_settings = settings(head)
+    for index, entry in enumerate(head_settings.takes):
         if take in (entry.name, str(absolute(entry.path, head))):
-            kept.active_take = index
+            head_settings.active_take = index
             return
     if not Path(take).is_absolute():
-        raise UserError(f"“{name}” has no take “{take}”: it has {_listed(kept.takes)}.")
+        raise UserError(f"“{name}” has no take “{take}”: it has {_listed(head_settings.takes)}.")
     _add_take(head, Path(take), scene)
 
 
@@ -108,12 +115,12 @@ def _add_take(head: Object, path: Path, scene: Scene) -> None:
     """A take that the file does not list begins where the one that plays does, or with the scene."""
     from emodifftalk.core.take import load_take
 
-    take, kept, now = load_take(path), settings(head), active_take(head)
+    take, head_settings, now = load_take(path), settings(head), active_take(head)
     anchor = (now.anchor_uid, now.anchor_offset, now.zero_frame) if now is not None else ("", 0.0, scene.frame_start)
-    entry = kept.takes.add()
+    entry = head_settings.takes.add()
     entry.name, entry.frames, entry.path = path.stem, take.frames, str(path)
     entry.anchor_uid, entry.anchor_offset, entry.zero_frame = anchor
-    kept.active_take = len(kept.takes) - 1
+    head_settings.active_take = len(head_settings.takes) - 1
 
 
 def _must_be_there(head: Object, scene: Scene) -> None:
@@ -150,6 +157,7 @@ def _use_format(scene: Scene, style: str) -> None:
         picture.color_depth = "16"
 
 
-def _listed(things: object) -> str:
-    names = [f"“{thing.name}”" for thing in things]
+def _listed(named: Iterable[Any]) -> str:
+    """Names of what has one, six at most."""
+    names = [f"“{one.name}”" for one in named]
     return ", ".join(names[:6]) + (" …" if len(names) > 6 else "") or "none"

@@ -30,8 +30,8 @@ def main() -> int:
     parser.add_argument("--core", required=True, help="folder of the package emodifftalk, for a Blender that has none")
     parser.add_argument("--lock", required=True, help="file to hold locked while this lives")
     options = parser.parse_args(words)
-    told: queue.Queue[dict] = queue.Queue()
-    threading.Thread(target=_listen, args=(told,), daemon=True).start()
+    messages: queue.Queue[dict] = queue.Queue()
+    threading.Thread(target=_listen, args=(messages,), daemon=True).start()
     package = _add_on(options.core)
     from emodifftalk.shots.file_lock import FileLock
     from emodifftalk.shots.render_blender import SAY
@@ -46,18 +46,18 @@ def main() -> int:
         print(f"\n{SAY}{json.dumps({'event': event, **more})}", flush=True)
 
     duty = importlib.import_module(f"{package}.shots.worker.duty")
-    duty.serve(told.get, say)
+    duty.serve(messages.get, say)
     return 0
 
 
-def _listen(told: queue.Queue) -> None:
+def _listen(messages: queue.Queue) -> None:
     """Whoever started this holds the other end of stdin: with them goes the work."""
     buffer = b""
     try:
         while data := os.read(0, 65536):
             *lines, buffer = (buffer + data).split(b"\n")
             for line in lines:
-                told.put(json.loads(line))
+                messages.put(json.loads(line))
     except (OSError, ValueError):
         pass
     os._exit(130)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import bpy
 import numpy as np
 
@@ -17,11 +19,13 @@ def apply_camera(scene: bpy.types.Scene, camera: Camera, to_world: np.ndarray) -
 
     to_world: (4, 4) turn, uniform scale and shift from the camera's frame to the scene.
     """
+    # Camera to scene: to_world @ viewmat^-1, then OpenCV's axes to Blender's. The scale, the cube root of what volumes
+    # are multiplied by, is taken off again: a camera object has none, only its clip planes are measured in scene units.
     scale = float(np.cbrt(np.linalg.det(to_world[:3, :3])))
     matrix = to_world @ np.linalg.inv(camera.viewmat) @ _FLIP
     matrix[:3, :3] /= scale
     scene.camera.matrix_world = [list(column) for column in matrix.T]
-    lens = scene.camera.data
+    lens: Any = scene.camera.data  # a Camera
     lens.type, lens.sensor_fit, lens.sensor_width = "PERSP", "HORIZONTAL", _SENSOR
     lens.lens = float(camera.K[0, 0]) * _SENSOR / camera.width
     lens.clip_start, lens.clip_end = 0.05 * scale, 20.0 * scale
