@@ -65,12 +65,12 @@ def keyed_path(head: Object, scene: Scene) -> tuple[list[Point], list[Point]]:
     curves = [by_path.get(path) for path in PATHS]
     if not any(curves):
         return [], []
-    still = settings(head).valence, settings(head).arousal
+    now = settings(head).valence, settings(head).arousal
 
     def at(frame: float) -> Point:
         valence, arousal = (
             value if curve is None else min(max(curve.evaluate(frame), -1.0), 1.0)
-            for curve, value in zip(curves, still, strict=True)
+            for curve, value in zip(curves, now, strict=True)
         )
         return valence, arousal
 

@@ -59,11 +59,8 @@ def _draw_prompt_row(layout: UILayout, strip: TextStrip, scene: bpy.types.Scene,
     split = row.split(factor=0.72, align=True)
     left = split.row(align=True)
     left.alignment = "LEFT"
-    words = prompt_words(strip)
-    mark = left.operator(
-        "emodifftalk.select_prompt", text=words, icon="RADIOBUT_ON" if chosen else "RADIOBUT_OFF", emboss=False
-    )
-    mark.uid = uid
+    icon: Any = "RADIOBUT_ON" if chosen else "RADIOBUT_OFF"
+    left.operator("emodifftalk.select_prompt", text=prompt_words(strip), icon=icon, emboss=False).uid = uid
     right = split.row(align=True)
     right.alignment = "RIGHT"
     right.label(text=clock_text(start))
@@ -143,9 +140,8 @@ def _draw_unread(layout: UILayout, strip: TextStrip, width: int) -> None:
         starting = connection.client.state == STARTING
         layout.label(text="Starting the backend…" if starting else "Reading…", icon="SORTTIME")
     else:
-        layout.operator("emodifftalk.read_prompt", text="Read These Words", icon="VIEWZOOM").uid = strip_settings(
-            strip
-        ).uid
+        button = layout.operator("emodifftalk.read_prompt", text="Read These Words", icon="VIEWZOOM")
+        button.uid = strip_settings(strip).uid
 
 
 class EMODIFFTALK_PT_prompt(Panel):
