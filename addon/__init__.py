@@ -8,6 +8,7 @@ import atexit
 # neither it nor what makes, reads and draws heads. They are imported as whole modules only.
 _LATER = (
     "numpy",
+    "emodifftalk.core.axes",
     "emodifftalk.core.camera",
     "emodifftalk.core.voice_time",
     *(

@@ -19,11 +19,13 @@ from .playback import gaussians, sources
 from .render.panels import EMODIFFTALK_PT_render, EMODIFFTALK_PT_viewport
 from .scene.heads import AU_PROPERTIES, active_head, settings
 from .scene.panel_parts import AU_GROUPS, InTab, OfHead, draw_problem, draw_sentence, letters
+from .scene.properties import window_settings
 from .scene.strips import scene_clock, sound_strips, strip_scene, voice_strips
 from .shots.panel import EMODIFFTALK_PT_shot, EMODIFFTALK_PT_shot_output, EMODIFFTALK_PT_shots, EMODIFFTALK_UL_shots
 from .takes.live_panel import EMODIFFTALK_PT_live
 from .takes.panel import EMODIFFTALK_PT_generate, EMODIFFTALK_UL_takes
 from .takes.status import EMODIFFTALK_PT_take_status
+from .timeline.affect_pad import pad_settings
 from .timeline.emotion_panel import EMODIFFTALK_MT_labels, EMODIFFTALK_PT_emotion, EMODIFFTALK_PT_prompt
 from .timeline.pick_voice import draw_offer
 from .timeline.sound_sync import draw_offer_of_sync
@@ -43,13 +45,13 @@ class EMODIFFTALK_PT_subject(InTab, Panel):
             draw_sentence(layout, "A subject is one trained head, a .safetensors file.", width=letters(context))
             layout.operator_menu_enum("emodifftalk.open_sample", "scene", icon="FILE_BLEND")
             return
-        kept = settings(head)
+        head_settings = settings(head)
         row = layout.row(align=True)
         row.prop(head, "name", text="", icon="USER")
         row.operator("emodifftalk.import_subject", text="", icon="IMPORT")
-        layout.prop(kept, "subject_path", text="")
-        layout.prop(context.window_manager.emodifftalk, "show_gaussians")
-        details = [f"{kept.subject_points:,} Gaussians", kept.subject_licence]
+        layout.prop(head_settings, "subject_path", text="")
+        layout.prop(window_settings(context), "show_gaussians")
+        details = [f"{head_settings.subject_points:,} Gaussians", head_settings.subject_licence]
         layout.label(text=" · ".join(part for part in details if part))
         problem = gaussians.problems.get(head.session_uid)
         for sentence in (problem, drawing.state.problem):
@@ -90,24 +92,24 @@ class EMODIFFTALK_PT_acting(OfHead, Panel):
 
     def draw(self, context: Context) -> None:
         """The style of the performance."""
-        layout, kept = self.layout, settings(active_head(context))
+        layout, head_settings = self.layout, settings(active_head(context))
         layout.use_property_split = True
         layout.use_property_decorate = False
-        layout.prop(kept, "expressiveness")
-        layout.prop(kept, "lip_sync")
-        layout.prop(kept, "liveliness")
-        layout.prop(kept, "voice_feeling")
-        layout.prop(kept, "gap")
-        layout.prop(kept, "seed")
-        layout.prop(kept, "mode")
-        if kept.mode == "paper":
+        layout.prop(head_settings, "expressiveness")
+        layout.prop(head_settings, "lip_sync")
+        layout.prop(head_settings, "liveliness")
+        layout.prop(head_settings, "voice_feeling")
+        layout.prop(head_settings, "gap")
+        layout.prop(head_settings, "seed")
+        layout.prop(head_settings, "mode")
+        if head_settings.mode == "paper":
             column = layout.column(align=True)
-            column.prop(kept, "alpha")
-            column.prop(kept, "beta")
+            column.prop(head_settings, "alpha")
+            column.prop(head_settings, "beta")
 
 
 class EMODIFFTALK_PT_fine(OfHead, Panel):
-    """Curves an animator draws herself."""
+    """Curves drawn by hand."""
 
     bl_label = "Mood, Gaze and Action Units"
     bl_parent_id = "EMODIFFTALK_PT_acting"
@@ -115,27 +117,27 @@ class EMODIFFTALK_PT_fine(OfHead, Panel):
 
     def draw(self, context: Context) -> None:
         """Sliders that take keyframes."""
-        layout, kept = self.layout, settings(active_head(context))
+        layout, head_settings = self.layout, settings(active_head(context))
         layout.use_property_split = True
         row = layout.row(align=True)
         column = row.column(align=True)
-        column.prop(kept, "valence", slider=True)
-        column.prop(kept, "arousal", slider=True)
+        column.prop(head_settings, "valence", slider=True)
+        column.prop(head_settings, "arousal", slider=True)
         pad = row.column(align=True)
         pad.scale_y = 2.0
-        shown = context.window_manager.emodifftalk_pad.shown
+        shown = pad_settings(context).shown
         pad.operator("emodifftalk.affect_pad", text="", icon="PIVOT_CURSOR", depress=shown)
         column = layout.column(align=True)
         column.active = steers = sources.steers(active_head(context))
-        column.prop(kept, "gaze_yaw", slider=True)
-        column.prop(kept, "gaze_pitch", slider=True)
+        column.prop(head_settings, "gaze_yaw", slider=True)
+        column.prop(head_settings, "gaze_pitch", slider=True)
         if not steers:
             column.label(text="This subject's eyes cannot be steered", icon="INFO")
         for title, aus in AU_GROUPS:
             column = layout.column(align=True, heading=title)
             column.label(text=title)
             for au in aus:
-                column.prop(kept.aus, AU_PROPERTIES[au], text=AU_LABELS[au], slider=True)
+                column.prop(head_settings.aus, AU_PROPERTIES[au], text=AU_LABELS[au], slider=True)
 
 
 ADDS = Adds(

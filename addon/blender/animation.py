@@ -43,20 +43,20 @@ def evaluators(block: ID, scene: Scene, paths: Sequence[str], frames: Sequence[f
     the NLA moves is brought back to the playhead of `scene` afterwards, as any change of the frame would.
     """
     plain = {curve.data_path: curve.evaluate for curve in compat.fcurves(block) if not curve.mute}
-    found = {path: plain[path] for path in paths if path in plain}
+    readers: dict[str, Evaluate] = {path: plain[path] for path in paths if path in plain}
     woven = [path for path in paths if _is_woven(block, path, path in plain)]
     if woven:
         columns = _evaluated(block, scene, woven, frames)
         for path, column in zip(woven, columns.T, strict=True):
-            found[path] = _reader(np.asarray(frames, np.float64), column)
-    return found
+            readers[path] = _reader(np.asarray(frames, np.float64), column)
+    return readers
 
 
 def _reader(frames: np.ndarray, values: np.ndarray) -> Evaluate:
     return lambda frame: float(np.interp(frame, frames, values))
 
 
-def _is_woven(block: ID, path: str, has_curve: bool) -> bool:
+def _is_woven(block: compat.Block, path: str, has_curve: bool) -> bool:
     """Whether the action's own F-curve does not tell the whole story of a property."""
     data = block.animation_data
     if data is None:
@@ -79,6 +79,8 @@ def _evaluated(block: ID, scene: Scene, paths: Sequence[str], frames: Sequence[f
             graph = layer.depsgraph
             seen = graph.scene_eval if isinstance(block, Scene) else block.evaluated_get(graph)
             rows.append([float(seen.path_resolve(path)) for path in paths])
+    # (frames + 1, paths) without the row that was for the original only; the shape is said because NumPy cannot know
+    # the number of paths when there are no frames.
     return np.array(rows[:-1], np.float64).reshape(len(frames), len(paths))
 
 
@@ -90,8 +92,8 @@ def _stage(block: ID) -> Iterator[Scene]:
         stage = block.copy()
         for child in list(stage.collection.children):
             stage.collection.children.unlink(child)
-        for thing in list(stage.collection.objects):
-            stage.collection.objects.unlink(thing)
+        for obj in list(stage.collection.objects):
+            stage.collection.objects.unlink(obj)
     else:
         # A head that is hidden would not be evaluated, nor is its mesh of use: something that looks at the head is
         # there instead, and Blender evaluates what it looks at.

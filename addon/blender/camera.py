@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from bpy.types import Depsgraph, Object, Region, RegionView3D, Scene
+from mathutils import Matrix
 
 from emodifftalk.core.camera import Camera
 from emodifftalk.core.errors import UserError
@@ -39,15 +40,19 @@ class View:
 
     def depths(self, points: np.ndarray) -> np.ndarray:
         """View depth (N,) float32, metres along the optical axis, of world points (N, 3)."""
+        # The third row of (R | t) alone: depth = r3 · x + t3. In float32, for it is asked of every Gaussian.
         row = self.camera.viewmat[2].astype(np.float32)
         return points @ row[:3] + row[3]
 
     def ray(self, pixel: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Where the ray through a place (2,) in pixels begins (3,), at the near plane, and its direction (3,)."""
         K, turn = self.camera.K, self.camera.viewmat[:3, :3]
+        # K undone: x = (u - cx) / fx, at depth 1. Under an orthographic camera that is metres already and all rays are
+        # parallel; under a perspective one they leave the eye, and depth scales them.
         flat = (np.asarray(pixel, float) - K[:2, 2]) / np.diag(K)[:2]
         local = np.array([*flat, self.near]) if self.orthographic else np.array([*flat, 1.0]) * self.near
         direction = np.array([0.0, 0.0, 1.0]) if self.orthographic else local / np.linalg.norm(local)
+        # From camera to world: R is orthonormal, so its transpose undoes it.
         return turn.T @ (local - self.camera.viewmat[:3, 3]), turn.T @ direction
 
     def cropped(self, left: int, top: int, width: int, height: int) -> View:
@@ -58,16 +63,25 @@ class View:
         return replace(self, camera=Camera(self.camera.viewmat, K, width, height))
 
 
-def view_from_matrices(view_matrix: np.ndarray, projection: np.ndarray, width: int, height: int) -> View:
-    """A View from OpenGL matrices: `view_matrix` (4, 4) world to camera (y up, z backward), `projection` (4, 4).
+def view_from_matrices(view_matrix: Matrix, projection: Matrix, width: int, height: int) -> View:
+    """A View from OpenGL matrices.
 
     Shift, sensor fit, zoom and the clip range are all in the projection, so nothing else has to be asked for.
+
+    view_matrix: (4, 4) world to camera, y up, z backward.
+    projection: (4, 4) camera to clip space.
+    width, height: pixels.
     """
-    view_matrix, P = np.asarray(view_matrix, np.float64), np.asarray(projection, np.float64)
+    view, P = np.array(view_matrix, np.float64), np.array(projection, np.float64)
+    # Ours looks along +z with y down: half a turn about x.
     flip = np.diag([1.0, -1.0, -1.0, 1.0])
+    # The last row of a perspective divides by -z, (0, 0, -1, 0); that of an orthographic one leaves it, (0, 0, 0, 1).
     orthographic = abs(P[3, 3]) > 0.5
+    # Clip space runs from -1 to 1 over the picture: half its size in pixels turns that into focal lengths and centre.
+    # Rows count downwards in K, upwards in clip space, so the vertical shift changes its sign.
     K = np.eye(3)
     K[0, 0], K[1, 1] = P[0, 0] * width / 2, P[1, 1] * height / 2
+    # near and far: the depths that the third row sends to -1 and 1. A far plane at infinity leaves P[2, 2] at -1.
     if orthographic:
         K[0, 2], K[1, 2] = (1 + P[0, 3]) * width / 2, (1 - P[1, 3]) * height / 2
         near, far = (P[2, 3] + 1) / P[2, 2], (P[2, 3] - 1) / P[2, 2]
@@ -76,7 +90,7 @@ def view_from_matrices(view_matrix: np.ndarray, projection: np.ndarray, width: i
         near = max(P[2, 3] / (P[2, 2] - 1), _MIN_NEAR)
         far = P[2, 3] / (P[2, 2] + 1) if P[2, 2] > -1 or P[2, 2] < -1 - 1e-9 else np.inf
     far = float(far) if far > near else 1e10
-    return View(Camera(flip @ view_matrix, K, width, height), bool(orthographic), float(near), far)
+    return View(Camera(flip @ view, K, width, height), bool(orthographic), float(near), far)
 
 
 def region_view(region: Region, rv3d: RegionView3D) -> View:

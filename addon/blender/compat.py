@@ -4,16 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import bpy
-from bpy.types import FCurve, Scene, SequenceEditor, Strip
+from bpy.types import FCurve, Scene, SequenceEditor, Strip, TextStrip
 
 from emodifftalk.core.errors import UserError
 from emodifftalk.core.retiming import RetimingKey
 
-_HANDLES = bpy.app.version >= (5, 2, 0)
-"""5.2 renamed a strip's times (`frame_start` became `content_start` …) and warns about the old names."""
+Block = Any
+"""A data-block that can be animated: not every ID can, so the stubs know `animation_data` of each kind alone."""
 
+_START, _LEFT, _RIGHT, _TRIMMED = (
+    ("content_start", "left_handle", "right_handle", "content_trim_start")
+    if bpy.app.version >= (5, 2, 0)
+    else ("frame_start", "frame_final_start", "frame_final_end", "animation_offset_start")
+)
+"""What a strip's times are called: 5.2 renamed them and warns about the old names."""
 
 OBJECT_INDEX_PASS = "Object Index" if bpy.app.version >= (5, 0, 0) else "IndexOB"
 """What Cycles and the compositor call the pass of the objects' indices."""
@@ -43,7 +50,8 @@ class StripTimes:
     """Where a strip lies, in frames.
 
     content_start: where its content begins; trimming leaves it alone.
-    left: first frame that is seen or heard. right: first frame after it.
+    left: first frame that is seen or heard.
+    right: first frame after it.
     trimmed: frames of the file that a hard cut removed before the content begins.
     """
 
@@ -55,44 +63,45 @@ class StripTimes:
 
 def strip_times(strip: Strip) -> StripTimes:
     """Where a strip lies."""
-    if _HANDLES:
-        times, trimmed = (strip.content_start, strip.left_handle, strip.right_handle), "content_trim_start"
-    else:
-        times, trimmed = (strip.frame_start, strip.frame_final_start, strip.frame_final_end), "animation_offset_start"
-    return StripTimes(*map(float, times), float(getattr(strip, trimmed, 0.0)))  # texts and metas are not trimmed
+    trimmed = float(getattr(strip, _TRIMMED, 0.0))  # texts and metas are not trimmed
+    return StripTimes(content_start(strip), left_handle(strip), right_handle(strip), trimmed)
 
 
 def content_start(strip: Strip) -> float:
     """Frame at which the strip's content begins; trimming leaves it alone."""
-    return float(strip.content_start if _HANDLES else strip.frame_start)
+    return float(getattr(strip, _START))
 
 
 def left_handle(strip: Strip) -> float:
     """First frame of the strip that is seen or heard."""
-    return float(strip.left_handle if _HANDLES else strip.frame_final_start)
+    return float(getattr(strip, _LEFT))
 
 
 def right_handle(strip: Strip) -> float:
     """First frame after the strip."""
-    return float(strip.right_handle if _HANDLES else strip.frame_final_end)
+    return float(getattr(strip, _RIGHT))
 
 
 def set_right_handle(strip: Strip, frame: int) -> None:
     """Trim or extend the strip's end."""
-    setattr(strip, "right_handle" if _HANDLES else "frame_final_end", frame)
+    setattr(strip, _RIGHT, frame)
 
 
-def new_text_strip(editor: SequenceEditor, name: str, channel: int, start: int, end: int) -> Strip:
+def new_text_strip(editor: SequenceEditor, name: str, channel: int, start: int, end: int) -> TextStrip:
     """A Text strip over frames [start, end)."""
-    if bpy.app.version >= (5, 0, 0):
-        return editor.strips.new_effect(name, "TEXT", channel, start, length=end - start)
-    return editor.strips.new_effect(name, "TEXT", channel, start, frame_end=end)
+    span: dict[str, Any] = {"length": end - start} if bpy.app.version >= (5, 0, 0) else {"frame_end": end}
+    strip: Any = editor.strips.new_effect(name, "TEXT", channel, start, **span)
+    return strip
 
 
 def is_retimed(strip: Strip) -> bool:
     """Whether the strip's speed was changed: its handles then no longer tell which part of the file is heard."""
-    keys = getattr(strip, "retiming_keys", None)
-    return keys is not None and len(keys) > 1
+    return len(_retiming_keys(strip)) > 1
+
+
+def _retiming_keys(strip: Strip) -> Sequence[Any]:
+    """The keys of a strip's speed; texts and metas have none."""
+    return getattr(strip, "retiming_keys", None) or ()
 
 
 # Python is shown at which frames a strip has retiming keys, but not how far its content has come there. These are the
@@ -111,8 +120,9 @@ def retiming(strip: Strip) -> tuple[RetimingKey, ...]:
     """
     if not is_retimed(strip):
         return ()
-    shown = [key.timeline_frame for key in strip.retiming_keys]
-    held = [_held(key, _KEY) for key in strip.retiming_keys]
+    keys = _retiming_keys(strip)
+    shown = [key.timeline_frame for key in keys]
+    held = [_held(key, _KEY) for key in keys]
     name, _, _, length, start = _held(strip, _STRIP)
     offset, shares = shown[0] - held[0][0], [share for _, _, share in held]
     known = all(abs(index + offset - frame) <= 1 for (index, _, _), frame in zip(held, shown, strict=True))
@@ -126,19 +136,19 @@ def retiming(strip: Strip) -> tuple[RetimingKey, ...]:
     return tuple(RetimingKey(index + offset, share * length, bool(flag & _CURVED)) for index, flag, share in held)
 
 
-def _held(thing: bpy.types.bpy_struct, layout: str) -> tuple:
+def _held(struct_of: bpy.types.bpy_struct, layout: str) -> tuple:
     import ctypes
     import struct
 
-    return struct.unpack(layout, ctypes.string_at(thing.as_pointer(), struct.calcsize(layout)))
+    return struct.unpack(layout, ctypes.string_at(struct_of.as_pointer(), struct.calcsize(layout)))
 
 
 def is_silenced(strip: Strip) -> bool:
     """Whether a strip is not heard: it, its channel, or a meta strip around it is muted."""
-    editor = strip.id_data.sequence_editor
+    scene: Any = strip.id_data
     while True:
-        parent = strip.parent_meta()
-        channels = editor.channels if parent is None else parent.channels
+        parent: Any = strip.parent_meta()
+        channels = scene.sequence_editor.channels if parent is None else parent.channels
         if strip.mute or channels[strip.channel].mute:
             return True
         if parent is None:
@@ -146,42 +156,42 @@ def is_silenced(strip: Strip) -> bool:
         strip = parent
 
 
-def fcurves(block: bpy.types.ID) -> Iterator[FCurve]:
+def fcurves(block: Block) -> Iterator[FCurve]:
     """The F-curves that animate a data-block: 5.0 removed `Action.fcurves`, the channel bag exists from 4.5 on."""
     bag = _channels(block)
     if bag is not None:
         yield from bag.fcurves
 
 
-def _channels(block: bpy.types.ID) -> bpy.types.ActionChannelbag | None:
-    from bpy_extras.anim_utils import action_get_channelbag_for_slot
-
+def _channels(block: Block) -> bpy.types.ActionChannelbag | None:
     data = block.animation_data
     if data is None or data.action is None or data.action_slot is None:
         return None
-    return action_get_channelbag_for_slot(data.action, data.action_slot)
+    return _bag(data.action, data.action_slot)
 
 
-def nla_fcurves(block: bpy.types.ID) -> Iterator[FCurve]:
-    """The F-curves of the block's NLA strips that are heard at all."""
+def _bag(action: bpy.types.Action, slot: bpy.types.ActionSlot) -> bpy.types.ActionChannelbag | None:
     from bpy_extras.anim_utils import action_get_channelbag_for_slot
 
+    return action_get_channelbag_for_slot(action, slot)  # type: ignore[func-returns-value]  # it does, the stub errs
+
+
+def nla_fcurves(block: Block) -> Iterator[FCurve]:
+    """The F-curves of the block's NLA strips that are heard at all."""
     data = block.animation_data
     if data is None or not (data.use_nla or data.use_tweak_mode):
         return
     for track in data.nla_tracks:
         for strip in () if track.mute else track.strips:
             if strip.action is not None and not strip.mute:
-                bag = action_get_channelbag_for_slot(strip.action, strip.action_slot)
+                bag = _bag(strip.action, strip.action_slot)
                 yield from () if bag is None else bag.fcurves
 
 
 _LINEAR = 1  # of a key's interpolation
 
 
-def write_fcurve(
-    block: bpy.types.ID, path: str, group: str, keys: Sequence[tuple[float, float]], locked: bool = True
-) -> None:
+def write_fcurve(block: Block, path: str, group: str, keys: Sequence[tuple[float, float]], locked: bool = True) -> None:
     """Let an F-curve of its own lead a property through keys (frame, value), straight from key to key; without keys
     there is none. Other curves of the block stay as they are."""
     remove_fcurve(block, path)
@@ -195,13 +205,13 @@ def write_fcurve(
     curve.lock = locked
 
 
-def remove_fcurve(block: bpy.types.ID, path: str) -> None:
+def remove_fcurve(block: Block, path: str) -> None:
     """Take the F-curve of a property away, if there is one. Other curves of the block stay as they are."""
     for curve in [curve for curve in fcurves(block) if curve.data_path == path]:
         _channels(block).fcurves.remove(curve)
 
 
-def ensure_fcurve(block: bpy.types.ID, path: str, group: str) -> FCurve:
+def ensure_fcurve(block: Block, path: str, group: str) -> FCurve:
     """The F-curve of a property in the block's action; an empty one in a group when there is none."""
     data = block.animation_data or block.animation_data_create()
     if data.action is None:
@@ -215,14 +225,17 @@ def ensure_fcurve(block: bpy.types.ID, path: str, group: str) -> FCurve:
     return curve
 
 
-def can_animate(block: bpy.types.ID) -> bool:
+def can_animate(block: Block) -> bool:
     """Whether F-curves of the block may be written: neither it nor its action belongs to another file."""
     data = block.animation_data
     return block.library is None and (data is None or data.action is None or data.action.library is None)
 
 
-def choose_format(picture: bpy.types.ImageFormatSettings, style: str) -> None:
-    """Let pictures (or, for FFMPEG, a video) be written in a format: 5.0 chooses between kinds of files first."""
+def choose_format(picture: Any, style: str) -> None:
+    """Let pictures (or, for FFMPEG, a video) be written in a format: 5.0 chooses between kinds of files first.
+
+    picture: an `ImageFormatSettings`, of which the stubs take a format only where it is written out.
+    """
     if hasattr(picture, "media_type"):
         kinds = {"FFMPEG": "VIDEO", "OPEN_EXR_MULTILAYER": "MULTI_LAYER_IMAGE"}
         picture.media_type = kinds.get(style, "IMAGE")
@@ -238,7 +251,7 @@ def show_animation_of(editor: SequenceEditor, name: str, channel: int, start: in
     """An image strip of picture files, all of one folder, each one frame long and at its own size."""
     import os
 
-    strip = editor.strips.new_image(name, pictures[0], channel, start, fit_method="ORIGINAL")
+    strip: Any = editor.strips.new_image(name, pictures[0], channel, start, fit_method="ORIGINAL")
     for picture in pictures[1:]:
         strip.elements.append(os.path.basename(picture))
     set_right_handle(strip, start + len(pictures))
@@ -247,20 +260,20 @@ def show_animation_of(editor: SequenceEditor, name: str, channel: int, start: in
 
 _GROUPED = bpy.app.version >= (5, 0, 0)
 """5.0 made the compositor a node group with a Group Output, and turned many node properties into menu inputs."""
+_TREE = "compositing_node_group" if _GROUPED else "node_tree"
+"""Where a scene has it."""
 
 
 def compositor(scene: Scene) -> bpy.types.NodeTree | None:
     """The node tree that a scene's renders pass through, None when they are not composited."""
-    if _GROUPED:
-        return scene.compositing_node_group
-    return scene.node_tree if scene.use_nodes else None
+    return getattr(scene, _TREE) if _GROUPED or scene.use_nodes else None
 
 
 def new_compositor(scene: Scene) -> bpy.types.NodeTree:
     """Give a scene that has none a compositor that hands its picture through; returns the tree."""
     if not _GROUPED:
         scene.use_nodes = True
-        tree = scene.node_tree
+        tree = getattr(scene, _TREE)
         if tree.nodes:  # Blender fills a new one itself, and one that was only switched off is the person's own
             return tree
         output = tree.nodes.new("CompositorNodeComposite")
@@ -268,7 +281,7 @@ def new_compositor(scene: Scene) -> bpy.types.NodeTree:
         tree = scene.compositing_node_group = bpy.data.node_groups.new("Compositing", "CompositorNodeTree")
         tree.interface.new_socket("Image", in_out="OUTPUT", socket_type="NodeSocketColor")
         output = tree.nodes.new("NodeGroupOutput")
-    layers = tree.nodes.new("CompositorNodeRLayers")
+    layers = _new_node(tree, "CompositorNodeRLayers")
     layers.scene = scene
     layers.location, output.location = (-300, 200), (300, 200)
     tree.links.new(layers.outputs["Image"], output.inputs[0])
@@ -287,18 +300,26 @@ def drop_compositor(scene: Scene) -> None:
 
 def has_switched_off_compositor(scene: Scene) -> bool:
     """Whether the scene has compositor nodes that are not in use (4.5 only: later ones are always in use)."""
-    return not _GROUPED and not scene.use_nodes and scene.node_tree is not None and len(scene.node_tree.nodes) > 0
+    if _GROUPED or scene.use_nodes:
+        return False
+    tree = getattr(scene, _TREE)
+    return tree is not None and len(tree.nodes) > 0
+
+
+def _new_node(tree: bpy.types.NodeTree, kind: str) -> Any:
+    """A node in a tree; Any, for what it is set up with depends on `kind`."""
+    return tree.nodes.new(kind)
 
 
 def alpha_over(tree: bpy.types.NodeTree) -> tuple[bpy.types.Node, bpy.types.NodeSocket, bpy.types.NodeSocket]:
     """A node that lays a premultiplied picture over another: the node, its background and its foreground socket."""
-    node = tree.nodes.new("CompositorNodeAlphaOver")
+    node = _new_node(tree, "CompositorNodeAlphaOver")
     return (node, node.inputs[0], node.inputs[1]) if _GROUPED else (node, node.inputs[1], node.inputs[2])
 
 
 def math_node(tree: bpy.types.NodeTree, operation: str) -> bpy.types.Node:
     """A Math node of the compositor."""
-    node = tree.nodes.new("ShaderNodeMath" if _GROUPED else "CompositorNodeMath")
+    node = _new_node(tree, "ShaderNodeMath" if _GROUPED else "CompositorNodeMath")
     node.operation = operation
     return node
 
@@ -306,19 +327,19 @@ def math_node(tree: bpy.types.NodeTree, operation: str) -> bpy.types.Node:
 def multiply_colours(tree: bpy.types.NodeTree) -> tuple[bpy.types.Node, tuple, bpy.types.NodeSocket]:
     """A node that multiplies two colours: the node, its two inputs, its output."""
     if not _GROUPED:
-        node = tree.nodes.new("CompositorNodeMixRGB")
+        node = _new_node(tree, "CompositorNodeMixRGB")
         node.blend_type = "MULTIPLY"
         return node, tuple(node.inputs[1:3]), node.outputs[0]
-    node = tree.nodes.new("ShaderNodeMix")
+    node = _new_node(tree, "ShaderNodeMix")
     node.data_type, node.blend_type = "RGBA", "MULTIPLY"
     node.inputs["Factor"].default_value = 1.0
-    found = [socket for socket in node.inputs if socket.type == "RGBA"]
-    return node, tuple(found), next(socket for socket in node.outputs if socket.type == "RGBA")
+    colours = tuple(socket for socket in node.inputs if socket.type == "RGBA")
+    return node, colours, next(socket for socket in node.outputs if socket.type == "RGBA")
 
 
 def set_alpha(tree: bpy.types.NodeTree, replace: bool) -> bpy.types.Node:
     """A Set Alpha node that replaces the alpha, or multiplies the whole picture by one."""
-    node = tree.nodes.new("CompositorNodeSetAlpha")
+    node = _new_node(tree, "CompositorNodeSetAlpha")
     if _GROUPED:
         node.inputs["Type"].default_value = "Replace Alpha" if replace else "Apply Mask"
     else:
@@ -328,7 +349,7 @@ def set_alpha(tree: bpy.types.NodeTree, replace: bool) -> bpy.types.Node:
 
 def to_straight_alpha(tree: bpy.types.NodeTree) -> bpy.types.Node:
     """A node that divides colours by their alpha."""
-    node = tree.nodes.new("CompositorNodePremulKey")
+    node = _new_node(tree, "CompositorNodePremulKey")
     if _GROUPED:
         node.inputs["Type"].default_value = "To Straight"
     else:
@@ -338,7 +359,7 @@ def to_straight_alpha(tree: bpy.types.NodeTree) -> bpy.types.Node:
 
 def gaussian_blur(tree: bpy.types.NodeTree, radius: float) -> bpy.types.Node:
     """A Blur node, Gaussian, of a radius in pixels (three standard deviations)."""
-    node = tree.nodes.new("CompositorNodeBlur")
+    node = _new_node(tree, "CompositorNodeBlur")
     if _GROUPED:
         node.inputs["Type"].default_value = "Gaussian"
     else:

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from bpy.types import Context
 
+if TYPE_CHECKING:  # that it is mixed into one; when it runs, Blender would take a class of this base for an operator
+    from bpy.types import Operator
+else:
+    Operator = object
 
-class Explained:
+
+class Explained(Operator):
     """Mixed into an operator: it can be pressed while `why_not` has nothing to say, else it is greyed out with that."""
 
     @classmethod

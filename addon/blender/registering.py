@@ -39,6 +39,7 @@ ROOMS = (
 """In the order of the data: none imports one that comes after it."""
 
 Function = Callable[..., object]
+Timer = Callable[[], float | None]
 _added = ExitStack()
 """How to take away what has been added, the latest first."""
 
@@ -64,7 +65,7 @@ class Adds:
     handlers: tuple[tuple[str, Function], ...] = ()
     listens: tuple[tuple[Bell, Function], ...] = ()
     drawings: tuple[tuple[str, Function, str], ...] = ()
-    timers: tuple[Function, ...] = ()
+    timers: tuple[Timer, ...] = ()
     begin: Function | None = None
     end: Function | None = None
     at_exit: Function | None = None
@@ -100,7 +101,8 @@ def _add(what: Adds, added: ExitStack) -> None:
         bpy.utils.register_class(cls)
         added.callback(bpy.utils.unregister_class, cls)
     for owner, name, group, options in what.properties:
-        setattr(owner, name, PointerProperty(type=group, **options))
+        pointer = PointerProperty(type=group, **options)  # type: ignore[func-returns-value]  # it does, the stub errs
+        setattr(owner, name, pointer)
         added.callback(delattr, owner, name)
     for name, draw in what.menus:
         menu = getattr(bpy.types, name, None)
@@ -130,6 +132,6 @@ def _add(what: Adds, added: ExitStack) -> None:
         what.begin()
 
 
-def _stop(timer: Function) -> None:
+def _stop(timer: Timer) -> None:
     if bpy.app.timers.is_registered(timer):
         bpy.app.timers.unregister(timer)

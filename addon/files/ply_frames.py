@@ -9,7 +9,7 @@ import bpy
 import numpy as np
 from bpy.types import Object, Scene
 
-from emodifftalk.core.axes import turned
+from emodifftalk.core import axes
 from emodifftalk.core.errors import UserError
 from emodifftalk.core.formats.ply import write_ply
 from emodifftalk.core.gaussians import Gaussians
@@ -63,7 +63,7 @@ def write_ply_frames(heads: list[Object], scene: Scene, frames: range, sequence:
             if rows is not None:
                 gaussians = Gaussians(*(values[rows] for values in vars(gaussians).values()))
                 gaussians = replace(gaussians, scales=gaussians.scales * swell)
-            write_ply(path, turned(gaussians, "blender", sequence.axes, sequence.scale))
+            write_ply(path, axes.turned(gaussians, "blender", sequence.axes, sequence.scale))
             manager.progress_update(number + 1)
     except OSError as error:
         raise UserError(f"{sequence.folder} cannot be written: {error.strerror or error}.") from error

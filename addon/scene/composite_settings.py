@@ -32,7 +32,7 @@ class CompositeSettings(PropertyGroup):
 
 def composite_settings(scene: Scene) -> CompositeSettings:
     """What a scene keeps about heads in renders."""
-    return scene.emodifftalk_composite
+    return scene.emodifftalk_composite  # type: ignore[attr-defined]  # from ADDS
 
 
 def shot_of(scene: Scene) -> Scene:

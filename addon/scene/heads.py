@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import bpy
-from bpy.types import Context, Object, PropertyGroup, Scene
+from bpy.types import Context, Object, Scene
 
 from emodifftalk.core.facs import AU_NAMES
 
@@ -17,42 +18,46 @@ AU_PROPERTIES = {au: au.lower() for au in AU_NAMES}
 """Names of the properties that hold action units: au12 for AU12."""
 
 
-def settings(head: Object) -> PropertyGroup:
-    """What EmoDiffTalk keeps on a head's object: a `properties.HeadSettings`."""
-    return head.emodifftalk
+def settings(head: Object) -> Any:
+    """What EmoDiffTalk keeps on a head's object: a `properties.HeadSettings`.
+
+    Any, like everything that Blender makes of our property groups: their fields are calls, which only Blender, when it
+    registers them, turns into attributes that hold values.
+    """
+    return head.emodifftalk  # type: ignore[attr-defined]  # from `properties.ADDS`
 
 
-def is_head(thing: Object | None) -> bool:
+def is_head(obj: Object | None) -> bool:
     """Whether an object carries a Subject."""
-    return thing is not None and thing.type == "MESH" and bool(settings(thing).subject_path)
+    return obj is not None and obj.type == "MESH" and bool(settings(obj).subject_path)
 
 
 def heads(scene: Scene) -> Iterator[Object]:
     """The heads in a scene."""
-    return (thing for thing in scene.objects if is_head(thing))
+    return (obj for obj in scene.objects if is_head(obj))
 
 
-def is_still(thing: Object | None) -> bool:
+def is_still(obj: Object | None) -> bool:
     """Whether an object shows Gaussians of another tool's file, which do not move."""
-    return thing is not None and thing.type == "MESH" and bool(settings(thing).gaussians_path)
+    return obj is not None and obj.type == "MESH" and bool(settings(obj).gaussians_path)
 
 
-def is_drawn(thing: Object | None) -> bool:
+def is_drawn(obj: Object | None) -> bool:
     """Whether an object is drawn as Gaussians: a head, or a still."""
-    return is_head(thing) or is_still(thing)
+    return is_head(obj) or is_still(obj)
 
 
 def drawn(scene: Scene) -> Iterator[Object]:
     """Everything in a scene that is drawn as Gaussians."""
-    return (thing for thing in scene.objects if is_drawn(thing))
+    return (obj for obj in scene.objects if is_drawn(obj))
 
 
 def active_head(context: Context) -> Object | None:
     """The active object when it is a head, else the scene's only head."""
     if is_head(context.active_object):
         return context.active_object
-    found = list(heads(context.scene))
-    return found[0] if len(found) == 1 else None
+    candidates = list(heads(context.scene))
+    return candidates[0] if len(candidates) == 1 else None
 
 
 def no_head_reason(context: Context) -> str:
@@ -64,7 +69,7 @@ def no_head_reason(context: Context) -> str:
 
 def by_session_uid(uid: int) -> Object | None:
     """The object that still has this session uid: names change and undo replaces references."""
-    return next((thing for thing in bpy.data.objects if thing.session_uid == uid), None)
+    return next((obj for obj in bpy.data.objects if obj.session_uid == uid), None)
 
 
 def absolute(path: str, head: Object | None = None) -> Path:
@@ -77,10 +82,11 @@ def _library_of(path: str, head: Object | None) -> bpy.types.Library | None:
     if head is None:
         return None
     override = head.original.override_library
-    if override is not None and override.reference is not None:
-        theirs = settings(override.reference)
+    linked: Any = override.reference if override is not None else None
+    if linked is not None:
+        theirs = settings(linked)
         if path == theirs.subject_path or any(path == take.path for take in theirs.takes):
-            return override.reference.library
+            return linked.library
     return head.original.library
 
 
@@ -123,7 +129,7 @@ def new_take_path(head: Object, live: bool = False) -> Path:
     return path
 
 
-def active_take(head: Object) -> PropertyGroup | None:
-    """The entry of the take that plays, a `properties.HeadTake`."""
-    kept = settings(head)
-    return kept.takes[kept.active_take] if 0 <= kept.active_take < len(kept.takes) else None
+def active_take(head: Object) -> Any:
+    """The entry of the take that plays, a `properties.HeadTake`; None when there is none."""
+    takes, active = settings(head).takes, settings(head).active_take
+    return takes[active] if 0 <= active < len(takes) else None

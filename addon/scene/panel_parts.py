@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import textwrap
+from typing import TYPE_CHECKING
 
 from bpy.types import Context, UILayout
 
 from .heads import active_head
+
+if TYPE_CHECKING:  # that they are mixed into one; when they run, Blender would take a class of this base for a panel
+    from bpy.types import Panel
+else:
+    Panel = object
 
 AU_GROUPS = (
     ("Brows", ("AU01", "AU02", "AU04")),
@@ -26,7 +32,7 @@ def draw_sentence(layout: UILayout, text: str, icon: str = "NONE", width: int = 
         if icon == "NONE":
             column.label(text=line)
         else:
-            column.label(text=line, icon=icon if number == 0 else "BLANK1")
+            column.label(text=line, icon=icon if number == 0 else "BLANK1")  # type: ignore[arg-type]  # a name
 
 
 def draw_problem(layout: UILayout, text: str, width: int) -> None:
@@ -41,7 +47,7 @@ def letters(context: Context) -> int:
     return max(18, int(context.region.width / (6.6 * context.preferences.system.ui_scale)) - 6)
 
 
-class InTab:
+class InTab(Panel):
     """A panel of our tab in the 3D viewport."""
 
     bl_space_type = "VIEW_3D"

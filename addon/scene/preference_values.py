@@ -1,9 +1,9 @@
 """What the preferences say, for everybody who asks; the page itself is in `preferences`."""
 
 from types import SimpleNamespace
+from typing import Any
 
 import bpy
-from bpy.types import AddonPreferences
 
 PACKAGE = __package__.removesuffix(".scene").rpartition(".")[0] or __package__.partition(".")[0]
 """The package Blender knows the extension by (a checkout registers the add-on itself)."""
@@ -12,7 +12,7 @@ PACKAGE = __package__.removesuffix(".scene").rpartition(".")[0] or __package__.p
 _DEFAULTS = SimpleNamespace(python_path="", backend_folder="", wheelhouse="")
 
 
-def preferences() -> AddonPreferences | SimpleNamespace:
-    """The preferences, or their defaults when the add-on runs without being installed."""
-    addon = bpy.context.preferences.addons.get(PACKAGE)
+def preferences() -> Any:
+    """The preferences, a `preferences.EMODIFFTALK_AP_preferences`; their defaults when the add-on is not installed."""
+    addon: bpy.types.Addon | None = bpy.context.preferences.addons.get(PACKAGE)
     return addon.preferences if addon is not None and addon.preferences else _DEFAULTS

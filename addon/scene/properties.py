@@ -1,5 +1,7 @@
 """Everything EmoDiffTalk keeps in the .blend: on a head's object, on strips, and (unsaved) on the window manager."""
 
+from typing import Any
+
 import bpy
 from bpy.props import (
     BoolProperty,
@@ -22,13 +24,15 @@ from .heads import AU_PROPERTIES
 from .overrides import OVERRIDABLE, let_overrides_change
 from .strips import choose_voice, nudged, owner_of, show_words, sound_strips, strip_scene, voice_strips
 
-_FILE = {"subtype": "FILE_PATH", "options": {"PATH_SUPPORTS_BLEND_RELATIVE"}}
+_FILE: dict[str, Any] = {"subtype": "FILE_PATH", "options": {"PATH_SUPPORTS_BLEND_RELATIVE"}}
 
 
 def _au_properties(low: float, what: str, **more: object) -> dict:
-    limits = {"min": low, "max": 1.0, "precision": 2, **more}
+    limits: dict[str, Any] = {"min": low, "max": 1.0, "precision": 2, **more}
     return {
-        AU_PROPERTIES[au]: FloatProperty(name=f"{au} {label}", description=f"{what}: {label.lower()}", **limits)
+        AU_PROPERTIES[au]: FloatProperty(  # type: ignore[func-returns-value]  # it does, the stub errs
+            name=f"{au} {label}", description=f"{what}: {label.lower()}", **limits
+        )
         for au, label in AU_LABELS.items()
     }
 
@@ -84,7 +88,7 @@ AuMutes = type(
     {
         "__doc__": "Action units held at rest.",
         "__annotations__": {
-            AU_PROPERTIES[au]: BoolProperty(
+            AU_PROPERTIES[au]: BoolProperty(  # type: ignore[func-returns-value]  # it does, the stub errs
                 name=f"Mute {au} {label}",
                 description="Hold this unit at 0, from the next take on. Muting its F-curve in the Graph Editor is "
                 "another thing: that turns the curve off, and the unit is as generated",
@@ -126,17 +130,22 @@ class HeadTake(PropertyGroup):
     )
 
 
+def _head_of(head_settings: "HeadSettings") -> Any:
+    """The object that has these settings."""
+    return head_settings.id_data
+
+
 def _voice_get(self: "HeadSettings") -> str:
-    found = voice_strips(self.id_data, bpy.context.scene)
-    return found[0].name if found else ""
+    strips = voice_strips(_head_of(self), bpy.context.scene)
+    return strips[0].name if strips else ""
 
 
 def _voice_set(self: "HeadSettings", name: str) -> None:
-    choose_voice(self.id_data, name, bpy.context)
+    choose_voice(_head_of(self), name, bpy.context)
 
 
 def _voice_search(self: "HeadSettings", context: Context, text: str) -> list[str]:
-    names = [strip.name for strip in sound_strips(strip_scene(self.id_data, context.scene))]
+    names = [strip.name for strip in sound_strips(strip_scene(_head_of(self), context.scene))]
     return [name for name in names if text.lower() in name.lower()]
 
 
@@ -339,6 +348,11 @@ class WindowSettings(PropertyGroup):
     show_gaussians: BoolProperty(
         name="Show Gaussians", description="Draw heads in the 3D viewports", default=True, update=_look_changed
     )
+
+
+def window_settings(context: Context) -> Any:
+    """What the panel remembers while Blender runs: a `WindowSettings`. Any, as `heads.settings` says."""
+    return context.window_manager.emodifftalk  # type: ignore[attr-defined]  # from ADDS
 
 
 _OF_HEADS = (AuOffsets, AuCurves, AuGains, AuMutes, HeadTake, HeadSettings)

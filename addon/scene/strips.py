@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, TypeGuard
 
-from bpy.types import Context, Object, PropertyGroup, Scene, Strip
+from bpy.types import Context, Object, PropertyGroup, Scene, SoundStrip, Strip, TextStrip
 
 from emodifftalk.core.clock import Clock
 from emodifftalk.core.facs import AU_NAMES
@@ -33,6 +34,11 @@ class _Writing(State):
 _writing = memory.keep(_Writing())
 
 
+def strip_settings(strip: Strip) -> Any:
+    """What EmoDiffTalk knows about a strip: a `properties.StripSettings`. Any, as `heads.settings` says."""
+    return strip.emodifftalk  # type: ignore[attr-defined]  # from `properties.ADDS`
+
+
 def strip_scene(head: Object | None, scene: Scene) -> Scene:
     """The scene whose sequencer a head listens to."""
     chosen = settings(head).sequencer_scene if head is not None else None
@@ -46,26 +52,30 @@ def scene_clock(scene: Scene, zero: float = 0.0) -> Clock:
 
 def ensure_uid(strip: Strip) -> str:
     """The strip's own id, given to it now when it has none."""
-    if not strip.emodifftalk.uid:
-        strip.emodifftalk.uid = uuid.uuid4().hex
-    return strip.emodifftalk.uid
+    known = strip_settings(strip)
+    if not known.uid:
+        known.uid = uuid.uuid4().hex
+    return known.uid
 
 
-def sound_strips(scene: Scene) -> list[Strip]:
+def is_sound(strip: Strip) -> TypeGuard[SoundStrip]:
+    """Whether a strip plays a recording."""
+    return strip.type == "SOUND"
+
+
+def sound_strips(scene: Scene) -> list[SoundStrip]:
     """The sound strips of a scene, earliest first."""
-    found = [strip for strip in compat.all_strips(scene) if strip.type == "SOUND"]
-    return sorted(found, key=compat.left_handle)
+    return sorted(filter(is_sound, compat.all_strips(scene)), key=compat.left_handle)
 
 
-def strips_of(uid: str, scene: Scene) -> list[Strip]:
+def strips_of(uid: str, scene: Scene) -> list[SoundStrip]:
     """The sound strips that carry a uid (several when a strip was cut), earliest first."""
     if not uid:
         return []
-    found = [s for s in compat.all_strips(scene) if s.type == "SOUND" and s.emodifftalk.uid == uid]
-    return sorted(found, key=compat.left_handle)
+    return [strip for strip in sound_strips(scene) if strip_settings(strip).uid == uid]
 
 
-def voice_strips(head: Object, scene: Scene) -> list[Strip]:
+def voice_strips(head: Object, scene: Scene) -> list[SoundStrip]:
     """The strips a head speaks, earliest first."""
     return strips_of(settings(head).voice_uid, strip_scene(head, scene))
 
@@ -80,49 +90,53 @@ def choose_voice(head: Object, name: str, context: Context) -> None:
         head_settings.sequencer_scene = scene
 
 
-def is_prompt(strip: Strip) -> bool:
+def is_prompt(strip: Strip) -> TypeGuard[TextStrip]:
     """Whether a strip is an emotion prompt."""
-    return strip.type == "TEXT" and strip.emodifftalk.is_prompt
+    return strip.type == "TEXT" and strip_settings(strip).is_prompt
 
 
-def prompt_strips(head: Object, scene: Scene) -> list[Strip]:
+def prompt_strips(head: Object, scene: Scene) -> list[TextStrip]:
     """The prompts a head feels, earliest first."""
-    mine = [s for s in compat.all_strips(strip_scene(head, scene)) if is_prompt(s) and feels(s, head)]
+    prompts = filter(is_prompt, compat.all_strips(strip_scene(head, scene)))
+    mine = [strip for strip in prompts if feels(strip, head)]
     return sorted(mine, key=lambda strip: (compat.left_handle(strip), strip.name))
 
 
-def feels(strip: Strip, head: Object) -> bool:
+def feels(strip: TextStrip, head: Object) -> bool:
     """Whether a prompt is meant for a head; one for no head (or for a deleted one) is meant for all."""
-    owner = strip.emodifftalk.head
+    owner = strip_settings(strip).head
     return owner is None or not is_head(owner) or owner == head
 
 
-def prompt_words(strip: Strip) -> str:
+def prompt_words(strip: TextStrip) -> str:
     """The feeling in full. What was typed into the strip itself, in the sequencer, counts as well."""
-    kept = strip.emodifftalk
-    return strip.text if strip.text != kept.shown else kept.text
+    prompt = strip_settings(strip)
+    return strip.text if strip.text != prompt.shown else prompt.text
 
 
-def write_words(strip: Strip, words: str) -> None:
+def write_words(strip: TextStrip, words: str) -> None:
     """Put a feeling on a prompt: in full beside it, shortened where the sequencer shows it."""
-    strip.emodifftalk.text = words
-    show_words(strip.emodifftalk, strip)
+    strip_settings(strip).text = words
+    show_words(strip_settings(strip), strip)
 
 
-def show_words(kept: PropertyGroup, strip: Strip | None = None) -> None:
-    """Bring a prompt strip's visible words and name in line with its text."""
-    strip = strip or owner_of(kept)
-    if strip is None or not kept.is_prompt:
+def show_words(prompt: Any, strip: TextStrip | None = None) -> None:
+    """Bring the visible words and name of a prompt's strip in line with its text."""
+    strip = strip or owner_of(prompt)
+    if strip is None or not prompt.is_prompt:
         return
-    words = kept.text.strip()
+    words = prompt.text.strip()
     strip.text = words.encode()[:_TEXT_BYTES].decode(errors="ignore")
-    kept.shown = strip.text
+    prompt.shown = strip.text
     strip.name = words if len(words) <= _NAME else words[: _NAME - 1].rstrip() + "…"
 
 
-def owner_of(kept: PropertyGroup) -> Strip | None:
-    """The strip that has these settings: a property group knows its data-block, here the scene, but not its strip."""
-    return next((strip for strip in compat.all_strips(kept.id_data) if strip.emodifftalk == kept), None)
+def owner_of(prompt: Any) -> Any:
+    """The strip that has these settings, None when it is gone.
+
+    A property group knows its data-block, here the scene, but not its strip.
+    """
+    return next((strip for strip in compat.all_strips(prompt.id_data) if strip_settings(strip) == prompt), None)
 
 
 def au_values(group: PropertyGroup) -> dict[str, float]:
@@ -140,21 +154,29 @@ def write_aus(group: PropertyGroup, values: Mapping[str, float]) -> None:
         _writing.on = False
 
 
-def nudged(group: PropertyGroup) -> None:
+def nudged(group: Any) -> None:
     """An action unit was moved: a prompt whose bar it was is set by hand from now on."""
     if _writing.on:
         return
     for strip in compat.all_strips(group.id_data):
-        if strip.emodifftalk.aus == group and not strip.emodifftalk.by_hand:
+        prompt = strip_settings(strip)
+        if prompt.aus == group and not prompt.by_hand:
             values = au_values(group)
-            strip.emodifftalk.by_hand = True
+            prompt.by_hand = True
             write_aus(group, values)
 
 
-def give_own_uids(prompts: list[Strip]) -> None:
+def remove_strip(strip: Strip) -> None:
+    """Take a strip off the timeline, or out of the meta strip it lies in."""
+    scene: Any = strip.id_data
+    owner: Any = strip.parent_meta() or scene.sequence_editor
+    owner.strips.remove(strip)
+
+
+def give_own_uids(strips: Sequence[Strip]) -> None:
     """Duplicated prompts carry their original's uid: give every later one its own."""
     seen: set[str] = set()
-    for strip in prompts:
-        if not strip.emodifftalk.uid or strip.emodifftalk.uid in seen:
-            strip.emodifftalk.uid = uuid.uuid4().hex
-        seen.add(strip.emodifftalk.uid)
+    for prompt in map(strip_settings, strips):
+        if not prompt.uid or prompt.uid in seen:
+            prompt.uid = uuid.uuid4().hex
+        seen.add(prompt.uid)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import blf
 import gpu
@@ -28,7 +29,12 @@ _WHITE: Colour = (1.0, 1.0, 1.0, 0.95)
 
 @dataclass(frozen=True)
 class Square:
-    """The field of the pad: lower left corner and side in pixels of the region; `scale` is the interface's."""
+    """The field of the pad.
+
+    x, y: its lower left corner, pixels of the region.
+    side: pixels.
+    scale: of the interface; lines, letters and marks are drawn that much larger.
+    """
 
     x: float
     y: float
@@ -41,9 +47,8 @@ class Square:
 
     def affect(self, x: float, y: float, snap: bool = False) -> Point:
         """Valence and arousal, -1..1 each, under a pixel; outside the field the nearest. `snap`: in tenths."""
-        values = (2 * (x - self.x) / self.side - 1, 2 * (y - self.y) / self.side - 1)
-        held = [min(max(value, -1.0), 1.0) for value in values]
-        return tuple(round(round(value / SNAP) * SNAP, 6) if snap else value for value in held)
+        valence, arousal = 2 * (x - self.x) / self.side - 1, 2 * (y - self.y) / self.side - 1
+        return _held(valence, snap), _held(arousal, snap)
 
     def holds(self, x: float, y: float) -> bool:
         """Whether a pixel lies in the field or so near that it is meant."""
@@ -58,6 +63,12 @@ class Square:
     def closes(self, x: float, y: float) -> bool:
         """Whether a pixel lies on that mark."""
         return max(abs(x - self.cross[0]), abs(y - self.cross[1])) <= 9 * self.scale
+
+
+def _held(value: float, snap: bool) -> float:
+    """Within -1..1; rounded once more in tenths, so that 0.3 is not 0.30000000000000004."""
+    value = min(max(value, -1.0), 1.0)
+    return round(round(value / SNAP) * SNAP, 6) if snap else value
 
 
 def corner_square(width: float, height: float, covered: float, scale: float) -> Square:
@@ -75,8 +86,13 @@ def nearest_feeling(valence: float, arousal: float) -> str | None:
 
 
 def draw_pad(square: Square, now: Point, path: Sequence[Point], keys: Sequence[Point], title: str) -> None:
-    """Draw it: `now`, the `path` of the keyed curves over the shot and its `keys`, all as (valence, arousal)."""
-    before = gpu.state.blend_get()
+    """Draw it.
+
+    now: where the mood is, (valence, arousal) like all points here.
+    path, keys: how the keyed curves go over the shot, and their keys.
+    title: above the field.
+    """
+    before = gpu.state.blend_get()  # type: ignore[func-returns-value]  # it does, the stub errs
     gpu.state.blend_set("ALPHA")
     s, near = square.scale, nearest_feeling(*now)
     x, y, side = square.x, square.y, square.side
@@ -146,7 +162,7 @@ def _fill(points: Sequence[Point], triangles: Sequence[tuple[int, int, int]], co
 
 def _lines(points: Sequence[Point], colour: Colour, width: float) -> None:
     shader = gpu.shader.from_builtin("POLYLINE_UNIFORM_COLOR")
-    viewport = gpu.state.viewport_get()
+    viewport: Any = gpu.state.viewport_get()  # type: ignore[func-returns-value]  # it does, the stub errs
     shader.uniform_float("viewportSize", viewport[2:])
     shader.uniform_float("lineWidth", max(width, 1.0))
     shader.uniform_float("color", colour)

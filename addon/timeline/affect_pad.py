@@ -1,8 +1,8 @@
-"""The pad of valence and arousal in the 3D viewport: a gizmo, so that it stays while she scrubs, plays and works."""
+"""The pad of valence and arousal in the 3D viewport: a gizmo, so that it stays while one scrubs, plays and works."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import bpy
 from bpy.props import BoolProperty
@@ -16,7 +16,7 @@ from ..scene.operators import ForHead
 from . import affect_drawing
 
 if TYPE_CHECKING:
-    from .affect_drawing import Square
+    from .affect_drawing import Point, Square
 
 PATHS = ("emodifftalk.valence", "emodifftalk.arousal")
 GROUP = "EmoDiffTalk Mood"
@@ -40,6 +40,11 @@ class PadSettings(PropertyGroup):
     )
 
 
+def pad_settings(context: Context) -> Any:
+    """What the pad remembers: a `PadSettings`. Any, as `heads.settings` says."""
+    return context.window_manager.emodifftalk_pad  # type: ignore[attr-defined]  # from ADDS
+
+
 def place(head: Object, valence: float, arousal: float) -> None:
     """Set a head's mood."""
     settings(head).valence, settings(head).arousal = valence, arousal
@@ -54,24 +59,25 @@ def auto_key(head: Object, context: Context) -> bool:
     return True
 
 
-def keyed_path(head: Object, scene: Scene) -> tuple[list[tuple[float, float]], list[tuple[float, float]]]:
+def keyed_path(head: Object, scene: Scene) -> tuple[list[Point], list[Point]]:
     """The way of the mood's F-curves over the shot, and its keys, as (valence, arousal); empty without curves."""
-    curves = {curve.data_path: curve for curve in compat.fcurves(head) if not curve.mute}
-    found = [curves.get(path) for path in PATHS]
-    if not any(found):
+    by_path = {curve.data_path: curve for curve in compat.fcurves(head) if not curve.mute}
+    curves = [by_path.get(path) for path in PATHS]
+    if not any(curves):
         return [], []
-    still = settings(head).valence, settings(head).arousal
+    now = settings(head).valence, settings(head).arousal
 
-    def at(frame: float) -> tuple[float, float]:
-        return tuple(
+    def at(frame: float) -> Point:
+        valence, arousal = (
             value if curve is None else min(max(curve.evaluate(frame), -1.0), 1.0)
-            for curve, value in zip(found, still, strict=True)
+            for curve, value in zip(curves, now, strict=True)
         )
+        return valence, arousal
 
     first, last = scene.frame_start, scene.frame_end
     step = max((last - first) / _MOST_STEPS, 1.0)
     frames = [first + i * step for i in range(int((last - first) / step) + 1)]
-    keys = sorted({key.co.x for curve in found if curve is not None for key in curve.keyframe_points})
+    keys = sorted({key.co.x for curve in curves if curve is not None for key in curve.keyframe_points})
     return [at(frame) for frame in frames], [at(frame) for frame in keys]
 
 
@@ -84,16 +90,15 @@ class EMODIFFTALK_GT_affect_pad(Gizmo):
 
     def setup(self) -> None:
         """Nothing has been dragged yet."""
-        self.square, self.before = None, None
+        self.square: Square | None = None
+        self.before: Point | None = None
 
     def draw(self, context: Context) -> None:
         """Draw the pad where the group has put it."""
         head = active_head(context)
         if head is not None and self.square is not None:
-            kept = settings(head)
-            affect_drawing.draw_pad(
-                self.square, (kept.valence, kept.arousal), *keyed_path(head, context.scene), head.name
-            )
+            now = settings(head).valence, settings(head).arousal
+            affect_drawing.draw_pad(self.square, now, *keyed_path(head, context.scene), head.name)
 
     def test_select(self, context: Context, location: tuple[float, float]) -> int:
         """The part under the pointer."""
@@ -105,12 +110,12 @@ class EMODIFFTALK_GT_affect_pad(Gizmo):
         return _FIELD if head.library is None and self.square.holds(*location) else -1
 
     def invoke(self, context: Context, event: Event) -> set[str]:
-        """Begin where she clicked."""
+        """Begin where the click was."""
         if self.square.closes(event.mouse_region_x, event.mouse_region_y):
-            context.window_manager.emodifftalk_pad.shown = False
+            pad_settings(context).shown = False
             return {"FINISHED"}
-        kept = settings(active_head(context))
-        self.before = kept.valence, kept.arousal
+        head_settings = settings(active_head(context))
+        self.before = head_settings.valence, head_settings.arousal
         self._follow(context, event)
         return {"RUNNING_MODAL"}
 
@@ -151,11 +156,11 @@ class EMODIFFTALK_GGT_affect_pad(GizmoGroup):
     @classmethod
     def poll(cls, context: Context) -> bool:
         """While it is shown and there is a head."""
-        return context.window_manager.emodifftalk_pad.shown and active_head(context) is not None
+        return pad_settings(context).shown and active_head(context) is not None
 
     def setup(self, context: Context) -> None:
         """One pad."""
-        self.pad = self.gizmos.new(EMODIFFTALK_GT_affect_pad.bl_idname)
+        self.pad: Any = self.gizmos.new(EMODIFFTALK_GT_affect_pad.bl_idname)
         self.pad.use_draw_modal = True
 
     def draw_prepare(self, context: Context) -> None:
@@ -182,9 +187,9 @@ class EMODIFFTALK_OT_affect_pad(ForHead, Operator):
 
     def execute(self, context: Context) -> set[str]:
         """Switch it."""
-        kept = context.window_manager.emodifftalk_pad
-        kept.shown = not kept.shown
-        if kept.shown and not getattr(context.space_data, "show_gizmo", True):
+        pad = pad_settings(context)
+        pad.shown = not pad.shown
+        if pad.shown and not getattr(context.space_data, "show_gizmo", True):
             self.report({"INFO"}, "Turn on Gizmos in this viewport to see the pad")
         return {"FINISHED"}
 

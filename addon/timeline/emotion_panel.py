@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import bpy
-from bpy.types import Context, Menu, Panel, Strip, UILayout
+from bpy.types import Context, Menu, Panel, TextStrip, UILayout
 
 from emodifftalk.core.clock import clock_text
 from emodifftalk.core.facs import AU_LABELS, AU_NAMES
@@ -15,7 +17,8 @@ from ..backend.panel import draw_remedy
 from ..blender import compat
 from ..scene.heads import AU_PROPERTIES, active_head
 from ..scene.panel_parts import OfHead, draw_problem, draw_sentence, letters
-from ..scene.strips import is_prompt, prompt_strips, prompt_words, scene_clock, strip_scene
+from ..scene.properties import window_settings
+from ..scene.strips import is_prompt, prompt_strips, prompt_words, scene_clock, strip_scene, strip_settings
 from . import colours
 from .prompts import active_prompt
 from .reading import is_being_read, is_read
@@ -33,7 +36,7 @@ class EMODIFFTALK_PT_emotion(OfHead, Panel):
         """A field for a new feeling, the prompts there are, the chosen one in detail."""
         layout, head = self.layout, active_head(context)
         row = layout.row(align=True)
-        row.prop(context.window_manager.emodifftalk, "new_prompt", text="", placeholder="Type a feeling")
+        row.prop(window_settings(context), "new_prompt", text="", placeholder="Type a feeling")
         row.operator("emodifftalk.add_prompt", text="", icon="ADD")
         row.menu("EMODIFFTALK_MT_labels", text="", icon="DOWNARROW_HLT")
         row.menu("EMODIFFTALK_MT_markers", text="", icon="MARKER")
@@ -49,14 +52,14 @@ class EMODIFFTALK_PT_emotion(OfHead, Panel):
             _draw_prompt(layout, chosen, letters(context))
 
 
-def _draw_prompt_row(layout: UILayout, strip: Strip, scene: bpy.types.Scene, chosen: bool) -> None:
+def _draw_prompt_row(layout: UILayout, strip: TextStrip, scene: bpy.types.Scene, chosen: bool) -> None:
     row = layout.row(align=True)
-    uid = strip.emodifftalk.uid
-    icon = "RADIOBUT_ON" if chosen else "RADIOBUT_OFF"
+    uid = strip_settings(strip).uid
     start = scene_clock(scene, scene.frame_start).seconds(compat.left_handle(strip))
     split = row.split(factor=0.72, align=True)
     left = split.row(align=True)
     left.alignment = "LEFT"
+    icon: Any = "RADIOBUT_ON" if chosen else "RADIOBUT_OFF"
     left.operator("emodifftalk.select_prompt", text=prompt_words(strip), icon=icon, emboss=False).uid = uid
     right = split.row(align=True)
     right.alignment = "RIGHT"
@@ -80,53 +83,53 @@ class EMODIFFTALK_MT_labels(Menu):
                 self.layout.operator("emodifftalk.add_prompt", text=text.capitalize()).text = text
 
 
-def _draw_prompt(layout: UILayout, strip: Strip, width: int) -> None:
-    kept = strip.emodifftalk
+def _draw_prompt(layout: UILayout, strip: TextStrip, width: int) -> None:
+    prompt = strip_settings(strip)
     row = layout.row(align=True)
-    row.prop(kept, "text", text="")
+    row.prop(prompt, "text", text="")
     row.popover("EMODIFFTALK_PT_presets", text="", icon="PRESET")
     column = layout.column()
     row = column.row(align=True)
     row.prop(strip, "blend_alpha", text="Intensity", slider=True)
     row.prop_decorator(strip, "blend_alpha")
-    column.prop(kept, "strength", slider=True)
+    column.prop(prompt, "strength", slider=True)
     row = column.row(align=True)
-    row.prop(kept, "ease_in")
-    row.prop(kept, "ease_out")
+    row.prop(prompt, "ease_in")
+    row.prop(prompt, "ease_out")
     if not strip.mute:
         draw_problem(column, "Mute this strip: an audible one makes Blender render the sequencer instead.", width)
-    if kept.answer and not kept.by_hand and is_read(strip):
-        draw_problem(column, kept.answer, width)
+    if prompt.answer and not prompt.by_hand and is_read(strip):
+        draw_problem(column, prompt.answer, width)
     _draw_meaning(column, strip, width)
 
 
-def _draw_meaning(layout: UILayout, strip: Strip, width: int) -> None:
-    kept = strip.emodifftalk
+def _draw_meaning(layout: UILayout, strip: TextStrip, width: int) -> None:
+    prompt = strip_settings(strip)
     header, body = layout.panel("emodifftalk_meaning", default_closed=False)
     header.label(text="On the Face")
-    header.prop(kept, "by_hand", text="By Hand", toggle=True)
+    header.prop(prompt, "by_hand", text="By Hand", toggle=True)
     if body is None:
         return
-    if not kept.by_hand and not is_read(strip):
+    if not prompt.by_hand and not is_read(strip):
         _draw_unread(body, strip, width)
         return
-    window = bpy.context.window_manager.emodifftalk
+    window = window_settings(bpy.context)
     column = body.column(align=True)
-    shown = [au for au in AU_NAMES if window.all_units or _is_meant(kept, AU_PROPERTIES[au])]
+    shown = [au for au in AU_NAMES if window.all_units or _is_meant(prompt, AU_PROPERTIES[au])]
     for au in shown:
-        column.prop(kept.aus, AU_PROPERTIES[au], text=AU_LABELS[au], slider=True)
-    if not shown and not kept.answer:
+        column.prop(prompt.aus, AU_PROPERTIES[au], text=AU_LABELS[au], slider=True)
+    if not shown and not prompt.answer:
         column.label(text="These words leave the face as it is", icon="INFO")
     body.prop(window, "all_units")
 
 
-def _is_meant(kept: bpy.types.PropertyGroup, name: str) -> bool:
+def _is_meant(prompt: Any, name: str) -> bool:
     """Whether an action unit is worth a line: the words mean it, or a hand has moved it."""
-    least = 0.001 if kept.by_hand else _SHOWN_AU
-    return getattr(kept.read_aus, name) >= _SHOWN_AU or getattr(kept.aus, name) >= least
+    least = 0.001 if prompt.by_hand else _SHOWN_AU
+    return getattr(prompt.read_aus, name) >= _SHOWN_AU or getattr(prompt.aus, name) >= least
 
 
-def _draw_unread(layout: UILayout, strip: Strip, width: int) -> None:
+def _draw_unread(layout: UILayout, strip: TextStrip, width: int) -> None:
     """Why there are no bars yet."""
     if not prompt_words(strip).strip():
         layout.label(text="Type a feeling above", icon="INFO")
@@ -137,7 +140,8 @@ def _draw_unread(layout: UILayout, strip: Strip, width: int) -> None:
         starting = connection.client.state == STARTING
         layout.label(text="Starting the backend…" if starting else "Reading…", icon="SORTTIME")
     else:
-        layout.operator("emodifftalk.read_prompt", text="Read These Words", icon="VIEWZOOM").uid = strip.emodifftalk.uid
+        button = layout.operator("emodifftalk.read_prompt", text="Read These Words", icon="VIEWZOOM")
+        button.uid = strip_settings(strip).uid
 
 
 class EMODIFFTALK_PT_prompt(Panel):
@@ -156,4 +160,5 @@ class EMODIFFTALK_PT_prompt(Panel):
 
     def draw(self, context: Context) -> None:
         """Its words, intensity and meaning."""
-        _draw_prompt(self.layout, context.active_strip, letters(context))
+        strip: Any = context.active_strip  # a prompt, says `poll`
+        _draw_prompt(self.layout, strip, letters(context))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from itertools import zip_longest
 
 from bpy.props import BoolProperty
@@ -12,8 +13,9 @@ from emodifftalk.core.errors import UserError
 
 from ..blender import compat
 from ..blender.registering import Adds
-from ..scene.heads import active_head, no_head_reason
-from ..scene.strips import prompt_strips, prompt_words, scene_clock, strip_scene, voice_strips
+from ..scene.heads import active_head
+from ..scene.operators import ForHead
+from ..scene.strips import prompt_strips, prompt_words, remove_strip, scene_clock, strip_scene, voice_strips
 from .prompts import add_prompt, listening_scene
 
 _UNNAMED = re.compile(r"F_\d+|Marker(\.\d+)?", re.IGNORECASE)
@@ -26,8 +28,8 @@ _NAME_BYTES = 63
 
 def markers_with_words(scene: Scene, selected: bool) -> list[TimelineMarker]:
     """The markers that say something, in order; those bound to a camera are not ours."""
-    found = [m for m in scene.timeline_markers if m.camera is None and (m.select or not selected)]
-    named = [m for m in found if m.name.strip() and not _UNNAMED.fullmatch(m.name.strip())]
+    markers = [m for m in scene.timeline_markers if m.camera is None and (m.select or not selected)]
+    named = [m for m in markers if m.name.strip() and not _UNNAMED.fullmatch(m.name.strip())]
     return sorted(named, key=lambda marker: marker.frame)
 
 
@@ -66,29 +68,34 @@ def markers_from_prompts(head: Object, scene: Scene, selected: bool, keep: bool)
         scene.timeline_markers.new(words, frame=round(compat.left_handle(strip)))
         made += 1
         if not keep:
-            owner = strip.parent_meta() or scene.sequence_editor
-            owner.strips.remove(strip)
+            remove_strip(strip)
     return made, left
 
 
-class _Convert:
+class _Convert(ForHead):
     bl_options = {"REGISTER", "UNDO"}
     nothing = ""
 
     selected: BoolProperty(name="Only Selected", description="Leave those alone that are not selected")
     keep: BoolProperty(name="Keep", description="Keep what was converted as well")
 
+    @staticmethod
+    def source(head: Object, scene: Scene) -> Sequence[object]:
+        """What there is to convert."""
+        raise NotImplementedError
+
+    @staticmethod
+    def convert(head: Object, scene: Scene, selected: bool, keep: bool) -> tuple[int, list[str]]:
+        """Convert it; returns how many were made, and a sentence for each that was left."""
+        raise NotImplementedError
+
     @classmethod
-    def poll(cls, context: Context) -> bool:
+    def why_not(cls, context: Context) -> str:
         """With a head, and something to convert."""
-        head = active_head(context)
-        if head is None:
-            cls.poll_message_set(no_head_reason(context))
-            return False
-        if not cls.source(head, strip_scene(head, context.scene)):
-            cls.poll_message_set(cls.nothing)
-            return False
-        return True
+        head, reason = active_head(context), super().why_not(context)
+        if not reason and not cls.source(head, strip_scene(head, context.scene)):
+            reason = cls.nothing
+        return reason
 
     def execute(self, context: Context) -> set[str]:
         """Convert, and say what was left."""
@@ -111,8 +118,8 @@ class EMODIFFTALK_OT_prompts_from_markers(_Convert, Operator):
         "a camera are left alone"
     )
     nothing = "Name markers by feelings first, like “relieved”"
-    convert = staticmethod(prompts_from_markers)
     source = staticmethod(lambda head, scene: markers_with_words(scene, False))
+    convert = staticmethod(prompts_from_markers)
 
 
 class EMODIFFTALK_OT_markers_from_prompts(_Convert, Operator):
@@ -125,8 +132,8 @@ class EMODIFFTALK_OT_markers_from_prompts(_Convert, Operator):
         "by hand go with the prompt: keep it if they matter. Words too long for a marker stay a prompt"
     )
     nothing = "This head has no prompts"
-    convert = staticmethod(markers_from_prompts)
     source = staticmethod(prompt_strips)
+    convert = staticmethod(markers_from_prompts)
 
 
 class EMODIFFTALK_MT_markers(Menu):

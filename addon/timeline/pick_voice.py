@@ -2,38 +2,40 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from bpy.props import StringProperty
-from bpy.types import Context, Menu, Object, Operator, Scene, Strip, UILayout
+from bpy.types import Context, Menu, Object, Operator, Scene, SoundStrip, UILayout
 
 from ..blender import compat
 from ..blender.operators import Explained
 from ..blender.registering import Adds
 from ..scene.heads import active_head, heads, no_head_reason, settings
-from ..scene.strips import ensure_uid, sound_strips, strip_scene, voice_strips
+from ..scene.strips import ensure_uid, sound_strips, strip_scene, strip_settings, voice_strips
 from .prompts import listening_scene
 
 
-def offered(head: Object, scene: Scene) -> Strip | None:
+def offered(head: Object, scene: Scene) -> SoundStrip | None:
     """The strip a head without a voice most likely wants: the only sound strip there is."""
-    found = sound_strips(strip_scene(head, scene))
-    return found[0] if len(found) == 1 and not voice_strips(head, scene) else None
+    sounds = sound_strips(strip_scene(head, scene))
+    return sounds[0] if len(sounds) == 1 and not voice_strips(head, scene) else None
 
 
-def joinable(head: Object, scene: Scene) -> list[Strip]:
+def joinable(head: Object, scene: Scene) -> list[SoundStrip]:
     """Selected sound strips that no head speaks yet, earliest first."""
     taken = {settings(other).voice_uid for other in heads(scene)} | {settings(head).voice_uid}
     free = (strip for strip in sound_strips(strip_scene(head, scene)) if strip.select)
-    return [strip for strip in free if not strip.emodifftalk.uid or strip.emodifftalk.uid not in taken]
+    return [strip for strip in free if not strip_settings(strip).uid or strip_settings(strip).uid not in taken]
 
 
-def speak(head: Object, strips: list[Strip]) -> None:
+def speak(head: Object, strips: list[SoundStrip]) -> None:
     """Let a head speak these strips too, beside those it speaks already."""
-    kept = settings(head)
-    scene = strips[0].id_data
+    head_settings = settings(head)
+    scene: Any = strips[0].id_data
     if not voice_strips(head, scene):
-        kept.voice_uid = ensure_uid(strips[0])
+        head_settings.voice_uid = ensure_uid(strips[0])
     for strip in strips:
-        strip.emodifftalk.uid = kept.voice_uid
+        strip_settings(strip).uid = head_settings.voice_uid
 
 
 def draw_offer(layout: UILayout, head: Object, scene: Scene) -> None:

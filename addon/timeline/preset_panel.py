@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
+
 from bpy.props import StringProperty
-from bpy.types import Context, Event, Operator, Panel, Strip
+from bpy.types import Context, Event, Operator, Panel, TextStrip
 
 from emodifftalk.core.errors import UserError
 
@@ -11,31 +13,31 @@ from ..blender.registering import Adds
 from ..scene.heads import active_head
 from ..scene.operators import ForHead
 from ..scene.panel_parts import draw_problem
-from ..scene.strips import au_values, prompt_words, write_aus, write_words
+from ..scene.strips import au_values, prompt_words, strip_settings, write_aus, write_words
 from . import presets
 from .colours import colour
 from .prompts import active_prompt, add_prompt, listening_scene
 from .reading import is_read
 
 
-def preset_of(strip: Strip, name: str) -> presets.Preset:
+def preset_of(strip: TextStrip, name: str) -> presets.Preset:
     """A prompt as a preset."""
-    kept, words = strip.emodifftalk, prompt_words(strip).strip()
-    aus = au_values(kept.aus) if kept.by_hand or is_read(strip) else {}
-    return presets.Preset(name, words, aus, kept.by_hand)
+    prompt, words = strip_settings(strip), prompt_words(strip).strip()
+    aus = au_values(prompt.aus) if prompt.by_hand or is_read(strip) else {}
+    return presets.Preset(name, words, aus, prompt.by_hand)
 
 
-def apply(preset: presets.Preset, strip: Strip) -> None:
+def apply(preset: presets.Preset, strip: TextStrip) -> None:
     """Let a prompt mean what a preset means; its intensity, strength and ease stay."""
-    kept = strip.emodifftalk
+    prompt = strip_settings(strip)
     write_words(strip, preset.words)
-    write_aus(kept.aus, preset.aus)
+    write_aus(prompt.aus, preset.aus)
     if not preset.by_hand and preset.aus:
-        write_aus(kept.read_aus, preset.aus)
-        kept.read_text, kept.answer = preset.words.strip(), ""
-    if kept.by_hand != preset.by_hand:
-        kept.by_hand = preset.by_hand
-        write_aus(kept.aus, preset.aus)  # switching filled them with what the words mean
+        write_aus(prompt.read_aus, preset.aus)
+        prompt.read_text, prompt.answer = preset.words.strip(), ""
+    if prompt.by_hand != preset.by_hand:
+        prompt.by_hand = preset.by_hand
+        write_aus(prompt.aus, preset.aus)  # switching filled them with what the words mean
     colour(strip)
 
 
@@ -48,16 +50,14 @@ class EMODIFFTALK_OT_save_preset(ForHead, Operator):
     name: StringProperty(name="Name", description="A preset of the same name is replaced", options={"SKIP_SAVE"})
 
     @classmethod
-    def poll(cls, context: Context) -> bool:
+    def why_not(cls, context: Context) -> str:
         """With a prompt chosen."""
-        if not super().poll(context):
-            return False
-        if active_prompt(active_head(context), context.scene) is None:
-            cls.poll_message_set("Select a prompt first")
-            return False
-        return True
+        reason = super().why_not(context)
+        if not reason and active_prompt(active_head(context), context.scene) is None:
+            reason = "Select a prompt first"
+        return reason
 
-    def invoke(self, context: Context, event: Event) -> set[str]:
+    def invoke(self, context: Context, event: Event) -> Set[str]:
         """Ask for a name; the words are a good one."""
         self.name = prompt_words(active_prompt(active_head(context), context.scene)).strip()
         return context.window_manager.invoke_props_dialog(self, confirm_text="Save")
@@ -106,7 +106,7 @@ class EMODIFFTALK_OT_rename_preset(Operator):
     preset: StringProperty(options={"HIDDEN", "SKIP_SAVE"})
     name: StringProperty(name="Name", options={"SKIP_SAVE"})
 
-    def invoke(self, context: Context, event: Event) -> set[str]:
+    def invoke(self, context: Context, event: Event) -> Set[str]:
         """Ask for the name."""
         try:
             self.name = presets.get(self.preset).name
@@ -133,7 +133,7 @@ class EMODIFFTALK_OT_delete_preset(Operator):
 
     preset: StringProperty(options={"HIDDEN", "SKIP_SAVE"})
 
-    def invoke(self, context: Context, event: Event) -> set[str]:
+    def invoke(self, context: Context, event: Event) -> Set[str]:
         """Ask first: a file is not brought back by undo."""
         return context.window_manager.invoke_confirm(
             self, event, title="Delete Preset", message="This cannot be undone.", confirm_text="Delete"
@@ -161,14 +161,14 @@ class EMODIFFTALK_PT_presets(Panel):
         """Every preset, with what can be done with it; files that are none; a button to add one."""
         layout = self.layout
         layout.label(text="Presets")
-        found, broken = presets.listed()
+        readable, broken = presets.listed()
         column = layout.column(align=True)
-        for stem, preset in found.items():
+        for stem, preset in readable.items():
             row = column.row(align=True)
             row.operator("emodifftalk.apply_preset", text=preset.name).preset = stem
             row.operator("emodifftalk.rename_preset", text="", icon="GREASEPENCIL").preset = stem
             row.operator("emodifftalk.delete_preset", text="", icon="TRASH").preset = stem
-        if not found:
+        if not readable:
             column.label(text="None yet")
         for sentence in broken.values():
             draw_problem(layout, sentence, 34)

@@ -23,8 +23,13 @@ _RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)")
 
 @dataclass(frozen=True)
 class Preset:
-    """name: as the animator reads it. words: the feeling. aus: action units 0..1 by name. by_hand: whether those count,
-    or what the words mean."""
+    """A feeling that was saved.
+
+    name: as the animator reads it.
+    words: the feeling.
+    aus: action units 0..1 by name.
+    by_hand: whether those count, or what the words mean.
+    """
 
     name: str
     words: str
@@ -39,13 +44,14 @@ def folder() -> Path:
 
 def listed() -> tuple[dict[str, Preset], dict[str, str]]:
     """The presets there are, by file name without its ending, sorted by name; and of files that are no presets, why."""
-    found, broken = {}, {}
+    readable, broken = {}, {}
     for path in folder().glob("*.json"):
         try:
-            found[path.stem] = load(path)
+            readable[path.stem] = load(path)
         except UserError as error:
             broken[path.name] = str(error)
-    return dict(sorted(found.items(), key=lambda item: item[1].name.casefold())), dict(sorted(broken.items()))
+    by_name = sorted(readable.items(), key=lambda stem_and_preset: stem_and_preset[1].name.casefold())
+    return dict(by_name), dict(sorted(broken.items()))
 
 
 def load(path: Path) -> Preset:

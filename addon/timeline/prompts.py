@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import bpy
 from bpy.props import StringProperty
-from bpy.types import Context, Object, Operator, Scene, Strip
+from bpy.types import Context, Object, Operator, Scene, SoundStrip, TextStrip
 from bpy_extras.io_utils import ImportHelper
 
 from emodifftalk.core.errors import UserError
@@ -16,7 +17,17 @@ from ..blender import compat
 from ..blender.registering import Adds
 from ..scene.heads import active_head, settings
 from ..scene.operators import ForHead
-from ..scene.strips import ensure_uid, prompt_strips, scene_clock, strip_scene, voice_strips, write_words
+from ..scene.properties import window_settings
+from ..scene.strips import (
+    ensure_uid,
+    prompt_strips,
+    remove_strip,
+    scene_clock,
+    strip_scene,
+    strip_settings,
+    voice_strips,
+    write_words,
+)
 from . import reading
 
 _SECONDS = 3.0
@@ -26,7 +37,7 @@ _LAST_CHANNEL = 128
 
 def add_prompt(
     head: Object, scene: Scene, words: str, frame: int | None = None, until: float | None = None
-) -> tuple[Strip, Strip | None]:
+) -> tuple[TextStrip, TextStrip | None]:
     """Put an emotion prompt for a head at the playhead (or at `frame`); returns it and the prompt it cut short, if any.
 
     It lasts until the next prompt, else until frame `until`, else until the end of the voice, else three seconds. A
@@ -49,14 +60,14 @@ def add_prompt(
     end = round(min((e for e in ends if e > frame), default=frame + _SECONDS * rate))
     end = max(end, frame + 1)
     for strip in covering:
-        fade = frame + round(strip.emodifftalk.ease_out * rate)
+        fade = frame + round(strip_settings(strip).ease_out * rate)
         compat.set_right_handle(strip, min(fade, round(compat.right_handle(strip))))
     editor = scene.sequence_editor or scene.sequence_editor_create()
     above = max((strip.channel for strip in voice_strips(head, scene)), default=0) + 1
     strip = compat.new_text_strip(editor, "Prompt", free_channel(scene, above, frame, end), frame, end)
     strip.mute = True
-    kept = strip.emodifftalk
-    kept.is_prompt, kept.head = True, head
+    prompt = strip_settings(strip)
+    prompt.is_prompt, prompt.head = True, head
     ensure_uid(strip)
     write_words(strip, words)
     editor.active_strip = strip
@@ -70,14 +81,14 @@ def free_channel(scene: Scene, lowest: int, start: float, end: float) -> int:
     return next((channel for channel in range(lowest, _LAST_CHANNEL) if channel not in taken), _LAST_CHANNEL)
 
 
-def add_voice(head: Object, scene: Scene, path: Path, frame: int | None = None) -> Strip:
+def add_voice(head: Object, scene: Scene, path: Path, frame: int | None = None) -> SoundStrip:
     """Put a recording on the sequencer at the playhead (or at `frame`) and let the head speak it. Raises UserError."""
     if not path.is_file():
         raise UserError(f"The recording {path} does not exist.")
     frame = scene.frame_current if frame is None else frame
     editor = scene.sequence_editor or scene.sequence_editor_create()
     try:
-        strip = editor.strips.new_sound(path.stem, str(path), free_channel(scene, 1, frame, frame + 1), frame)
+        strip: Any = editor.strips.new_sound(path.stem, str(path), free_channel(scene, 1, frame, frame + 1), frame)
     except RuntimeError as error:
         raise UserError(f"{path.name} is not a recording that Blender can read.") from error
     if strip.sound is None or strip.sound.samplerate == 0:  # Blender makes a silent strip of anything
@@ -90,12 +101,12 @@ def add_voice(head: Object, scene: Scene, path: Path, frame: int | None = None) 
     return strip
 
 
-def find_prompt(head: Object, scene: Scene, uid: str) -> Strip | None:
+def find_prompt(head: Object, scene: Scene, uid: str) -> TextStrip | None:
     """A head's prompt by its uid."""
-    return next((strip for strip in prompt_strips(head, scene) if strip.emodifftalk.uid == uid), None)
+    return next((strip for strip in prompt_strips(head, scene) if strip_settings(strip).uid == uid), None)
 
 
-def active_prompt(head: Object, scene: Scene) -> Strip | None:
+def active_prompt(head: Object, scene: Scene) -> TextStrip | None:
     """The prompt to show in detail: the sequencer's active strip, else the one at the playhead."""
     scene = strip_scene(head, scene)
     mine = prompt_strips(head, scene)
@@ -109,9 +120,9 @@ def active_prompt(head: Object, scene: Scene) -> Strip | None:
 
 def listening_scene(head: Object, context: Context) -> Scene:
     """The scene whose sequencer new strips go to; remembered on the head where it is not the scene in view."""
-    kept = settings(head)
-    if kept.sequencer_scene is None and compat.sequencer_scene(context) != context.scene:
-        kept.sequencer_scene = compat.sequencer_scene(context)
+    head_settings = settings(head)
+    if head_settings.sequencer_scene is None and compat.sequencer_scene(context) != context.scene:
+        head_settings.sequencer_scene = compat.sequencer_scene(context)
     scene = strip_scene(head, context.scene)
     compat.show_in_sequencer(context, scene)
     return scene
@@ -128,7 +139,7 @@ class EMODIFFTALK_OT_add_prompt(ForHead, Operator):
 
     def execute(self, context: Context) -> set[str]:
         """Add it; its words are read when there is a backend for it."""
-        head, window = active_head(context), context.window_manager.emodifftalk
+        head, window = active_head(context), window_settings(context)
         try:
             strip, shortened = add_prompt(head, listening_scene(head, context), self.text or window.new_prompt)
         except UserError as error:
@@ -141,7 +152,7 @@ class EMODIFFTALK_OT_add_prompt(ForHead, Operator):
         return {"FINISHED"}
 
 
-class EMODIFFTALK_OT_add_voice(ForHead, Operator, ImportHelper):
+class EMODIFFTALK_OT_add_voice(ForHead, Operator, ImportHelper):  # type: ignore[misc]  # the stub of ImportHelper
     """Put a recording on the sequencer at the playhead and let this head speak it"""
 
     bl_idname = "emodifftalk.add_voice"
@@ -155,7 +166,7 @@ class EMODIFFTALK_OT_add_voice(ForHead, Operator, ImportHelper):
         head = active_head(context)
         scene = listening_scene(head, context)
         try:
-            strip = add_voice(head, scene, Path(bpy.path.abspath(self.filepath)))
+            strip = add_voice(head, scene, Path(bpy.path.abspath(self.filepath)))  # type: ignore[attr-defined]  # as above
         except UserError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
@@ -170,13 +181,13 @@ class _ForPrompt(ForHead):
 
     uid: StringProperty(options={"HIDDEN", "SKIP_SAVE"})
 
-    def prompt(self, context: Context) -> Strip | None:
+    def prompt(self, context: Context) -> TextStrip | None:
         """The prompt, or None (reported) when it is gone."""
         head = active_head(context)
-        found = find_prompt(head, context.scene, self.uid)
-        if found is None:
+        strip = find_prompt(head, context.scene, self.uid)
+        if strip is None:
             self.report({"WARNING"}, "This prompt does not exist any more")
-        return found
+        return strip
 
 
 class EMODIFFTALK_OT_select_prompt(_ForPrompt, Operator):
@@ -211,8 +222,7 @@ class EMODIFFTALK_OT_remove_prompt(_ForPrompt, Operator):
         strip = self.prompt(context)
         if strip is None:
             return {"CANCELLED"}
-        owner = strip.parent_meta() or strip.id_data.sequence_editor
-        owner.strips.remove(strip)
+        remove_strip(strip)
         return {"FINISHED"}
 
 

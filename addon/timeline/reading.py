@@ -6,9 +6,10 @@ Words are read when they are typed, as long as a backend is there to be started;
 from __future__ import annotations
 
 import contextlib
+from typing import Any
 
 import bpy
-from bpy.types import PropertyGroup, Strip
+from bpy.types import TextStrip
 
 from emodifftalk.core.errors import UserError
 from emodifftalk.core.facs import AU_NAMES
@@ -19,7 +20,7 @@ from ..backend.connection import Listener
 from ..blender import compat
 from ..blender.registering import Adds
 from ..scene.bells import HAND_CHANGED, WORDS_CHANGED
-from ..scene.strips import au_values, ensure_uid, is_prompt, owner_of, prompt_words, write_aus
+from ..scene.strips import au_values, ensure_uid, is_prompt, owner_of, prompt_words, strip_settings, write_aus
 from . import memory
 from .colours import colour
 
@@ -27,17 +28,17 @@ _asked: dict[str, str] = memory.keep({})
 """Words that are being read, by the prompt's uid."""
 
 
-def is_read(strip: Strip) -> bool:
+def is_read(strip: TextStrip) -> bool:
     """Whether what the bars show is what the words mean."""
-    return strip.emodifftalk.read_text == prompt_words(strip).strip()
+    return strip_settings(strip).read_text == prompt_words(strip).strip()
 
 
-def is_being_read(strip: Strip) -> bool:
+def is_being_read(strip: TextStrip) -> bool:
     """Whether the answer is on its way."""
-    return _asked.get(strip.emodifftalk.uid) == prompt_words(strip).strip()
+    return _asked.get(strip_settings(strip).uid) == prompt_words(strip).strip()
 
 
-def read_soon(strip: Strip) -> None:
+def read_soon(strip: TextStrip) -> None:
     """Have a prompt's words read if a backend runs or can be started; never in background mode, where nobody would
     hear the answer. One that has died waits to be asked by hand."""
     if bpy.app.background or connection.client.state == DEAD or connection.unavailable_reason():
@@ -46,7 +47,7 @@ def read_soon(strip: Strip) -> None:
         read_prompt(strip)
 
 
-def read_prompt(strip: Strip) -> int | None:
+def read_prompt(strip: TextStrip) -> int | None:
     """Ask the backend what a prompt's words mean, and show it on the prompt; returns the request's number, None when it
     is known already. Raises UserError when the backend cannot be started.
     """
@@ -57,10 +58,10 @@ def read_prompt(strip: Strip) -> int | None:
 
     def show(result: dict) -> None:
         over()
-        for found in compat.all_strips(bpy.data.scenes.get(scene_name)):
-            if is_prompt(found) and found.emodifftalk.uid == uid:
-                _show(found.emodifftalk, words, result)
-                colour(found)
+        for candidate in compat.all_strips(bpy.data.scenes.get(scene_name)):
+            if is_prompt(candidate) and strip_settings(candidate).uid == uid:
+                _show(strip_settings(candidate), words, result)
+                colour(candidate)
         connection.redraw_panels()
 
     def over(_: str = "") -> None:
@@ -73,32 +74,32 @@ def read_prompt(strip: Strip) -> int | None:
     return number
 
 
-def _show(kept: PropertyGroup, words: str, result: dict) -> None:
+def _show(prompt: Any, words: str, result: dict) -> None:
     values = {au: float(result.get("aus", {}).get(au, 0.0)) for au in AU_NAMES}
-    write_aus(kept.read_aus, values)
+    write_aus(prompt.read_aus, values)
     # Values set by hand stay; hands that were quicker than the answer begin with it.
-    if not kept.by_hand or not any(au_values(kept.aus).values()):
-        write_aus(kept.aus, values)
-    kept.answer = str(result.get("answer", ""))
-    kept.read_text = words
+    if not prompt.by_hand or not any(au_values(prompt.aus).values()):
+        write_aus(prompt.aus, values)
+    prompt.answer = str(result.get("answer", ""))
+    prompt.read_text = words
 
 
-def _words_changed(strip: Strip) -> None:
+def _words_changed(strip: TextStrip) -> None:
     colour(strip)
-    if not strip.emodifftalk.by_hand:
+    if not strip_settings(strip).by_hand:
         read_soon(strip)
 
 
-def hand_changed(kept: PropertyGroup) -> None:
+def hand_changed(prompt: Any) -> None:
     """By Hand was switched. On: it begins with what the words mean. Off: they count again."""
-    strip = owner_of(kept)
+    strip = owner_of(prompt)
     if strip is None:
         return
     if is_read(strip):
-        if not kept.by_hand:
-            write_aus(kept.aus, au_values(kept.read_aus))
+        if not prompt.by_hand:
+            write_aus(prompt.aus, au_values(prompt.read_aus))
     else:
-        write_aus(kept.aus, {})
+        write_aus(prompt.aus, {})
         read_soon(strip)
     colour(strip)
 

@@ -11,17 +11,17 @@ from bpy.types import Depsgraph, Scene
 
 from ..blender import animation, compat
 from ..blender.registering import Adds
-from ..scene.strips import give_own_uids, is_prompt, prompt_words
+from ..scene.strips import give_own_uids, is_prompt, prompt_words, strip_settings
 from .colours import colour
 from .reading import is_read, read_soon
 
 
 def tend(scene: Scene) -> None:
     """See to all prompts of a scene; nothing is written where all is well."""
-    prompts = sorted((strip for strip in compat.all_strips(scene) if is_prompt(strip)), key=compat.left_handle)
+    prompts = sorted(filter(is_prompt, compat.all_strips(scene)), key=compat.left_handle)
     give_own_uids(prompts)
     for strip in prompts:
-        if strip.text != strip.emodifftalk.shown and not is_read(strip) and prompt_words(strip).strip():
+        if strip.text != strip_settings(strip).shown and not is_read(strip) and prompt_words(strip).strip():
             read_soon(strip)
         colour(strip)
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import bpy
-from bpy.types import Object, Scene, Strip
+from bpy.types import Object, Scene, SoundStrip, Strip, TextStrip
 
 from emodifftalk.core.clock import Clock, SoundSpan, sound_span
 from emodifftalk.core.errors import UserError
@@ -21,7 +21,7 @@ from emodifftalk.core.voice_time import Stretch
 from ..blender import compat
 from ..blender.compat import StripTimes
 from ..scene.heads import settings
-from ..scene.strips import au_values, feels, is_prompt, prompt_words, strip_scene
+from ..scene.strips import au_values, feels, is_prompt, is_sound, prompt_words, strip_scene, strip_settings
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,7 @@ class Voice:
     audible: first frame and frame after the last, as far as the meta strips around it let it be heard.
     delay: seconds by which the sound was moved inside its strip.
     retiming: its speed from key to key; empty at its own speed.
+    volume: the strip's, 1 as recorded.
     silenced: it is muted, or what it lies in.
     problem: why it cannot be told what it plays, one sentence.
     """
@@ -83,11 +84,13 @@ class Voice:
 class PromptStrip:
     """A Text strip with a feeling.
 
-    uid: what it is known by. name: the strip's.
+    uid: what it is known by.
+    name: the strip's.
     words: the feeling in full.
     times: of the strip.
     ease_in, ease_out: seconds in which it rises and fades.
-    strength: its own factor. opacity, opacity_path: the strip's, and the scene's path to it, which may be animated.
+    strength: its own factor.
+    opacity, opacity_path: the strip's, and the scene's path to it, which may be animated.
     aus: action units 0..1 set by hand; None when the words count.
     """
 
@@ -105,7 +108,11 @@ class PromptStrip:
 
 @dataclass(frozen=True)
 class Timeline:
-    """What a head is asked to say and feel. clock: with second 0 at frame 0. voices, prompts: earliest first."""
+    """What a head is asked to say and feel.
+
+    clock: with second 0 at frame 0.
+    voices, prompts: earliest first.
+    """
 
     clock: Clock
     voices: tuple[Voice, ...]
@@ -119,7 +126,7 @@ class Timeline:
     @property
     def reach(self) -> tuple[float, float] | None:
         """First frame, and frame after the last, of everything that is performed; None when nothing is."""
-        times = [strip.times for strip in (*self.heard, *self.prompts)]
+        times = [*(voice.times for voice in self.heard), *(prompt.times for prompt in self.prompts)]
         return (min(t.left for t in times), max(t.right for t in times)) if times else None
 
 
@@ -151,13 +158,14 @@ def playing(head: Object, scene: Scene) -> tuple[Stretch, ...]:
 
 def _voices(strips: list[Strip], uid: str) -> tuple[Voice, ...]:
     """The strips that carry the uid of a head's voice, several when it was cut."""
-    found = [_voice(s) for s in strips if s.type == "SOUND" and s.emodifftalk.uid == uid] if uid else []
-    return tuple(sorted(found, key=lambda voice: voice.times.left))
+    spoken = [_voice(s) for s in filter(is_sound, strips) if strip_settings(s).uid == uid] if uid else []
+    return tuple(sorted(spoken, key=lambda voice: voice.times.left))
 
 
-def _voice(strip: Strip) -> Voice:
+def _voice(strip: SoundStrip) -> Voice:
     times, sound, problem = compat.strip_times(strip), strip.sound, ""
-    audible, retiming = (times.left, times.right), ()
+    audible = (times.left, times.right)
+    retiming: tuple[RetimingKey, ...] = ()
     try:
         audible = _audible_part(strip, times)
         retiming = compat.retiming(strip)
@@ -166,7 +174,7 @@ def _voice(strip: Strip) -> Voice:
     has_file = sound is not None and bool(sound.filepath)
     return Voice(
         name=strip.name,
-        uid=strip.emodifftalk.uid,
+        uid=strip_settings(strip).uid,
         recording=sound.name if sound is not None else "",
         file=Path(bpy.path.abspath(sound.filepath, library=sound.library)) if has_file else None,
         packed=sound.session_uid if has_file and sound.packed_file is not None else 0,
@@ -193,8 +201,8 @@ def _audible_part(strip: Strip, times: StripTimes) -> tuple[float, float]:
     return left, right
 
 
-def _prompt(strip: Strip) -> PromptStrip:
-    prompt = strip.emodifftalk
+def _prompt(strip: TextStrip) -> PromptStrip:
+    prompt = strip_settings(strip)
     return PromptStrip(
         uid=prompt.uid,
         name=strip.name,
