@@ -79,6 +79,8 @@ def hull_geometry(gaussians: Gaussians) -> tuple[list, list, list]:
     heights = np.linspace(low, high, _LAYERS)
     rings = [_ring(points, height, (high - low) / _LAYERS) for height in heights]
     top, bottom = rings[-1].mean(axis=0), rings[0].mean(axis=0)
+    # Rings lie one after the other, then the two poles: quads join each ring to the one above it, triangles the lowest
+    # and the highest to their poles, and all wind outwards.
     vertices = np.concatenate([*rings, [bottom, top]])
     faces: list[tuple[int, ...]] = []
     for layer in range(_LAYERS - 1):

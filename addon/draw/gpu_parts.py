@@ -114,6 +114,7 @@ def read_floats(texture: gpu.types.GPUTexture, channels: int) -> np.ndarray:
 def table(columns: np.ndarray) -> gpu.types.GPUTexture:
     """Rows (N, 1) or (N, 4) float32 as a texture with _TABLE_WIDTH texels per row."""
     count, channels = columns.shape
+    # As many whole rows as hold all texels, zeros at the end: one row would be wider than cards allow a texture to be.
     rows = max(-(-count // _TABLE_WIDTH), 1)
     padded = np.zeros((rows * _TABLE_WIDTH, channels), np.float32)
     padded[:count] = columns
