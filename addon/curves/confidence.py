@@ -7,7 +7,6 @@ never touched.
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Any
 
 import bpy
 import numpy as np
@@ -135,8 +134,8 @@ def _target(frames: list[int], now: int, forward: bool) -> int | None:
     return max((frame for frame in frames if frame < now), default=None)
 
 
-class _Jump(Explained):
-    bl_options: Any = {"REGISTER", "UNDO"}  # Operator's own is a set of literals
+class _Jump(Explained, Operator):
+    bl_options = {"REGISTER", "UNDO"}
     forward = True
 
     @classmethod
@@ -144,7 +143,7 @@ class _Jump(Explained):
         """With a stretched frame on that side of the playhead."""
         return why_no_jump(context, cls.forward)
 
-    def execute(self, context: Context) -> Any:
+    def execute(self, context: Context) -> set[str]:
         """Put the playhead there."""
         scene = context.scene
         scene.frame_set(_target(places(active_head(context), scene), scene.frame_current, self.forward))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from bpy.types import Context, Panel, UILayout
 
 from ..blender.registering import Adds
@@ -13,9 +11,9 @@ from ..scene.heads import drawn
 from ..scene.panel_parts import OfHead, draw_sentence, letters
 
 
-class _Tab:
-    bl_space_type: Any = "PROPERTIES"  # `Panel` has these as literals of its own
-    bl_region_type: Any = "WINDOW"
+class _Tab(Panel):
+    bl_space_type = "PROPERTIES"
+    bl_region_type = "WINDOW"
     bl_context = "render"
 
     @classmethod

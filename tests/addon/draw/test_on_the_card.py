@@ -26,6 +26,8 @@ from emodifftalk.core.gaussians import Gaussians
 from emodifftalk.splat.metrics import psnr
 from emodifftalk.splat.render import render
 
+pytestmark = pytest.mark.slow
+
 NO_CARD = ("GPU functions for drawing are not available", "No GPU", "no GPU")
 DRAW = """
 import sys
@@ -39,8 +41,6 @@ from addon.draw.cloud import SplatCloud
 from addon.draw.target import SplatTarget, draw_offscreen
 from emodifftalk.core.camera import Camera
 from emodifftalk.core.gaussians import Gaussians
-
-pytestmark = pytest.mark.slow
 
 data = np.load(sys.argv[2])
 gaussians = Gaussians(*(data[name] for name in ("means", "quats", "scales", "opacities", "colors")))
