@@ -14,6 +14,7 @@ from bpy.types import Depsgraph, LayerCollection, Object, Scene
 from ..blender import compat
 from ..blender.registering import Adds
 from ..draw.colours import ENGINE
+from ..draw.settings import drawing_settings
 from ..scene.bells import COLOURS_CHANGED
 from ..scene.composite_settings import composite_settings
 from ..scene.heads import is_drawn
@@ -31,12 +32,12 @@ _DRAWING = ("rasterizer", "blur_samples")
 
 def new_heads_scene(shot: Scene) -> Scene:
     """A scene for the shot's heads, in step with it, or the one it has."""
-    kept = composite_settings(shot)
-    if kept.heads_scene is None:
-        kept.heads_scene = bpy.data.scenes.new(f"{shot.name} heads")
-        composite_settings(kept.heads_scene).shot = shot
+    composite = composite_settings(shot)
+    if composite.heads_scene is None:
+        composite.heads_scene = bpy.data.scenes.new(f"{shot.name} heads")
+        composite_settings(composite.heads_scene).shot = shot
     keep_in_step(shot)
-    return kept.heads_scene
+    return composite.heads_scene
 
 
 def drop_heads_scene(shot: Scene) -> None:
@@ -56,7 +57,7 @@ def keep_in_step(shot: Scene) -> None:
     for owner, source, names in (
         (scene.render, shot.render, _RENDER),
         (scene, shot, _SCENE),
-        (scene.emodifftalk_render, shot.emodifftalk_render, _DRAWING),
+        (drawing_settings(scene), drawing_settings(shot), _DRAWING),
     ):
         for name in names:
             _set(owner, name, getattr(source, name))
@@ -85,10 +86,10 @@ def _set(owner: object, name: str, value: object) -> None:
 def _keep_heads(scene: Scene, wanted: set[Object]) -> None:
     collection = scene.collection
     there = set(collection.objects)
-    for thing in wanted - there:
-        collection.objects.link(thing)
-    for thing in there - wanted:
-        collection.objects.unlink(thing)
+    for obj in wanted - there:
+        collection.objects.link(obj)
+    for obj in there - wanted:
+        collection.objects.unlink(obj)
     if there != wanted:
         # The shot points here, so its dependency graph copies this scene, and Blender 5.2 crashes copying a view layer
         # that is behind its collections: asking for the active object brings it in line.
@@ -105,14 +106,14 @@ def _rendered_heads(shot: Scene) -> Iterator[Object]:
 def _rendered_in(layer: LayerCollection) -> Iterator[Object]:
     if layer.exclude or layer.collection.hide_render:
         return
-    yield from (thing for thing in layer.collection.objects if is_drawn(thing) or _instances_heads(thing))
+    yield from (obj for obj in layer.collection.objects if is_drawn(obj) or _instances_heads(obj))
     for child in layer.children:
         yield from _rendered_in(child)
 
 
-def _instances_heads(thing: Object) -> bool:
-    held = thing.instance_collection if thing.instance_type == "COLLECTION" else None
-    return held is not None and any(is_drawn(other) for other in held.all_objects)
+def _instances_heads(obj: Object) -> bool:
+    instanced = obj.instance_collection if obj.instance_type == "COLLECTION" else None
+    return instanced is not None and any(is_drawn(other) for other in instanced.all_objects)
 
 
 def _keep_colours(shot: Scene) -> None:

@@ -8,6 +8,8 @@ no fringe of the background's colour, at the price of half a pixel of the object
 
 from __future__ import annotations
 
+from typing import Any, Literal
+
 from bpy.types import Node, NodeSocket, NodeTree, Scene, bpy_prop_collection
 
 from ..blender import compat
@@ -37,8 +39,8 @@ def can_undo(view_transform: str) -> bool:
     return view_transform in _VIEWS
 
 
-def our_nodes(tree: NodeTree) -> list[Node]:
-    """The nodes this module put into a compositor."""
+def our_nodes(tree: NodeTree) -> list[Any]:
+    """The nodes this module put into a compositor. Each kind has fields of its own, of which `Node` knows nothing."""
     return [node for node in tree.nodes if node.get(_MARK)]
 
 
@@ -60,9 +62,9 @@ def insert(tree: NodeTree, shot: Scene, layer: str, heads_scene: Scene) -> bool:
     links.new(sources[0].outputs["Depth"], group.inputs["Depth"])
     for name, socket in (("Image", "Head"), ("Depth", "Head Depth"), (SOFT_DEPTH, "Head Soft Depth")):
         links.new(layers.outputs[name], group.inputs[socket])
-    for name, sockets in users.items():
-        for socket in sockets:
-            links.new(group.outputs[name], socket)
+    for name, targets in users.items():
+        for target in targets:
+            links.new(group.outputs[name], target)
     return bool(users["Image"])
 
 
@@ -82,14 +84,15 @@ def remove(tree: NodeTree) -> None:
 def set_view_transform(group: NodeTree, view_transform: str) -> None:
     """Let the group undo a view transform; the empty name, or one that cannot be undone, leaves colours alone."""
     space = _VIEWS.get(view_transform)
-    encode, undo = group.nodes["To sRGB"], group.nodes["Undo View Transform"]
+    encode: Any = group.nodes["To sRGB"]
+    undo: Any = group.nodes["Undo View Transform"]
     if encode.mute != (space is None):
         encode.mute = undo.mute = space is None
     if space is not None and undo.from_color_space != space:
         undo.from_color_space = space
 
 
-def _shows(node: Node, shot: Scene, layer: str) -> bool:
+def _shows(node: Any, shot: Scene, layer: str) -> bool:
     return node.bl_idname == "CompositorNodeRLayers" and node.scene == shot and node.layer == layer
 
 
@@ -103,13 +106,13 @@ def _denoised(picture: NodeSocket) -> NodeSocket:
 
 def _users(sources: list[Node], after: NodeSocket) -> dict[str, list[NodeSocket]]:
     """The sockets that use picture, alpha and depth of a view layer."""
-    found: dict[str, list[NodeSocket]] = {}
+    users: dict[str, list[NodeSocket]] = {}
     for name in _REPLACED:
         sockets = [node.outputs[name] for node in sources]
         if name == "Image":
             sockets[0] = after
-        found[name] = [link.to_socket for socket in sockets for link in socket.links]
-    return found
+        users[name] = [link.to_socket for socket in sockets for link in socket.links]
+    return users
 
 
 def _origin(socket: NodeSocket) -> NodeSocket | None:
@@ -119,10 +122,10 @@ def _origin(socket: NodeSocket) -> NodeSocket | None:
 def _add_nodes(tree: NodeTree, heads_scene: Scene) -> tuple[Node, Node, Node]:
     frame = tree.nodes.new("NodeFrame")
     frame.label, frame.use_custom_color, frame.color = "EmoDiffTalk heads", True, (0.24, 0.31, 0.38)
-    layers = tree.nodes.new("CompositorNodeRLayers")
+    layers: Any = tree.nodes.new("CompositorNodeRLayers")
     layers.scene, layers.label = heads_scene, "Heads"
     layers.layer = heads_scene.view_layers[0].name
-    group = tree.nodes.new("CompositorNodeGroup")
+    group: Any = tree.nodes.new("CompositorNodeGroup")
     group.node_tree, group.label, group.width = heads_group(), "Heads by Depth", 200
     for node in (frame, layers, group):
         node[_MARK] = True
@@ -141,9 +144,9 @@ def heads_group() -> NodeTree:
     """The node group that does the work: the file's own when it is there and whole, else a new one."""
     from bpy import data
 
-    found = data.node_groups.get(GROUP)
-    if found is not None and found.bl_idname == "CompositorNodeTree" and "Undo View Transform" in found.nodes:
-        return found
+    group: NodeTree | None = data.node_groups.get(GROUP)
+    if group is not None and group.bl_idname == "CompositorNodeTree" and "Undo View Transform" in group.nodes:
+        return group
     group = data.node_groups.new(GROUP, "CompositorNodeTree")
     _add_sockets(group)
     _Builder(group).build()
@@ -151,8 +154,8 @@ def heads_group() -> NodeTree:
 
 
 def _add_sockets(group: NodeTree) -> None:
-    def add(name: str, kind: str, way: str, value: object = None, text: str = "") -> None:
-        socket = group.interface.new_socket(name, in_out=way, socket_type=f"NodeSocket{kind}", description=text)
+    def add(name: str, kind: str, way: Literal["INPUT", "OUTPUT"], value: object = None, text: str = "") -> None:
+        socket: Any = group.interface.new_socket(name, in_out=way, socket_type=f"NodeSocket{kind}", description=text)
         if value is not None:
             socket.default_value = value
 
@@ -200,7 +203,8 @@ class _Builder:
         self._link(nearer, blur.inputs["Image"])
         above = self._math("SUBTRACT", 3, -1, blur.outputs[0], _EDGE_LOW)
         steep = self._math("DIVIDE", 4, -1, above, _EDGE_HIGH - _EDGE_LOW)
-        steep.node.use_clamp = True
+        node: Any = steep.node
+        node.use_clamp = True
         return steep
 
     def _colours(self) -> NodeSocket:
@@ -246,7 +250,7 @@ class _Builder:
     def _link(self, source: NodeSocket, target: NodeSocket) -> None:
         self.tree.links.new(source, target)
 
-    def _at(self, node: Node, column: int, row: int, name: str = "") -> Node:
+    def _at(self, node: Any, column: int, row: int, name: str = "") -> Any:
         node.location = (column * 200 - 900, row * 220)
         if name:
             node.name = node.label = name

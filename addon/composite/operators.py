@@ -20,20 +20,20 @@ from .heads_scene import drop_heads_scene, keep_in_step, new_heads_scene
 def put_heads_in(shot: Scene, layer: ViewLayer) -> list[str]:
     """Let renders of the shot hold its heads, each pixel hidden by what is nearer to the camera.
 
-    layer: the view layer whose picture they are put into. Safe to repeat. Returns sentences on what the person should
+    layer: the view layer whose picture they are put into. Safe to repeat. Returns sentences on what the animator should
     know. Raises UserError when the compositor does not use that picture; the shot is then unchanged.
     """
-    kept, known = composite_settings(shot), []
+    composite, known = composite_settings(shot), []
     if compat.has_switched_off_compositor(shot):
         known.append("The scene's compositor nodes, which were switched off, are in use now.")
     fresh = compat.compositor(shot) is None
     tree = compat.compositor(shot) or compat.new_compositor(shot)
-    kept.made_compositor = kept.made_compositor or (fresh and not known)
-    if kept.layer != layer.name:
+    composite.made_compositor = composite.made_compositor or (fresh and not known)
+    if composite.layer != layer.name:
         _give_depth_back(shot)
-    kept.made_depth = kept.made_depth or not layer.use_pass_z
+    composite.made_depth = composite.made_depth or not layer.use_pass_z
     layer.use_pass_z = True  # the Render Layers node has a Depth socket from now on
-    kept.layer = layer.name
+    composite.layer = layer.name
     if not nodes.insert(tree, shot, layer.name, new_heads_scene(shot)):
         take_heads_out(shot)
         raise UserError(
@@ -48,30 +48,30 @@ def put_heads_in(shot: Scene, layer: ViewLayer) -> list[str]:
 
 def take_heads_out(shot: Scene) -> None:
     """Undo `put_heads_in`: nodes, links, passes and the second scene are as they were."""
-    tree, kept = compat.compositor(shot), composite_settings(shot)
+    tree, composite = compat.compositor(shot), composite_settings(shot)
     if tree is not None:
         nodes.remove(tree)
-        if kept.made_compositor:
+        if composite.made_compositor:
             compat.drop_compositor(shot)
     _give_depth_back(shot)
-    kept.made_compositor, kept.layer = False, ""
+    composite.made_compositor, composite.layer = False, ""
     drop_heads_scene(shot)
     shadow.remove_shadows(shot)
 
 
 def _give_depth_back(shot: Scene) -> None:
-    kept = composite_settings(shot)
-    layer = shot.view_layers.get(kept.layer)
-    if layer is not None and kept.made_depth:
+    composite = composite_settings(shot)
+    layer: ViewLayer | None = shot.view_layers.get(composite.layer)
+    if layer is not None and composite.made_depth:
         layer.use_pass_z = False
-    kept.made_depth = False
+    composite.made_depth = False
 
 
 def is_in(shot: Scene) -> bool:
     """Whether the shot's renders hold its heads."""
     tree = compat.compositor(shot)
-    kept = composite_settings(shot)
-    return kept.heads_scene is not None and tree is not None and bool(nodes.our_nodes(tree))
+    composite = composite_settings(shot)
+    return composite.heads_scene is not None and tree is not None and bool(nodes.our_nodes(tree))
 
 
 class EMODIFFTALK_OT_put_heads_in(Explained, Operator):
@@ -112,7 +112,7 @@ class EMODIFFTALK_OT_put_heads_in(Explained, Operator):
     def execute(self, context: Context) -> set[str]:
         """Put them in and say what there is to know."""
         shot = context.scene
-        layer = shot.view_layers.get(self.layer or context.view_layer.name)
+        layer: ViewLayer | None = shot.view_layers.get(self.layer or context.view_layer.name)
         if layer is None:
             self.report({"ERROR"}, f"There is no view layer “{self.layer}”: choose one of the scene's.")
             return {"CANCELLED"}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bpy.types import Context, Panel
+from bpy.types import Context, Panel, Scene, UILayout
 
 from ..blender import compat
 from ..draw.colours import ENGINE, TRUE_TRANSFORMS
@@ -43,13 +43,13 @@ class EMODIFFTALK_PT_composite(InTab, Panel):
         draw_sentence(layout, "Lamps and meshes cannot light or shade the heads: set exposure and tint.", width=width)
 
 
-def _draw_colours(layout, scene, width: int) -> None:
-    view, kept = scene.view_settings.view_transform, composite_settings(scene)
+def _draw_colours(layout: UILayout, scene: Scene, width: int) -> None:
+    view, composite = scene.view_settings.view_transform, composite_settings(scene)
     if view in TRUE_TRANSFORMS:
         return
     if nodes.can_undo(view):
-        layout.prop(kept, "keep_colours")
-        if not kept.keep_colours:
+        layout.prop(composite, "keep_colours")
+        if not composite.keep_colours:
             draw_sentence(layout, f"{view} changes the heads' colours.", "INFO", width)
         elif scene.view_settings.look not in ("", "None"):
             draw_sentence(layout, "The look changes the heads' colours: choose None to keep them.", "INFO", width)
@@ -57,7 +57,7 @@ def _draw_colours(layout, scene, width: int) -> None:
         draw_sentence(layout, f"{view} changes the heads' colours and cannot be undone.", "INFO", width)
 
 
-def _draw_light(layout, scene) -> None:
+def _draw_light(layout: UILayout, scene: Scene) -> None:
     group = next(
         (node for node in nodes.our_nodes(compat.compositor(scene)) if node.bl_idname == "CompositorNodeGroup"), None
     )

@@ -6,6 +6,8 @@ parented to it darkens table and wall as the head would. Nothing in the scene ca
 
 from __future__ import annotations
 
+from typing import Any
+
 import bpy
 import numpy as np
 from bpy.types import Mesh, Object, Scene
@@ -46,7 +48,7 @@ def remove_shadows(shot: Scene) -> None:
     for head in heads(shot):
         hull = shadow_of(head)
         if hull is not None:
-            mesh = hull.data
+            mesh: Any = hull.data
             bpy.data.objects.remove(hull)
             bpy.data.meshes.remove(mesh)
 
@@ -58,8 +60,8 @@ def shadow_of(head: Object) -> Object | None:
 
 def _collections(head: Object, shot: Scene) -> list[bpy.types.Collection]:
     ours = composite_settings(shot).heads_scene
-    found = [c for c in head.users_collection if ours is None or c != ours.collection]
-    return found or [shot.collection]
+    collections = [c for c in head.users_collection if ours is None or c != ours.collection]
+    return collections or [shot.collection]
 
 
 def hull_mesh(gaussians: Gaussians, name: str) -> Mesh:
@@ -77,8 +79,10 @@ def hull_geometry(gaussians: Gaussians) -> tuple[list, list, list]:
     heights = np.linspace(low, high, _LAYERS)
     rings = [_ring(points, height, (high - low) / _LAYERS) for height in heights]
     top, bottom = rings[-1].mean(axis=0), rings[0].mean(axis=0)
+    # Rings lie one after the other, then the two poles: quads join each ring to the one above it, triangles the lowest
+    # and the highest to their poles, and all wind outwards.
     vertices = np.concatenate([*rings, [bottom, top]])
-    faces = []
+    faces: list[tuple[int, ...]] = []
     for layer in range(_LAYERS - 1):
         for spoke in range(_SPOKES):
             a, b = layer * _SPOKES + spoke, layer * _SPOKES + (spoke + 1) % _SPOKES
@@ -93,15 +97,17 @@ def hull_geometry(gaussians: Gaussians) -> tuple[list, list, list]:
 
 def _ring(points: np.ndarray, height: float, reach: float) -> np.ndarray:
     """Points (spokes, 3) of the outline at a height, of the Gaussians within `reach` metres of it."""
+    # Of every sector around the middle the distance of its points, less the few that stand out; sectors without points
+    # get theirs from the ones beside them, around the circle.
     near = points[np.abs(points[:, 2] - height) <= reach]
     middle = (near[:, :2].min(axis=0) + near[:, :2].max(axis=0)) / 2
     away = near[:, :2] - middle
     sector = np.round(np.arctan2(away[:, 1], away[:, 0]) / (2 * np.pi) * _SPOKES).astype(int) % _SPOKES
     radius = np.hypot(*away.T)
-    found = np.array([np.quantile(radius[sector == s], _QUANTILE) if (sector == s).any() else np.nan
+    radii = np.array([np.quantile(radius[sector == s], _QUANTILE) if (sector == s).any() else np.nan
                       for s in range(_SPOKES)])  # fmt: skip
-    known = np.flatnonzero(~np.isnan(found))
-    found = np.interp(np.arange(_SPOKES), known, found[known], period=_SPOKES)
+    known = np.flatnonzero(~np.isnan(radii))
+    radii = np.interp(np.arange(_SPOKES), known, radii[known], period=_SPOKES)
     angle = np.arange(_SPOKES) / _SPOKES * 2 * np.pi
-    outline = middle + found[:, None] * np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    outline = middle + radii[:, None] * np.stack([np.cos(angle), np.sin(angle)], axis=1)
     return np.column_stack([outline, np.full(_SPOKES, height)])

@@ -73,31 +73,34 @@ def sampled(head: Object, scene: Scene, au: str, evaluate: Evaluate, clock: Cloc
     Where nobody has moved it, it is the take's own track again and not the few keys' likeness of it: those frames do
     not have to be made anew.
     """
+    # Values (T,) of the curve at 25 a second. Where a value lies on a frame of the take and no farther from it than the
+    # fitted curve may be, nobody moved it there, and the take's own value stands in its place.
     seconds = np.arange(math.ceil(duration * CURVE_FPS - 1e-6) + 1) / CURVE_FPS
     values = np.array([evaluate(clock.frame(second)) for second in seconds.tolist()])
     track = track_of(head)
     if track is not None:
         place = take_time.take_clock(head, scene)
-        there = [place.seconds(clock.frame(second)) * FPS for second in seconds.tolist()]
+        there = np.array([place.seconds(clock.frame(second)) * FPS for second in seconds.tolist()])
         nearest = np.rint(there).astype(int)  # to the bit where the two lie frame on frame
         frame_on_frame = (np.abs(there - nearest) < 1e-3) & (nearest >= 0) & (nearest < len(track))
         taken = track[nearest.clip(0, len(track) - 1), AU_NAMES.index(au)].astype(np.float64)
         values = np.where(frame_on_frame & (np.abs(values - taken) <= 1.1 * TOLERANCE), taken, values)
+    # Keys only where a value differs from the one before or after it: of a rest its two ends.
     moving = np.diff(values) != 0
-    kept = np.concatenate([[True], moving]) | np.concatenate([moving, [True]])
-    return tuple(zip(seconds[kept].tolist(), values[kept].tolist(), strict=True))
+    keyed = np.concatenate([[True], moving]) | np.concatenate([moving, [True]])
+    return tuple(zip(seconds[keyed].tolist(), values[keyed].tolist(), strict=True))
 
 
 def gains(head: Object) -> dict[str, float]:
     """The action units that are scaled, each with its gain; 0 for a muted one."""
-    kept = settings(head)
-    found = {}
+    head_settings = settings(head)
+    scaled = {}
     for au in AU_NAMES:
         name = AU_PROPERTIES[au]
-        gain = 0.0 if getattr(kept.au_mutes, name) else getattr(kept.au_gains, name)
+        gain = 0.0 if getattr(head_settings.au_mutes, name) else getattr(head_settings.au_gains, name)
         if gain != 1.0:
-            found[au] = gain
-    return found
+            scaled[au] = gain
+    return scaled
 
 
 def shown(head: Object) -> dict[str, str]:

@@ -67,11 +67,11 @@ def keys(values: np.ndarray, clock: Clock) -> list[tuple[float, float]]:
 
 
 def _bends(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
-    kept = points[:1]
+    bends = points[:1]
     for here, after in pairwise(points[1:]):
-        if here[1] != kept[-1][1] or after[1] != here[1]:
-            kept.append(here)
-    return kept + points[1:][-1:]
+        if here[1] != bends[-1][1] or after[1] != here[1]:
+            bends.append(here)
+    return bends + points[1:][-1:]
 
 
 def show(head: Object, scene: Scene) -> None:
@@ -120,21 +120,21 @@ def why_no_jump(context: Context, forward: bool) -> str:
         return "Generate a take first"
     if confidence_of(head) is None:
         return "This take does not say: it is of an earlier version, or its file cannot be read"
-    found = places(head, context.scene)
-    if not found:
+    frames = places(head, context.scene)
+    if not frames:
         return "No frame of this take stretches beyond what the subject was trained on"
-    if _target(found, context.scene.frame_current, forward) is None:
+    if _target(frames, context.scene.frame_current, forward) is None:
         return f"No stretched frames {'after' if forward else 'before'} the playhead"
     return ""
 
 
-def _target(found: list[int], now: int, forward: bool) -> int | None:
+def _target(frames: list[int], now: int, forward: bool) -> int | None:
     if forward:
-        return min((frame for frame in found if frame > now), default=None)
-    return max((frame for frame in found if frame < now), default=None)
+        return min((frame for frame in frames if frame > now), default=None)
+    return max((frame for frame in frames if frame < now), default=None)
 
 
-class _Jump(Explained):
+class _Jump(Explained, Operator):
     bl_options = {"REGISTER", "UNDO"}
     forward = True
 

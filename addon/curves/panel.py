@@ -39,20 +39,20 @@ class EMODIFFTALK_PT_au_curves(OfHead, Panel):
 
 
 def _draw_unit(layout: UILayout, head: bpy.types.Object, au: str, curve: FCurve | None, drawn: bool) -> None:
-    kept, name = settings(head), AU_PROPERTIES[au]
+    head_settings, name = settings(head), AU_PROPERTIES[au]
     row = layout.row(align=True)
-    muted = getattr(kept.au_mutes, name)
-    row.prop(kept.au_mutes, name, text="", invert_checkbox=True)
+    muted = getattr(head_settings.au_mutes, name)
+    row.prop(head_settings.au_mutes, name, text="", invert_checkbox=True)
     split = row.split(factor=0.78, align=True)
     left = split.row(align=True)
     left.active = not muted
     if curve is not None:
-        left.prop(kept.au_curves, name, text=AU_LABELS[au], slider=True)
+        left.prop(head_settings.au_curves, name, text=AU_LABELS[au], slider=True)
     else:
         left.label(text=AU_LABELS[au])
     gain = split.row(align=True)
     gain.active = not muted
-    gain.prop(kept.au_gains, name, text="")
+    gain.prop(head_settings.au_gains, name, text="")
     if curve is not None:
         row.prop(curve, "hide", text="", icon="HIDE_ON" if curve.hide else "HIDE_OFF", emboss=False)
     reset = row.row(align=True)

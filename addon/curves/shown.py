@@ -1,6 +1,7 @@
 """The action units of the take that plays as ordinary F-curves, few keys each, to be looked at and drawn over.
 
-Curves nobody has edited follow: another take, or a moved voice, writes them anew. Edited ones are hers and stay.
+Curves nobody has edited follow: another take, or a moved voice, writes them anew. Edited ones are the animator's and
+stay.
 """
 
 from __future__ import annotations
@@ -56,9 +57,9 @@ def follow(head: Object, scene: Scene) -> None:
     """Write the curves that are shown and not drawn over for the take that plays now and where it lies."""
     written = shown(head)
     if written:
-        kept = set(drawn_over(head))
+        drawn = set(drawn_over(head))
         there = {curve.data_path for curve in compat.fcurves(head)}
-        show(head, scene, tuple(au for au in AU_NAMES if path_of(au) in written.keys() & there and au not in kept))
+        show(head, scene, tuple(au for au in AU_NAMES if path_of(au) in written.keys() & there and au not in drawn))
 
 
 def remove(head: Object) -> None:
@@ -74,7 +75,7 @@ def fit(curve: FCurve, frames: np.ndarray, values: np.ndarray, tolerance: float 
 
     It begins with the two ends; wherever the curve Blender draws is off, the worst place becomes a key.
     """
-    values = np.where(np.abs(values) < tolerance / 4, 0.0, values.astype(np.float64))  # a rest is a rest
+    values = np.where(np.abs(values) < tolerance / 4, 0.0, values.astype(np.float64))  # rest is rest
     keys = np.unique([0, len(values) - 1])
     off = np.zeros(len(values))
     unsure = np.arange(len(values))
@@ -84,7 +85,8 @@ def fit(curve: FCurve, frames: np.ndarray, values: np.ndarray, tolerance: float 
         off[keys] = 0.0
         new = _worst(np.abs(off), keys, tolerance)
         keys = np.union1d(keys, new)
-        # A key turns the handles of its neighbours.
+        # A key turns the handles of its neighbours, which bends the curve up to two keys away on either side. Only
+        # there it is evaluated again: that is the slowest part.
         at = np.searchsorted(keys, new)
         spans = zip(keys[np.maximum(at - 2, 0)], keys[np.minimum(at + 2, len(keys) - 1)], strict=True)
         near = np.zeros(len(values), bool)
@@ -95,6 +97,8 @@ def fit(curve: FCurve, frames: np.ndarray, values: np.ndarray, tolerance: float 
 
 def _worst(off: np.ndarray, keys: np.ndarray, tolerance: float) -> np.ndarray:
     """Between each two keys the index of the value (T,) that is farthest off, where that is beyond the tolerance."""
+    # Sorted by segment and then by how far off they are, the first of every segment is its worst: one key in each at a
+    # time, so that few are set and all segments refine at once.
     bad = np.flatnonzero(off > tolerance)
     segment = np.searchsorted(keys, bad)
     order = np.lexsort((-off[bad], segment))
@@ -155,8 +159,8 @@ class EMODIFFTALK_OT_show_au_curves(Explained, Operator):
     def execute(self, context: Context) -> set[str]:
         """Write them."""
         head = active_head(context)
-        kept = drawn_over(head)
-        show(head, context.scene, tuple(au for au in AU_NAMES if au not in kept))
+        drawn = drawn_over(head)
+        show(head, context.scene, tuple(au for au in AU_NAMES if au not in drawn))
         if sources.take_of(head).aus_emotion is None:
             self.report({"WARNING"}, "This take is of an earlier version: its curves contain what was drawn over it")
         return {"FINISHED"}
@@ -188,7 +192,7 @@ class EMODIFFTALK_OT_remove_au_curves(Operator):
         if not drawn:
             return self.execute(context)
         message = f"{len(drawn)} of them {'is' if len(drawn) == 1 else 'are'} drawn over by hand."
-        return context.window_manager.invoke_confirm(self, event, title="Remove AU Curves", message=message)
+        return {*context.window_manager.invoke_confirm(self, event, title="Remove AU Curves", message=message)}
 
     def execute(self, context: Context) -> set[str]:
         """Delete them."""

@@ -10,7 +10,7 @@ import numpy as np
 from emodifftalk.core.gaussians import Gaussians
 
 from ..blender.camera import View
-from .gpu_parts import nothing_near, set_anew, splat_shader, state, table
+from .gpu_parts import gpu_state, gpu_types, nothing_near, set_anew, splat_shader, state, table
 
 EPS2D = 0.3
 """Square pixels of blur added to every projected covariance (gsplat's default)."""
@@ -18,8 +18,9 @@ EPS2D = 0.3
 
 @dataclass(frozen=True)
 class SceneDepth:
-    """Depths of a viewport's meshes as its framebuffer holds them, 0..1, in a texture of one channel.
+    """Depths of a viewport's meshes.
 
+    texture: as its framebuffer holds them, 0..1, in one channel.
     lead: metres by which Gaussians win against them.
     """
 
@@ -29,9 +30,9 @@ class SceneDepth:
 
 def read_scene_depth(width: int, height: int, lead: float) -> SceneDepth:
     """The depths of the viewport that is being drawn. They go through main memory: the module lends no texture."""
-    values = gpu.state.active_framebuffer_get().read_depth(0, 0, width, height)
+    values = gpu_state.active_framebuffer_get().read_depth(0, 0, width, height)
     values.dimensions = width * height
-    return SceneDepth(gpu.types.GPUTexture((width, height), format="R32F", data=values), lead)
+    return SceneDepth(gpu_types.GPUTexture((width, height), format="R32F", data=values), lead)
 
 
 def back_to_front(depths: np.ndarray, exact: bool = False) -> np.ndarray:
@@ -134,12 +135,14 @@ class SplatCloud:
         self._capacity = count
         layout = gpu.types.GPUVertFormat()
         layout.attr_add(id="corner", comp_type="F32", len=1, fetch_mode="FLOAT")
-        vertices = gpu.types.GPUVertBuf(layout, 4 * count)
+        vertices = gpu_types.GPUVertBuf(layout, 4 * count)
         vertices.attr_fill("corner", np.arange(4 * count, dtype=np.float32))
+        # (count, 2, 3) numbers of corners: the two triangles of the first Gaussian, moved on by four for each after it.
+        # A corner's number says whose it is, so that the shader needs nothing else of it.
         first = np.arange(0, 4 * count, 4, dtype=np.int32)[:, None, None]
         triangles = (first + np.array([[0, 1, 2], [2, 1, 3]], np.int32)).reshape(-1, 3)
-        indices = gpu.types.GPUIndexBuf(type="TRIS", seq=triangles)
-        self._corners = gpu.types.GPUBatch(type="TRIS", buf=vertices, elem=indices)
+        indices = gpu_types.GPUIndexBuf(type="TRIS", seq=triangles)
+        self._corners = gpu_types.GPUBatch(type="TRIS", buf=vertices, elem=indices)
 
 
 def _equal(a: np.ndarray | None, b: np.ndarray | None) -> bool:
@@ -148,5 +151,6 @@ def _equal(a: np.ndarray | None, b: np.ndarray | None) -> bool:
 
 def _drawable(g: Gaussians) -> np.ndarray:
     """(N,) bool: rows whose values are all finite."""
+    # A sum is finite only where all of its terms are: one pass over (N,) instead of a mask (N, 11).
     total = g.means.sum(1) + g.quats.sum(1) + g.scales.sum(1) + g.opacities
     return np.isfinite(total)

@@ -6,10 +6,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import gpu
 import numpy as np
 
+gpu_types: Any = gpu.types
+gpu_state: Any = gpu.state
+"""To make objects of and to ask: the stubs know neither what constructors take nor what most functions give back."""
 _TABLE_WIDTH = 2048
 """Texels per row of a table; Gaussian i lies in column i % width, row i // width."""
 _SHADERS = Path(__file__).parent / "shaders"
@@ -24,7 +28,7 @@ def shader_source(name: str) -> str:
 @cache
 def splat_shader() -> gpu.types.GPUShader:
     """Draws Gaussians."""
-    varyings = gpu.types.GPUStageInterfaceInfo("emodifftalk_splat")
+    varyings = gpu_types.GPUStageInterfaceInfo("emodifftalk_splat")
     varyings.smooth("VEC2", "place")
     varyings.flat("VEC4", "tint")
     varyings.flat("VEC2", "about")
@@ -49,7 +53,7 @@ def splat_shader() -> gpu.types.GPUShader:
 @cache
 def compose_shader() -> gpu.types.GPUShader:
     """Lays what was drawn over a viewport."""
-    varyings = gpu.types.GPUStageInterfaceInfo("emodifftalk_compose")
+    varyings = gpu_types.GPUStageInterfaceInfo("emodifftalk_compose")
     varyings.smooth("VEC2", "at")
     info = gpu.types.GPUShaderCreateInfo()
     for name in ("clip", "line", "selected_color", "active_color", "ground", "rect"):
@@ -70,16 +74,16 @@ def rectangle() -> gpu.types.GPUBatch:
     """Two triangles over 0..1."""
     layout = gpu.types.GPUVertFormat()
     layout.attr_add(id="corner", comp_type="F32", len=2, fetch_mode="FLOAT")
-    vertices = gpu.types.GPUVertBuf(layout, 6)
+    vertices = gpu_types.GPUVertBuf(layout, 6)
     corners = [[0, 0], [1, 0], [0, 1], [0, 1], [1, 0], [1, 1]]
     vertices.attr_fill("corner", np.array(corners, np.float32))
-    return gpu.types.GPUBatch(type="TRIS", buf=vertices)
+    return gpu_types.GPUBatch(type="TRIS", buf=vertices)
 
 
 @cache
 def nothing_near() -> gpu.types.GPUTexture:
     """A depth texture that hides nothing: every sampler has to be bound to something."""
-    return gpu.types.GPUTexture((1, 1), format="R32F", data=gpu.types.Buffer("FLOAT", 1, [1.0]))
+    return gpu_types.GPUTexture((1, 1), format="R32F", data=gpu_types.Buffer("FLOAT", 1, [1.0]))
 
 
 def set_anew(shader: gpu.types.GPUShader, name: str, values: Sequence[float]) -> None:
@@ -95,13 +99,13 @@ def set_anew(shader: gpu.types.GPUShader, name: str, values: Sequence[float]) ->
 def float_buffer(array: np.ndarray) -> gpu.types.Buffer:
     """A flat GPU buffer of float32 values."""
     flat = np.ascontiguousarray(array, np.float32).ravel()
-    return gpu.types.Buffer("FLOAT", len(flat), flat)
+    return gpu_types.Buffer("FLOAT", len(flat), flat)
 
 
 def read_floats(texture: gpu.types.GPUTexture, channels: int) -> np.ndarray:
     """A texture's values, (H, W, channels) float32, row 0 at the top."""
     width, height = texture.width, texture.height
-    buffer = texture.read()
+    buffer: Any = texture.read()  # type: ignore[func-returns-value]  # a Buffer, whatever the stub says
     # NumPy gets wrong strides from multi-dimensional buffers on 4.5 and 5.0 and would scramble the picture.
     buffer.dimensions = width * height * channels
     return np.array(buffer, dtype=np.float32).reshape(height, width, channels)[::-1]
@@ -110,24 +114,24 @@ def read_floats(texture: gpu.types.GPUTexture, channels: int) -> np.ndarray:
 def table(columns: np.ndarray) -> gpu.types.GPUTexture:
     """Rows (N, 1) or (N, 4) float32 as a texture with _TABLE_WIDTH texels per row."""
     count, channels = columns.shape
+    # As many whole rows as hold all texels, zeros at the end: one row would be wider than cards allow a texture to be.
     rows = max(-(-count // _TABLE_WIDTH), 1)
     padded = np.zeros((rows * _TABLE_WIDTH, channels), np.float32)
     padded[:count] = columns
     data_format = {1: "R32F", 4: "RGBA32F"}[channels]
-    return gpu.types.GPUTexture((_TABLE_WIDTH, rows), format=data_format, data=float_buffer(padded))
+    return gpu_types.GPUTexture((_TABLE_WIDTH, rows), format=data_format, data=float_buffer(padded))
 
 
 @contextmanager
 def state(blend: str, depth_test: str, depth_mask: bool) -> Iterator[None]:
     """Set and restore the drawing state: what follows in Blender's own drawing expects it unchanged."""
-    state = gpu.state
-    before = (state.blend_get(), state.depth_test_get(), state.depth_mask_get())
-    state.blend_set(blend)
-    state.depth_test_set(depth_test)
-    state.depth_mask_set(depth_mask)
+    before = (gpu_state.blend_get(), gpu_state.depth_test_get(), gpu_state.depth_mask_get())
+    gpu_state.blend_set(blend)
+    gpu_state.depth_test_set(depth_test)
+    gpu_state.depth_mask_set(depth_mask)
     try:
         yield
     finally:
-        state.blend_set(before[0])
-        state.depth_test_set(before[1])
-        state.depth_mask_set(before[2])
+        gpu_state.blend_set(before[0])
+        gpu_state.depth_test_set(before[1])
+        gpu_state.depth_mask_set(before[2])

@@ -30,9 +30,14 @@ _BLOCK = 1 << 18
 
 @dataclass(frozen=True)
 class _Projected:
-    """Gaussians in front of a camera, the nearest first. centres: (K, 2) pixels. conics: (K, 3) inverse covariances
-    xx, xy, yy. reach: (K, 2) half sizes in pixels of what is visible. log_opacities: (K,). values: (K, 5) colour, 1,
-    view depth: what is blended."""
+    """Gaussians in front of a camera, the nearest first.
+
+    centres: (K, 2) pixels.
+    conics: (K, 3) inverse covariances xx, xy, yy, per square pixel.
+    reach: (K, 2) half sizes in pixels of what is visible.
+    log_opacities: (K,).
+    values: (K, 5) colour, 1, view depth in metres: what is blended.
+    """
 
     centres: np.ndarray
     conics: np.ndarray
@@ -58,6 +63,8 @@ def draw(
         if given_up():
             raise Cancelled
         tiles[block] = _blend(_alphas(projected, block, members, columns), values[members])
+    # (tile, pixel, 5) to (H, W, 5): the rows within tiles go beside the rows of tiles, the columns likewise. Tiles that
+    # reach beyond the picture are cut off.
     picture = tiles.reshape(rows, columns, _TILE, _TILE, 5).transpose(0, 2, 1, 3, 4)
     picture = picture.reshape(rows * _TILE, columns * _TILE, 5)[: view.height, : view.width]
     return np.ascontiguousarray(picture[..., :4]), picture[..., 4] / np.maximum(picture[..., 3], 1e-10)
@@ -79,18 +86,23 @@ def _pairs(p: _Projected, columns: int, rows: int) -> tuple[np.ndarray, np.ndarr
     most = np.array([columns, rows])
     low = np.clip(np.floor((p.centres - p.reach) / _TILE), 0, most).astype(np.int64)
     high = np.clip(np.ceil((p.centres + p.reach) / _TILE), 0, most).astype(np.int64)
+    # A Gaussian stands in a row of its own for each of the wide * tall tiles it touches; `number` counts those from 0
+    # for every Gaussian anew, and is read as row and column of its rectangle of tiles.
     wide, tall = np.maximum(high - low, 0).T
     touches = wide * tall
     who = np.repeat(np.arange(len(touches)), touches)
     number = np.arange(len(who)) - np.repeat(np.cumsum(touches) - touches, touches)
     across = wide[who]
     tile = (low[who, 1] + number // np.maximum(across, 1)) * columns + low[who, 0] + number % np.maximum(across, 1)
+    # Stable, so that in a tile the nearest stay first; 16 bits are sorted by radix, many times faster.
     order = np.argsort(tile.astype(np.uint16) if columns * rows < 65536 else tile, kind="stable")
     return tile[order], who[order]
 
 
 def _blocks(tile: np.ndarray, who: np.ndarray, nobody: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Tiles (B,) to be blended together, and their Gaussians (B, K), filled up with `nobody`."""
+    # Pairs of a tile lie side by side. The fullest tiles first: those of a block then have about as many Gaussians, and
+    # little of (B, K) is filling.
     used, starts, counts = np.unique(tile, return_index=True, return_counts=True)
     order = np.argsort(counts, kind="stable")[::-1]
     first = 0
@@ -108,6 +120,8 @@ def _alphas(p: _Projected, block: np.ndarray, members: np.ndarray, columns: int)
     """Alpha (B, K, pixels) of a block's Gaussians: the exponent is a polynomial of the place within a tile."""
     nobody = members == len(p.centres)
     members = np.where(nobody, 0, members)
+    # At (u, v) from its tile's middle the exponent is -(a (x+u)² + 2 b (x+u)(y+v) + c (y+v)²) / 2: six coefficients
+    # (B, K, 6) of the powers of u and v, so that one product of matrices gives it at all pixels.
     middle = np.stack([block % columns, block // columns], axis=1) * _TILE + _TILE / 2
     x, y = np.moveaxis(middle[:, None] - p.centres[members], -1, 0).astype(np.float32)
     a, b, c = np.moveaxis(p.conics[members], -1, 0)
@@ -132,26 +146,31 @@ def _cut(alpha: np.ndarray) -> np.ndarray:
 
 def _blend(alpha: np.ndarray, values: np.ndarray) -> np.ndarray:
     """Values (B, K, C) of Gaussians blended front to back with alpha (B, K, pixels): (B, pixels, C)."""
+    # Weight i is alpha_i times what the ones before let through, the product of 1 - alpha; then weights (B, pixels, K)
+    # times values (B, K, C).
     through = np.cumprod(1 - alpha, axis=1)
     alpha[:, 1:] *= through[:, :-1]
     return alpha.transpose(0, 2, 1) @ values
 
 
 def _project(g: Gaussians, view: View) -> _Projected:
+    """What of Gaussians in world space lies before a view's camera and is not too faint to count."""
     camera = view.camera
     good = np.isfinite(np.concatenate([g.means, g.quats, g.scales], axis=1)).all(axis=1)
     place = np.where(good[:, None], g.means, 0) @ camera.viewmat[:3, :3].T + camera.viewmat[:3, 3]
     depth = place[:, 2]
-    kept = np.flatnonzero(good & (depth >= view.near) & (depth <= view.far) & (g.opacities >= _ALPHA_LEAST))
-    kept = kept[np.argsort(depth[kept], kind="stable")]
-    place, opacities = place[kept], g.opacities[kept].astype(np.float64)
-    centres, rows = _flatten(view, place, camera.viewmat[:3, :3] @ _halves(g, kept))
+    visible = np.flatnonzero(good & (depth >= view.near) & (depth <= view.far) & (g.opacities >= _ALPHA_LEAST))
+    visible = visible[np.argsort(depth[visible], kind="stable")]
+    place, opacities = place[visible], g.opacities[visible].astype(np.float64)
+    centres, rows = _flatten(view, place, camera.viewmat[:3, :3] @ _halves(g, visible))
+    # The covariance in the picture is R Rᵀ of the rows R (K, 2, 3), blurred: three numbers, inverted in closed form.
+    # A Gaussian ends where its alpha falls below the least: o exp(-d²/2) = 1/255 gives d, in standard deviations.
     xx, yy = ((row**2).sum(axis=1) + EPS2D for row in rows)
     xy = (rows[0] * rows[1]).sum(axis=1)
     spread = np.sqrt(2 * np.log(np.maximum(opacities / _ALPHA_LEAST, 1)))
     reach = spread[:, None] * np.sqrt(np.stack([xx, yy], axis=1))
     conics = np.stack([yy, -xy, xx], axis=1) / (xx * yy - xy**2)[:, None]
-    values = np.concatenate([g.colors[kept], np.ones((len(kept), 1)), place[:, 2:]], axis=1)
+    values = np.concatenate([g.colors[visible], np.ones((len(visible), 1)), place[:, 2:]], axis=1)
     numbers = conics, reach, np.log(opacities), values
     return _Projected(centres, *(array.astype(np.float32) for array in numbers))
 
@@ -167,6 +186,8 @@ def _flatten(view: View, place: np.ndarray, half: np.ndarray) -> tuple[np.ndarra
     focal, centre = np.diag(camera.K)[:2], camera.K[:2, 2]
     if view.orthographic:
         return place[:, :2] * focal + centre, [focal[k] * half[:, k] for k in (0, 1)]
+    # Rows of J W R S, with the Jacobian J of x / z at the centre: f / z (first row minus x / z times third row). The
+    # ratio is clipped there, and only there: far beside the picture J would smear a Gaussian all over it.
     size, z = np.array([camera.width, camera.height]), place[:, 2:]
     low, high = -centre / focal - _MARGIN * size / focal, (size - centre) / focal + _MARGIN * size / focal
     ratio = place[:, :2] / z

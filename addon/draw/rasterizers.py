@@ -32,9 +32,10 @@ def draw(
 ) -> tuple[np.ndarray, np.ndarray]:
     """A picture of Gaussians in world space.
 
-    announce: called with one sentence when another way than usual had to be taken. given_up: asked while waiting.
-    choice: AUTO, CARD, BACKEND or NUMPY (see `render_settings`); what cannot be is replaced by the next best.
-    Raises Cancelled once it says yes.
+    announce: called with one sentence when another way than usual had to be taken.
+    given_up: asked while waiting.
+    choice: AUTO, CARD, BACKEND or NUMPY (see `draw.settings`); what cannot be is replaced by the next best.
+    Raises Cancelled once `given_up` says yes.
     Returns rgba (H, W, 4) float32, display-referred sRGB premultiplied by alpha, and the expected view depth (H, W)
     in metres, 0 where nothing is; row 0 at the top.
     """
@@ -78,10 +79,10 @@ def _in_the_backend(gaussians: Gaussians, view: View, given_up: Callable[[], boo
 
 
 def _ask_backend(gaussians: Gaussians, camera: Camera, given_up: Callable[[], bool]) -> tuple[np.ndarray, np.ndarray]:
-    found: dict = {}
+    picture: dict = {}
     problems: list[str] = []
     listener = connection.Listener(
-        done=found.update, failed=problems.append, cancelled=lambda: problems.append("The backend was stopped.")
+        done=picture.update, failed=problems.append, cancelled=lambda: problems.append("The backend was stopped.")
     )
     params = {
         "viewmat": camera.viewmat.tolist(),
@@ -91,9 +92,9 @@ def _ask_backend(gaussians: Gaussians, camera: Camera, given_up: Callable[[], bo
     }
     number = connection.request("rasterize", params, listener, vars(gaussians))
     connection.wait(number, step=0.002, given_up=given_up)
-    if not found:
+    if not picture:
         raise UserError(problems[0] if problems else "The backend gave no picture.")
-    return found["arrays"]["rgba"], found["arrays"]["depth"]
+    return picture["arrays"]["rgba"], picture["arrays"]["depth"]
 
 
 def _as_perspective(gaussians: Gaussians, view: View) -> tuple[Gaussians, Camera, float]:
@@ -104,6 +105,8 @@ def _as_perspective(gaussians: Gaussians, view: View) -> tuple[Gaussians, Camera
         gaussians = Gaussians(*(array[inside] for array in vars(gaussians).values()))
     if not view.orthographic:
         return gaussians, view.camera, 0.0
+    # K of an orthographic view is in pixels per metre: moved d metres away and magnified d times, a pinhole camera
+    # draws the same: what depths within a head add to d is too little to be seen.
     viewmat, K = view.camera.viewmat.copy(), view.camera.K.copy()
     viewmat[2, 3] += _FAR_AWAY
     K[0, 0] *= _FAR_AWAY

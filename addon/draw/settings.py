@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from bpy.props import BoolProperty, EnumProperty, IntProperty
 from bpy.types import Context, PropertyGroup, Scene, ViewLayer
 
@@ -14,7 +16,8 @@ def _redraw(self: PropertyGroup, context: Context) -> None:
 
 
 def _passes_changed(self: PropertyGroup, context: Context) -> None:
-    for layer in self.id_data.view_layers:
+    scene: Any = self.id_data
+    for layer in scene.view_layers:
         layer.update_render_passes()
 
 
@@ -83,7 +86,15 @@ class LayerSettings(PropertyGroup):
     )
 
 
-_OWNERS = ((Scene, SceneRenderSettings), (ViewLayer, LayerSettings))
+def drawing_settings(scene: Scene) -> SceneRenderSettings:
+    """Those of a scene."""
+    return scene.emodifftalk_render  # type: ignore[attr-defined]  # ADDS puts it there
+
+
+def layer_settings(layer: ViewLayer) -> LayerSettings:
+    """Those of a view layer."""
+    return layer.emodifftalk_render  # type: ignore[attr-defined]  # ADDS puts it there
+
 
 ADDS = Adds(
     classes=(SceneRenderSettings, LayerSettings),

@@ -20,12 +20,16 @@ from emodifftalk.core.gaussians import Gaussians
 
 from ..blender.camera import View
 from .cloud import SceneDepth, SplatCloud
-from .gpu_parts import compose_shader, read_floats, rectangle, set_anew, state
+from .gpu_parts import compose_shader, gpu_types, read_floats, rectangle, set_anew, state
 
 
 @dataclass(frozen=True)
 class Contour:
-    """The line around selected heads: colours RGB (3,) as displayed of selected ones and of the active one, pixels."""
+    """The line around selected heads.
+
+    selected, active: RGB (3,) as displayed, of selected heads and of the active one.
+    width: pixels.
+    """
 
     selected: tuple[float, float, float]
     active: tuple[float, float, float]
@@ -47,9 +51,9 @@ class SplatTarget:
 
     def __init__(self, width: int, height: int, color_format: str = "RGBA32F", marked: bool = False) -> None:
         self.width, self.height, self.marked = width, height, marked
-        self.color = gpu.types.GPUTexture((width, height), format=color_format)
-        self.depth = gpu.types.GPUTexture((width, height), format="RGBA32F" if marked else "R32F")
-        self._framebuffer = gpu.types.GPUFrameBuffer(color_slots=(self.color, self.depth))
+        self.color = gpu_types.GPUTexture((width, height), format=color_format)
+        self.depth = gpu_types.GPUTexture((width, height), format="RGBA32F" if marked else "R32F")
+        self._framebuffer = gpu_types.GPUFrameBuffer(color_slots=(self.color, self.depth))
 
     def draw(
         self, cloud: SplatCloud, view: View, exact_order: bool = False, hidden_by: SceneDepth | None = None
@@ -75,9 +79,14 @@ class SplatTarget:
     ) -> None:
         """Blend what was drawn for `view` over the overlay of a 3D viewport (a POST_VIEW handler's), or onto a film.
 
-        hidden_by_nearer: only where nothing of the scene lies nearer, by more than `lead` metres. shown: False for the
-        contour alone. exact: `draw` has already left out what meshes hide. ground: the colour, as displayed, that
-        is mostly behind the heads. rect: the part of the viewport to fill: left, bottom, right, top, 0..1.
+        hidden_by_nearer: only where nothing of the scene lies nearer.
+        lead: metres by which something has to be nearer for that.
+        contour: the line around selected heads, for a target that is marked.
+        shown: False for the contour alone.
+        film: the engine's, None for a viewport's overlay.
+        exact: `draw` has already left out what meshes hide.
+        ground: RGB (3,) as displayed of what is mostly behind the heads.
+        rect: the part of the viewport to fill: left, bottom, right, top, 0..1.
         """
         shader = compose_shader()
         shader.bind()
@@ -109,7 +118,8 @@ def draw_offscreen(
 ) -> tuple[np.ndarray, np.ndarray]:
     """A picture of Gaussians in world space.
 
-    view: a `View`, or a core `Camera` for a plain perspective. width, height: other size than the view's own.
+    view: a `View`, or a core `Camera` for a plain perspective.
+    width, height: pixels, another size than the view's own.
     Returns rgba (H, W, 4) float32, display-referred sRGB premultiplied by alpha, and the expected view depth (H, W)
     in metres, 0 where nothing is; row 0 at the top.
     """

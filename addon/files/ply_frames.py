@@ -82,4 +82,4 @@ def _rows(heads: list[Object], keep: float) -> tuple[np.ndarray | None, np.float
     """Which Gaussians of all heads are written, None for all, and the factor by which they grow."""
     if keep >= 1.0:
         return None, np.float32(1.0)
-    return important(Gaussians.concatenate([sources.rest_of(head) for head in heads]), keep)
+    return important(Gaussians.concatenate([sources.canonical_of(head) for head in heads]), keep)

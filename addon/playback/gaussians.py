@@ -29,7 +29,7 @@ problems: dict[int, str] = memory.keep({})
 
 previews: dict[int, dict[float, TakeFrame]] = memory.keep({})
 """Frames of takes that are still to be made, by head (session uid) and frame of the timeline: shown in viewports
-instead of the take, never rendered or exported. `live` keeps them."""
+instead of the take, never rendered or exported. `takes.live` fills them."""
 _posed: OrderedDict[tuple, tuple[Gaussians, Subject, Take | TakeFrame | None]] = memory.keep(OrderedDict())
 _frames: OrderedDict[tuple, tuple[TakeFrame, Subject, Take]] = memory.keep(OrderedDict())
 """Both with what they were made from: the keys name objects by `id`, which must not pass to others meanwhile."""
@@ -43,11 +43,12 @@ def preview_of(head: Object, scene: Scene) -> TakeFrame | None:
 def current_gaussians(
     head: Object, depsgraph_or_scene: Depsgraph | Scene, chosen: voice_time.TakeTime | None = None
 ) -> Gaussians:
-    """The head's Gaussians now, in OBJECT space (metres): its take at the scene's frame, or at a `chosen` moment,
-    looking where its gaze is keyed to.
+    """The head's Gaussians now, in OBJECT space (metres), looking where its gaze is keyed to.
 
-    A preview is preferred where there is one, but for a render's depsgraph and a `chosen` moment. A head without a
-    take shows its canonical Gaussians. The last few answers are kept: the same frame twice is free.
+    depsgraph_or_scene: whose frame counts; a render's depsgraph never shows previews.
+    chosen: a moment of the take, instead of the one at that frame; it shows no preview either.
+
+    A head without a take shows its canonical Gaussians. The last few answers are kept: the same frame twice is free.
     Raises UserError when the subject or the take cannot be read, or do not belong together.
     """
     from emodifftalk.core.gaze import gazing
@@ -56,7 +57,7 @@ def current_gaussians(
         return sources.still_gaussians(head.original)
     gaze = _gaze(head, depsgraph_or_scene)
     head = head.original
-    scene = getattr(depsgraph_or_scene, "scene", depsgraph_or_scene)
+    scene = depsgraph_or_scene.scene if isinstance(depsgraph_or_scene, Depsgraph) else depsgraph_or_scene
     subject, take = sources.subject_of(head), sources.take_of(head)
     moment, where = None, voice_time.TakeTime(0.0)
     if chosen is None and getattr(depsgraph_or_scene, "mode", "VIEWPORT") == "VIEWPORT":
@@ -82,8 +83,8 @@ def _gaze(head: Object, depsgraph_or_scene: Depsgraph | Scene) -> tuple[float, f
     """Yaw and pitch, radians, as animated: renders have a frame of their own, known to their depsgraph alone."""
     if isinstance(depsgraph_or_scene, Depsgraph):
         head = head.original.evaluated_get(depsgraph_or_scene)
-    kept = settings(head)
-    return round(kept.gaze_yaw, 5), round(kept.gaze_pitch, 5)
+    head_settings = settings(head)
+    return round(head_settings.gaze_yaw, 5), round(head_settings.gaze_pitch, 5)
 
 
 def current_frame(head: Object, scene: Scene) -> TakeFrame | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from bpy.types import Object
 
@@ -23,35 +23,35 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class _Files:
-    """The last few files read, read again when they change on disk."""
+class _Files(Generic[T]):
+    """The last `keep` files read, read again when they change on disk."""
 
     def __init__(self, read: Callable[[str], T], keep: int) -> None:
         self._read, self._keep = read, keep
-        self._kept: OrderedDict[tuple[str, int, int], T] = OrderedDict()
+        self._contents: OrderedDict[tuple[str, int, int], T] = OrderedDict()
 
     def __call__(self, path: str) -> T:
         """The file's content. Raises UserError."""
         key = file_key(path)
-        if key not in self._kept:
-            self._kept[key] = self._read(path)
-            while len(self._kept) > self._keep:
-                self._kept.popitem(last=False)
-        self._kept.move_to_end(key)
-        return self._kept[key]
+        if key not in self._contents:
+            self._contents[key] = self._read(path)
+            while len(self._contents) > self._keep:
+                self._contents.popitem(last=False)
+        self._contents.move_to_end(key)
+        return self._contents[key]
 
     def clear(self) -> None:
         """Forget everything."""
-        self._kept.clear()
+        self._contents.clear()
 
 
 def file_key(path: str) -> tuple[str, int, int]:
     """What changes when a file changes: path, modification time, size. Raises UserError when it is missing."""
     try:
-        found = os.stat(path)
+        status = os.stat(path)
     except OSError as error:
         raise UserError(f"The file {path} cannot be found: relink it in the EmoDiffTalk panel.") from error
-    return path, found.st_mtime_ns, found.st_size
+    return path, status.st_mtime_ns, status.st_size
 
 
 def _read_subject(path: str) -> Subject:
@@ -80,23 +80,23 @@ def subject_of(head: Object) -> Subject:
     return _subjects(str(absolute(settings(head).subject_path, head)))
 
 
-def still_gaussians(thing: Object) -> Gaussians:
+def still_gaussians(still: Object) -> Gaussians:
     """The Gaussians of a still, read once, in its object space. Raises UserError."""
     from emodifftalk.core.formats.gaussian_file import read_gaussians
 
-    kept = settings(thing)
-    path = str(absolute(kept.gaussians_path, thing))
-    key = (*file_key(path), kept.gaussians_axes)
+    still_settings = settings(still)
+    path = str(absolute(still_settings.gaussians_path, still))
+    key = (*file_key(path), still_settings.gaussians_axes)
     if key not in _stills:
-        _stills[key] = read_gaussians(path, kept.gaussians_axes or "rdf")
+        _stills[key] = read_gaussians(path, still_settings.gaussians_axes or "rdf")
         while len(_stills) > 4:
             _stills.pop(next(iter(_stills)))
     return _stills[key]
 
 
-def rest_of(thing: Object) -> Gaussians:
-    """A head's canonical Gaussians; those of a still, which has no others. Raises UserError."""
-    return still_gaussians(thing) if is_still(thing) else subject_of(thing).gaussians
+def canonical_of(obj: Object) -> Gaussians:
+    """The canonical Gaussians of a head; those of a still, which has no others. Raises UserError."""
+    return still_gaussians(obj) if is_still(obj) else subject_of(obj).gaussians
 
 
 def steers(head: Object) -> bool:

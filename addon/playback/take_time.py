@@ -20,8 +20,12 @@ from . import memory
 
 @dataclass(frozen=True)
 class Anchor:
-    """Where the take's second 0 lies: `offset` seconds after the content start of the voice strip `uid`, so that the
-    face moves with the voice; without a voice at `zero_frame`."""
+    """Where a take's second 0 lies, so that the face moves with its voice.
+
+    uid: of the voice strip it follows; empty without a voice.
+    offset: seconds after the content start of that strip.
+    zero_frame: frame of the timeline where there is no such strip.
+    """
 
     uid: str
     offset: float
@@ -30,10 +34,10 @@ class Anchor:
 
 def zero_frame(anchor: Anchor, scene: Scene) -> float:
     """Frame of a take's second 0 as the timeline is now; `scene` holds the strips."""
-    found = strips_of(anchor.uid, scene)
-    if not found:
+    strips = strips_of(anchor.uid, scene)
+    if not strips:
         return anchor.zero_frame
-    return scene_clock(scene, compat.content_start(found[0])).frame(anchor.offset)
+    return scene_clock(scene, compat.content_start(strips[0])).frame(anchor.offset)
 
 
 _maps: dict[int, tuple[tuple, VoiceMap]] = memory.keep({})
@@ -64,6 +68,8 @@ def by_frame(track: np.ndarray, head: Object, scene: Scene) -> tuple[np.ndarray,
         first, last = clock.seconds(start.zero), clock.seconds(start.frame((len(track) - 1) / FPS))
     else:
         first, last = heard.reach(len(track) / FPS)
+    # Whole frames that lie in the take, give or take rounding, and for each of them the nearest row of the track:
+    # nothing is made up between two.
     frames = np.arange(np.ceil(clock.frame(first) - 1e-6), np.floor(clock.frame(last) + 1e-6) + 1)
     seconds = frames / clock.rate - first if heard is None else heard.many(frames / clock.rate)
     return frames, track[np.rint(seconds * FPS).astype(int).clip(0, len(track) - 1)]
@@ -76,12 +82,12 @@ def voice_map(head: Object, scene: Scene) -> VoiceMap | None:
     if entry is None or not entry.spoken:
         return None
     key = (entry.spoken, entry.zero_frame, scene.render.fps, scene.render.fps_base, playing(head, scene))
-    kept = _maps.get(head.session_uid)
-    if kept is None or kept[0] != key:
+    remembered = _maps.get(head.session_uid)
+    if remembered is None or remembered[0] != key:
         began = scene_clock(scene).seconds(entry.zero_frame)
-        kept = key, VoiceMap(from_text(entry.spoken), key[-1], began)
-        _maps[head.session_uid] = kept
-    return kept[1] if kept[1] else None
+        remembered = key, VoiceMap(from_text(entry.spoken), key[-1], began)
+        _maps[head.session_uid] = remembered
+    return remembered[1] if remembered[1] else None
 
 
 def take_clock(head: Object, scene: Scene) -> Clock | None:

@@ -1,11 +1,12 @@
-"""The EmoDiffTalk render engine: every head of a view layer as Gaussians, in the passes of `render_passes`."""
+"""The EmoDiffTalk render engine: every head of a view layer as Gaussians, in the passes of `passes`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import bpy
-from bpy.types import Context, Depsgraph, Operator, Panel, RenderEngine, Scene
+from bpy.types import Context, Depsgraph, Operator, Panel, RenderEngine, Scene, ViewLayer
 
 from emodifftalk.core.errors import Cancelled, UserError
 
@@ -26,7 +27,7 @@ class EmoDiffTalkRenderEngine(RenderEngine):
     def __init__(self, *args, **kwargs) -> None:
         super().__init__(*args, **kwargs)
 
-    def update_render_passes(self, scene: Scene | None = None, renderlayer: object | None = None) -> None:
+    def update_render_passes(self, scene: Scene | None = None, renderlayer: ViewLayer | None = None) -> None:
         """Tell the compositor which sockets there are."""
         for name, channels, letters, kind in passes.wanted_passes(scene, renderlayer):
             self.register_pass(scene, renderlayer, name, channels, letters, kind)
@@ -54,8 +55,8 @@ class EmoDiffTalkRenderEngine(RenderEngine):
     def view_draw(self, context: Context, depsgraph: Depsgraph) -> None:
         """The rendered viewport in scene-linear light: the view transform comes after us, as in the final frame.
 
-        Under a transform that leaves heads as they are, `viewport` draws them over Blender's overlays as in every
-        other shading; under any other one they are drawn here.
+        Under a transform that leaves heads as they are, `viewport.drawing` draws them over Blender's overlays as in
+        every other shading; under any other one they are drawn here.
         """
         screens.draw_rendered(context, depsgraph.scene)
 
@@ -72,16 +73,16 @@ class EMODIFFTALK_OT_use_engine(Operator):
 
     def execute(self, context: Context) -> set[str]:
         """Switch both."""
-        context.scene.render.engine = ENGINE
+        context.scene.render.engine = ENGINE  # type: ignore[assignment]  # the stub knows none that is added
         if context.scene.view_settings.view_transform not in TRUE_TRANSFORMS:
-            context.scene.view_settings.view_transform = "Standard"
+            context.scene.view_settings.view_transform = "Standard"  # type: ignore[assignment]  # it is in OCIO's hands
         return {"FINISHED"}
 
 
 _LEFT_OUT = {"RENDER_PT_gpencil", "RENDER_PT_simplify", "RENDER_PT_freestyle", "VIEWLAYER_PT_eevee_layer_passes_data"}
 
 
-def _shared_panels() -> Iterator[type]:
+def _shared_panels() -> Iterator[Any]:
     """Blender's own panels that make sense with every engine: output, frame range, camera, colour management …"""
     for panel in Panel.__subclasses__():
         engines = getattr(panel, "COMPAT_ENGINES", None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from bpy.types import Depsgraph, RenderEngine, RenderResult
@@ -12,6 +13,7 @@ from emodifftalk.core.gaussians import Gaussians
 
 from ..blender.camera import View, camera_view
 from ..draw import rasterizers
+from ..draw.settings import drawing_settings
 from ..draw.world_colour import world_colour
 from .heads import HeadPicture, RenderedHead, draw_heads, rendered_heads
 from .motion_blur import moments
@@ -20,12 +22,14 @@ from .picture import RenderedPicture
 
 
 def render_frame(engine: RenderEngine, depsgraph: Depsgraph, announce: Callable[[str], None]) -> None:
-    """Draw the depsgraph's view layer and hand it to Blender through `engine`; `announce` hears what is worth knowing.
+    """Draw the depsgraph's view layer and hand it to Blender through `engine`.
 
+    announce: called with a sentence when there is something worth knowing.
     Raises Cancelled, and UserError once the frame is handed over with the heads that could be drawn.
     """
-    scene, problems = depsgraph.scene, []
-    frame, times = scene.frame_current_final, moments(scene, scene.emodifftalk_render.blur_samples)
+    scene = depsgraph.scene
+    problems: list[str] = []
+    frame, times = scene.frame_current_final, moments(scene, drawing_settings(scene).blur_samples)
     background = None if scene.render.film_transparent else world_colour(scene)
     picture = RenderedPicture(background)
     try:
@@ -60,7 +64,7 @@ def _drawn(
     scene = depsgraph.scene
     camera = scene.camera.evaluated_get(depsgraph) if scene.camera is not None else None
     heads = list(rendered_heads(depsgraph, problems))
-    choice = scene.emodifftalk_render.rasterizer
+    choice = drawing_settings(scene).rasterizer
 
     def rasterize(gaussians: Gaussians, view: View) -> tuple[np.ndarray, np.ndarray]:
         return rasterizers.draw(gaussians, view, announce, engine.test_break, choice)
@@ -75,5 +79,6 @@ def _hand_over(engine: RenderEngine, picture: RenderedPicture, depsgraph: Depsgr
         for render_pass in layer.passes:
             values = picture.values(render_pass.name)
             if values is not None:
-                render_pass.rect.foreach_set(values)
+                rect: Any = render_pass.rect
+                rect.foreach_set(values)
     engine.end_result(result)

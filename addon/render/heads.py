@@ -23,7 +23,12 @@ SOLID = 0.5
 
 @dataclass(frozen=True)
 class RenderedHead:
-    """One head of a view layer: its object's name and pass index, Gaussians in world space, whether it is a holdout."""
+    """One head of a view layer.
+
+    name, index: its object's name and pass index.
+    gaussians: in world space.
+    holdout: it hides others and leaves a hole.
+    """
 
     name: str
     index: int
@@ -33,8 +38,12 @@ class RenderedHead:
 
 @dataclass(frozen=True)
 class HeadPicture:
-    """rgba: (H, W, 4) display-referred sRGB premultiplied by alpha. depth: (H, W) metres. coverage: per head's name the
-    part (H, W) of every pixel it fills, in front of and behind the others."""
+    """Heads as they hide each other.
+
+    rgba: (H, W, 4) display-referred sRGB premultiplied by alpha.
+    depth: (H, W) view depth in metres, 0 where nothing is.
+    coverage: by the head's name, the part (H, W) of every pixel it fills, in front of and behind the others.
+    """
 
     rgba: np.ndarray
     depth: np.ndarray
@@ -44,22 +53,22 @@ class HeadPicture:
 def rendered_heads(depsgraph: Depsgraph, problems: list[str]) -> Iterator[RenderedHead]:
     """Every head the depsgraph's view layer renders. Of those that cannot be read, a sentence goes to `problems`."""
     for instance in depsgraph.object_instances:
-        thing = instance.object
-        if not is_drawn(thing.original) or not instance.show_self:
+        obj = instance.object
+        if not is_drawn(obj.original) or not instance.show_self:
             continue
-        if depsgraph.mode == "RENDER" and thing.original.hide_render:
+        if depsgraph.mode == "RENDER" and obj.original.hide_render:
             continue
         holdout, unseen = _role(instance, depsgraph)
         if unseen:
             continue
         try:
-            gaussians = playback.current_gaussians(thing, depsgraph)
+            gaussians = playback.current_gaussians(obj, depsgraph)
         except UserError as error:
-            problems.append(f"{thing.name} is not rendered. {error}")
+            problems.append(f"{obj.name} is not rendered. {error}")
             continue
         if len(gaussians):
             placed = gaussians.transformed(np.array(instance.matrix_world))
-            yield RenderedHead(thing.name, thing.original.pass_index, placed, holdout)
+            yield RenderedHead(obj.name, obj.original.pass_index, placed, holdout)
 
 
 def _role(instance: DepsgraphObjectInstance, depsgraph: Depsgraph) -> tuple[bool, bool]:
@@ -99,6 +108,8 @@ def _coverage(heads: list[RenderedHead], view: View, rasterize: Rasterizer) -> l
     """What each head fills of every pixel, (H, W) each: drawn in pure red, green or blue, three heads at a time."""
     parts: list[np.ndarray] = []
     for first in range(0, len(heads), 3):
+        # Drawn together the heads hide each other as in the picture; three of them in a pure channel each, all others
+        # black: a channel then holds the alpha with which its head is seen.
         marks = [np.eye(3)[i - first] if 0 <= i - first < 3 else np.zeros(3) for i in range(len(heads))]
         colors = [np.broadcast_to(mark, (len(head.gaussians), 3)) for mark, head in zip(marks, heads, strict=True)]
         drawn = rasterize(_together(heads, colors), view)[0]

@@ -6,11 +6,12 @@ from bpy.types import Context, Panel, UILayout
 
 from ..blender.registering import Adds
 from ..draw.colours import ENGINE, TRUE_TRANSFORMS
+from ..draw.settings import drawing_settings, layer_settings
 from ..scene.heads import drawn
 from ..scene.panel_parts import OfHead, draw_sentence, letters
 
 
-class _Tab:
+class _Tab(Panel):
     bl_space_type = "PROPERTIES"
     bl_region_type = "WINDOW"
     bl_context = "render"
@@ -34,7 +35,7 @@ class RENDER_PT_emodifftalk_sampling(_Tab, Panel):
 
     def draw(self, context: Context) -> None:
         """One choice."""
-        _rows(self).prop(context.scene.emodifftalk_render, "rasterizer")
+        _rows(self).prop(drawing_settings(context.scene), "rasterizer")
 
 
 class RENDER_PT_emodifftalk_motion_blur(_Tab, Panel):
@@ -53,7 +54,7 @@ class RENDER_PT_emodifftalk_motion_blur(_Tab, Panel):
         rows.active = render.use_motion_blur
         rows.prop(render, "motion_blur_position", text="Position")
         rows.prop(render, "motion_blur_shutter")
-        rows.prop(context.scene.emodifftalk_render, "blur_samples")
+        rows.prop(drawing_settings(context.scene), "blur_samples")
 
 
 class RENDER_PT_emodifftalk_film(_Tab, Panel):
@@ -68,7 +69,7 @@ class RENDER_PT_emodifftalk_film(_Tab, Panel):
 
 
 def _draw_budget(rows: UILayout, context: Context) -> None:
-    budget = context.scene.emodifftalk_render
+    budget = drawing_settings(context.scene)
     rows.prop(budget, "resolution")
     rows.prop(budget, "share")
     still = rows.row()
@@ -117,7 +118,7 @@ class VIEWLAYER_PT_emodifftalk_passes(_Tab, Panel):
         rows = _rows(self).column(heading="Include")
         rows.prop(layer, "use_pass_z", text="Depth")
         rows.prop(layer, "use_pass_object_index")
-        rows.prop(layer.emodifftalk_render, "mask_per_head")
+        rows.prop(layer_settings(layer), "mask_per_head")
 
 
 _PANELS = (

@@ -50,7 +50,8 @@ class RenderedPicture:
     @property
     def size(self) -> tuple[int, int]:
         """Height and width in pixels."""
-        return self._alpha.shape
+        height, width = self._alpha.shape
+        return height, width
 
     def add(self, moment: HeadPicture, heads: list[RenderedHead]) -> None:
         """The picture of another moment with its heads."""
@@ -83,13 +84,14 @@ class RenderedPicture:
         parts = [part for who, part in coverage.items() if mask_of(who) == name]
         if not parts:
             return flat(np.zeros_like(alpha)) if name.startswith(MASK) else None
-        return flat(sum(parts))
+        return flat(np.sum(parts, axis=0))
 
 
 def to_scene_linear(rgba: np.ndarray, background: np.ndarray | None) -> np.ndarray:
     """What the compositor expects, (H, W, 4) scene-linear and premultiplied, of a drawn picture (H, W, 4).
 
-    rgba: display-referred sRGB premultiplied by alpha. background: scene-linear RGB (3,), or None for transparency.
+    rgba: display-referred sRGB premultiplied by alpha.
+    background: scene-linear RGB (3,), or None for transparency.
     Gaussians are learned blended as they are displayed, so the background is blended that way too, before the colours
     are made linear.
     """
@@ -97,5 +99,7 @@ def to_scene_linear(rgba: np.ndarray, background: np.ndarray | None) -> np.ndarr
     if background is not None:
         solid = linear_colour(colour + (1 - alpha) * display_colour(background))
         return np.concatenate([solid, np.ones_like(alpha)], axis=-1).astype(np.float32)
+    # Linear light has to be premultiplied anew: the alpha is taken out of the displayed colour first, but where it is
+    # next to nothing and the quotient would be noise.
     straight = np.divide(colour, alpha, out=np.zeros_like(colour), where=alpha > 1e-6)
     return np.concatenate([linear_colour(straight) * alpha, alpha], axis=-1).astype(np.float32)

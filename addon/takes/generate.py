@@ -38,9 +38,17 @@ from . import memory, pace, performance, staleness
 class Job:
     """One take in the making, or how the last one ended.
 
-    live: whether it was Live that asked for it. fraction: 0..1. heard_of: when the backend began with it. problem: one
-    sentence when it failed. result: the
-    backend's report when it is done (seconds per stage, names of the models).
+    head_uid: session uid of the head.
+    request: what is performed.
+    path: of the take.
+    live: whether it was Live that asked for it.
+    number: of the request to the backend.
+    fraction: of the work that is done, 0..1.
+    text: what the backend does now, a few words.
+    problem: one sentence when it failed.
+    started, heard_of: seconds, when it was asked for and when the backend began with it.
+    reported: the last line printed in background mode.
+    result: the backend's report when it is done (seconds per stage, names of the models).
     """
 
     head_uid: int
@@ -74,14 +82,14 @@ def start_job(head: Object, context: Context, live: bool = False) -> Job:
     """
     from emodifftalk.core.performance import to_json
 
-    kept, before = settings(head), job_of(head)
+    head_settings, before = settings(head), job_of(head)
     sources.subject_of(head)  # a missing or damaged subject is said now, not after the voice has been heard
     job = Job(head.session_uid, performance.build_performance(head, context.scene), new_take_path(head, live), live)
     if before is not None and before.running:
         connection.cancel(before.number)
     _read_prompts(head, context)
     params = {
-        "subject": str(absolute(kept.subject_path, head)),
+        "subject": str(absolute(head_settings.subject_path, head)),
         "performance": to_json(job.request.performance),
         "out": str(job.path),
     }
@@ -160,24 +168,24 @@ def add_take(
     """
     from emodifftalk.core.take import load_take
 
-    take, kept = load_take(path), settings(head)
-    entry = next((entry for entry in kept.takes if live and entry.live), None) or kept.takes.add()
+    take, head_settings = load_take(path), settings(head)
+    entry = next((entry for entry in head_settings.takes if live and entry.live), None) or head_settings.takes.add()
     entry.name, entry.live = path.stem, live
     entry.frames, entry.seed, entry.note = take.frames, request.performance.seed, note
     anchor = request.anchor
     entry.anchor_uid, entry.anchor_offset, entry.zero_frame = anchor.uid, anchor.offset, anchor.zero_frame
     entry.spoken, entry.made_from = voice_time.to_text(request.spoken), staleness.made_from(request)
     entry.path = portable(path)
-    kept.active_take = next(i for i, other in enumerate(kept.takes) if other == entry)
+    head_settings.active_take = next(i for i, other in enumerate(head_settings.takes) if other == entry)
     return entry
 
 
 def _note(result: dict, seconds: float) -> str:
     models = result.get("models", {})
     named = [str(models[role]) for role in ("motion", "front_end", "text_encoder") if role in models]
-    kept = result.get("frames", 0) - result.get("recomputed", result.get("frames", 0))
-    if kept:
-        named.append(f"{kept} of {result['frames']} frames as they were")
+    reused = result.get("frames", 0) - result.get("recomputed", result.get("frames", 0))
+    if reused:
+        named.append(f"{reused} of {result['frames']} frames as they were")
     return " ".join([", ".join([f"made in {seconds:.1f} s", *named]), *result.get("unread", [])])
 
 
@@ -191,12 +199,12 @@ def _push_undo() -> None:
     try:
         bpy.ops.ed.undo_push(message="EmoDiffTalk Take")
     except RuntimeError:
-        pass  # no undo outside a window; the take is kept all the same
+        pass  # no undo outside a window; the take is there all the same
 
 
 def _read_prompts(head: Object, context: Context) -> None:
     for strip in prompt_strips(head, context.scene):
-        if not strip.emodifftalk.by_hand:
+        if not strip.emodifftalk.by_hand:  # type: ignore[attr-defined]  # scene.properties adds it
             read_prompt(strip)
 
 
@@ -238,8 +246,8 @@ def why_not(context: Context) -> str:
         return "This head is being generated: wait or cancel"
     if head.library is not None:
         return "This head is linked from another file: make a library override or generate there"
-    kept = settings(head)
-    if not kept.voice_uid and not prompt_strips(head, context.scene):
+    head_settings = settings(head)
+    if not head_settings.voice_uid and not prompt_strips(head, context.scene):
         return "Choose a voice or add an emotion prompt first"
     return connection.unavailable_reason()
 
@@ -286,9 +294,9 @@ class EMODIFFTALK_OT_remove_take(Operator):
 
     def execute(self, context: Context) -> set[str]:
         """Remove the entry and play its neighbour."""
-        kept = settings(active_head(context))
-        kept.takes.remove(kept.active_take)
-        kept.active_take = max(0, min(kept.active_take, len(kept.takes) - 1))
+        head_settings = settings(active_head(context))
+        head_settings.takes.remove(head_settings.active_take)
+        head_settings.active_take = max(0, min(head_settings.active_take, len(head_settings.takes) - 1))
         return {"FINISHED"}
 
 

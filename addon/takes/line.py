@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import bpy
 from bpy.props import BoolProperty
@@ -43,7 +44,9 @@ _MENUS = ("SEQUENCER_MT_view", "TIME_MT_view", "DOPESHEET_MT_view", "GRAPH_MT_vi
 
 @dataclass
 class _LineState(State):
-    """icons: of the legend; none in background mode.
+    """What the line is drawn with.
+
+    icons: of the legend; none in background mode.
     problem: why the line cannot be drawn, one sentence.
     """
 
@@ -65,6 +68,11 @@ class LineSettings(PropertyGroup):
     )
 
 
+def line_settings(scene: Scene) -> LineSettings:
+    """Those of a scene."""
+    return scene.emodifftalk_line  # type: ignore[attr-defined]  # ADDS puts it there
+
+
 def bars(scene: Scene, context: Context) -> Iterator[tuple[int, float, float, str]]:
     """Row, first frame, frame after the last, and kind of everything the line shows; the active head comes first."""
     first = active_head(context)
@@ -78,33 +86,38 @@ def bars(scene: Scene, context: Context) -> Iterator[tuple[int, float, float, st
 def rectangles(
     parts: Iterator[tuple[int, float, float, str]], region: Region, scale: float, below: float = 0.0
 ) -> dict[str, list[tuple[float, float, float, float]]]:
-    """Left, bottom, right and top, pixels of the region, of what is to be seen of each kind; below: how far under the
-    ruler the line lies, in pixels at a resolution scale of 1."""
-    found: dict[str, list[tuple[float, float, float, float]]] = {kind: [] for kind in COLOURS}
+    """Left, bottom, right and top, pixels of the region, of what is to be seen of each kind.
+
+    parts: as `bars` gives them.
+    scale: pixels for one at a resolution scale of 1.
+    below: how far under the ruler the line lies, in pixels at a resolution scale of 1.
+    """
+    boxes: dict[str, list[tuple[float, float, float, float]]] = {kind: [] for kind in COLOURS}
     top = region.height - (_RULER + below) * scale
     for row, start, end, kind in parts:
-        left, right = (region.view2d.view_to_region(frame, 0, clip=False)[0] for frame in (start, end))
-        left, right = max(left, 0), min(max(right, left + scale), region.width)
+        first, last = (region.view2d.view_to_region(frame, 0, clip=False)[0] for frame in (start, end))
+        left, right = max(first, 0), min(max(last, first + scale), region.width)
         if right > left:
             line = top - row * (_HEIGHT + _GAP) * scale
             upper, lower = (line - part * _HEIGHT * scale for part in _SHAPES[kind])
-            found[kind].append((left, lower, right, upper))
-    return found
+            boxes[kind].append((left, lower, right, upper))
+    return boxes
 
 
 def _draw() -> None:
     context = bpy.context
-    if _state.problem or not context.scene.emodifftalk_line.show or context.region.type != "WINDOW":
+    if _state.problem or not line_settings(context.scene).show or context.region.type != "WINDOW":
         return
-    if context.area.type == "SEQUENCE_EDITOR" and context.space_data.view_type == "PREVIEW":
+    space: Any = context.space_data
+    if context.area.type == "SEQUENCE_EDITOR" and space.view_type == "PREVIEW":
         return
     try:
         below = _CACHE if context.area.type == "SEQUENCE_EDITOR" else 0.0
         scale = context.preferences.system.ui_scale
-        found = rectangles(bars(context.scene, context), context.region, scale, below)
-        for kind, boxes in found.items():
-            if boxes:
-                _fill(boxes, COLOURS[kind])
+        boxes = rectangles(bars(context.scene, context), context.region, scale, below)
+        for kind, rects in boxes.items():
+            if rects:
+                _fill(rects, COLOURS[kind])
     except Exception as error:  # an exception here would come again at every redraw
         _state.problem = f"The line of the takes cannot be drawn ({error})."
         print(f"EmoDiffTalk: {_state.problem}", flush=True)
@@ -114,7 +127,8 @@ def _fill(boxes: list[tuple[float, float, float, float]], colour: tuple[float, f
     import gpu
     from gpu_extras.batch import batch_for_shader
 
-    corners, triangles = [], []
+    corners: list[tuple[float, float]] = []
+    triangles: list[tuple[int, int, int]] = []
     for left, bottom, right, top in boxes:
         first = len(corners)
         corners += [(left, bottom), (right, bottom), (right, top), (left, top)]
@@ -126,7 +140,7 @@ def _fill(boxes: list[tuple[float, float, float, float]], colour: tuple[float, f
 
 def draw_legend(layout: UILayout, context: Context) -> None:
     """The switch of the line and what its colours mean."""
-    line = context.scene.emodifftalk_line
+    line = line_settings(context.scene)
     layout.prop(line, "show")
     if line.show and _state.icons is not None:
         flow = layout.grid_flow(columns=2, even_columns=True, align=True)
@@ -146,14 +160,14 @@ def _make_icons() -> None:
         top, bottom = _SHAPES[kind]
         low, high = round(8 - 5 * (bottom - 0.3)), round(8 - 5 * (top - 0.3))
         rows = [(colour if low <= y < max(high, low + 1) else (0.0,) * 4) * size for y in range(size)]
-        icon = _state.icons.new(kind)
+        icon: Any = _state.icons.new(kind)
         icon.icon_size = (size, size)
         icon.icon_pixels_float = [value for row in rows for value in row]
 
 
 def _draw_switch(self: Menu, context: Context) -> None:
     self.layout.separator()
-    self.layout.prop(context.scene.emodifftalk_line, "show", text="EmoDiffTalk Take Status")
+    self.layout.prop(line_settings(context.scene), "show", text="EmoDiffTalk Take Status")
 
 
 def _begin() -> None:

@@ -57,9 +57,7 @@ def sweep(undone: int | None = None) -> None:
 
 
 def _listed() -> set[Path]:
-    return {
-        absolute(entry.path, thing) for thing in bpy.data.objects if is_head(thing) for entry in settings(thing).takes
-    }
+    return {absolute(entry.path, head) for head in bpy.data.objects if is_head(head) for entry in settings(head).takes}
 
 
 @bpy.app.handlers.persistent

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, astuple, dataclass
-from typing import TYPE_CHECKING
-
-from bpy.types import PropertyGroup
+from typing import TYPE_CHECKING, Any
 
 from ..blender.state import State
 from ..scene.heads import user_folder
@@ -20,7 +18,12 @@ _FILE = "pace.json"
 
 @dataclass(frozen=True)
 class Pace:
-    """Seconds: to listen to a frame's voice, to move and shade a frame, and what comes on top of each take."""
+    """How long things take, in seconds.
+
+    listening: to hear the voice of a frame.
+    moving: to move and shade a frame.
+    beside: what comes on top of each take.
+    """
 
     listening: float
     moving: float
@@ -34,7 +37,10 @@ class Pace:
 
 @dataclass
 class _Learned(State):
-    """pace: this machine's, None before the first take."""
+    """What this machine has shown.
+
+    pace: None before the first take.
+    """
 
     pace: Pace | None = None
 
@@ -77,13 +83,13 @@ def known() -> Pace | None:
     return _learned.pace
 
 
-def of(entry: PropertyGroup) -> Pace | None:
+def of(entry: Any) -> Pace | None:
     """This machine's pace, else the one at which a take (a `properties.HeadTake`) was made elsewhere, if it says."""
     return known() or (Pace(*entry.pace) if any(entry.pace) else None)
 
 
-def write(entry: PropertyGroup, pace: Pace | None) -> None:
-    """Keep with a take how fast it was made."""
+def write(entry: Any, pace: Pace | None) -> None:
+    """Note in a take (a `properties.HeadTake`) how fast it was made."""
     if pace is not None:
         entry.pace = astuple(pace)
 

@@ -45,11 +45,13 @@ class EMODIFFTALK_PT_generate(OfHead, Panel):
             row.operator("emodifftalk.generate", icon="RENDER_ANIMATION")
             _draw_obstacle(layout, job, width)
             draw_status(layout, head, context)
-        kept = settings(head)
-        if not len(kept.takes):
+        head_settings = settings(head)
+        if not len(head_settings.takes):
             return
         row = layout.row()
-        row.template_list("EMODIFFTALK_UL_takes", "", kept, "takes", kept, "active_take", rows=2, maxrows=5)
+        row.template_list(
+            "EMODIFFTALK_UL_takes", "", head_settings, "takes", head_settings, "active_take", rows=2, maxrows=5
+        )
         row.column(align=True).operator("emodifftalk.remove_take", text="", icon="REMOVE")
         entry = active_take(head)
         if entry is not None:

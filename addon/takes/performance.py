@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import bpy
-import numpy as np
 from bpy.types import Object, Scene
 
 from emodifftalk.core.clock import CURVE_FPS, Clock, SoundSpan, sampled_curve
@@ -31,6 +30,8 @@ if TYPE_CHECKING:
 class Request:
     """A Performance and its place on the timeline.
 
+    performance: in its own seconds.
+    anchor: where its second 0 lies, also once the voice has moved.
     clock: the timeline, with the Performance's second 0 at its own.
     spoken: which recording is performed when, one for each of the Performance's voices.
     """
@@ -45,8 +46,8 @@ def build_performance(head: Object, scene: Scene, looking: bool = False) -> Requ
     """What a head is asked to do: it begins with its first voice or prompt strip and ends with its last. What is muted
     is not performed.
 
-    looking: only to see what is asked for; then nothing in the file or beside it is touched. Raises UserError, one
-    sentence, when there is nothing to perform or a strip cannot be used.
+    looking: only to see what is asked for; then nothing in the file or beside it is touched.
+    Raises UserError, one sentence, when there is nothing to perform or a strip cannot be used.
     """
     from emodifftalk.core.performance import Performance, Style
 
@@ -54,7 +55,7 @@ def build_performance(head: Object, scene: Scene, looking: bool = False) -> Requ
         give_own_uids(prompt_strips(head, scene))
     timeline = read_timeline(head, scene)
     clock, duration = _begun(timeline)
-    frames = clock.frame(np.arange(math.ceil(duration * CURVE_FPS - 1e-6) + 1) / CURVE_FPS).tolist()
+    frames = [clock.frame(i / CURVE_FPS) for i in range(math.ceil(duration * CURVE_FPS - 1e-6) + 1)]
     scene, head_settings = strip_scene(head, scene), settings(head)
     acting = _acting(head, scene, clock, duration, frames)
     spoken = [(voice, span) for voice in timeline.heard for span in _spans(voice, clock)]
@@ -166,6 +167,6 @@ def _prompt(prompt: PromptStrip, clock: Clock, opacity: Evaluate | None) -> Prom
         intensity=constant
         if opacity is None
         else tuple((t, prompt.strength * v) for t, v in sampled_curve(opacity, clock, start, end)),
-        aus=prompt.aus,
+        aus=None if prompt.aus is None else dict(prompt.aus),
         id=prompt.uid,
     )

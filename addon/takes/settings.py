@@ -32,7 +32,7 @@ class LiveSettings(PropertyGroup):
 
 def live_settings() -> LiveSettings:
     """Those of this Blender."""
-    return bpy.context.window_manager.emodifftalk_live
+    return bpy.context.window_manager.emodifftalk_live  # type: ignore[attr-defined]  # ADDS puts it there
 
 
 ADDS = Adds(classes=(LiveSettings,), properties=((WindowManager, "emodifftalk_live", LiveSettings, {}),))

@@ -10,14 +10,15 @@ import base64
 import json
 import time
 import zlib
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import bpy
 from bpy.types import Depsgraph, Object, Scene
 
-from emodifftalk.core.clock import clock_text
+from emodifftalk.core.clock import Clock, clock_text
 from emodifftalk.core.errors import UserError
 
 from ..blender import animation
@@ -31,31 +32,37 @@ from ..scene.strips import scene_clock
 from . import memory, pace, performance
 
 if TYPE_CHECKING:
-    from emodifftalk.core.changes import TakeChanges
+    from emodifftalk.core.changes import Range, TakeChanges
 
 BAKED, STALE, MISSING, STRETCHED = "baked", "stale", "missing", "stretched"
 _PAUSE = 0.5
 """Seconds between two looks."""
 _AGAIN = 2.0
-"""Seconds after which an answer is looked at again even if Blender has told of no change."""
+"""Seconds after which an answer is looked at again even if Blender knows of no change."""
 _RESTRAINT = 8
-"""After a look that took long, this many times as long nobody looks: Blender stays hers."""
+"""After a look that took long, this many times as long nobody looks: Blender belongs to the animator."""
 _NAMED = 4
 """Changes named in a sentence."""
 
 
+Part = tuple[float, float, str]
+"""Of the timeline: first frame, frame after the last, and what it is."""
+
+
 @dataclass(frozen=True)
 class Status:
-    """state: BAKED (up to date), STALE, MISSING (no take) or "" (nothing is asked for, or it cannot be told).
+    """How a head's take stands to what the timeline asks for.
 
-    line: a few words for the panel. sentence: what changed, or why it cannot be told. parts: (first frame, frame after
-    the last, BAKED | STALE | MISSING | STRETCHED) of the timeline, what lies on top last.
+    state: BAKED (up to date), STALE, MISSING (no take) or "" (nothing is asked for, or it cannot be told).
+    line: a few words for the panel.
+    sentence: what changed, or why it cannot be told.
+    parts: (first frame, frame after the last, BAKED | STALE | MISSING | STRETCHED) of the timeline, the topmost last.
     """
 
     state: str = ""
     line: str = ""
     sentence: str = ""
-    parts: tuple[tuple[float, float, str], ...] = ()
+    parts: tuple[Part, ...] = ()
 
 
 def made_from(request: performance.Request) -> str:
@@ -75,7 +82,7 @@ def asked_for(request: performance.Request) -> dict:
     return data
 
 
-def rounded(data: object) -> object:
+def rounded(data: Any) -> Any:
     """The same plain data with numbers of six places: less is nothing that could be seen."""
     if isinstance(data, dict):
         return {name: rounded(value) for name, value in data.items()}
@@ -109,21 +116,24 @@ def check(head: Object, scene: Scene) -> Status:
         take, other_subject = None, False  # the panel says so already
     if take is None:
         asked = compare_performances(after, after).asked
-        parts = tuple((clock.frame(start), clock.frame(end), MISSING) for start, end in asked)
-        return Status(MISSING, "", "", parts)
+        return Status(MISSING, "", "", _on(clock, asked, MISSING))
     before = _unpacked(entry.made_from)
     if before is None:
         unknown = "This take does not say what it was made from: it is of an earlier version."
         return Status("", "", unknown, _played(head, scene))
     changes = compare_performances(before, after, ["subject"] if other_subject else [])
     baked = without([(0.0, changes.duration)], (*changes.missing, *changes.stale))
-    kinds = ((baked, BAKED), (changes.missing, MISSING), (changes.stale, STALE))
-    parts = [(*part, kind) for ranges, kind in kinds for part in ranges]
-    shown = tuple((clock.frame(start), clock.frame(end), kind) for start, end, kind in parts) + _stretched(head, scene)
+    kinds = _on(clock, baked, BAKED) + _on(clock, changes.missing, MISSING) + _on(clock, changes.stale, STALE)
+    shown = kinds + _stretched(head, scene)
     if not changes.seconds and not changes.changes:
         return Status(BAKED, "Up to date", "", shown)
     shift = scene_clock(scene, scene.frame_start).seconds(request.anchor.zero_frame)
     return Status(STALE, _line(changes, pace.of(entry)), _sentence(changes, shift), shown)
+
+
+def _on(clock: Clock, ranges: Iterable[Range], kind: str) -> tuple[Part, ...]:
+    """Ranges, seconds of the Performance, on the timeline."""
+    return tuple((clock.frame(start), clock.frame(end), kind) for start, end in ranges)
 
 
 def _line(changes: TakeChanges, known: pace.Pace | None) -> str:
@@ -146,7 +156,7 @@ def _named(what: str, start: float | None, shift: float) -> str:
     return what if start is None else f"{what} at {clock_text(start + shift)}"
 
 
-def _stretched(head: Object, scene: Scene) -> tuple[tuple[float, float, str], ...]:
+def _stretched(head: Object, scene: Scene) -> tuple[Part, ...]:
     from emodifftalk.core.take import stretches
 
     values = confidence.confidence_of(head)
@@ -156,7 +166,7 @@ def _stretched(head: Object, scene: Scene) -> tuple[tuple[float, float, str], ..
     return tuple((float(frames[a]), float(frames[b - 1]) + 1, STRETCHED) for a, b in stretches(shown))
 
 
-def _played(head: Object, scene: Scene) -> tuple[tuple[float, float, str], ...]:
+def _played(head: Object, scene: Scene) -> tuple[Part, ...]:
     """What plays of a take of which nothing more is known."""
     try:
         take = sources.take_of(head)
@@ -184,7 +194,9 @@ def _other_subject(head: Object, made_with: str) -> bool:
 
 @dataclass
 class _Looking(State):
-    """answers: what the last look found, by head (session uid).
+    """What is known of heads, and who wants to know.
+
+    answers: of the last look, by head (session uid).
     asking: heads somebody wants to know about, and their scenes' names.
     looked, cost: seconds, when the last look was over and how long it took.
     changed: whether something may have changed since.
@@ -201,7 +213,7 @@ _looking = memory.keep(_Looking())
 
 
 def status(head: Object, scene: Scene) -> Status:
-    """What was found at the last look; another look is planned when something may have changed since. Cheap."""
+    """The answer of the last look; another look is planned when something may have changed since. Cheap."""
     if bpy.app.background:
         return check(head, scene)
     uid = head.session_uid
@@ -221,7 +233,8 @@ def _look() -> float | None:
     _looking.asking.clear()
     news = False
     for uid, name in wanted.items():
-        head, scene = by_session_uid(uid), bpy.data.scenes.get(name)
+        head: Object | None = by_session_uid(uid)
+        scene: Scene | None = bpy.data.scenes.get(name)
         if head is None or scene is None or not is_head(head):
             _looking.answers.pop(uid, None)
             continue
@@ -250,13 +263,6 @@ def _on_load(*_: object) -> None:
     _looking.asking.clear()
     _on_change()
 
-
-_HANDLERS = (
-    (bpy.app.handlers.depsgraph_update_post, _on_change),
-    (bpy.app.handlers.undo_post, _on_change),
-    (bpy.app.handlers.redo_post, _on_change),
-    (bpy.app.handlers.load_post, _on_load),
-)
 
 ADDS = Adds(
     handlers=(

@@ -14,19 +14,19 @@ from .staleness import BAKED, STALE, status
 
 def draw_status(layout: UILayout, head: Object, context: Context) -> None:
     """A line beside Generate."""
-    found, width = status(head, context.scene), letters(context)
-    if found.state == BAKED and not live_settings().on:  # Live says so itself
-        layout.label(text=found.line, icon="CHECKMARK")
-    elif found.state == STALE:
+    latest, width = status(head, context.scene), letters(context)
+    if latest.state == BAKED and not live_settings().on:  # Live says so itself
+        layout.label(text=latest.line, icon="CHECKMARK")
+    elif latest.state == STALE:
         box = layout.box()
-        state, _, cost = found.line.partition(" · ")
+        state, _, cost = latest.line.partition(" · ")
         column = box.column(align=True)
         column.label(text=state, icon="FILE_REFRESH")
         if cost:
             column.label(text=f"{cost[0].upper()}{cost[1:]}", icon="SORTTIME")
-        draw_sentence(box, _whole_times(found.sentence), "BLANK1", width - 4)
-    elif found.sentence:
-        draw_sentence(layout, found.sentence, "INFO", width - 4)
+        draw_sentence(box, _whole_times(latest.sentence), "BLANK1", width - 4)
+    elif latest.sentence:
+        draw_sentence(layout, latest.sentence, "INFO", width - 4)
 
 
 def _whole_times(sentence: str) -> str:

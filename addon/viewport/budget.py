@@ -21,27 +21,28 @@ _STILL = 0.25
 _chosen: OrderedDict[tuple[int, float], tuple[Gaussians, np.ndarray, np.float32]] = memory.keep(OrderedDict())
 
 
-def reduced(gaussians: Gaussians, rest: Gaussians, share: float) -> Gaussians:
+def reduced(gaussians: Gaussians, canonical: Gaussians, share: float) -> Gaussians:
     """The part `share` (0..1) of posed Gaussians to draw, grown a little so that no holes open.
 
-    rest: the same at rest. Always the same rows for it, so that nothing flickers as a head moves.
+    canonical: the same as they were trained. Always the same rows for it, so that nothing flickers as a head moves.
     """
-    if share >= 1 or len(gaussians) != len(rest):
+    if share >= 1 or len(gaussians) != len(canonical):
         return gaussians
-    rows, swell = _choice(rest, share)
-    kept = Gaussians(*(values[rows] for values in vars(gaussians).values()))
-    return replace(kept, scales=kept.scales * swell)
+    rows, swell = _choice(canonical, share)
+    part = Gaussians(*(values[rows] for values in vars(gaussians).values()))
+    return replace(part, scales=part.scales * swell)
 
 
-def _choice(rest: Gaussians, share: float) -> tuple[np.ndarray, np.float32]:
+def _choice(canonical: Gaussians, share: float) -> tuple[np.ndarray, np.float32]:
     from emodifftalk.core.thinning import important
 
-    key = (id(rest), share)
+    key = (id(canonical), share)
     if key not in _chosen:
-        _chosen[key] = (rest, *important(rest, share))
+        _chosen[key] = (canonical, *important(canonical, share))
         while len(_chosen) > 16:
             _chosen.popitem(last=False)
-    return _chosen[key][1:]
+    _, rows, swell = _chosen[key]
+    return rows, swell
 
 
 class ChangeWatch:

@@ -7,7 +7,7 @@ Blender's own selection, and the items can be switched off in Preferences → Ke
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import bpy
 import numpy as np
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _HIT = 0.3
 """A click hits a head from this alpha on."""
 _WIRES = {"EMPTY", "LIGHT", "ARMATURE", "LATTICE", "SPEAKER"}
-"""Small things that may stand before a face. Not cameras: the lines of one that looks at a face are all around it."""
+"""Small objects that may stand before a face. Not cameras: the lines of one that looks at a face are all around it."""
 _keys: list[tuple[KeyMap, KeyMapItem]] = memory.keep([])
 
 
@@ -128,8 +128,8 @@ def depth_at(gaussians: Gaussians, view: camera.View, pixel: np.ndarray) -> floa
 def _mesh_before(context: Context, view: camera.View, pixel: np.ndarray, depth: float) -> bool:
     """Whether a mesh is nearer at a pixel than `depth`. Heads have no faces, so rays pass them."""
     origin, direction = view.ray(pixel)
-    found, place, *_ = context.scene.ray_cast(context.evaluated_depsgraph_get(), origin, direction)
-    return found and float(view.depths(np.array([place], np.float32))[0]) < depth
+    hit, place, *_ = context.scene.ray_cast(context.evaluated_depsgraph_get(), origin.tolist(), direction.tolist())
+    return hit and float(view.depths(np.array([place], np.float32))[0]) < depth
 
 
 def _wire_before(context: Context, view: camera.View, place: tuple[int, int], depth: float) -> bool:
@@ -137,32 +137,34 @@ def _wire_before(context: Context, view: camera.View, place: tuple[int, int], de
 
     Asked of Blender's own selection, which is put back as it was.
     """
-    if not any(thing.type in _WIRES for thing in context.visible_objects):
+    if not any(obj.type in _WIRES for obj in context.visible_objects):
         return False
     layer = context.view_layer
     active, selected = layer.objects.active, list(context.selected_objects)
     layer.objects.active = None
     try:
         bpy.ops.view3d.select(location=place)
-        found = layer.objects.active
+        wire = layer.objects.active
     finally:
-        for thing in context.selected_objects:
-            thing.select_set(False)
-        for thing in selected:
-            thing.select_set(True)
+        for obj in context.selected_objects:
+            obj.select_set(False)
+        for obj in selected:
+            obj.select_set(True)
         layer.objects.active = active
-    if found is None or found.type not in _WIRES:
+    if wire is None or wire.type not in _WIRES:
         return False
-    return float(view.depths(np.array([found.matrix_world.translation], np.float32))[0]) < depth
+    return float(view.depths(np.array([wire.matrix_world.translation], np.float32))[0]) < depth
 
 
 def _select_mouse(context: Context) -> str:
-    """The mouse button the person selects with."""
+    """The mouse button the animator selects with."""
     chosen = getattr(context.window_manager.keyconfigs.active.preferences, "select_mouse", "LEFT")
     return f"{chosen}MOUSE"
 
 
-def _places(keyconfig: KeyConfig) -> Iterator[tuple[KeyMap, str, str]]:
+def _places(
+    keyconfig: KeyConfig,
+) -> Iterator[tuple[KeyMap, Literal["LEFTMOUSE", "RIGHTMOUSE"], Literal["CLICK", "PRESS"]]]:
     """Where Blender itself selects: on a click of the left button, or as a button goes down."""
     object_mode = keyconfig.keymaps.new("Object Mode")
     yield object_mode, "LEFTMOUSE", "CLICK"

@@ -7,6 +7,7 @@ Gaussians (glasses, a collar, a hand), each Gaussian is hidden by what lies near
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import bpy
 from bpy.types import Context
@@ -19,7 +20,10 @@ from . import memory, screens
 
 @dataclass
 class DrawingState(State):
-    """problem: why viewports show no Gaussians, one sentence."""
+    """Whether drawing goes on.
+
+    problem: why viewports show no Gaussians, one sentence.
+    """
 
     problem: str = ""
 
@@ -41,12 +45,14 @@ def draw() -> None:
 
 def shows_gaussians(context: Context) -> bool:
     """Whether the context's viewport shows heads as Gaussians; in Wireframe shading it shows their sketches."""
-    return context.window_manager.emodifftalk.show_gaussians and context.space_data.shading.type != "WIREFRAME"
+    space: Any = context.space_data
+    return screens.wants_gaussians(context) and space.shading.type != "WIREFRAME"
 
 
 def _draw(context: Context) -> None:
     # Our engine renders heads only: in its shading no mesh is seen that could hide one.
-    alone = context.space_data.shading.type == "RENDERED" and context.scene.render.engine == ENGINE
+    space: Any = context.space_data
+    alone = space.shading.type == "RENDERED" and context.scene.render.engine == ENGINE
     drawn_by_engine = alone and not shows_true_colours(context.scene)
     contour = screens.contour_of(context)
     screen = screens.screen_of(context)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
-import gpu
 import numpy as np
 from bpy.types import Context, Object, Scene
 
@@ -17,6 +17,8 @@ from emodifftalk.core.gaussians import Gaussians
 from ..blender.camera import View, region_view
 from ..draw.cloud import SplatCloud, read_scene_depth
 from ..draw.colours import shows_true_colours
+from ..draw.gpu_parts import gpu_state
+from ..draw.settings import drawing_settings
 from ..draw.target import Contour, Film, SplatTarget
 from ..draw.world_colour import world_colour
 from ..playback import gaussians as playback
@@ -36,11 +38,15 @@ _screens: OrderedDict[int, Screen] = memory.keep(OrderedDict())
 
 @dataclass(frozen=True, eq=False)
 class ShownHead:
-    """A head in a viewport: its Gaussians at rest and now, in object space, its matrix (4, 4), 1 when it is selected,
-    2 when active."""
+    """A head in a viewport.
+
+    canonical, gaussians: as they were trained, and now, in object space.
+    matrix: (4, 4) object to world.
+    mark: 1 when it is selected, 2 when it is the active one too, 0 otherwise.
+    """
 
     head: Object
-    rest: Gaussians
+    canonical: Gaussians
     gaussians: Gaussians
     matrix: np.ndarray
     mark: int
@@ -53,29 +59,29 @@ class ShownHead:
 
 def shown_heads(context: Context, marked: bool = False) -> Iterator[ShownHead]:
     """The heads the context's viewport shows. Why one cannot be read goes to `playback.problems`."""
-    active = context.view_layer.objects.active
+    active, space = context.view_layer.objects.active, _space(context)
     for head in drawn(context.scene):
-        if not head.visible_get(viewport=context.space_data):  # the eye, collections, local view, type filter
+        if not head.visible_get(viewport=space):  # the eye, collections, local view, type filter
             continue
         try:
-            gaussians, rest = playback.current_gaussians(head, context.scene), sources.rest_of(head)
+            gaussians, canonical = playback.current_gaussians(head, context.scene), sources.canonical_of(head)
         except UserError as error:
             playback.problems[head.session_uid] = str(error)
             continue
         mark = int(marked and head.select_get()) * (2 if head == active else 1)
         if len(gaussians):
-            yield ShownHead(head, rest, gaussians, np.array(head.matrix_world), mark)
+            yield ShownHead(head, canonical, gaussians, np.array(head.matrix_world), mark)
 
 
 def contour_of(context: Context) -> Contour | None:
     """The theme's line around selected objects; None where the viewport shows none."""
-    overlay = context.space_data.overlay
+    overlay = _space(context).overlay
     if not overlay.show_overlays or not overlay.show_outline_selected or context.mode != "OBJECT":
         return None
     preferences = context.preferences
     theme = preferences.themes[0].view_3d
     width = max(1.0, theme.outline_width * preferences.system.pixel_size) + 0.5
-    return Contour(tuple(theme.object_selected)[:3], tuple(theme.object_active)[:3], width)
+    return Contour(_rgb(theme.object_selected), _rgb(theme.object_active), width)
 
 
 def screen_of(context: Context) -> Screen:
@@ -89,17 +95,33 @@ def screen_of(context: Context) -> Screen:
 
 def ground_of(context: Context) -> tuple[float, float, float]:
     """The colour, as displayed, of the context's viewport where it is empty."""
-    shading = context.space_data.shading
+    shading = _space(context).shading
     scene_world = shading.use_scene_world_render if shading.type == "RENDERED" else False
     if scene_world or (shading.type == "SOLID" and shading.background_type == "WORLD"):
         return _displayed(world_colour(context.scene))
     if shading.type == "SOLID" and shading.background_type == "VIEWPORT":
         return _displayed(np.array(shading.background_color))
-    return tuple(context.preferences.themes[0].view_3d.space.gradients.high_gradient)[:3]
+    return _rgb(context.preferences.themes[0].view_3d.space.gradients.high_gradient)
+
+
+def wants_gaussians(context: Context) -> bool:
+    """Whether viewports of this window are to show Gaussians at all."""
+    return context.window_manager.emodifftalk.show_gaussians  # type: ignore[attr-defined]  # scene.properties adds it
+
+
+def _space(context: Context) -> Any:
+    """The 3D viewport that is being drawn: in the stubs it could be any editor."""
+    return context.space_data
+
+
+def _rgb(colour: Any) -> tuple[float, float, float]:
+    """A theme's colour or an array, with or without alpha, as plain numbers."""
+    red, green, blue = (float(value) for value in colour[:3])
+    return red, green, blue
 
 
 def _displayed(light: np.ndarray) -> tuple[float, float, float]:
-    return tuple(float(value) for value in display_colour(light))
+    return _rgb(display_colour(light))
 
 
 def draw_rendered(context: Context, scene: Scene) -> None:
@@ -107,8 +129,8 @@ def draw_rendered(context: Context, scene: Scene) -> None:
     where the view transform would change them otherwise."""
     background = None if scene.render.film_transparent else world_colour(scene)
     clear = (0.0, 0.0, 0.0, 0.0) if background is None else (*background, 1.0)
-    gpu.state.active_framebuffer_get().clear(color=clear)
-    if context.window_manager.emodifftalk.show_gaussians and not shows_true_colours(scene):
+    gpu_state.active_framebuffer_get().clear(color=clear)
+    if wants_gaussians(context) and not shows_true_colours(scene):
         _draw_light(context, background)
 
 
@@ -145,11 +167,11 @@ class Screen:
         share, scale = self._quality(context, shown, view)
         self._upload(shown, share)
         self._exact = among_meshes and neighbours.any_near(context, *self._box)
-        size = tuple(max(1, round(scale * side)) for side in (view.width, view.height))
+        size = max(1, round(scale * view.width)), max(1, round(scale * view.height))
         marked = any(one.mark for one in shown)
         key = (self._uploaded, _of_view(view), size)
         if self._target is None or self._target_kind() != (*size, marked):
-            self._target, self._drawn = SplatTarget(*size, "RGBA16F", marked), ()
+            self._target, self._drawn = SplatTarget(*size, color_format="RGBA16F", marked=marked), ()
         if self._exact or key != self._drawn:
             depth = read_scene_depth(view.width, view.height, _EXACT_LEAD * self._lead) if self._exact else None
             smaller = View(view.camera.resized(*size), view.orthographic, view.near, view.far)
@@ -177,7 +199,7 @@ class Screen:
 
     def _quality(self, context: Context, shown: list[ShownHead], view: View) -> tuple[float, float]:
         """Share of the Gaussians and of the region's pixels across to draw now, both 0..1."""
-        budget = context.scene.emodifftalk_render
+        budget = drawing_settings(context.scene)
         moving = self._watch.moving(context, (_of_heads(shown), _of_view(view)))
         if (budget.share, budget.resolution) == (100, 100):
             return 1.0, 1.0
@@ -191,11 +213,12 @@ class Screen:
         wanted = (_of_heads(shown), share)
         if wanted == self._uploaded:
             return
-        kept = [viewport_budget.reduced(one.gaussians, one.rest, share) for one in shown]
-        placed = [part.transformed(one.matrix) for part, one in zip(kept, shown, strict=True)]
+        parts = [viewport_budget.reduced(one.gaussians, one.canonical, share) for one in shown]
+        placed = [part.transformed(one.matrix) for part, one in zip(parts, shown, strict=True)]
         whole = placed[0] if len(placed) == 1 else Gaussians.concatenate(placed)
         marks = np.repeat([one.mark for one in shown], [len(part) for part in placed]).astype(np.float32)
         self._cloud.upload(whole, marks if marks.any() else None)
+        # Three standard deviations of the largest: what lies farther from a centre can hardly be seen.
         reach = 3 * float(whole.scales.max())
         self._box = np.stack([whole.means.min(axis=0) - reach, whole.means.max(axis=0) + reach])
         self._lead = max(one.size for one in shown)
@@ -205,11 +228,11 @@ class Screen:
 class _Same:
     """Compares by identity and keeps what it compares alive."""
 
-    def __init__(self, thing: object) -> None:
-        self._thing = thing
+    def __init__(self, value: object) -> None:
+        self._value = value
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Same) and other._thing is self._thing
+        return isinstance(other, _Same) and other._value is self._value
 
 
 def _of_heads(shown: list[ShownHead]) -> tuple:
@@ -222,6 +245,7 @@ def _of_view(view: View) -> tuple:
 
 def _rectangle_of(view: View, box: np.ndarray, margin: float) -> tuple[float, float, float, float]:
     """The part of a view, left, bottom, right, top in 0..1, that a world box (2, 3) and a margin of pixels can fill."""
+    # The box's eight corners (8, 3), seen by the camera; a box that reaches behind it could fill the whole view.
     corners = np.stack(np.meshgrid(*box.T, indexing="ij"), axis=-1).reshape(-1, 3)
     local = corners @ view.camera.viewmat[:3, :3].T + view.camera.viewmat[:3, 3]
     if not view.orthographic:
@@ -231,4 +255,5 @@ def _rectangle_of(view: View, box: np.ndarray, margin: float) -> tuple[float, fl
     pixels = local[:, :2] * np.diag(view.camera.K)[:2] + view.camera.K[:2, 2]
     low, high = pixels.min(axis=0) - margin - 2, pixels.max(axis=0) + margin + 2
     (left, top), (right, bottom) = low / (view.width, view.height), high / (view.width, view.height)
-    return tuple(float(np.clip(side, 0, 1)) for side in (left, 1 - bottom, right, 1 - top))
+    left, lower, right, upper = (float(np.clip(side, 0, 1)) for side in (left, 1 - bottom, right, 1 - top))
+    return left, lower, right, upper

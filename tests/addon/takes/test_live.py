@@ -16,7 +16,7 @@ from addon.files.ply_frames import PlySequence, write_ply_frames
 from addon.playback import gaussians
 from addon.scene.heads import absolute, active_take, settings
 from addon.scene.strips import prompt_strips, write_words
-from addon.takes import live, live_takes
+from addon.takes import live, live_heads, live_takes
 from addon.takes.generate import start_job
 from addon.takes.settings import live_settings
 from addon.timeline.prompts import add_prompt
@@ -31,14 +31,14 @@ HERE = 110
 @pytest.fixture
 def shot(speaking, scene, monkeypatch):
     """A head with a take made by Generate, the playhead in its last prompt, and Live on."""
-    monkeypatch.setattr(live, "REST", 0.2)
+    monkeypatch.setattr(live, "UNTOUCHED", 0.2)
     monkeypatch.setattr(live, "_SHARE", 0.0)
     live._on_load()
     assert bpy.ops.emodifftalk.generate() == {"FINISHED"}
     scene.frame_set(HERE)
     live_settings().on = True
     live.step()
-    assert not live.watched(speaking).stale
+    assert not live_heads.of(speaking).stale
     yield speaking
     live_settings().on = True
     live._on_load()
@@ -64,7 +64,7 @@ def act() -> None:
 
 
 def caught_up(head) -> bool:
-    return not live.watched(head).stale
+    return not live_heads.of(head).stale
 
 
 def mouth(head, scene) -> np.ndarray:
@@ -112,7 +112,7 @@ def test_a_live_take_that_a_saved_file_plays_is_not_deleted(shot, scene, monkeyp
 
 
 def test_no_picture_and_no_file_ever_shows_a_preview(shot, scene, tmp_path, monkeypatch):
-    monkeypatch.setattr(live, "REST", 1e6)
+    monkeypatch.setattr(live, "UNTOUCHED", 1e6)
     bpy.ops.emodifftalk.use_engine()
     scene.camera = bpy.data.objects.new("Camera", bpy.data.cameras.new("Camera"))
     scene.collection.objects.link(scene.camera)
@@ -140,7 +140,7 @@ def test_no_picture_and_no_file_ever_shows_a_preview(shot, scene, tmp_path, monk
 
 
 def test_only_the_last_of_many_quick_edits_is_shown_and_never_more_than_one_is_asked_for(shot, scene, monkeypatch):
-    monkeypatch.setattr(live, "REST", 1e6)
+    monkeypatch.setattr(live, "UNTOUCHED", 1e6)
     asked = []
     request = connection.request
 
@@ -168,7 +168,7 @@ def _final(head, scene):
 
 
 def test_previews_follow_the_playhead_while_the_take_is_out_of_date(shot, scene, monkeypatch):
-    monkeypatch.setattr(live, "REST", 1e6)
+    monkeypatch.setattr(live, "UNTOUCHED", 1e6)
     reword(shot, scene, "furious")
     first = preview(shot, scene)
     scene.frame_set(HERE + 7)
@@ -188,19 +188,19 @@ def test_an_edit_that_is_taken_back_shows_the_take_again_and_nothing_is_made(sho
     until(lambda: not connection.client.pending, act)
     time.sleep(0.3)
     act()
-    assert len(settings(shot).takes) == takes and live.watched(shot).job is None
+    assert len(settings(shot).takes) == takes and live_heads.of(shot).job is None
 
 
 def test_an_edit_while_the_take_is_made_gives_that_one_up(shot, scene):
     reword(shot, scene, "furious")
-    until(lambda: live.watched(shot).job is not None and live.watched(shot).job.running, act)
-    first = live.watched(shot).job
+    until(lambda: live_heads.of(shot).job is not None and live_heads.of(shot).job.running, act)
+    first = live_heads.of(shot).job
     reword(shot, scene, "shy")
     until(lambda: caught_up(shot), act)
     assert not first.result and len(settings(shot).takes) == 2
 
 
-def test_a_take_that_she_chose_to_look_at_is_left_alone(shot, scene):
+def test_a_take_that_was_chosen_to_be_looked_at_is_left_alone(shot, scene):
     reword(shot, scene, "furious")
     until(lambda: len(settings(shot).takes) == 2, act)
     until(lambda: caught_up(shot), act)
@@ -222,11 +222,11 @@ def test_undo_goes_from_edit_to_edit(shot, scene):
     head, scene = next(o for o in bpy.data.objects if o.session_uid == uid), bpy.context.scene
     act()
     assert len(prompt_strips(head, scene)) == 2 and len(settings(head).takes) == 1
-    assert not live.watched(head).stale and gaussians.preview_of(head, scene) is None
+    assert not live_heads.of(head).stale and gaussians.preview_of(head, scene) is None
     bpy.ops.ed.redo()
     head, scene = next(o for o in bpy.data.objects if o.session_uid == uid), bpy.context.scene
     act()
-    assert live.watched(head).stale
+    assert live_heads.of(head).stale
     job = live.generate.job_of(head)
     until(lambda: len(settings(head).takes) == 2 and caught_up(head), act)
     assert live.generate.job_of(head) is job, "what was there already was made again"
@@ -244,7 +244,7 @@ def test_a_backend_that_dies_pauses_live_with_a_sentence_and_resume_goes_on(shot
     preview(shot, scene)
 
 
-def test_a_backend_that_died_in_its_sleep_is_not_started_behind_her_back(shot, scene):
+def test_a_backend_that_died_in_its_sleep_is_not_started_unasked(shot, scene):
     os.kill(connection.client.pid, signal.SIGKILL)
     until(lambda: connection.client.state == "dead", connection.pump)
     reword(shot, scene, "furious")
@@ -273,7 +273,7 @@ def test_switched_off_it_shows_takes_and_asks_for_nothing(shot, scene):
 
 def test_generate_makes_a_take_that_stays_even_while_live_is_at_it(shot, scene):
     reword(shot, scene, "furious")
-    until(lambda: live.watched(shot).job is not None and live.watched(shot).job.running, act)
+    until(lambda: live_heads.of(shot).job is not None and live_heads.of(shot).job.running, act)
     assert bpy.ops.emodifftalk.generate.poll() and bpy.ops.emodifftalk.generate() == {"FINISHED"}
     until(lambda: caught_up(shot), act)
     assert [take.live for take in settings(shot).takes] == [False, False]
