@@ -1,17 +1,23 @@
-"""What the arrays of the core hold, as types. Shapes, units and ranges are said where an array is."""
+"""What the arrays of the core hold, as types. Shapes, units and ranges are said where an array is.
+
+As texts, so that whoever only names them does not load NumPy.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:
+    from typing import Any
 
-Floats = NDArray[np.floating[Any]]
+    import numpy as np
+    from numpy.typing import NDArray
+
+Floats: TypeAlias = "NDArray[np.floating[Any]]"
 """Numbers in single, half or double precision."""
-Ints = NDArray[np.integer[Any]]
+Ints: TypeAlias = "NDArray[np.integer[Any]]"
 """Indices, counts or packed bits."""
-Mask = NDArray[np.bool_]
+Mask: TypeAlias = "NDArray[np.bool_]"
 """Which rows, frames or points are meant."""
-Array = NDArray[Any]
+Array: TypeAlias = "NDArray[Any]"
 """Whatever a file or a message holds."""
