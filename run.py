@@ -24,7 +24,7 @@ import time
 from pathlib import Path
 
 from tools.blenders import ONE_THREAD, OTHERS, Meanwhile, Suite, other_blenders, title, window_outcome
-from tools.checks import run_checks
+from tools.checks import CHECKS, run_checks
 from tools.environments import ROOT, Environment, Missing
 from tools.outcomes import LOGS, Outcome, counted, print_table
 from tools.packages import build_packages
@@ -102,10 +102,11 @@ def test_everywhere() -> int:
 
 def test_quickly(*words: str) -> int:
     """Checks and what is quick of the suite, here; says what it left out. words: for pytest. Returns the exit code."""
-    checks = run_checks(MAIN.python)
+    checks = run_checks(MAIN.python, tuple(check for check in CHECKS if check.quick))
     here, _ = test_here(title(REQUIREMENTS[0], MAIN.version), "-m", "not slow", *words)
-    others = " and ".join(title(blender.pins, blender.version) for blender in OTHERS)
-    outcomes = [*checks, here, Outcome("Tests marked slow", "left out"), Outcome(others, "left out")]
+    left_out = [check.name for check in CHECKS if not check.quick]
+    left_out += ["Tests marked slow", *(title(blender.pins, blender.version) for blender in OTHERS)]
+    outcomes = [*checks, here, *(Outcome(what, "left out") for what in left_out)]
     print_table(outcomes)
     print("Run “python3 run.py test” before you hand anything on.")
     return int(any(outcome.failed for outcome in outcomes))

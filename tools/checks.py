@@ -17,17 +17,19 @@ class Check:
     """A program that reads the code.
 
     name: as it is printed. command: a Python module and its arguments. section: of pyproject.toml that says what it
-    reads; without that section the check is left out. "" when it needs none.
+    reads; without that section the check is left out. "" when it needs none. quick: ends within seconds, so that
+    `run.py test --quick` has it too.
     """
 
     name: str
     command: tuple[str, ...]
     section: str = ""
+    quick: bool = False
 
 
 CHECKS = (
-    Check("ruff check", ("ruff", "check", "--no-fix", ".")),
-    Check("ruff format", ("ruff", "format", "--check", ".")),
+    Check("ruff check", ("ruff", "check", "--no-fix", "."), quick=True),
+    Check("ruff format", ("ruff", "format", "--check", "."), quick=True),
     Check("vulture", ("vulture",), "[tool.vulture]"),
     Check("mypy", ("mypy",), "[tool.mypy]"),
 )

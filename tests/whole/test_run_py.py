@@ -141,21 +141,21 @@ def test_a_check_runs_as_soon_as_the_settings_have_its_section(reading, tmp_path
 
 
 def test_a_failed_check_fails_the_command_though_every_test_passes(monkeypatch):
-    monkeypatch.setattr(run, "run_checks", lambda python: [Outcome("reader", "failed", failed=True)])
+    monkeypatch.setattr(run, "run_checks", lambda *asked: [Outcome("reader", "failed", failed=True)])
     monkeypatch.setattr(run, "test_here", lambda *words: (Outcome("here", "1 passed"), Path("none.xml")))
     assert run.test_quickly() == 1
-    monkeypatch.setattr(run, "run_checks", lambda python: [Outcome("reader", "passed")])
+    monkeypatch.setattr(run, "run_checks", lambda *asked: [Outcome("reader", "passed")])
     assert run.test_quickly() == 0
 
 
 def test_the_quick_command_leaves_out_the_slow_and_says_so(monkeypatch, capsys):
     asked: list[str] = []
-    monkeypatch.setattr(run, "run_checks", lambda python: [])
+    monkeypatch.setattr(run, "run_checks", lambda *asked: [])
     monkeypatch.setattr(run, "run_module", lambda *words, **more: asked.extend(words) or 0)
     run.test_quickly("tests/addon")
     assert asked[asked.index("-m") + 1] == "not slow" and asked[-1] == "tests/addon"
     said = capsys.readouterr().out
-    assert "slow" in said and "Blender 4.5" in said and "Blender 5.2" in said and "left out" in said
+    assert "mypy" in said and "slow" in said and "Blender 4.5" in said and "Blender 5.2" in said and "left out" in said
 
 
 @pytest.fixture

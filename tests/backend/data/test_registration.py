@@ -102,6 +102,7 @@ def attachment(stranger) -> Attachment:
 # ---- where the points come to lie -------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_jaw_drop_and_a_blink_are_enough_to_find_every_point(stranger, attachment):
     error = stranger.error(attachment)
     assert error.mean() < 3.2  # a sheet that ends with the face is the hardest case: its border slides
@@ -110,6 +111,7 @@ def test_a_jaw_drop_and_a_blink_are_enough_to_find_every_point(stranger, attachm
         assert error[np.concatenate(pair)].mean() < 2.2, name
 
 
+@pytest.mark.slow
 def test_points_lie_on_the_face_and_never_on_hair(stranger, attachment):
     rows = attachment.matrix.tocsr()
     assert rows.data.min() > -1e-9
@@ -118,6 +120,7 @@ def test_points_lie_on_the_face_and_never_on_hair(stranger, attachment):
 
 
 @pytest.mark.parametrize("pose", [{"AU26": 1.0}, {"AU45": 0.6}], ids=["jaw drop", "half a blink"])
+@pytest.mark.slow
 def test_lips_and_lids_open_as_far_as_the_meshs_own(stranger, attachment, pose):
     template = load_template()
     units = np.zeros(17)
@@ -230,6 +233,7 @@ def test_nearest_on_triangles_is_on_the_triangle_and_nothing_on_it_is_nearer(poi
 
 @settings(deadline=None, max_examples=30)
 @given(shift=places, scale=st.floats(0.1, 100), seed=st.integers(0, 2**32 - 1))
+@pytest.mark.slow
 def test_attached_points_go_wherever_the_mesh_goes(attachment, stranger, shift, scale, seed):
     turn = np.linalg.qr(np.random.default_rng(seed).normal(size=(3, 3)))[0]
     still = attachment.follow(stranger.vertices).astype(float)

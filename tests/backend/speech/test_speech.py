@@ -149,6 +149,7 @@ def test_long_recordings_have_no_seams(model, hello):
     assert np.abs(repeats - once[15:-15]).mean(axis=(1, 2)).max() < 0.02
 
 
+@pytest.mark.slow
 def test_ten_minutes_take_the_memory_of_one_piece(model, hello):
     import resource
 
@@ -221,6 +222,7 @@ def tiny_hubert() -> frontends.HubertFrontEnd:
     return frontends.HubertFrontEnd(HubertModel(config))
 
 
+@pytest.mark.slow
 def test_hubert_features_become_au_codes_and_motion_features(hello, tmp_path):
     made = SpeechModel(tiny_hubert(), SpeechToAU(32), torch.nn.Linear(32, 128))
     track = made.predict(hello)

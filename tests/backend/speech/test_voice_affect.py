@@ -85,6 +85,7 @@ def test_one_second_is_enough_to_get_an_answer(model, hello):
         assert np.abs(found).max() <= 1 and largest_step(found) < 0.05
 
 
+@pytest.mark.slow
 def test_a_minute_has_no_seams_and_frames_can_be_asked_for(model, hello):
     minute = np.tile(hello, 9)[: 60 * RATE]
     found = model.estimate(minute)
@@ -119,6 +120,7 @@ def test_samples_that_are_not_numbers_are_refused(model):
             model.estimate(wave)
 
 
+@pytest.mark.slow
 def test_listening_costs_a_small_part_of_the_recording(model, hello):
     minute = np.tile(hello, 9)[: 60 * RATE]
     model.estimate(minute)

@@ -34,6 +34,7 @@ def onsets(wave: np.ndarray) -> np.ndarray:
 
 @settings(max_examples=12, deadline=None)
 @given(speed=st.floats(0.5, 2.0))
+@pytest.mark.slow
 def test_words_come_when_they_are_played_and_do_not_drift(speed):
     wave = bursts(60, 0.75)
     changed = change_tempo(wave, speed)

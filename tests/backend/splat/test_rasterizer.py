@@ -121,6 +121,7 @@ def test_the_picture_is_the_reference_picture(view, antialiased):
 
 
 @pytest.mark.parametrize("subject", sorted(bench.SUBJECTS.glob("*.safetensors")), ids=lambda path: path.stem)
+@pytest.mark.slow
 def test_a_real_head_is_drawn_and_differentiated_as_the_reference_does(subject):
     """A cut-out of 28 x 28 pixels of a 512 x 512 portrait: an eye, where hundreds of small Gaussians overlap."""
     g, camera = bench.real_head(subject, 60_000, 512)
