@@ -16,8 +16,9 @@ from .outcomes import Outcome
 class Check:
     """A program that reads the code.
 
-    name: as it is printed. command: a Python module and its arguments. section: of pyproject.toml that says what it
-    reads; without that section the check is left out. "" when it needs none.
+    name: as it is printed.
+    command: a Python module and its arguments.
+    section: of pyproject.toml that says what it reads, "" when it needs none. Without it the check is left out.
     """
 
     name: str

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import bpy
 import numpy as np
 import scipy.sparse as sp
@@ -45,11 +47,12 @@ class ActorScene:
         mesh.from_pydata(points.tolist(), [], [[int(i) for i in face if i >= 0] for face in faces])
         mesh.shade_smooth()
         rgba = np.concatenate([rgb, np.ones((len(rgb), 1))], axis=1).astype(np.float32)
-        mesh.attributes.new("colour", "FLOAT_COLOR", "POINT").data.foreach_set("color", rgba.ravel())
+        attributes: Any = mesh.attributes  # what data they have depends on their type
+        attributes.new("colour", "FLOAT_COLOR", "POINT").data.foreach_set("color", rgba.ravel())
         neutral = np.ascontiguousarray(points, np.float32)
-        mesh.attributes.new("rest", "FLOAT_VECTOR", "POINT").data.foreach_set("vector", neutral.ravel())
+        attributes.new("rest", "FLOAT_VECTOR", "POINT").data.foreach_set("vector", neutral.ravel())
         for key, values in more.items():
-            mesh.attributes.new(key, "FLOAT", "POINT").data.foreach_set("value", values.astype(np.float32))
+            attributes.new(key, "FLOAT", "POINT").data.foreach_set("value", values.astype(np.float32))
         mesh.materials.append(material)
         result = bpy.data.objects.new(name, mesh)
         self.scene.collection.objects.link(result)
@@ -151,7 +154,7 @@ class ActorScene:
 
     def turn_eyes(self, gaze: tuple[float, float]) -> None:
         """Turn the eyes: yaw to the head's left and pitch upwards, radians."""
-        matrix = gaze_matrix(gaze)
+        matrix = gaze_matrix(np.array(gaze))
         for ball, centre, points in self._balls:
             _set_points(ball, (points - centre) @ matrix.T + centre)
 

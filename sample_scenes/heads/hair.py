@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import bpy
 import numpy as np
@@ -128,10 +129,11 @@ class CurvesObject:
         self._data = bpy.data.hair_curves.new(name)
         self._data.add_curves([steps] * count)
         radii = np.tile(radius * np.linspace(1, tip, steps), count).astype(np.float32)
-        attribute = self._data.attributes.get("radius") or self._data.attributes.new("radius", "FLOAT", "POINT")
+        attributes: Any = self._data.attributes  # what data they have depends on their type
+        attribute = attributes.get("radius") or attributes.new("radius", "FLOAT", "POINT")
         attribute.data.foreach_set("value", radii)
         shade = np.random.default_rng(6).lognormal(0, 0.25, count).clip(0.5, 2.0)
-        self._data.attributes.new("shade", "FLOAT", "CURVE").data.foreach_set("value", shade.astype(np.float32))
+        attributes.new("shade", "FLOAT", "CURVE").data.foreach_set("value", shade.astype(np.float32))
         self._data.materials.append(material)
         self.object = bpy.data.objects.new(name, self._data)
         self.set_points(points)
