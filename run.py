@@ -22,6 +22,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 from tools.blenders import ONE_THREAD, OTHERS, Meanwhile, Suite, other_blenders, title, window_outcome
 from tools.checks import CHECKS, run_checks
@@ -51,7 +52,8 @@ MODULES = {
 
 def main() -> int:
     """Run one command and return the exit code."""
-    for stream in (sys.stdout, sys.stderr):
+    streams: tuple[Any, ...] = (sys.stdout, sys.stderr)  # whoever runs this may have put others there
+    for stream in streams:
         with contextlib.suppress(AttributeError, ValueError):
             stream.reconfigure(encoding="utf-8", errors="replace")
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)

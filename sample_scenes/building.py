@@ -6,19 +6,18 @@ import math
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import bpy
 
+import addon
+from addon.scene.heads import absolute, active_take, settings
+from addon.takes.generate import job_of
+from emodifftalk.core.compact_take import compact_take
+from emodifftalk.core.subject import Subject
+from emodifftalk.export.framing import portrait_span
+
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent))
-
-import addon  # noqa: E402
-from addon.scene.heads import absolute, active_take, settings  # noqa: E402
-from addon.takes.generate import job_of  # noqa: E402
-from emodifftalk.core.compact_take import compact_take  # noqa: E402
-from emodifftalk.core.subject import Subject  # noqa: E402
-from emodifftalk.export.framing import portrait_span  # noqa: E402
-
 FPS = 25
 BACKDROP = (0.045, 0.05, 0.058)  # scene-linear
 
@@ -37,16 +36,19 @@ def begin(name: str) -> tuple[bpy.types.Scene, Path]:
 
 def set_up_picture(scene: bpy.types.Scene, width: int = 640, height: int = 640) -> None:
     """Size, rate, engine and colours of the shot."""
-    render = scene.render
+    # The stubs know no engine but one, no view but one, and sockets without values.
+    render: Any = scene.render
     render.engine = "EMODIFFTALK"
     render.resolution_x, render.resolution_y = width, height
     render.fps, render.fps_base = FPS, 1.0
-    scene.view_settings.view_transform = "Standard"
+    view: Any = scene.view_settings
+    view.view_transform = "Standard"
     world = scene.world or bpy.data.worlds.new("World")
     scene.world = world
     world.color = BACKDROP
     if world.node_tree is not None and "Background" in world.node_tree.nodes:
-        world.node_tree.nodes["Background"].inputs["Color"].default_value = (*BACKDROP, 1.0)
+        colour: Any = world.node_tree.nodes["Background"].inputs["Color"]
+        colour.default_value = (*BACKDROP, 1.0)
 
 
 def add_camera(scene: bpy.types.Scene, name: str = "Portrait", lens: float = 85.0) -> bpy.types.Object:
@@ -75,7 +77,7 @@ def make_relative() -> None:
 def ship_take(head: bpy.types.Object, name: str) -> None:
     """Generate a head's take with the backend and keep it, compact, at `takes/NAME.safetensors`."""
     bpy.context.view_layer.objects.active = head
-    bpy.ops.emodifftalk.generate()
+    bpy.ops.emodifftalk.generate()  # type: ignore[attr-defined]  # registered by us
     entry = active_take(head)
     made, shipped = absolute(entry.path, head), HERE / "takes" / f"{name}.safetensors"
     done = compact_take(made, shipped)
@@ -95,12 +97,13 @@ def arrange_windows() -> None:
     for screen in bpy.data.screens:
         for area in screen.areas:
             if area.type == "VIEW_3D":
-                area.spaces.active.show_region_ui = True
-                area.spaces.active.region_3d.view_perspective = "CAMERA"
+                space: Any = area.spaces.active  # a SpaceView3D
+                space.show_region_ui = True
+                space.region_3d.view_perspective = "CAMERA"
                 render = bpy.context.scene.render
                 square = render.resolution_y >= render.resolution_x
-                area.spaces.active.region_3d.view_camera_zoom = -8.0 if square else 2.0
-                area.spaces.active.overlay.show_floor = False
+                space.region_3d.view_camera_zoom = -8.0 if square else 2.0
+                space.overlay.show_floor = False
     add_sequencer(bpy.data.screens["Layout"])
 
 

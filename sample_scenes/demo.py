@@ -11,9 +11,10 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import bpy
 
@@ -61,19 +62,20 @@ def _demo() -> None:
     from addon.scene.heads import settings
     from addon.takes.generate import job_of
 
+    operators: Any = bpy.ops  # the stubs do not know ours
     watch = Stopwatch()
     print(f"EmoDiffTalk in Blender {bpy.app.version_string}, Python {sys.version.split()[0]}")
     with watch.step("Opening sample_scenes/hello.blend"):
         head = open_shot()
         _describe(head)
     with watch.step("Generating the take"):
-        bpy.ops.emodifftalk.generate()
+        operators.emodifftalk.generate()
     take = settings(head).takes[settings(head).active_take]
     with watch.step("Rendering the shot"):
         video = render_shot(OUT / "hello.mp4")
     with watch.step("Exporting the Gaussians"):
         folder = OUT / "gaussians"
-        bpy.ops.emodifftalk.export(filepath=str(folder), format="ply", overwrite=True)
+        operators.emodifftalk.export(filepath=str(folder), format="ply", overwrite=True)
     with watch.step("Laying out the contact sheet"):
         sheet = contact_sheet(video, head, OUT / "hello.png")
     bpy.ops.wm.save_mainfile()
@@ -161,7 +163,9 @@ def contact_sheet(video: Path, head: bpy.types.Object, path: Path) -> Path:
         for column in range(4):
             # From the middle of each quarter: at the edges one feeling fades into the next.
             index = round(start + (column + 0.5) / 4 * (end - start)) - scene.frame_start
-            picture = Image.fromarray(frames[min(index, len(frames) - 1)]).resize((cell, cell), Image.LANCZOS)
+            picture = Image.fromarray(frames[min(index, len(frames) - 1)]).resize(
+                (cell, cell), Image.Resampling.LANCZOS
+            )
             sheet.paste(picture, (column * cell, top + band))
     sheet.save(path)
     return path
@@ -175,13 +179,14 @@ def _describe(head: bpy.types.Object) -> None:
     scene = bpy.context.scene
     about = settings(head)
     print(f"  subject {about.subject_name}: {about.subject_points:,} Gaussians ({about.subject_credit})")
+    strip: Any  # a SoundStrip
     for strip in voice_strips(head, scene):
         print(f"  voice   {Path(strip.sound.filepath).name}")
     for strip in prompt_strips(head, scene):
         print(f"  prompt  {(left_handle(strip) - scene.frame_start) / scene.render.fps:4.1f} s “{prompt_words(strip)}”")
 
 
-def _frame_progress(scene: bpy.types.Scene):
+def _frame_progress(scene: bpy.types.Scene) -> Callable[..., None]:
     total, began = scene.frame_end - scene.frame_start + 1, time.perf_counter()
 
     def progress(*_: object) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import bpy
-from modelling import book, box, leaf_points, leaves, material, mottled, soften, tube, turned
+
+from .modelling import book, box, leaf_points, leaves, material, mottled, parts_of, soften, tube, turned
 
 TABLE = 0.76
 """Height of the table's top, metres."""
@@ -75,7 +78,7 @@ def hang_picture() -> None:
 def painting() -> bpy.types.Material:
     """Hills under an evening sky: a gradient from foot to top, shifted by noise."""
     canvas = material("Painting", (1, 1, 1), 0.6)
-    nodes, links = canvas.node_tree.nodes, canvas.node_tree.links
+    nodes, links = parts_of(canvas)
     spot, parts = nodes.new("ShaderNodeTexCoord"), nodes.new("ShaderNodeSeparateXYZ")
     noise, ramp = nodes.new("ShaderNodeTexNoise"), nodes.new("ShaderNodeValToRGB")
     lift, shift = nodes.new("ShaderNodeMath"), nodes.new("ShaderNodeMath")
@@ -141,7 +144,7 @@ def put_plant(at: tuple[float, float, float]) -> None:
 def put_lamp(at: tuple[float, float, float]) -> None:
     """A reading lamp with a shade of cloth, and its light."""
     brass, shade = _brass("Lamp Brass"), material("Shade", (1.0, 0.62, 0.30), 0.7, emission=0.12)
-    nodes, links = shade.node_tree.nodes, shade.node_tree.links
+    nodes, links = parts_of(shade)
     through, both = nodes.new("ShaderNodeBsdfTranslucent"), nodes.new("ShaderNodeAddShader")
     through.inputs["Color"].default_value = (0.9, 0.62, 0.36, 1.0)
     links.new(nodes["Principled BSDF"].outputs[0], both.inputs[0])
@@ -150,7 +153,7 @@ def put_lamp(at: tuple[float, float, float]) -> None:
     turned("Lamp foot", LAMP_FOOT, at, brass)
     turned("Lamp post", ((0.007, 0.03), (0.007, 0.26), (0.0, 0.26)), at, brass)
     turned("Lamp shade", LAMP_SHADE, at, shade)
-    bulb = bpy.data.lights.new("Bulb", "POINT")
+    bulb: Any = bpy.data.lights.new("Bulb", "POINT")  # a PointLight
     bulb.energy, bulb.color, bulb.shadow_soft_size = 0.4, (1.0, 0.76, 0.50), 0.03
     put_light(bulb, (at[0], at[1], at[2] + 0.24))
 

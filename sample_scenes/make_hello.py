@@ -1,17 +1,17 @@
 """Builds `hello.blend`: the sample head, the sample voice, three feelings, a portrait camera, and its take.
 
-From the repository root, with the environment of run.py: `python sample_scenes/make_hello.py`.
+From the repository root, with the environment of run.py: `python -m sample_scenes.make_hello`.
 """
 
 from __future__ import annotations
 
 import bpy
-from building import FPS, HERE, add_camera, begin, finish, frame_portrait, set_up_picture, ship_take
 
 from addon.blender.compat import right_handle
 from addon.files.import_subject import import_subject
 from addon.timeline.prompts import add_prompt, add_voice
 from emodifftalk.core.subject import load_subject
+from sample_scenes.building import FPS, HERE, add_camera, begin, finish, frame_portrait, set_up_picture, ship_take
 
 FEELINGS = ((0.0, "grumpy and impatient"), (2.3, "delighted"), (4.75, "worried and close to tears"))
 

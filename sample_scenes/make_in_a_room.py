@@ -1,6 +1,6 @@
 """Builds `in_a_room.blend`: Kofi at a table in a room that Cycles renders. A frame is `docs/manual/in-a-room.jpg`.
 
-From the repository root: `python sample_scenes/make_in_a_room.py [--fast]`, best with bpy 4.5: then the scene opens
+From the repository root: `python -m sample_scenes.make_in_a_room [--fast]`, best with bpy 4.5: then the scene opens
 in all later Blenders too. Flite (Debian's `flite`) speaks the line when `evening.wav` is not there, the backend
 makes the take when that is not. --fast: a small noisy picture in out/ instead.
 """
@@ -10,10 +10,9 @@ from __future__ import annotations
 import math
 import subprocess
 import sys
+from typing import Any
 
 import bpy
-from building import FPS, HERE, begin, finish, ship_take
-from furnishing import build_armchair, build_room, build_table, put_light
 from mathutils import Vector
 
 from addon.blender.compat import compositor, right_handle, set_right_handle
@@ -25,6 +24,8 @@ from addon.scene.heads import settings
 from addon.takes.generate import add_take
 from addon.takes.performance import build_performance
 from addon.timeline.prompts import add_prompt, add_voice
+from sample_scenes.building import FPS, HERE, begin, finish, ship_take
+from sample_scenes.furnishing import build_armchair, build_room, build_table, put_light
 
 VOICE = HERE / "evening.wav"
 TAKE = HERE / "takes" / "in_a_room.safetensors"
@@ -83,15 +84,16 @@ def add_lights(scene: bpy.types.Scene) -> None:
         ("Fill", 11.0, 1.6, (1.4, -1.7, 1.5), (0, 0, 0.85), (1.0, 0.93, 0.84)),
         ("Wall", 14.0, 0.9, (-0.35, 0.25, 2.3), (-0.3, 1.1, 0.9), (1.0, 0.86, 0.68)),
     ):
-        light = bpy.data.lights.new(name, "AREA")
+        light: Any = bpy.data.lights.new(name, "AREA")  # an AreaLight
         light.energy, light.size, light.color = watts, size, colour
         lamp = put_light(light, at)
         lamp.rotation_euler = (Vector(aim) - Vector(at)).to_track_quat("-Z", "Y").to_euler()
     world = scene.world or bpy.data.worlds.new("World")
     scene.world = world
     world.use_nodes = True
-    world.node_tree.nodes["Background"].inputs["Color"].default_value = (0.20, 0.22, 0.25, 1.0)
-    world.node_tree.nodes["Background"].inputs["Strength"].default_value = 0.45
+    background: Any = world.node_tree.nodes["Background"].inputs  # the stubs know sockets without values
+    background["Color"].default_value = (0.20, 0.22, 0.25, 1.0)
+    background["Strength"].default_value = 0.45
 
 
 def add_camera(scene: bpy.types.Scene) -> None:
@@ -107,18 +109,19 @@ def add_camera(scene: bpy.types.Scene) -> None:
 
 def set_up_render(scene: bpy.types.Scene) -> None:
     """Cycles with few samples and its denoiser, under AgX."""
-    render = scene.render
+    render: Any = scene.render  # the stubs know a single engine, and a single view
     render.engine = "CYCLES"
     scene.cycles.samples, scene.cycles.use_denoising = 40, True
     scene.cycles.max_bounces, scene.cycles.seed = 6, 1
     render.resolution_x, render.resolution_y = 1280, 720
     render.fps, render.fps_base = FPS, 1.0
-    scene.view_settings.view_transform = "AgX"
+    view: Any = scene.view_settings
+    view.view_transform = "AgX"
 
 
 def light_head(scene: bpy.types.Scene) -> None:
     """Match the head's light to the room's by exposure and tint."""
-    group = next(node for node in our_nodes(compositor(scene)) if node.bl_idname == "CompositorNodeGroup")
+    group: Any = next(node for node in our_nodes(compositor(scene)) if node.bl_idname == "CompositorNodeGroup")
     group.inputs["Exposure"].default_value = 0.1
     group.inputs["Tint"].default_value = (1.0, 0.84, 0.68, 1.0)
 

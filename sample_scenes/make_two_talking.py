@@ -1,6 +1,6 @@
 """Builds `two_talking.blend`: two heads in conversation, four lines, six feelings, eyes that meet and part.
 
-From the repository root, with the environment of run.py: `python sample_scenes/make_two_talking.py`. The lines lie
+From the repository root, with the environment of run.py: `python -m sample_scenes.make_two_talking`. The lines lie
 beside the scene in `lines/`; nobody was recorded for them (see README.md).
 """
 
@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Any
 
 import bpy
-from building import FPS, HERE, add_camera, begin, finish, set_up_picture, ship_take
 
 from addon.blender.compat import set_right_handle
 from addon.files.import_subject import import_subject
 from addon.scene.heads import settings
 from addon.timeline.prompts import add_prompt, add_voice
 from emodifftalk.core.subject import load_subject
+from sample_scenes.building import FPS, HERE, add_camera, begin, finish, set_up_picture, ship_take
 
 SECONDS = 10.2
 CAST = {
@@ -72,7 +73,7 @@ def put_head(name: str, scene: bpy.types.Scene) -> bpy.types.Object:
 def speak(head: bpy.types.Object, scene: bpy.types.Scene, path: Path, seconds: float, channel: int) -> None:
     """A line of a head; the pieces of one voice share its uid, as the pieces of a strip that was cut do."""
     uid = settings(head).voice_uid
-    strip = add_voice(head, scene, path, 1 + round(seconds * FPS))
+    strip: Any = add_voice(head, scene, path, 1 + round(seconds * FPS))  # has our properties too
     strip.channel = channel
     if uid:
         strip.emodifftalk.uid = settings(head).voice_uid = uid

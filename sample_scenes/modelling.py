@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import bmesh
 import bpy
@@ -27,8 +28,8 @@ def box(name: str, size: Sequence[float], at: Sequence[float], material: Materia
     """A box with soft edges; `at` is the middle of its underside. Options: bevel in metres, turn in degrees."""
     shape = bmesh.new()
     bmesh.ops.create_cube(shape, size=1.0)
-    bmesh.ops.scale(shape, vec=size, verts=shape.verts)
-    bmesh.ops.translate(shape, vec=(0, 0, size[2] / 2), verts=shape.verts)
+    bmesh.ops.scale(shape, vec=size, verts=shape.verts[:])
+    bmesh.ops.translate(shape, vec=(0, 0, size[2] / 2), verts=shape.verts[:])
     obj = place(name, _mesh(name, shape), material, at, options.get("turn", 0.0))
     soften(obj, options.get("bevel", 0.004))
     return obj
@@ -36,7 +37,7 @@ def box(name: str, size: Sequence[float], at: Sequence[float], material: Materia
 
 def soften(obj: Object, width: float, segments: int = 3) -> None:
     """Bevel the edges of an object: light catches on them."""
-    bevel = obj.modifiers.new("Soft Edges", "BEVEL")
+    bevel: Any = obj.modifiers.new("Soft Edges", "BEVEL")  # a BevelModifier
     bevel.width, bevel.segments, bevel.limit_method = width, segments, "ANGLE"
     obj.data.shade_smooth()
 
@@ -51,8 +52,8 @@ def turned(name: str, profile: Sequence[tuple[float, float]], at: Sequence[float
         for i in range(sides):
             shape.faces.new((low[i], low[(i + 1) % sides], high[(i + 1) % sides], high[i]))
     if profile[0][0] > 0:
-        shape.faces.new(reversed(rings[0]))
-    bmesh.ops.remove_doubles(shape, verts=shape.verts, dist=1e-6)
+        shape.faces.new(rings[0][::-1])
+    bmesh.ops.remove_doubles(shape, verts=shape.verts[:], dist=1e-6)
     mesh = _mesh(name, shape)
     mesh.shade_smooth()
     mesh.set_sharp_from_angle(angle=math.radians(40))
@@ -73,8 +74,12 @@ def tube(name: str, points: Sequence[Sequence[float]], radius: float, material: 
     return obj
 
 
-def leaf_points(base: Sequence[float], length: float, width: float, azimuth: float, lift: float, droop: float):
+def leaf_points(
+    base: Sequence[float], length: float, width: float, azimuth: float, lift: float, droop: float
+) -> np.ndarray:
     """Points (steps, 5, 3) of a leaf: it rises at `lift` degrees towards `azimuth` and bends down by `droop`."""
+    # The midrib is the running sum of steps in the direction (cos, sin) of a pitch that falls along it, in the plane of
+    # `out` and z; from it five points go across, to +-half the width, the blade folded up by a quarter of that.
     steps = 14
     along = np.linspace(0, 1, steps)
     pitch = np.radians(lift - droop * along**1.3)
@@ -118,11 +123,16 @@ def book(name: str, size: Sequence[float], at: Sequence[float], turn: float, cov
     box(f"{name} spine", (width, 0.003, thick), spine, cover, bevel=0.001, turn=turn)
 
 
+def parts_of(made: Material) -> tuple[Any, Any]:
+    """A material's nodes and links. Any: the stubs know neither the values of sockets nor what a kind of node has."""
+    return made.node_tree.nodes, made.node_tree.links
+
+
 def material(name: str, colour: Colour, rough: float = 0.5, **options: float) -> Material:
     """A plain surface. Options: metallic, emission (strength), sheen, transmission, subsurface."""
     made = bpy.data.materials.new(name)
     made.use_nodes = True
-    surface = made.node_tree.nodes["Principled BSDF"].inputs
+    surface = parts_of(made)[0]["Principled BSDF"].inputs
     surface["Base Color"].default_value = (*colour, 1.0)
     surface["Roughness"].default_value = rough
     surface["Metallic"].default_value = options.get("metallic", 0.0)
@@ -138,7 +148,7 @@ def material(name: str, colour: Colour, rough: float = 0.5, **options: float) ->
 def mottled(made: Material, other: Colour, size: Sequence[float], bump: float = 0.0, detail: float = 6.0) -> Material:
     """Let noise run between a material's colour and another; `size` is how often it repeats in a metre along each
     axis, `bump` how rough it is to the light."""
-    nodes, links = made.node_tree.nodes, made.node_tree.links
+    nodes, links = parts_of(made)
     surface = nodes["Principled BSDF"].inputs
     place_node, scale = nodes.new("ShaderNodeTexCoord"), nodes.new("ShaderNodeMapping")
     noise, ramp = nodes.new("ShaderNodeTexNoise"), nodes.new("ShaderNodeValToRGB")

@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -94,7 +95,7 @@ def _frames(name: str, subject: Subject, *takes: Take) -> None:
     """Time the assembly of frames between those of the takes: each is mixed from two."""
     for take in takes:
         moments = np.linspace(0.02, take.duration - 0.1, FRAMES)
-        times = [_milliseconds(lambda at=at, take=take: assembled(subject, take, float(at))) for at in moments]
+        times = [_milliseconds(partial(assembled, subject, take, float(at))) for at in moments]
         kind = "compact" if take.compact else "whole"
         _say(f"a frame of {len(subject.gaussians)} Gaussians, {name}, {kind} take", times[2:])
 
@@ -118,6 +119,8 @@ def _a_take() -> Path:
 
 def widened(subject: Subject, count: int) -> Subject:
     """The subject with `count` Gaussians: its first facial ones are there twice."""
+    # The first facial ones come again behind the facial ones, before the others: rows of all Gaussians, faces of the
+    # facial ones alone, which have a triangle and a place in it.
     twice = np.arange(count - len(subject.gaussians))
     faces = np.concatenate([np.arange(subject.n_face), twice])
     rows = np.concatenate([faces, np.arange(subject.n_face, len(subject.gaussians))])

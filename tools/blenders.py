@@ -22,7 +22,11 @@ other burn the cores they wait for."""
 
 @dataclass(frozen=True)
 class Blender:
-    """A Blender that tests run in as a Python module. name: its series. version: of its Python."""
+    """A Blender that tests run in as a Python module.
+
+    name: its series.
+    version: of its Python.
+    """
 
     name: str
     version: tuple[int, int]
@@ -52,8 +56,11 @@ OTHERS = (Blender("4.5", (3, 11)), Blender("5.2", (3, 13)))
 class Suite:
     """Tests that run in a process of their own, silently.
 
-    what: its line in the table. name: of its log and report. environment: whose Python runs it, set up first.
-    words: for pytest. without: said of the result, what it has to do without.
+    what: its line in the table.
+    name: of its log and report.
+    environment: whose Python runs it, set up first.
+    words: for pytest.
+    without: said of the result, what it has to do without.
     """
 
     what: str
@@ -67,7 +74,7 @@ def other_blenders() -> list[Suite]:
     """The suites of the Blenders beside the main environment's.
 
     What can differ between Blenders is tested: the add-on and the core, which run in Blender's Python, on its NumPy;
-    tests marked `once` are left out. The rest of the backend has a Python of its own, the same for every Blender.
+    tests marked `once` are left out. All else of the backend has a Python of its own, the same for every Blender.
     """
     words = ("tests/addon", "tests/backend/core", "-m", "not once")
     return [Suite(title(b.pins, b.version), f"blender-{b.name}", b.environment, words, ", no backend") for b in OTHERS]
@@ -105,7 +112,7 @@ def _test(suite: Suite) -> Outcome:
     began = time.monotonic()
     with log.open("w", encoding="utf-8") as stream:
         try:
-            code = subprocess.run(
+            code: int | str = subprocess.run(
                 command, cwd=ROOT, env=environment, stdout=stream, stderr=subprocess.STDOUT, timeout=PATIENCE
             ).returncode
         except subprocess.TimeoutExpired:
@@ -118,8 +125,8 @@ def _test(suite: Suite) -> Outcome:
 
 def title(pins: Path, version: tuple[int, int]) -> str:
     """“Blender 5.2.3, Python 3.13”, of the packages of an environment and its Python."""
-    pin = re.search(r"^bpy==(\S+)", pins.read_text(encoding="utf-8"), re.MULTILINE)
-    return f"Blender {pin[1]}, Python {version[0]}.{version[1]}"
+    (release,) = re.findall(r"^bpy==(\S+)", pins.read_text(encoding="utf-8"), re.MULTILINE)
+    return f"Blender {release}, Python {version[0]}.{version[1]}"
 
 
 def window_outcome(report: Path) -> Outcome:

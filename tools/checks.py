@@ -16,9 +16,10 @@ from .outcomes import Outcome
 class Check:
     """A program that reads the code.
 
-    name: as it is printed. command: a Python module and its arguments. section: of pyproject.toml that says what it
-    reads; without that section the check is left out. "" when it needs none. quick: ends within seconds, so that
-    `run.py test --quick` has it too.
+    name: as it is printed.
+    command: a Python module and its arguments.
+    section: of pyproject.toml that says what it reads, "" when it needs none. Without it the check is left out.
+    quick: ends within seconds, so that `run.py test --quick` has it too.
     """
 
     name: str

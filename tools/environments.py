@@ -39,8 +39,11 @@ class Missing(Exception):
 class Environment:
     """A virtual environment with Blender's module in it.
 
-    version: of its Python. steps: what is said while pip installs, and pip's arguments. pinned: files that say what
-    it holds; when one changes it is brought up to date. needed_gib: of disk. quiet: say nothing while pip works.
+    version: of its Python.
+    steps: what is said while pip installs, and pip's arguments.
+    pinned: files that say what it holds; when one changes it is brought up to date.
+    needed_gib: of disk.
+    quiet: say nothing while pip works.
     """
 
     folder: Path
@@ -120,7 +123,7 @@ class Environment:
             errors="replace",
         )
         lines: list[str] = []
-        reader = threading.Thread(target=lambda: lines.extend(process.stdout), daemon=True)
+        reader = threading.Thread(target=lambda: lines.extend(process.stdout or ()), daemon=True)
         reader.start()
         try:
             _wait(process, "" if self.quiet else what)

@@ -13,7 +13,7 @@ from pathlib import Path
 from .environments import ROOT, Missing
 
 _SAID = (ROOT / "backend" / "emodifftalk" / "__init__.py").read_text(encoding="utf-8")
-VERSION = re.search(r'^__version__ = "(.+)"$', _SAID, re.MULTILINE)[1]
+(VERSION,) = re.findall(r'^__version__ = "(.+)"$', _SAID, re.MULTILINE)
 """Written there and nowhere else; pyproject.toml and what is packed here take it from there."""
 PLATFORMS = ("linux-x64", "windows-x64", "macos-arm64", "macos-x64")
 CORE_WHEEL = f"emodifftalk_core-{VERSION}-py3-none-any.whl"

@@ -4,6 +4,8 @@ Read by the tool alone, never imported.
 """
 
 # ruff: noqa: B018, F821
+# Names without definitions have no types either.
+# mypy: ignore-errors
 # Blender reads what is set on its layouts, regions, areas and spaces,
 _.active_panel_category, _.alert, _.icon_pixels_float, _.icon_size, _.operator_context, _.scale_y, _.show_cache
 _.show_floor, _.show_gizmo_navigate, _.show_handles, _.show_region_asset_shelf, _.show_region_channels

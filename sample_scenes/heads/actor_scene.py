@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import bpy
 import numpy as np
 import scipy.sparse as sp
@@ -23,13 +25,21 @@ _TONGUE = (0.34, 0.10, 0.09)
 
 
 class ActorScene:
-    """Builds the actor in `scene` and poses it. `template`, `attachment`: our template fitted to it."""
+    """Builds the actor in `scene` and poses it.
+
+    template, attachment: our template fitted to it, and how that follows the actor's vertices.
+    places: where things are on its head.
+    skin_rgb: (M, 3) linear colours of the smooth skin's points.
+    eyes: name to centre (3,), radius, unit directions (P, 3) and colours (P, 3) of an eyeball.
+    knot: (K, 3) metres, points of a bun; none without one.
+    """
 
     def __init__(self, scene: bpy.types.Scene, actor: Actor, look: Look | None = None) -> None:
         self.scene, self.actor = scene, actor
         self.look = look or LOOKS.get(actor.name) or next(iter(LOOKS.values()))
         self.template, self.attachment = fit_shipped_template(actor)
         self.places = Places.of(actor)
+        # Smooth skin (M, 3) of the actor's vertices by one sparse product, in every pose the same points.
         self._matrix, self._triangles = actor.skin_surface
         self._neutral = self._matrix @ actor.neutral
         self.skin_rgb = skin_colours(actor, self._neutral, self.template, self.look)
@@ -45,11 +55,12 @@ class ActorScene:
         mesh.from_pydata(points.tolist(), [], [[int(i) for i in face if i >= 0] for face in faces])
         mesh.shade_smooth()
         rgba = np.concatenate([rgb, np.ones((len(rgb), 1))], axis=1).astype(np.float32)
-        mesh.attributes.new("colour", "FLOAT_COLOR", "POINT").data.foreach_set("color", rgba.ravel())
+        attributes: Any = mesh.attributes  # what data they have depends on their type
+        attributes.new("colour", "FLOAT_COLOR", "POINT").data.foreach_set("color", rgba.ravel())
         neutral = np.ascontiguousarray(points, np.float32)
-        mesh.attributes.new("rest", "FLOAT_VECTOR", "POINT").data.foreach_set("vector", neutral.ravel())
+        attributes.new("rest", "FLOAT_VECTOR", "POINT").data.foreach_set("vector", neutral.ravel())
         for key, values in more.items():
-            mesh.attributes.new(key, "FLOAT", "POINT").data.foreach_set("value", values.astype(np.float32))
+            attributes.new(key, "FLOAT", "POINT").data.foreach_set("value", values.astype(np.float32))
         mesh.materials.append(material)
         result = bpy.data.objects.new(name, mesh)
         self.scene.collection.objects.link(result)
@@ -88,6 +99,8 @@ class ActorScene:
         for name, roughness in _MOUTH.items():
             step, faces = catmull_clark(self.actor.faces_of(name), len(self.actor.neutral))
             finer, faces = catmull_clark(faces, step.shape[0])
+            # Two subdivisions in one sparse matrix from the actor's vertices, cut down to the rows this mesh uses:
+            # posing is one product, and faces count in those rows.
             used, inverse = np.unique(faces, return_inverse=True)
             matrix = (finer @ step).tocsr()[used]
             points = self._soft_points(name, matrix, self.actor.neutral)
@@ -151,7 +164,7 @@ class ActorScene:
 
     def turn_eyes(self, gaze: tuple[float, float]) -> None:
         """Turn the eyes: yaw to the head's left and pitch upwards, radians."""
-        matrix = gaze_matrix(gaze)
+        matrix = gaze_matrix(np.array(gaze))
         for ball, centre, points in self._balls:
             _set_points(ball, (points - centre) @ matrix.T + centre)
 
@@ -181,6 +194,7 @@ class ActorScene:
         for name, (middle, radius, directions, rgb) in self.eyes.items():
             front = np.flatnonzero(directions[:, 1] < -0.05)
             # The sphere's rings crowd at the pole, which is the pupil: thin them by area.
+            # On a unit sphere a ring's circumference goes with sqrt(1 - y^2).
             area = np.sqrt(1 - directions[front, 1] ** 2) + 0.05
             some = rng.choice(front, counts["eye"], replace=False, p=area / area.sum())
             parts.append((name, middle + 0.985 * radius * directions[some], rgb[some]))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import Any
 
 import bpy
 import numpy as np
@@ -120,8 +121,9 @@ def _save(
     dome = {place.name: CaptureCamera(place.name, cameras[place.name], place.split) for place in places}
     seen = (dome, frames, points, seeds, display_colour(colours), group_index)
     eyes = character.stage.eye_centers
-    terms = {"licence": "CC0-1.0", "consent": "no person: the actor is a synthetic model"}
-    save_capture(out, Capture(character.name, CREDIT, True, *seen, eye_centers=eyes, **terms))
+    consent = "no person: the actor is a synthetic model"
+    made = Capture(character.name, CREDIT, True, *seen, eye_centers=eyes, licence="CC0-1.0", consent=consent)
+    save_capture(out, made)
 
 
 def _one_pose(name: str, places: list[Place]) -> list[ScheduledPose]:
@@ -136,7 +138,8 @@ def empty_scene() -> bpy.types.Scene:
     """A new file's scene, its colours shown as they are."""
     bpy.ops.wm.read_factory_settings(use_empty=True)
     scene = bpy.context.scene
-    scene.view_settings.view_transform = "Standard"
+    view: Any = scene.view_settings  # the stubs know a single view
+    view.view_transform = "Standard"
     return scene
 
 

@@ -19,6 +19,8 @@ def bare_skin(places: Places, surface: np.ndarray, triangles: np.ndarray) -> np.
 
 def shirt(places: Places, surface: np.ndarray, triangles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Points (P, 3) and triangles of the shirt: 2 to 6 mm off the skin, hanging straight down where the body ends."""
+    # Vertex normals: those of the triangles around, which are as long as twice their areas, added up. `add.at`, for a
+    # vertex occurs many times in an index.
     corners = surface[triangles]
     normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     total = np.zeros_like(surface)
@@ -34,6 +36,7 @@ def shirt(places: Places, surface: np.ndarray, triangles: np.ndarray) -> tuple[n
         above = rows[-1]
         below = np.arange(len(above)) + len(points)
         hem = points[above]
+        # The hem is a ring: (1, 2, 1) / 4 over neighbours, six times, evens out the jagged cut of the mesh.
         for _ in range(6):
             hem = (np.roll(hem, 1, axis=0) + 2 * hem + np.roll(hem, -1, axis=0)) / 4
         points = np.concatenate([points, hem - [0, 0, _HEM / _HEM_ROWS]])
@@ -51,6 +54,7 @@ def shirt(places: Places, surface: np.ndarray, triangles: np.ndarray) -> tuple[n
 
 def _low_border(surface: np.ndarray, triangles: np.ndarray) -> np.ndarray:
     """The vertices where the body is cut off, in order around it."""
+    # Sides that occur once are on the border; the lowest are the cut, put in order by their angle about the middle.
     half = triangles[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2)
     pairs, uses = np.unique(np.sort(half, axis=1), axis=0, return_counts=True)
     edge = np.unique(pairs[uses == 1])
@@ -63,6 +67,8 @@ def _low_border(surface: np.ndarray, triangles: np.ndarray) -> np.ndarray:
 def collar(places: Places, surface: np.ndarray, triangles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Points (P, 3) and quads (Q, 4) of a band along the neckline."""
     ring = _neckline(places, surface, triangles)
+    # A frame at every point of the ring: along it by central differences, outwards and a little up at right angles to
+    # that, up. In the plane of the last two an ellipse of 2.4 by 6.8 mm is swept around.
     along = np.roll(ring, -1, axis=0) - np.roll(ring, 1, axis=0)
     along /= np.linalg.norm(along, axis=1, keepdims=True)
     middle = np.array([0.0, ring[:, 1].mean(), 0.0])
@@ -93,6 +99,8 @@ def _neckline(places: Places, surface: np.ndarray, triangles: np.ndarray) -> np.
     edges = np.unique(np.sort(triangles[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2), axis=1), axis=0)
     crossing = edges[(height[edges] > 0).sum(axis=1) == 1]
     a, b = height[crossing[:, 0]], height[crossing[:, 1]]
+    # The height is linear on an edge: it is zero at a / (a - b) from the first end. The places are then smoothed over
+    # the angle about the neck by a Gaussian of 0.10 radians (angles compared on the circle), (96, N) weights.
     share = (a / (a - b))[:, None]
     points = surface[crossing[:, 0]] * (1 - share) + surface[crossing[:, 1]] * share
     middle = points.mean(axis=0)

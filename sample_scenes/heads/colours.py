@@ -15,7 +15,11 @@ from .looks import Look
 
 @dataclass(frozen=True)
 class Places:
-    """Where things are on this actor's head, metres: found from its anatomy, not typed in."""
+    """Where things are on this actor's head, metres: measured on its anatomy, not typed in.
+
+    eye, mouth, ear: (3,) the middle of the left eye, a corner of the mouth, the left ear.
+    neckline: height of the shirt's.
+    """
 
     eye: np.ndarray
     mouth: np.ndarray
@@ -42,6 +46,7 @@ def hair_mask(places: Places, points: np.ndarray, sideburns: bool = True) -> np.
         [-0.45, -0.20, 0.02, 0.22, 0.42, 0.60, 0.70, 0.86, 1.0, 1.25, 1.5, 2.2],
         [0.063, 0.063, 0.061, 0.053, 0.040, 0.016, -0.018, -0.024, -0.022, -0.040, -0.055, -0.072],
     )
+    # How far outside an ellipse around the ear a point lies, in its radii, seen from the side: hair stops short of it.
     over = np.stack([(points[:, 1] - places.ear[1] + 0.002) / 0.0190, (points[:, 2] - places.ear[2]) / 0.031], axis=1)
     clear = np.clip((np.linalg.norm(over, axis=1) - 1) / 0.12, 0, 1)
     if not sideburns:
@@ -56,6 +61,7 @@ def skin_colours(actor: Actor, surface: np.ndarray, template: FacialTemplate, lo
     rng = np.random.default_rng(seed)
     colour = np.tile(np.array(look.skin), (len(surface), 1))
     _blush(colour, surface, places, look)
+    # A Gaussian around each eye, both halves in one by |x|: the socket is darker, and redder: red loses least.
     across, up = (np.abs(surface[:, 0]) - places.eye[0]) / 0.022, (surface[:, 2] - places.eye[2] + 0.002) / 0.012
     socket = np.exp(-(across**2 + up**2)) * (surface[:, 1] < places.eye[1] + 0.02)
     colour *= 1 - socket[:, None] * np.array([0.20, 0.26, 0.24])
@@ -95,6 +101,8 @@ def _lips(colour, surface: np.ndarray, places: Places, template: FacialTemplate,
     upper, lower = (template.neutral[template.landmarks[f"lip_inner_{k}"]] for k in ("upper", "lower"))
     line = (upper + lower) / 2
     half = np.abs(line[:, 0]).max()
+    # t: 0 in the middle, 1 at the corners. Height above the line where the lips meet against two curves over t, the bow
+    # with its dip in the middle and the arc; how far inside both, over 1.2 mm, is how much of the lip's colour shows.
     t = np.clip(np.abs(surface[:, 0]) / half, 0, 1)
     order = np.argsort(line[:, 0])
     height = surface[:, 2] - np.interp(surface[:, 0], line[order, 0], line[order, 2])
@@ -126,6 +134,7 @@ def brow_line(template: FacialTemplate, side: str, look: Look) -> np.ndarray:
     line = template.neutral[template.landmarks[f"brow_{side}"]].astype(float)
     if abs(line[0, 0]) > abs(line[-1, 0]):
         line = line[::-1]
+    # A cubic through the nine landmarks, one for each coordinate, at 81 places.
     smooth = [np.polyval(np.polyfit(np.arange(9), line[:, k], 3), np.linspace(0, 8, 81)) for k in range(3)]
     fine = np.stack(smooth, axis=1)
     fine[:, 2] += look.brow_lift
@@ -153,6 +162,7 @@ def _cavity(surface: np.ndarray, places: Places, face: np.ndarray) -> np.ndarray
 
 def _smooth_noise(points: np.ndarray, rng: np.random.Generator, cell: float) -> np.ndarray:
     """Noise about -1..1 that varies over `cell` metres."""
+    # Cosines of 24 random directions and phases, (P, 24), added up: by their number's root the sum has an even spread.
     waves = rng.normal(size=(24, 3)) / cell
     return np.cos(points @ waves.T + rng.uniform(0, 2 * np.pi, 24)).sum(axis=1) / np.sqrt(24) / 1.2
 
@@ -161,6 +171,8 @@ def teeth_colours(points: np.ndarray, upper: bool) -> tuple[np.ndarray, np.ndarr
     """Linear RGB (P, 3) of a row of teeth with its gums, darker towards the throat; and along the row which tooth it is
     (P,), counted from the middle, whole numbers where two teeth meet."""
     shade = np.tile(np.array((0.76, 0.68, 0.55) if upper else (0.68, 0.60, 0.48)), (len(points), 1))
+    # The row is an arc, open at the back: its foremost point in every bin of |x| (y, gaps filled in), made to fall back
+    # only, and the length along it from the middle. There the widths of teeth, millimetres, are counted off.
     bins = np.linspace(0, np.abs(points[:, 0]).max(), 24)
     which = np.digitize(np.abs(points[:, 0]), bins)
     front = np.array([points[which == k, 1].min() if (which == k).any() else np.nan for k in range(1, len(bins) + 1)])
@@ -180,6 +192,8 @@ def eye_colours(directions: np.ndarray, look: Look, seed: int = 2) -> np.ndarray
     """Linear RGB (P, 3) of an eyeball's surface by unit direction (P, 3) from its centre; it looks along -y."""
     rng = np.random.default_rng(seed)
     angle = np.degrees(np.arccos(np.clip(-directions[:, 1], -1, 1)))
+    # Colours by the angle from the pupil, degrees, from outside inwards: sclera with veins, the dark ring, iris, pupil.
+    # Streaks are four waves around, all whole numbers so that the circle closes.
     spoke = np.arctan2(directions[:, 2], directions[:, 0])
     streaks = sum(np.cos(k * spoke + p) for k, p in zip((11, 19, 31, 47), rng.uniform(0, 6.28, 4), strict=True)) / 4
     iris = np.array(look.iris) * (1.0 + 0.5 * streaks + 1.2 * np.exp(-(((angle - 13.5) / 4) ** 2)))[:, None]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import bpy
 import numpy as np
@@ -18,7 +19,13 @@ from .looks import Look
 
 @dataclass(frozen=True)
 class Strands:
-    """Hairs rooted at `roots` @ surface (H, 3); shape (H, P, 3): points relative to the root, (t, b, n) of the skin."""
+    """Hairs that stand in the skin.
+
+    roots: (H, M) sparse; `roots` @ surface are the roots (H, 3).
+    triangles: (H, 3) of the surface, those that the hairs stand in.
+    shape: (H, P, 3) metres, points relative to the root along the skin's side, upwards and normal directions.
+    radius: metres, at the root.
+    """
 
     roots: sp.csr_matrix
     triangles: np.ndarray
@@ -27,6 +34,8 @@ class Strands:
 
     def points(self, surface: np.ndarray) -> np.ndarray:
         """Hair points (H, P, 3) in metres for a posed surface (M, 3)."""
+        # A frame (H, 3, 3) for every hair, rows side, up, normal, of the triangle it stands in; shape @ frame turns all
+        # of its points with the skin.
         corners = surface[self.triangles]
         normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
         normal /= np.linalg.norm(normal, axis=1, keepdims=True) + 1e-12
@@ -39,6 +48,8 @@ class Strands:
 def scatter(surface: np.ndarray, triangles: np.ndarray, weight: np.ndarray, count: int, rng) -> tuple:
     """`count` random places on the triangles: sparse (count, M) and the triangles (count, 3). weight: (M,) density."""
     corners = surface[triangles]
+    # Triangles are drawn by area times density, and in each a place u + v <= 1 by folding the other half of the square
+    # over. A row of the sparse matrix holds three weights, so it finds the same place on any pose of the surface.
     area = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1)
     chance = area * weight[triangles].mean(axis=1)
     picked = triangles[rng.choice(len(triangles), count, p=chance / chance.sum())]
@@ -60,6 +71,7 @@ def crop_hair(actor: Actor, surface: np.ndarray, triangles: np.ndarray, count: i
     length *= 0.5 + 0.5 * hair_mask(places, where)
     t = np.linspace(0, 1, 5)
     lean = rng.normal(0, 0.35, (count, 2)) + np.array([0.0, -0.25])
+    # (H, 5): a hair leans more the farther it is from its root, and curls around that line with a phase of its own.
     curl = rng.uniform(0, 2 * np.pi, count)[:, None] + 5.0 * t
     shape = np.empty((count, 5, 3))
     shape[..., 0] = (lean[:, :1] * t**1.5 + 0.20 * t * np.cos(curl)) * length[:, None]
@@ -78,6 +90,7 @@ def brow_hair(
     across = np.zeros(len(surface))
     for side in ("left", "right"):
         line = brow_line(template, side, look)
+        # Seen from the front (x, z): how far each surface point is from the brow's line, and where along it (0..1).
         gap, index = cKDTree(line[:, [0, 2]]).query(surface[:, [0, 2]])
         position = index / 80
         width = look.brow_width * (1.1 - 0.8 * position**1.5)
@@ -90,6 +103,8 @@ def brow_hair(
     outward = np.sign(roots @ surface)[:, :1] * 1.0
     length = rng.uniform(0.0050, 0.0080, count) * (1 - 0.35 * position) * np.clip(0.5 + 2 * position, 0, 1)
     t = np.linspace(0, 1, 5)
+    # Degrees from the brow's outward direction: 48 more at the inner end, fading within a quarter, less towards the
+    # tail and above the line, so that hairs from both sides lean to it.
     tilt = np.radians(48 * np.exp(-position / 0.25) - 10 - 16 * position - 16 * (roots @ across))
     tilt += rng.normal(0, 0.12, count)
     shape = np.empty((count, 5, 3))
@@ -106,6 +121,8 @@ def lash_points(template: FacialTemplate, length: float, points: np.ndarray, rng
     for side in ("left", "right"):
         for lid, count, share, up in (("upper", 110, 1.0, 0.25), ("lower", 50, 0.5, -0.45)):
             margin = points[template.landmarks[f"lid_{lid}_{side}"]]
+            # Places between the margin's points, by numbers with a fraction; the lashes spread like spokes (by 22 times
+            # the way from the middle) and bend with the square of the way along them.
             at = rng.uniform(0.6, len(margin) - 1.6, count)
             root = np.stack([np.interp(at, np.arange(len(margin)), margin[:, k]) for k in range(3)], axis=1)
             middle = margin.mean(axis=0)
@@ -128,10 +145,11 @@ class CurvesObject:
         self._data = bpy.data.hair_curves.new(name)
         self._data.add_curves([steps] * count)
         radii = np.tile(radius * np.linspace(1, tip, steps), count).astype(np.float32)
-        attribute = self._data.attributes.get("radius") or self._data.attributes.new("radius", "FLOAT", "POINT")
+        attributes: Any = self._data.attributes  # what data they have depends on their type
+        attribute = attributes.get("radius") or attributes.new("radius", "FLOAT", "POINT")
         attribute.data.foreach_set("value", radii)
         shade = np.random.default_rng(6).lognormal(0, 0.25, count).clip(0.5, 2.0)
-        self._data.attributes.new("shade", "FLOAT", "CURVE").data.foreach_set("value", shade.astype(np.float32))
+        attributes.new("shade", "FLOAT", "CURVE").data.foreach_set("value", shade.astype(np.float32))
         self._data.materials.append(material)
         self.object = bpy.data.objects.new(name, self._data)
         self.set_points(points)

@@ -9,7 +9,15 @@ Rgb = tuple[float, float, float]
 
 @dataclass(frozen=True)
 class Look:
-    """One actor's looks. hair: `crop` (short, with the hairline of a man) or `bun` (long, tied at the back)."""
+    """One actor's looks.
+
+    skin, blush, lips, inner_lips, scalp, iris, shirt, hair, brow, cavity, sclera: colours.
+    hair_style: `crop` (short, with the hairline of a man) or `bun` (long, tied at the back).
+    brow_width, lash_length, brow_lift: metres; the lift is of the whole brow, upwards.
+    brow_hairs: hairs of one brow.
+    lip_fullness: factor on the height of the vermilion.
+    stubble: 0..1, how much darker the beard makes the skin.
+    """
 
     skin: Rgb
     blush: Rgb

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import bpy
 
 from .wrinkles import DIMPLES, LAYERS
@@ -10,20 +12,21 @@ _GROOVE_SHADE = 0.55
 """How much darker a groove of one millimetre is."""
 
 
-def _principled(name: str) -> tuple[bpy.types.Material, bpy.types.Node, bpy.types.NodeTree]:
+# Nodes and sockets are Any: the stubs know neither the values of sockets nor what a kind of node has of its own.
+def _principled(name: str) -> tuple[bpy.types.Material, Any, Any]:
     material = bpy.data.materials.new(name)
     material.use_nodes = True
-    tree = material.node_tree
+    tree: Any = material.node_tree
     return material, tree.nodes["Principled BSDF"], tree
 
 
-def _attribute(tree: bpy.types.NodeTree, name: str, output: str) -> bpy.types.NodeSocket:
+def _attribute(tree: Any, name: str, output: str) -> Any:
     node = tree.nodes.new("ShaderNodeAttribute")
     node.attribute_name = name
     return node.outputs[output]
 
 
-def _math(tree: bpy.types.NodeTree, operation: str, a, b) -> bpy.types.NodeSocket:
+def _math(tree: Any, operation: str, a, b) -> Any:
     node = tree.nodes.new("ShaderNodeMath")
     node.operation = operation
     for socket, value in zip(node.inputs, (a, b), strict=False):
@@ -34,7 +37,7 @@ def _math(tree: bpy.types.NodeTree, operation: str, a, b) -> bpy.types.NodeSocke
     return node.outputs[0]
 
 
-def _noise(tree: bpy.types.NodeTree, scale: float, detail: float) -> bpy.types.NodeSocket:
+def _noise(tree: Any, scale: float, detail: float) -> Any:
     noise = tree.nodes.new("ShaderNodeTexNoise")
     noise.inputs["Scale"].default_value = scale
     noise.inputs["Detail"].default_value = detail
@@ -42,7 +45,7 @@ def _noise(tree: bpy.types.NodeTree, scale: float, detail: float) -> bpy.types.N
     return noise.outputs["Fac"]
 
 
-def _tint(tree: bpy.types.NodeTree, colour, factor) -> bpy.types.NodeSocket:
+def _tint(tree: Any, colour, factor) -> Any:
     """colour × factor."""
     node = tree.nodes.new("ShaderNodeVectorMath")
     node.operation = "SCALE"
@@ -51,7 +54,7 @@ def _tint(tree: bpy.types.NodeTree, colour, factor) -> bpy.types.NodeSocket:
     return node.outputs[0]
 
 
-def _bump(tree: bpy.types.NodeTree, shader: bpy.types.Node, height, strength: float, under=None):
+def _bump(tree: Any, shader: Any, height, strength: float, under=None):
     """Relief of a height in millimetres; `under`: the normals of a coarser relief it lies on."""
     bump = tree.nodes.new("ShaderNodeBump")
     bump.inputs["Strength"].default_value = strength
@@ -63,7 +66,7 @@ def _bump(tree: bpy.types.NodeTree, shader: bpy.types.Node, height, strength: fl
     return bump.outputs["Normal"]
 
 
-def _creases(tree: bpy.types.NodeTree) -> bpy.types.NodeSocket:
+def _creases(tree: Any) -> Any:
     """Depth in millimetres of the expression wrinkles (attributes of `wrinkles`): none while no action unit acts."""
     # Creases wander by about their own width and are deeper here than there, on no two places alike.
     wander = _math(tree, "MULTIPLY", _math(tree, "SUBTRACT", _noise(tree, 75.0, 2.0), 0.5), 4.5)
@@ -88,7 +91,7 @@ def _creases(tree: bpy.types.NodeTree) -> bpy.types.NodeSocket:
     return _math(tree, "ADD", total, _math(tree, "MULTIPLY", pits, _attribute(tree, DIMPLES, "Fac")))
 
 
-def _cut(tree: bpy.types.NodeTree, shader: bpy.types.Node) -> None:
+def _cut(tree: Any, shader: Any) -> None:
     """Nothing is drawn where the attribute `keep` is negative: the edge of the bust."""
     tree.links.new(_math(tree, "GREATER_THAN", _attribute(tree, "keep", "Fac"), 0.0), shader.inputs["Alpha"])
 
@@ -139,7 +142,7 @@ def cloth_material() -> bpy.types.Material:
 def teeth_material(name: str, roughness: float) -> bpy.types.Material:
     """Wet enamel, darker where two teeth meet: at the whole numbers of the attribute `tooth`."""
     material = glossy_material(name, roughness, coat=0.5)
-    tree = material.node_tree
+    tree: Any = material.node_tree
     shader = tree.nodes["Principled BSDF"]
     apart = _math(tree, "PINGPONG", _attribute(tree, "tooth", "Fac"), 0.5)
     shade = _math(tree, "MULTIPLY_ADD", _math(tree, "MINIMUM", _math(tree, "MULTIPLY", apart, 14.0), 1.0), 0.55)

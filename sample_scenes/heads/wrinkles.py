@@ -22,8 +22,11 @@ _ALONE = 0.020  # metres between creases that have no neighbours
 
 @dataclass(frozen=True)
 class Creases:
-    """One group. phase (P,): whole numbers on a crease. pitch (P,): distance between two creases, in widths of one.
+    """One group.
 
+    layer: one of LAYERS.
+    phase: (P,) whole numbers on a crease.
+    pitch: (P,) distance between two creases, in widths of one.
     openings: masks (P,) in millimetres of depth, each with the action units that open it and how strongly.
     """
 
@@ -78,7 +81,13 @@ class Wrinkles:
 
 @dataclass(frozen=True)
 class _Face:
-    """The skin folded onto the left half, and the places that creases are laid out from."""
+    """The skin folded onto the left half, and the places that creases are laid out from. All metres.
+
+    x, y, z: (P,) of the skin, x as its distance from the middle.
+    brow, lid: (K, 3) along the left brow, and along the lower lid from its inner end.
+    eye_corner, nostril, mouth: (3,) the outer corner of the eye, the side of the nose, the corner of the mouth.
+    lip_z, chin_z: heights of the lower lip's edge and of the chin.
+    """
 
     x: np.ndarray
     y: np.ndarray
@@ -144,6 +153,8 @@ def _crows_feet(face: _Face) -> Creases:
     corner = face.eye_corner
     out = np.hypot(face.x - corner[0], face.y - corner[1]) * np.sign(face.x - corner[0]) + 0.005
     up = face.z - corner[2] + 0.001
+    # Polar coordinates about a place just inside the eye's corner, on the skin: creases are spokes, `step` apart, so
+    # their pitch grows with the radius.
     angle, radius = np.arctan2(up, out), np.hypot(out, up)
     step = np.radians(19)
     fan = _fade(angle, np.radians(-62), np.radians(-44)) * _fade(angle, np.radians(34), np.radians(22))
@@ -210,6 +221,8 @@ def _smooth(path: np.ndarray, count: int = 48) -> np.ndarray:
 
 def _beside(points: np.ndarray, curve: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Distance (P,) from a curve (C, 2), positive to its left, and how far along it, 0..1 between its ends."""
+    # Of the nearest piece (by its middle, (P, C - 1) distances): the share of it is the foot of the perpendicular,
+    # which may lie beyond its ends, the distance the cross product over its length.
     start, step = curve[:-1], np.diff(curve, axis=0)
     nearest = np.linalg.norm(points[:, None] - (start + step / 2), axis=2).argmin(axis=1)
     towards, way = points - start[nearest], step[nearest]

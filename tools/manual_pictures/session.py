@@ -14,14 +14,16 @@ import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import bpy
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests" / "window"))
 
-from in_window import in_view, quiet_window, screenshot
+from in_window import in_view, quiet_window, screenshot  # type: ignore[import-not-found]  # the path is set above
 
+operators: Any = bpy.ops  # the stubs do not know ours
 ARGUMENTS = sys.argv[sys.argv.index("--") + 1 :]
 OUT, PACKAGE, WANTED = Path(ARGUMENTS[0]), ARGUMENTS[1], ARGUMENTS[2:]
 SAMPLES = Path(sys.modules[PACKAGE].__file__).parent / "sample_scenes"
@@ -48,14 +50,15 @@ def pad() -> Iterator[float]:
     """The mood of a head that has been keyed, on the pad."""
     closed = "subject voice emotion generate render backend shots"
     yield from open_scene("hello", opened="fine", closed=closed, lift=-60, zoom=-2, shift=0.2)
-    head = bpy.context.active_object
+    head: Any = bpy.context.active_object  # has our properties too, like the window manager
     for frame, mood in ((1, (-0.5, -0.2)), (60, (-0.35, 0.5)), (93, (0.65, 0.45)), (176, (0.1, -0.45))):
         head.emodifftalk.valence, head.emodifftalk.arousal = mood
         for path in ("valence", "arousal"):
             head.keyframe_insert(f"emodifftalk.{path}", frame=frame)
     space = in_view()["area"].spaces.active
     space.show_gizmo, space.show_gizmo_navigate = True, False
-    bpy.context.window_manager.emodifftalk_pad.shown = True
+    manager: Any = bpy.context.window_manager
+    manager.emodifftalk_pad.shown = True
     yield from at_frame(93, prompt="delighted")
     boxes.append(whole(in_view()["area"]))
 
@@ -67,7 +70,7 @@ def curves() -> Iterator[float]:
     yield from at_frame(93, prompt="delighted")
     head = bpy.context.active_object
     with bpy.context.temp_override(**in_view()):
-        bpy.ops.emodifftalk.show_au_curves()
+        operators.emodifftalk.show_au_curves()
     area = area_of("SEQUENCE_EDITOR")
     area.type = "GRAPH_EDITOR"
     area.spaces.active.show_region_ui = area.spaces.active.show_handles = False
@@ -136,13 +139,14 @@ def install() -> Iterator[float]:
     yield from at_frame(93, prompt="delighted")
     chosen = os.environ.pop("EMODIFFTALK_PYTHON", "")
     preferences = bpy.context.preferences
+    own: Any = preferences.addons[PACKAGE].preferences
     preferences.system.use_online_access = True
-    preferences.addons[PACKAGE].preferences.backend_folder = "/opt"
+    own.backend_folder = "/opt"
     view = in_view()
     view["window"].event_simulate("MOUSEMOVE", "NOTHING", x=800, y=520)
     yield 0.3
     with bpy.context.temp_override(**view):
-        bpy.ops.emodifftalk.install_backend("INVOKE_DEFAULT")
+        operators.emodifftalk.install_backend("INVOKE_DEFAULT")
     yield 1.0
     np.save(OUT / "install.npy", screenshot())
     boxes.append((341, 320, 868, 617))
@@ -150,25 +154,25 @@ def install() -> Iterator[float]:
     view["window"].event_simulate("ESC", "RELEASE", x=800, y=520)
     yield 0.5
     os.environ["EMODIFFTALK_PYTHON"] = chosen
-    preferences.system.use_online_access, preferences.addons[PACKAGE].preferences.backend_folder = False, ""
+    preferences.system.use_online_access, own.backend_folder = False, ""
 
 
 def shots() -> Iterator[float]:
     """The queue at work."""
     closed = "subject voice emotion generate render acting backend shot_output"
     yield from open_scene("hello", opened="shots", closed=closed, lift=-60)
-    scene = bpy.context.scene
+    scene: Any = bpy.context.scene
     bpy.ops.wm.save_as_mainfile(filepath=str(SAMPLES / "corridor.blend"))
     queue = scene.emodifftalk_shots
     for name, first, last in (("sh010", 1, 12), ("sh020", 61, 110), ("sh030", 118, 176)):
         with bpy.context.temp_override(**in_view()):
-            bpy.ops.emodifftalk.add_shot()
+            operators.emodifftalk.add_shot()
         shot = queue.shots[queue.active]
         shot.name, shot.own_range, shot.frame_start, shot.frame_end = name, True, first, last
     queue.active = 1
     bpy.ops.wm.save_mainfile()
     with bpy.context.temp_override(**in_view()):
-        bpy.ops.emodifftalk.render_shots()
+        operators.emodifftalk.render_shots()
     running = ours("shots.process").queue
     for _ in range(300):
         yield 1.0
@@ -178,7 +182,7 @@ def shots() -> Iterator[float]:
     np.save(OUT / "shots.npy", screenshot())
     boxes.append(part_of(side_bar(), top=226, bottom=716))
     with bpy.context.temp_override(**in_view()):
-        bpy.ops.emodifftalk.cancel_shots()
+        operators.emodifftalk.cancel_shots()
     yield 5.0
 
 
@@ -295,19 +299,19 @@ def compat() -> ModuleType:
     return ours("blender.compat")
 
 
-def prompt_of(head: bpy.types.Object, words: str) -> bpy.types.Strip:
-    """A prompt of a head."""
+def prompt_of(head: bpy.types.Object, words: str) -> Any:
+    """A prompt of a head: a strip that has our properties."""
     strips = ours("scene.strips").prompt_strips(head, bpy.context.scene)
     return next(strip for strip in strips if strip.emodifftalk.text == words)
 
 
-def area_of(kind: str) -> bpy.types.Area:
-    """The area of a kind."""
+def area_of(kind: str) -> Any:
+    """The area of a kind. Any: the stubs know no settings of the single editors."""
     return next(area for area in in_view()["screen"].areas if area.type == kind)
 
 
-def region_of(area: bpy.types.Area, kind: str) -> bpy.types.Region:
-    """A region of an area."""
+def region_of(area: bpy.types.Area, kind: str) -> Any:
+    """A region of an area. Any: the stubs know no category of its panels."""
     return next(region for region in area.regions if region.type == kind)
 
 
@@ -337,7 +341,7 @@ def at_frame(frame: int, prompt: str = "", channels: float = 3.3) -> Iterator[fl
     if prompt:
         chosen = prompt_of(bpy.context.active_object, prompt)
         with bpy.context.temp_override(**in_view()):
-            bpy.ops.emodifftalk.select_prompt(uid=chosen.emodifftalk.uid)
+            operators.emodifftalk.select_prompt(uid=chosen.emodifftalk.uid)
     bpy.context.scene.frame_set(frame)
     area = area_of("SEQUENCE_EDITOR")
     region = region_of(area, "WINDOW")

@@ -10,7 +10,10 @@ import numpy as np
 class Character(Protocol):
     """Someone who can be posed and photographed.
 
-    Our frame: metres, z up, looking along -y, x to the head's left. to_world: (4, 4), from our frame to the scene.
+    Our frame: metres, z up, looking along -y, x to the head's left.
+
+    name: as the capture and its subject are called.
+    to_world: (4, 4), from our frame to the scene.
     """
 
     name: str
