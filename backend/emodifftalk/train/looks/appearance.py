@@ -18,7 +18,7 @@ from ...splat.metrics import psnr, ssim
 from ...splat.rasterize import choose_rasterizer
 from ..rig.views import CapturedView, load_views
 from .face_crops import FaceCrop, blurred, fine_error
-from .face_painter import FacePainter
+from .face_painter import Drawn, FacePainter
 from .report import measure_decoders
 from .shade_points import (
     SHADE_POINTS,
@@ -107,7 +107,7 @@ def train_appearance(
     if kind != "featurenet":
         with torch.no_grad():
             trained.shade.line[..., len(plain.subject.triangle) :, 0] += torch.from_numpy(start).float().to(device)
-    session = _Session(FacePainter(subject, trained, capture, backend), crops, before, settings, rng)
+    session = _Session(FacePainter(subject, trained, capture, backend), trained, crops, before, settings, rng)
     session.run(watch.part(0.0, 0.95))
     subject = trained.eval().onto(session.painter.coloured(subject))
     save_subject(out, subject)
@@ -147,6 +147,7 @@ def _shaded(
     for i, frame in enumerate(frames):
         seen = [painter.error_at(places, crop, drawn) for crop, drawn in zip(crops, before, strict=True)
                 if crop.frame == frame]  # fmt: skip
+        # The mean over those cameras of the frame that show a place (C, 3), NaN where none does.
         number = np.sum([~np.isnan(e) for e in seen], axis=0)
         error[i] = np.where(number > 0, np.nansum(seen, axis=0) / np.maximum(number, 1), np.nan)
     rows = choose_places(places.on(subject.template, subject.template.neutral), error, settings.shade_points, rng)
@@ -165,27 +166,29 @@ class _Session:
     def __init__(
         self,
         painter: FacePainter,
+        decoder: AppearanceDecoder,
         crops: list[FaceCrop],
         before: list[torch.Tensor],
         settings: AppearanceSettings,
         rng: np.random.Generator,
     ) -> None:
         self.painter, self.steps, self.taken = painter, settings.steps, 0
+        self._decoder = decoder
         self.curve: list[tuple[int, float, float]] = []
-        self.best_step, self._best, self._best_state = 0, -np.inf, None
+        self.best_step, self._best = 0, -np.inf
+        self._best_state: tuple[dict, dict] | None = None
         self._rng, self._validate = rng, settings.validate
         weights = [_weights(crop, drawn) for crop, drawn in zip(crops, before, strict=True)]
         back = {i for i in range(len(crops)) if self._validate and i % _HELD_BACK == _HELD_BACK // 2 and len(crops) > 2}
         self._train = [(crops[i], weights[i]) for i in range(len(crops)) if i not in back]
         self._held_back = [(crops[i], weights[i]) for i in sorted(back)]
-        decoder = painter.decoder
         own = [p for n, p in decoder.shade.named_parameters() if n in ("line", "latent")]
-        rest = [p for n, p in decoder.shade.named_parameters() if n not in ("line", "latent")]
+        layers = [p for n, p in decoder.shade.named_parameters() if n not in ("line", "latent")]
         # FeatureNet has no direct way: all it does has to pass its layers.
         groups = [
             (decoder.rotnet.parameters(), 2e-4),
             (own, 5 * _OWN_RATE if decoder.tints else _OWN_RATE),
-            (rest, 4e-3 if decoder.tints else 1e-3),
+            (layers, 4e-3 if decoder.tints else 1e-3),
             ([painter.shade_colors, painter.shade_sizes], 5e-3),
             ([painter.shade_means], 1.5e-5),
         ]
@@ -195,7 +198,7 @@ class _Session:
     def run(self, watch: Watch) -> None:
         """Take the steps. Raises Cancelled."""
         every, loss = max(self.steps // 12, 1), 0.0
-        self.painter.decoder.train()
+        self._decoder.train()
         while self.taken < self.steps:
             watch.check()
             value = self._step()
@@ -216,27 +219,32 @@ class _Session:
         background = torch.from_numpy(self._rng.random(3).astype(np.float32)).to(crop.rgba.device)
         drawn, truth = self.painter.draw(crop, background), crop.on(background)
         apart = (drawn.picture - truth).abs().mean(dim=-1)
+        # Equation 32: (1 - λ) L1 + λ (1 - SSIM), the L1 weighted where wrinkles are; Equations 31 and 33 are added.
         loss = (1 - LAMBDA_SSIM) * (apart * weights).mean() + LAMBDA_SSIM * (1 - ssim(drawn.picture, truth))
         loss = loss + self._regularity(drawn)
         self._optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        line = getattr(self.painter.decoder.shade, "line", None)
+        line = getattr(self._decoder.shade, "line", None)
         skin = None if line is None else line.detach()[..., : self.painter.shade_rows.start, :]
         before = None if skin is None else skin.clone()
         self._optimizer.step()
-        if skin is not None:  # seldom right to change, and there are many of them to be wrong about
+        if skin is not None and before is not None:  # seldom right to change, and many of them to be wrong about
             skin.lerp_(before, 1 - _SKIN_RATE)
         self._schedule.step()
         return float(loss.detach())
 
-    def _regularity(self, drawn) -> torch.Tensor:
-        line = getattr(self.painter.decoder.shade, "line", None)
+    def _regularity(self, drawn: Drawn) -> torch.Tensor:
+        """Equations 31 and 33: opacity changes where the face moves; the feature line is sparse and smooth."""
+        if drawn.moved is None or drawn.change is None:
+            raise ValueError("drawn without decoders")
+        line = getattr(self._decoder.shade, "line", None)
         moved, change = drawn.moved.norm(dim=-1), drawn.change.abs()
+        # Equation 33: (|movement in metres| - γ |change of opacity|)², the mean over facial Gaussians.
         coupled = LAMBDA_OPCMOTION * ((moved - GAMMA * change) ** 2).mean()
         if line is None:  # FeatureNet has no feature line
             return coupled
         sparse = LAMBDA_SPARSE * line.abs().mean()
-        if line.ndim == 3:
+        if line.ndim == 3:  # (17, Nf, 16): smooth from unit to unit
             sparse = sparse + LAMBDA_SMOOTH * ((line[1:] - line[:-1]) ** 2).mean()
         return coupled + sparse
 

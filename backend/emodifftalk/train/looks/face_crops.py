@@ -18,7 +18,13 @@ _FINE = 5.0
 
 @dataclass(frozen=True)
 class FaceCrop:
-    """A rectangle of a view. rgba: (h, w, 4) uint8 premultiplied. K: (3, 3) of the rectangle."""
+    """A rectangle of a view.
+
+    frame, name: which moment, and by which camera.
+    rgba: (h, w, 4) uint8, premultiplied.
+    viewmat: (4, 4) float32, world to camera in OpenCV's axes.
+    K: (3, 3) float32, pixels of the rectangle.
+    """
 
     frame: int
     name: str
@@ -30,6 +36,8 @@ class FaceCrop:
     def of(view: CapturedView, points: np.ndarray) -> FaceCrop | None:
         """The rectangle round the face whose template points are `points` (V, 3), metres; None when it is not seen."""
         matrix, lens = view.viewmat.cpu().numpy(), view.K.cpu().numpy()
+        # Template points to pixels, K (R p + t) divided by depth; their box is the rectangle. With the principal point
+        # moved by its corner it is a picture of its own: fewer pixels to draw, at full resolution.
         place = points @ matrix[:3, :3].T + matrix[:3, 3]
         pixel = (place @ lens.T)[:, :2] / place[:, 2:]
         low = np.maximum(np.floor(pixel.min(axis=0)).astype(int) - _MARGIN, 0)
@@ -65,6 +73,7 @@ def blurred(picture: torch.Tensor, sigma: float) -> torch.Tensor:
 def fine_error(truth: torch.Tensor, drawn: torch.Tensor, matte: torch.Tensor) -> torch.Tensor:
     """What of truth - drawn (H, W, 3) is finer than shading: the wrinkles that are missing. matte: (H, W) 0..1."""
     error = truth - drawn
-    # Silhouettes are fine too, and no wrinkles.
+    # What a blur of 5 pixels takes away, where the matte is solid for 4 pixels around (an erosion, which is a negated
+    # maximum of the negative): silhouettes are fine detail too, and no wrinkles.
     inside = -F.max_pool2d(-matte[None, None], 9, stride=1, padding=4)[0, 0]
     return (error - blurred(error, _FINE)) * (inside > 0.98)[..., None]

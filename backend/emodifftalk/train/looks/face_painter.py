@@ -23,8 +23,13 @@ _FACING = 0.25
 
 
 class Drawn(NamedTuple):
-    """picture (H, W, 3); of the facial Gaussians the movement (Nf, 3) metres, the change of opacity (Nf,) as decoded
-    and of colour (Nf, 3) or None."""
+    """A view as drawn, and what the decoders did to it; None without them.
+
+    picture: (H, W, 3), or (H, W, 4) with the expected depth in metres.
+    moved: (Nf, 3) metres, of the facial Gaussians.
+    change: (Nf,) of their opacity, as decoded, before it is cut to 0..1.
+    tints: (Nf, 3) of their colour, None when the decoder changes none.
+    """
 
     picture: torch.Tensor
     moved: torch.Tensor | None = None
@@ -34,6 +39,8 @@ class Drawn(NamedTuple):
 
 class FacePainter(nn.Module):
     """`decoder` None: canonical attributes. Colours, sizes and places of shade points are learned with the decoders."""
+
+    decoder: AppearanceDecoder | None
 
     def __init__(self, subject: Subject, decoder: AppearanceDecoder | None, capture: Capture, backend: str) -> None:
         super().__init__()
@@ -51,12 +58,13 @@ class FacePainter(nn.Module):
 
     def state(self) -> tuple[dict, dict]:
         """All that is learned."""
-        return self.state_dict(), self.decoder.state_dict()
+        return self.state_dict(), self.decoder.state_dict() if self.decoder is not None else {}
 
     def load(self, state: tuple[dict, dict]) -> None:
         """Take back a `state`."""
         self.load_state_dict(state[0])
-        self.decoder.load_state_dict(state[1])
+        if self.decoder is not None:
+            self.decoder.load_state_dict(state[1])
 
     def coloured(self, subject: Subject) -> Subject:
         """The subject with the shade points as learned."""
@@ -95,9 +103,12 @@ class FacePainter(nn.Module):
             turned, change, tints = next(self.decoder(g["aus"], g["offsets"]))
             moved = self.decoder.facial_offsets(g["offsets"])[0]
             facial = alphas[:count] + change
-            # Cut to 0..1, but what was cut away still learns.
+            # Cut to 0..1, but what was cut away still learns: clamped forwards, as if it were not backwards
+            # (straight-through). A point driven below 0 could never come back otherwise.
             facial = facial + (facial.clamp(0, 1) - facial).detach()
             quats, alphas = torch.cat([turned, quats[count:]]), torch.cat([facial, alphas[count:]])
+            # Rows in the order of the subject: skin, shade points, OTF points; only the middle ones have learned means,
+            # sizes and colours.
             before, after = slice(None, self._first), slice(count, None)
             colors = torch.cat([colors[before], self.shade_colors, colors[after]])
             means = torch.cat([means[before], means[self.shade_rows] + self.shade_means, means[after]])
@@ -121,6 +132,8 @@ class FacePainter(nn.Module):
         points = self._capture.points[crop.frame]
         at = places.on(template, points)
         matrix, lens = crop.viewmat.cpu().numpy(), crop.K.cpu().numpy()
+        # A place is shown when its pixel lies in the crop, its normal is turned from the camera by less than 75°, and
+        # what is drawn there is at most 4 mm nearer or farther: nose and lips hide what is behind them.
         seen = at @ matrix[:3, :3].T + matrix[:3, 3]
         pixel = np.floor((seen @ lens.T)[:, :2] / seen[:, 2:]).astype(int)
         inside = ((pixel >= 0) & (pixel < crop.shape)).all(axis=1)

@@ -35,6 +35,7 @@ def measure_decoders(
     for view in views:
         black = view.image.new_zeros(3)
         pictures = [painter.draw(view, black).picture for painter in (without, with_decoders)]
+        # Pixels that the canonical face lacks detail in, widened by two (a maximum over 5 × 5).
         missing = fine_error(view.image, pictures[0], view.matte)
         wrinkles = (missing.abs().mean(dim=-1) > _WRINKLE).float()
         wrinkles = F.max_pool2d(wrinkles[None, None], 5, stride=1, padding=2)[0, 0]
@@ -45,7 +46,7 @@ def measure_decoders(
             left = fine_error(view.image, picture, view.matte)
             energy[i] += float(((left**2).mean(dim=-1) * wrinkles).sum())
         rows.append(row)
-    report = {
+    report: dict = {
         "protocol": f"held-out cameras, expressive frames, {views[0].size if views else 0} pixels, black background, "
         "matte applied, mean per picture; wrinkles: detail finer than 5 pixels that the canonical face lacks",
         "with_decoders": {},

@@ -32,7 +32,12 @@ _START, _RIDGE = 0.4, 0.3
 
 @dataclass(frozen=True)
 class Candidates:
-    """Candidates over the skin: triangle (C,), barycentric coordinates (C, 3) and height over it (C,), metres."""
+    """Places over the skin where shade points may be laid.
+
+    triangle: (C,) int32, of the template.
+    bary: (C, 3) float32, barycentric coordinates in it.
+    height: (C,) metres over it, along its normal.
+    """
 
     triangle: np.ndarray
     bary: np.ndarray
@@ -43,6 +48,7 @@ class Candidates:
         """Evenly by area, a little above the skin's Gaussians."""
         template, face, g = subject.template, subject.n_face, subject.gaussians
         corners = template.neutral[template.faces]
+        # Evenly by area: triangles drawn by their area, then places in each by folding the unit square along u + v = 1.
         area = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1)
         triangle = np.sort(rng.choice(len(area), count, p=area / area.sum()))
         u = rng.random((count, 2))
@@ -51,6 +57,7 @@ class Candidates:
         flat = Candidates(triangle.astype(np.int32), bary.astype(np.float32), np.zeros(count))
         skin = Candidates(subject.triangle, subject.bary, np.zeros(face))
         on_skin, normal = skin.on(template, template.neutral), skin.normals(template, template.neutral)
+        # How far the skin's own Gaussians stand off the template around each candidate, and 0.6 of their size on top.
         lift = ((g.means[:face] - on_skin) * normal).sum(axis=1)
         near = _neighbours(on_skin, flat.on(template, template.neutral))
         above = np.median(g.scales[:face][near].max(axis=-1), axis=1)
@@ -90,6 +97,7 @@ def choose_places(at: np.ndarray, error: np.ndarray, count: int, rng: np.random.
 
     error: (F, C, 3), NaN where not seen.
     """
+    # (C,): mean over channels, greatest over frames: a wrinkle need only show once.
     strength = np.abs(np.nan_to_num(error)).mean(axis=-1).max(axis=0)
     wanted = np.flatnonzero(strength > _LEAST)
     # One of each cell of a grid, so that a line becomes a line and not a row of clumps.
@@ -139,12 +147,15 @@ def first_features(error: np.ndarray, drivers: np.ndarray) -> np.ndarray:
     error: (F, M, 3) as above. drivers: (F, K) for all points alike (AU intensities) or (F, M, 1) of each one.
     """
     toward = _strongest(error)
+    # Projection of each frame's error on the strongest one: how much of that shade a frame wants (F, M).
     share = np.nansum(error * toward, axis=-1) / np.maximum((toward**2).sum(axis=-1), 1e-9)
     seen = ~np.isnan(error[..., 0])
     wanted = _START * np.clip(np.where(seen, share, 0), 0, 1.2)
     if drivers.ndim == 2:
+        # (DᵀD + r I)⁻¹ Dᵀ W with one D (F, 17) for all points: a single 17 × 17 inverse.
         inverse = np.linalg.inv(drivers.T @ drivers + _RIDGE * np.eye(drivers.shape[1]))
         return inverse @ drivers.T @ wanted
+    # One driver of its own for each point: the same regression is a quotient of sums.
     drive = drivers[..., 0] * seen
     return ((drive * wanted).sum(axis=0) / ((drive**2).sum(axis=0) + _RIDGE))[None]
 

@@ -37,6 +37,8 @@ class Batches:
         self.rooms = [one for one in corpus if not one.voiced]
         self.usage = self._usage()
         self.basis = fit_basis(self.face.generators, self.usage)
+        # From drivers to coefficients (D, K): generators (D, 3 V) onto the components, in units of their spread.
+        # Offsets of all points, which are many times as many numbers, are never made.
         flat = self.face.generators.reshape(len(self.face.generators), -1)
         self._project = (flat @ self.basis.components.T / self.basis.spread).astype(np.float32)
         self.linear = torch.from_numpy(self._project[: len(AU_NAMES)].T.copy())
@@ -45,6 +47,7 @@ class Batches:
         """Second moment (D, D) of the drivers."""
         clips = [self._clip() for _ in range(300)]
         drivers = np.concatenate([self.face.drivers(clip.true_aus, clip.articulations) for clip in clips])
+        # E[d dᵀ] over real clips: the basis spends its components on movements that occur.
         moment = drivers.T @ drivers / len(drivers)
         # A little of every intensity, so that no direction is foreign to the basis.
         moment[range(_INTENSITIES), range(_INTENSITIES)] += 1e-3
@@ -56,15 +59,16 @@ class Batches:
     def next(self, size: int) -> Batch:
         """A batch of `size` windows."""
         clips = [self._clip() for _ in range(size)]
-        rests, codes = zip(*(self._head() for _ in clips), strict=True)
+        gaps_of, codes = zip(*(self._head() for _ in clips), strict=True)
         drivers = [
-            self.face.drivers(clip.true_aus, clip.articulations, rest) for clip, rest in zip(clips, rests, strict=True)
+            self.face.drivers(clip.true_aus, clip.articulations, neutral_gaps)
+            for clip, neutral_gaps in zip(clips, gaps_of, strict=True)
         ]
         clean = np.stack(drivers) @ self._project
         aus = np.stack([clip.true_aus for clip in clips])
         articulations = np.stack([clip.articulations for clip in clips])
-        gap = np.stack([self.face.gaps(one, rest) for one, rest in zip(drivers, rests, strict=True)])
-        touching = (gap < _TOUCH) & (np.stack(rests)[:, None] > _TOUCH)  # corners always touch and tell nothing
+        gap = np.stack([self.face.gaps(one, neutral_gaps) for one, neutral_gaps in zip(drivers, gaps_of, strict=True)])
+        touching = (gap < _TOUCH) & (np.stack(gaps_of)[:, None] > _TOUCH)  # corners always touch and tell nothing
         speaking = (articulations.max(-1) > 0.02) | (aus[..., _MOUTH_AUS].max(-1) > 0.02)
         features = np.stack([clip.features for clip in clips])
         features = features + self.rng.normal(0, 0.05, features.shape)  # other front ends say it a little differently
@@ -73,17 +77,18 @@ class Batches:
 
     def _head(self) -> tuple[np.ndarray, np.ndarray]:
         """Gaps at rest (P,) metres and code (3,) of some head, often the shipped one's."""
-        rest = self.face.neutral_gaps.copy()
+        neutral_gaps = self.face.neutral_gaps.copy()
         if self.own is not None:
-            return rest, self.own
+            return neutral_gaps, self.own
         if self.rng.random() > _OTHER_HEADS:
-            return rest, np.zeros(HEAD_NUMBERS, np.float32)
+            return neutral_gaps, np.zeros(HEAD_NUMBERS, np.float32)
         count = self.face.lips
+        # Lips apart in an arch, most in the middle; lids by a factor for each eye: what heads differ in most at rest.
         arch = np.sin(np.linspace(0, math.pi, count)).astype(np.float32)
-        rest[:count] = np.maximum(rest[:count] + self.rng.uniform(-0.0005, 0.003) * arch, 0)
-        eyes = (len(rest) - count) // 2
-        rest[count : count + eyes] *= self.rng.uniform(0.75, 1.35)
-        rest[count + eyes :] *= self.rng.uniform(0.75, 1.35)
+        neutral_gaps[:count] = np.maximum(neutral_gaps[:count] + self.rng.uniform(-0.0005, 0.003) * arch, 0)
+        eyes = (len(neutral_gaps) - count) // 2
+        neutral_gaps[count : count + eyes] *= self.rng.uniform(0.75, 1.35)
+        neutral_gaps[count + eyes :] *= self.rng.uniform(0.75, 1.35)
         third = count // 3
-        means = (rest[third : count - third], rest[count : count + eyes], rest[count + eyes :])
-        return rest, head_code(self.template, *(float(part.mean()) for part in means))
+        means = (neutral_gaps[third : count - third], neutral_gaps[count : count + eyes], neutral_gaps[count + eyes :])
+        return neutral_gaps, head_code(self.template, *(float(part.mean()) for part in means))

@@ -116,6 +116,7 @@ class MotionLearner:
 
     def learn(self, batch: Batch, elapsed: float) -> float:
         """One step at `elapsed` (0..1) of the training; returns the loss."""
+        # The rate rises over 100 steps and falls as half a cosine along the training's wall time.
         for group in self.optimizer.param_groups:
             group["lr"] = self.rate * min(1, (self.steps + 1) / 100) * 0.5 * (1 + math.cos(math.pi * elapsed)) + 1e-6
         loss = self.loss(batch)
@@ -124,6 +125,7 @@ class MotionLearner:
         nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
         self.optimizer.step()
         self.steps += 1
+        # Running average of the weights, over few steps at first and over 500 later: it hears the end of training best.
         keep = min(0.998, self.steps / (self.steps + 10))
         for mean, value in zip(self.average.parameters(), self.network.parameters(), strict=True):
             mean.lerp_(value.detach(), 1 - keep)
@@ -131,6 +133,8 @@ class MotionLearner:
 
     def loss(self, batch: Batch) -> torch.Tensor:
         """The losses of a prediction from a random step of the forward process."""
+        # Equation 30: a random step n of the forward process, x_n = √ᾱ_n x + √(1 - ᾱ_n) ε. The network predicts the
+        # clean x and not ε, so that the geometric losses can be asked of it directly.
         n = torch.randint(0, STEPS, (len(batch.clean),))
         noisy = add_noise(batch.clean, torch.randn_like(batch.clean), n, self.levels)
         with half_precision():
@@ -144,6 +148,8 @@ class MotionLearner:
 
 def _rebased(before: MotionModel, basis: MotionBasis, kind: str) -> dict[str, torch.Tensor]:
     """The weights of `before` for another basis: the template, or how often its AUs are used, may have changed."""
+    # B (K, 3 V), components times their spread: offsets = c B. What the network gives becomes c_old (B_old C_newᵀ /
+    # spread_new), what it is given c_new X with B_new = X B_old: only its first and last layers change.
     old, new = (one.components * one.spread[:, None] for one in (before.basis, basis))
     ahead = torch.from_numpy((old @ basis.components.T / basis.spread).astype(np.float32))  # (K old, K new)
     # A basis fitted to another head is not orthonormal: solved for, not projected on.

@@ -33,8 +33,13 @@ LAMBDA_GAP = 0.5  # ours
 
 @dataclass
 class Batch:
-    """aus (B, T, 17), features (B, T, 128), head (B, 3); clean (B, T, K) coefficients; touching (B, T, P) 1 where a
-    margin pair touches; speaking (B, T) 1 where the voice moves the mouth. Pairs are lips first."""
+    """Windows of T frames to learn from.
+
+    aus, features, head: (B, T, 17), (B, T, 128) and (B, 3), what the network is told.
+    clean: (B, T, K), the true coefficients.
+    touching: (B, T, P), 1 where a pair of margin points touches; lips come first.
+    speaking: (B, T), 1 where the voice moves the mouth.
+    """
 
     aus: torch.Tensor
     features: torch.Tensor
@@ -45,7 +50,13 @@ class Batch:
 
 
 class MotionLosses:
-    """The geometric terms, each a linear image of the error in coefficients (B, T, K), divided by `spread`."""
+    """The geometric terms, each a linear image of the error in coefficients (B, T, K), divided by `spread`.
+
+    scale: (K,) millimetres of one coefficient's unit.
+    lips, edges: (K, K), whose images have the squared norm of the lips' offsets and of differences along edges.
+    gaps: (K, P), from coefficients to the gaps of the pairs.
+    points, lip_pairs: how many template points there are, and how many of the pairs are the lips'.
+    """
 
     def __init__(self, template: FacialTemplate, basis: MotionBasis) -> None:
         parts = basis.components.reshape(len(basis.spread), -1, 3)
@@ -53,9 +64,11 @@ class MotionLosses:
         self.points, self.lip_pairs = basis.points, len(template.landmarks["lip_inner_upper"])
         edges = np.concatenate([template.faces[:, [0, 1]], template.faces[:, [1, 2]], template.faces[:, [2, 0]]])
         edges = np.unique(np.sort(edges, axis=1), axis=0)
+        # Components (K, E, 3) of the difference between the two ends of every edge.
         along = (parts[:, edges[:, 0]] - parts[:, edges[:, 1]]).reshape(len(parts), -1)
         pairs = [("lip_inner_upper", "lip_inner_lower"), ("lid_upper_left", "lid_lower_left"),
                  ("lid_upper_right", "lid_lower_right")]  # fmt: skip
+        # z alone: lips and lids meet from above and below.
         gaps = [parts[:, template.landmarks[a], 2] - parts[:, template.landmarks[b], 2] for a, b in pairs]
         self.scale = torch.from_numpy(1e3 * basis.spread)
         self.lips = torch.from_numpy(_factor(parts[:, lips].reshape(len(parts), -1)) / math.sqrt(lips.sum()))
@@ -64,11 +77,15 @@ class MotionLosses:
 
     def __call__(self, predicted: torch.Tensor, batch: Batch) -> torch.Tensor:
         """Equation 29 and our gap term, one number."""
+        # Millimetres along orthonormal components: |error|² over K is |x - x̂|² over all 3 V coordinates (Equation 24),
+        # so no term ever needs the 1,855 points.
         error = (predicted.float() - batch.clean) * self.scale
         vertex = error.square().sum(-1).mean() / self.points
+        # Equations 25 to 27: first differences of the error in time, and differences of those.
         speed = error[:, 1:] - error[:, :-1]
         motion = (speed.square().sum(-1).mean() + (speed[:, 1:] - speed[:, :-1]).square().sum(-1).mean()) / self.points
         deform = (error @ self.edges).square().sum(-1).mean()
+        # Equation 28 over T_lip: the mean over speaking frames, weighted 1 to 4 by the share of lip pairs that touch.
         touch = batch.touching[..., : self.lip_pairs].mean(-1)
         when = batch.speaking * (1 + 3 * touch)
         lip = ((error @ self.lips).square().sum(-1) * when).sum() / when.sum().clamp(min=1)
@@ -84,5 +101,6 @@ class MotionLosses:
 
 def _factor(matrix: np.ndarray) -> np.ndarray:
     """(K, K) with the same squared norms as (K, many): |d @ matrix| = |d @ factor|."""
+    # M Mᵀ = U Λ Uᵀ, factor U √Λ: d M Mᵀ dᵀ = |d U √Λ|². K columns instead of thousands, at every step of training.
     values, vectors = np.linalg.eigh(matrix.astype(np.float64) @ matrix.T.astype(np.float64))
     return (vectors * np.sqrt(np.maximum(values, 0))).astype(np.float32)

@@ -29,7 +29,12 @@ _NO_ARTICULATION = np.zeros((1, 6), np.float32)
 
 @dataclass(frozen=True)
 class _Heard:
-    """A held-out sentence: the deployed inputs, the truth, and where its lips must close."""
+    """A held-out sentence.
+
+    aus, features: (T, 17) and (T, 128), the deployed inputs.
+    truth: (T, V, 3) metres, with contact resolved.
+    closures: frames of where its lips must close, and of the vowels before and after.
+    """
 
     aus: np.ndarray
     features: np.ndarray
@@ -41,7 +46,9 @@ def evaluate_motion(model: MotionModel, speech: SpeechModel, steps: int = 10) ->
     """Everything below, for voices and for silence."""
     template = load_template()
     face = TouchingFace(template)
-    report = {"protocol": "10 unseen sentences, unseen flite voice slt, predicted AU codes, contact-resolved truth"}
+    report: dict = {
+        "protocol": "10 unseen sentences, unseen flite voice slt, predicted AU codes, contact-resolved truth"
+    }
     report["slt"] = speaking_report(model, template, _listen(speech, face, "test"), steps)
     report["espeak_f5"] = speaking_report(model, template, _listen(speech, face, "test_espeak"), steps)
     report["silence"] = silence_report(model, template, face, speech, steps)
@@ -49,7 +56,7 @@ def evaluate_motion(model: MotionModel, speech: SpeechModel, steps: int = 10) ->
         heard = _listen(speech, face, "test")[:_FEW]
         names = ("lip_vertex_mm", "lip_opening_mm", "closure", "opening_speed_ratio")
         by_steps = {n: speaking_report(model, template, heard, n) for n in (50, 10, 4, 2)}
-        report["sampling_steps"] = {n: {name: found[name] for name in names} for n, found in by_steps.items()}
+        report["sampling_steps"] = {n: {name: figures[name] for name in names} for n, figures in by_steps.items()}
         report["seeds"] = seeds_report(model, template, heard, steps)
     return report
 
@@ -57,15 +64,16 @@ def evaluate_motion(model: MotionModel, speech: SpeechModel, steps: int = 10) ->
 def seeds_report(model: MotionModel, template: FacialTemplate, heard: list[_Heard], steps: int) -> dict:
     """Two seeds of the same words, millimetres while they last: mean and 95th percentile of the distance between them,
     over the points of the brows (those AU01 and AU02 move most), and over those of the lips."""
+    # The points that rise by more than half of what the most moved one does, under AU01 and AU02 together.
     raised = np.linalg.norm(template.au_basis[[AU_INDEX["AU01"], AU_INDEX["AU02"]]].sum(axis=0), axis=1)
     parts = {"brows": raised > 0.5 * raised.max(), "lips": _lips(template)}
-    found: dict[str, list[np.ndarray]] = {part: [] for part in parts}
+    distances: dict[str, list[np.ndarray]] = {part: [] for part in parts}
     for one in heard:
         first, second = (model.generate(template.neutral, one.aus, one.features, seed, steps) for seed in (1, 2))
         apart = 1e3 * np.linalg.norm(first - second, axis=-1)
         for part, rows in parts.items():
-            found[part].append(apart[:, rows].mean(axis=1))
-    together = {part: np.concatenate(rows) for part, rows in found.items()}
+            distances[part].append(apart[:, rows].mean(axis=1))
+    together = {part: np.concatenate(rows) for part, rows in distances.items()}
     return {
         f"{part}_mm_{name}": round(float(measure(rows)), 3)
         for part, rows in together.items()
@@ -74,13 +82,13 @@ def seeds_report(model: MotionModel, template: FacialTemplate, heard: list[_Hear
 
 
 def _listen(speech: SpeechModel, face: TouchingFace, split: str) -> list[_Heard]:
-    found = []
+    heard = []
     for utterance in (pad(spoken, 0.6, 0.6) for spoken in generate(10, 0, split)):
         frames = math.ceil(len(utterance.wave) / SAMPLE_RATE * FPS)
         track = speech.predict(utterance.wave, frames)
         truth = face.offsets(*viseme_targets(utterance, frames))
-        found.append(_Heard(track.aus, track.features, truth, bilabial_frames(utterance)))
-    return found
+        heard.append(_Heard(track.aus, track.features, truth, bilabial_frames(utterance)))
+    return heard
 
 
 def speaking_report(model: MotionModel, template: FacialTemplate, heard: list[_Heard], steps: int) -> dict:
@@ -99,7 +107,7 @@ def speaking_report(model: MotionModel, template: FacialTemplate, heard: list[_H
         vertex.append(error.mean(axis=1))
         lip.append(error[:, lips].mean(axis=1))
         ways = {"closure": offsets, "closure_truth": one.truth, "closure_basis": template.displace(one.aus)}
-        gaps = {name: 1e3 * template.lip_opening(found) for name, found in ways.items()}
+        gaps = {name: 1e3 * template.lip_opening(moved) for name, moved in ways.items()}
         opening.append(np.abs(gaps["closure"] - gaps["closure_truth"]))
         speed.append(np.abs(np.diff(gaps["closure"])).mean() / np.abs(np.diff(gaps["closure_truth"])).mean())
         for name, gap in gaps.items():
@@ -112,7 +120,7 @@ def speaking_report(model: MotionModel, template: FacialTemplate, heard: list[_H
         "lip_vertex_mm": round(float(np.concatenate(lip).mean()), 3),
         "lip_opening_mm": round(float(np.concatenate(opening).mean()), 3),
         "opening_speed_ratio": round(float(np.mean(speed)), 3),
-        **{name: round(float(np.mean(found)), 3) for name, found in closed.items()},
+        **{name: round(float(np.mean(shut)), 3) for name, shut in closed.items()},
         "closures": len(depth),
         "closed_gap_mm_median": round(float(np.median(depth)), 2),
         "closed_gap_mm_p90": round(float(np.percentile(depth, 90)), 2),
@@ -144,14 +152,15 @@ def silence_report(
     for name, index in AU_INDEX.items():
         aus = np.zeros((frames, len(AU_NAMES)), np.float32)
         aus[:, index] = 1
-        found = model.generate(template.neutral, aus, features, seed=0, steps=steps)[10:-10].mean(axis=0).ravel()
+        moved = model.generate(template.neutral, aus, features, seed=0, steps=steps)[10:-10].mean(axis=0).ravel()
+        # All offsets as one vector (3 V,): a · b / b · b is how much of b there is in a, whatever else moves.
         truth = face.offsets(aus[:1], _NO_ARTICULATION)[0].ravel()
         bare = template.au_basis[index].ravel()
-        ratio[name] = round(float(found @ truth / (truth @ truth)), 3)
-        basis_ratio[name] = round(float(found @ bare / (bare @ bare)), 3)
-        similarity[name] = round(float(found @ truth / np.linalg.norm(found) / np.linalg.norm(truth)), 3)
+        ratio[name] = round(float(moved @ truth / (truth @ truth)), 3)
+        basis_ratio[name] = round(float(moved @ bare / (bare @ bare)), 3)
+        similarity[name] = round(float(moved @ truth / np.linalg.norm(moved) / np.linalg.norm(truth)), 3)
         if name == "AU45":
-            blink = _lid_gap(template, found.reshape(-1, 3)) / _lid_gap(template, 0 * template.neutral)
+            blink = _lid_gap(template, moved.reshape(-1, 3)) / _lid_gap(template, 0 * template.neutral)
     still = model.generate(template.neutral, np.zeros((frames, len(AU_NAMES)), np.float32), features, 0, steps)
     speed = 1e3 * np.linalg.norm(np.diff(still, axis=0), axis=-1)
     return {

@@ -86,7 +86,7 @@ class _Check:
         batches = Batches(held_back, subject.template, np.random.default_rng(0xC4EC), code)
         project = batches.basis.components * batches.basis.spread[:, None]
         batch = batches.next(16)
-        # The same truth in the learner's own coefficients.
+        # The same truth in the learner's own coefficients: c B = offsets, onto the other basis' components.
         turn = project @ learner.basis.components.T / learner.basis.spread
         self.batch = Batch(**{**vars(batch), "clean": batch.clean @ torch.from_numpy(turn.astype(np.float32))})
         self.noise = torch.randn(self.batch.clean.shape, generator=torch.Generator().manual_seed(1))
@@ -99,6 +99,7 @@ class _Check:
         def predict(noisy: torch.Tensor, n: int) -> torch.Tensor:
             return network(noisy, batch.aus, batch.features, batch.head, torch.full((len(noisy),), n))
 
+        # Sampled in four steps from the same noise, scored by the factor of the lip term (Equation 28): millimetres.
         error = (ddim(predict, self.noise, _STEPS) - batch.clean) * learner.losses.scale
         squared = (error @ learner.losses.lips).square().sum(-1)
         return float(((squared * batch.speaking).sum() / batch.speaking.sum().clamp(min=1)).sqrt())

@@ -98,6 +98,7 @@ def _fitted_template(capture: Capture) -> FacialTemplate:
     neutral = capture.points[0]
     if len(neutral) != len(template.neutral):
         raise UserError(f"The capture tracks {len(neutral)} points, the template has {len(template.neutral)}.")
+    # Size as the points' distance from their middle, all three axes together: turns and shifts do not change it.
     ratio = np.linalg.norm(neutral.std(axis=0)) / np.linalg.norm(template.neutral.std(axis=0))
     return FacialTemplate(
         neutral=neutral.astype(np.float32),

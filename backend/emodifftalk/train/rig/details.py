@@ -33,7 +33,9 @@ class Details:
     def boxes(self, view: CapturedView) -> list[Box]:
         """What a view shows of them, at most three boxes."""
         camera = Camera(view.viewmat.cpu().numpy(), view.K.cpu().numpy(), view.size, view.size)
-        if camera.viewmat[2, 1] < _FACING:  # the head looks along -y
+        # Third row of the view: where the camera looks, in the world. The head looks along -y, so its y is the cosine
+        # with the way to the back of the head.
+        if camera.viewmat[2, 1] < _FACING:
             return []
         boxes = []
         for part in self._parts:

@@ -38,6 +38,8 @@ def own_expressions(template: FacialTemplate, capture: Capture) -> FacialTemplat
     units = np.concatenate([template.au_basis, template.articulation_basis])
     shipped = units.reshape(len(units), -1).astype(np.float64)
     basis = shipped
+    # Alternating least squares: articulations (F, 6) read off what the action units leave, then all 23 shapes fitted to
+    # the offsets (F, 3 V) by (DᵀD + h I) B = Dᵀ O + h B0: ridge regression around the shipped basis B0, not around 0.
     for _ in range(_ROUNDS):
         drivers = np.concatenate([aus, _articulations(offsets - aus @ basis[: len(AU_NAMES)], basis)], axis=1)
         grip = drivers.T @ drivers + _HOLD * np.eye(len(basis))
@@ -55,6 +57,7 @@ def with_own_expressions(subject: Subject, capture: Capture) -> Subject:
             np.array([jaw_opening(jaw_reading(one), points - one.neutral) for points in capture.points])
             for one in (subject.template, template)
         )
+        # Openings (F,) by the old and the new reading: the factor c that fits before = c · after best.
         if after @ after > 1e-3:
             jaw = replace(jaw, turn=jaw.turn * float(before @ after / (after @ after)))
     return replace(subject, template=template, jaw=jaw)
@@ -66,30 +69,35 @@ def _articulations(left: np.ndarray, basis: np.ndarray) -> np.ndarray:
     Any articulation explains a little of any frame, and would keep the action units from learning it: only those count
     that explain much of it, and these are then read off again without the others.
     """
+    # Matching pursuit, frame by frame, on the normal equations alone: S Sᵀ (6, 6) and S x (6,) say all that is needed
+    # of offsets with 3 V numbers, so trying every shape in turn costs nothing.
     shapes = basis[len(AU_NAMES) :]
     gram, wanted = shapes @ shapes.T, left @ shapes.T
-    found = np.zeros_like(wanted)
-    for row, (pull, rest) in enumerate(zip(wanted, (left**2).sum(axis=1), strict=True)):
+    intensities = np.zeros_like(wanted)
+    for row, (pull, energy) in enumerate(zip(wanted, (left**2).sum(axis=1), strict=True)):
         used: list[int] = []
         while len(used) < len(shapes):
-            gains = {k: rest - _left_over(gram, pull, rest, [*used, k]) for k in range(len(shapes)) if k not in used}
-            best = max(gains, key=gains.get)
-            kept = rest - _left_over(gram, pull, rest, used)
-            if gains[best] - kept < _WORTH * (rest - kept):
+            others = [k for k in range(len(shapes)) if k not in used]
+            gains = {k: energy - _left_over(gram, pull, energy, [*used, k]) for k in others}
+            best = max(others, key=gains.__getitem__)
+            explained = energy - _left_over(gram, pull, energy, used)
+            if gains[best] - explained < _WORTH * (energy - explained):
                 break
             used.append(best)
         if used:
-            found[row, used] = _solve(gram, pull, used)
-    return found
+            intensities[row, used] = _solve(gram, pull, used)
+    return intensities
 
 
 def _solve(gram: np.ndarray, pull: np.ndarray, used: list[int]) -> np.ndarray:
+    """Intensities (len(used),) in 0..1 of the used articulations: least squares on the normal equations."""
     return lsq_linear(gram[np.ix_(used, used)], pull[used], (0, 1)).x
 
 
-def _left_over(gram: np.ndarray, pull: np.ndarray, rest: float, used: list[int]) -> float:
-    """Squared metres that the used articulations leave unexplained."""
+def _left_over(gram: np.ndarray, pull: np.ndarray, energy: float, used: list[int]) -> float:
+    """Squared metres, of `energy` in all, that the used articulations leave unexplained."""
     if not used:
-        return rest
-    found = _solve(gram, pull, used)
-    return float(rest - 2 * found @ pull[used] + found @ gram[np.ix_(used, used)] @ found)
+        return energy
+    # |x - Sᵀ a|² = |x|² - 2 a · S x + a · S Sᵀ a: the residual without ever forming it.
+    intensities = _solve(gram, pull, used)
+    return float(energy - 2 * intensities @ pull[used] + intensities @ gram[np.ix_(used, used)] @ intensities)

@@ -19,8 +19,13 @@ SEEDS_SEEN = 0.7
 
 @dataclass(frozen=True)
 class Layout:
-    """Facial Gaussians by triangle (Nf,) int32 and bary (Nf, 3) float32; the others by seeds (No, 3) metres, colors
-    (No, 3) 0..1 and group (No,) uint8 into OTF_GROUPS."""
+    """Where the Gaussians of a rig begin.
+
+    triangle, bary: (Nf,) int32 and (Nf, 3) float32, of the facial Gaussians.
+    seeds: (No, 3) metres, of the others.
+    colors: (No, 3) 0..1.
+    group: (No,) uint8 into OTF_GROUPS.
+    """
 
     triangle: np.ndarray
     bary: np.ndarray
@@ -32,9 +37,9 @@ class Layout:
     def of(capture: Capture, template: FacialTemplate, count: int = FACE_GAUSSIANS, seed: int = 0) -> Layout:
         """`count` facial Gaussians and all seeds of the capture that its pictures show."""
         triangle, bary = sample_face(capture.points, template, count, seed)
-        kept = well_seen(capture, capture.seed_points, SEEDS_SEEN)
-        seeds = capture.seed_points[kept].astype(np.float32), capture.seed_colors[kept].astype(np.float32)
-        return Layout(triangle, bary, *seeds, capture.seed_group[kept])
+        seen = well_seen(capture, capture.seed_points, SEEDS_SEEN)
+        seeds = capture.seed_points[seen].astype(np.float32), capture.seed_colors[seen].astype(np.float32)
+        return Layout(triangle, bary, *seeds, capture.seed_group[seen])
 
     def on_face(self, template: FacialTemplate) -> np.ndarray:
         """Places (Nf, 3) of the facial Gaussians on the neutral face, metres."""
@@ -52,16 +57,18 @@ class Layout:
         A facial twin lies elsewhere on the same triangle, another one up to `spread` (R, 3) metres away.
         """
         count, total = len(self.triangle), len(self.triangle) + len(self.seeds)
-        facial, others = rows < count, rows >= count
-        face, rest = rows[facial], rows[others] - count
+        facial = rows < count
+        face, others = rows[facial], rows[~facial] - count
+        # Halfway to a place drawn evenly over the triangle (Dirichlet (1, 1, 1)): apart, yet in its neighbourhood.
         near = 0.5 * self.bary[face] + 0.5 * rng.dirichlet((1, 1, 1), len(face))
-        moved = self.seeds[rest] + rng.normal(size=(len(rest), 3)) * spread[others]
+        moved = self.seeds[others] + rng.normal(size=(len(others), 3)) * spread[~facial]
         doubled = Layout(
             np.concatenate([self.triangle, self.triangle[face]]),
             np.concatenate([self.bary, near]).astype(np.float32),
             np.concatenate([self.seeds, moved]).astype(np.float32),
-            np.concatenate([self.colors, self.colors[rest]]),
-            np.concatenate([self.group, self.group[rest]]),
+            np.concatenate([self.colors, self.colors[others]]),
+            np.concatenate([self.group, self.group[others]]),
         )
-        origin = np.concatenate([np.arange(count), face, np.arange(count, total), rest + count])
+        # Facial twins stand behind the facial ones, other twins at the end: the face stays the first rows.
+        origin = np.concatenate([np.arange(count), face, np.arange(count, total), others + count])
         return doubled, origin

@@ -31,7 +31,27 @@ _LIFT = 0.0015
 
 
 class Rig(nn.Module):
-    """The rig of a capture. Parameters are float32; what a capture says (movement, turns) are buffers."""
+    """The rig of a capture: N Gaussians, the first Nf on the face. All float32.
+
+    Learned: lift (Nf, 3) and others (No, 3), how far Gaussians left where they began; quats (N, 4); log_scales (N, 3);
+        logits (N,) of opacity; tint (N, 3) beside the triplane's colour; jaw_turn (1,), jaw_way (2,), see `jaw`.
+    Of the capture: face_moved (F, Nf, 3), others_moved (F, No, 3) metres; turns (F, Nf, 4), gazes (F, 4) wxyz;
+        openings (F,) of the jaw.
+    Of the layout: largest (N, 1) metres; free (No, 1), 1 where an OTF point may drift; face_means (Nf, 3) and
+        seeds (No, 3) metres; jaw_shares (R,) and jaw_arms (R, 3) metres, of what rides on the jaw.
+    """
+
+    largest: torch.Tensor
+    free: torch.Tensor
+    face_means: torch.Tensor
+    seeds: torch.Tensor
+    jaw_shares: torch.Tensor
+    jaw_arms: torch.Tensor
+    openings: torch.Tensor
+    face_moved: torch.Tensor
+    others_moved: torch.Tensor
+    turns: torch.Tensor
+    gazes: torch.Tensor
 
     def __init__(self, capture: Capture, template: FacialTemplate, layout: Layout) -> None:
         super().__init__()
@@ -83,16 +103,19 @@ class Rig(nn.Module):
         turn = float(self.jaw_turn.detach())
         if abs(turn) < 1e-3:
             return Jaw(0.0, (0.0, 0.0))
-        # The middle of what rides on it goes (-turn (z - hinge_z), turn (y - hinge_y)).
+        # The middle of what rides on it goes (-turn (z - hinge_z), turn (y - hinge_y)): solved for the hinge.
         way_y, way_z = (float(way) for way in self.jaw_way.detach())
         return Jaw(turn, (float(self._middle[1]) - way_z / turn, float(self._middle[2]) + way_y / turn))
 
     def _ride_on_jaw(self, frame: int, others: torch.Tensor, quats: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Positions (No, 3) and rotations (No, 4) of the other points with the jaw as open as in a frame."""
+        # A small turn w about the x axis moves an arm (y, z) by (-w z, w y); the way of the middle comes on top.
+        # Linear in turn and way, as `core.jaw` carries teeth later; Gaussians are turned by the angle atan w.
         opening = self.openings[frame] * self.jaw_shares
         arms = self.jaw_arms
         move = torch.stack([self.jaw_way[0] - self.jaw_turn * arms[:, 2], self.jaw_way[1] + self.jaw_turn * arms[:, 1]])
         move = torch.cat([torch.zeros_like(move[:1]), move]) * opening
+        # Quaternion (cos w/2, sin w/2, 0, 0), the share of each row its own.
         half = 0.5 * torch.atan(opening * self.jaw_turn)
         zero = torch.zeros_like(half)
         rows = torch.from_numpy(self._jaw_rows).to(others.device)
@@ -102,6 +125,8 @@ class Rig(nn.Module):
     def _prepare_frames(self, capture: Capture) -> None:
         offsets = capture.points - self.template.neutral
         self._keep("openings", jaw_opening(jaw_reading(self.template), offsets).astype(np.float32))
+        # Facial: barycentric mean of their triangle's corners, in all frames at once (F, Nf, 3). OTF points (EmoTalk3D
+        # Equation 9): the offset of their anchor, faded by how far they lie from it.
         faces = self.template.faces[self.layout.triangle]
         self._keep("face_moved", np.einsum("nk,fnkc->fnc", self.layout.bary, offsets[:, faces]).astype(np.float32))
         others = self.weight[None, :, None] * offsets[:, self.anchor]
@@ -109,15 +134,17 @@ class Rig(nn.Module):
         self._keep("turns", np.stack(turns))
         self._eyes = _eyes(capture, self.layout)
         for rows, centre in self._eyes:
+            # An eyeball turns around its centre: (G - I) (seed - centre) is how far each of its points moves.
             around = self.layout.seeds[rows] - centre
             for index, frame in enumerate(capture.frames):
-                others[index, rows] += around @ (gaze_matrix(frame.gaze) - np.eye(3)).T
+                others[index, rows] += around @ (gaze_matrix(np.array(frame.gaze)) - np.eye(3)).T
         self._keep("others_moved", others.astype(np.float32))
         gazes = matrix_to_quat(gaze_matrix(np.array([frame.gaze for frame in capture.frames])))
         self._keep("gazes", gazes.astype(np.float32))
 
     def means(self) -> torch.Tensor:
-        """Canonical positions (N, 3). Eyes and teeth stay on their surfaces; the rest around the face may drift."""
+        """Canonical positions (N, 3). Eyes and teeth stay on their surfaces; what is around the face may drift."""
+        # tanh holds a facial Gaussian within 1.5 mm of the template: beyond, its triangle would not carry it rightly.
         return torch.cat([self.face_means + _LIFT * torch.tanh(self.lift), self.seeds + self.free * self.others])
 
     def posed(self, frame: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -129,6 +156,7 @@ class Rig(nn.Module):
         if len(self._jaw_rows):
             around, others = self._ride_on_jaw(frame, around, others)
         means = torch.cat([means[:count] + self.face_moved[frame], around])
+        # gazes[:, 0] = cos of half the angle: 1 is looking straight ahead, and nothing turns.
         if self.gazes[frame, 0] < 1:
             for rows, _ in self._eyes:
                 turned = torch_quat_multiply(self.gazes[frame].expand(len(rows), 4), others[rows])
@@ -166,6 +194,7 @@ class Rig(nn.Module):
         count, before = len(self.face_means), len(older.face_means)
         for name in ("quats", "log_scales", "logits", "tint"):
             getattr(self, name).copy_(getattr(older, name)[index])
+        # Twins share one place: 1/1.6 of the size each, as in 3DGS' splitting, covers about what one did.
         self.log_scales[torch.from_numpy(halved)] -= float(np.log(1.6))
         self.lift.copy_(older.lift[index[:count]])
         self.others.copy_(older.others[index[count:] - before])
@@ -207,6 +236,8 @@ def _shapes(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Rotations (N, 4) and sizes (N, 3) to begin with: skin is covered by flat Gaussians that lie in it."""
     count = len(layout.triangle)
+    # Size to begin with: mean distance of the three nearest, on the face at least what its triangle has when it is most
+    # stretched; 0.3 of that across the skin makes them discs, their third axis along the triangle's normal.
     spacing = cKDTree(means).query(means, k=4)[0][:, 1:].mean(axis=1)
     spacing[:count] = np.maximum(spacing[:count], stretched_spacing(capture.points, template, layout.triangle))
     spacing = spacing.clip(2 * _SMALLEST, 0.6 * _LARGEST)

@@ -31,14 +31,14 @@ def drop_unseen(subject: Subject, capture: Capture, filled: np.ndarray) -> Subje
     """
     inside = well_seen(capture, subject.gaussians.means[subject.n_face :], LEAST_SHARE)
     shown = filled[subject.n_face :] >= np.where(inside, LEAST_PIXELS, LEAST_AT_EDGES)
-    kept = shown | (subject.otf_group != OTF_GROUPS.index("surround"))
-    rows = np.concatenate([np.ones(subject.n_face, bool), kept])
+    staying = shown | (subject.otf_group != OTF_GROUPS.index("surround"))
+    rows = np.concatenate([np.ones(subject.n_face, bool), staying])
     return replace(
         subject,
         gaussians=Gaussians(*(array[rows] for array in vars(subject.gaussians).values())),
-        otf_anchor=subject.otf_anchor[kept],
-        otf_weight=subject.otf_weight[kept],
-        otf_group=subject.otf_group[kept],
+        otf_anchor=subject.otf_anchor[staying],
+        otf_weight=subject.otf_weight[staying],
+        otf_group=subject.otf_group[staying],
     )
 
 
@@ -68,7 +68,7 @@ def well_seen(capture: Capture, points: np.ndarray, share: float) -> np.ndarray:
     What lies at the edges of the pictures is learned from nearly nothing.
     """
     cameras = [capture.cameras[name] for name in capture.frames[0].pictures]
-    inside = []
+    inside = []  # of each camera (M,): in front of it and within its picture
     for camera in (c.camera for c in cameras if c.split == "train"):
         place = camera.project(points)
         inside.append(((place > 0) & (place < (camera.width, camera.height, np.inf))).all(axis=1))
@@ -84,17 +84,21 @@ def filled_pixels(subject: Subject, capture: Capture, views: list[CapturedView],
     for view in views:
         g = _posed(subject, capture.points[view.frame], capture.frames[view.frame].gaze)
         device = view.rgba.device
-        tensors = [torch.from_numpy(np.ascontiguousarray(array, np.float32)).to(device) for array in vars(g).values()]
-        colors = tensors.pop().requires_grad_()
+        means, quats, scales, opacities, colors = (
+            torch.from_numpy(np.ascontiguousarray(array, np.float32)).to(device) for array in vars(g).values()
+        )
+        colors.requires_grad_()
         picture, _, _ = rasterization(
-            *tensors, colors, view.viewmat[None], view.K[None], view.size, view.size, backend=backend
+            means, quats, scales, opacities, colors, view.viewmat[None], view.K[None], view.size, view.size,
+            backend=backend,
         )  # fmt: skip
-        picture.sum().backward()
-        total += colors.grad[:, 0].cpu().numpy()
+        # ∂ (Σ red of all pixels) / ∂ red of a Gaussian is the sum of its weights α T, in any rasterizer.
+        (gradient,) = torch.autograd.grad(picture.sum(), colors)
+        total += gradient[:, 0].cpu().numpy()
     return total / max(len(views), 1)
 
 
 def _posed(subject: Subject, points: np.ndarray, gaze: tuple[float, float]) -> Gaussians:
     turns = surface_turns(subject.template, points, subject.triangle)
     rotations = quat_multiply(turns, subject.gaussians.quats[: subject.n_face])
-    return turn_eyes(subject, pose(subject, points - subject.template.neutral, rotations), gaze)
+    return turn_eyes(subject, pose(subject, points - subject.template.neutral, rotations), np.array(gaze))

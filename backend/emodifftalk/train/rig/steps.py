@@ -8,6 +8,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 from pickle import UnpicklingError
+from typing import Any
 
 import numpy as np
 import torch
@@ -52,7 +53,13 @@ class CanonicalSettings:
 
 
 class Trainer:
-    """Trains `rig`. recent: training PSNR in dB, a running mean. curve: (steps, loss, PSNR) so far."""
+    """Trains `rig`.
+
+    step: how many are done.
+    loss, recent: training loss and PSNR in dB, running means.
+    curve: (step, loss, PSNR) so far.
+    seconds: that earlier runs of this training took.
+    """
 
     def __init__(
         self,
@@ -77,7 +84,8 @@ class Trainer:
     def _use(self, layout: Layout) -> None:
         device = self.views[0][0].rgba.device
         self.rig = rig = Rig(self._capture, self._template, layout).to(device)
-        groups = [
+        # Rates by what a step may do in its own unit: tanh's argument, metres, log metres, logits, radians.
+        groups: list[dict[str, Any]] = [
             {"params": [rig.lift], "lr": 2e-2},
             {"params": [rig.others], "lr": 1.5e-4},
             {"params": [rig.quats], "lr": 3e-3},
@@ -95,22 +103,27 @@ class Trainer:
 
     def advance(self) -> None:
         """One step on one picture."""
+        # Rates fall by a cosine to 2 %. For 60 % of the steps pictures have half the size, a quarter of the pixels to
+        # draw, while Gaussians still move by more than one of them.
         fade = 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * self.step / self._settings.steps))
         for group, rate in zip(self._optimizer.param_groups, self._rates, strict=True):
             group["lr"] = rate * fade
         views = self.views[int(self.step >= _COARSE * self._settings.steps)]
         view = views[self._rng.choice(len(views), p=self._chance)]
+        # Another colour behind the head at every step, in picture and photograph: only what is opaque fits all of them.
         background = torch.from_numpy(self._rng.random(3).astype(np.float32)).to(view.rgba.device)
         picture, alpha, meta = self.rig.draw(view, self.backend, background)
         watched = self._watch(meta)
         truth = view.on(background)
+        # 3DGS' (1 - λ) L1 + λ (1 - SSIM); alpha against the matte; shape and skin; eyes and mouth again.
         loss = (1 - LAMBDA_SSIM) * (picture - truth).abs().mean() + LAMBDA_SSIM * (1 - ssim(picture, truth))
         loss = loss + LAMBDA_MASK * (alpha - view.matte).abs().mean() + self._shape_loss()
         loss = loss + LAMBDA_DETAIL * self._detail_loss(view, (picture - truth).abs())
         self._optimizer.zero_grad()
         loss.backward()
         self._optimizer.step()
-        if watched is not None:
+        # |∂ loss / ∂ projected centre|, summed: as in 3DGS, who is pulled hardest has too much to show alone.
+        if watched is not None and watched.grad is not None:
             self._pull += watched.grad[0].norm(dim=-1)
         self.step += 1
         self._note(float(loss.detach()), float(psnr(picture.detach(), truth)))
@@ -131,6 +144,7 @@ class Trainer:
         return LAMBDA_SHAPE * needles + LAMBDA_SKIN * (1 - self.rig.opacities()[:count]).mean()
 
     def _note(self, loss: float, decibel: float) -> None:
+        # Exponential means over some 50 steps, begun with the first value rather than with 0.
         keep = 0.98 if self.step > 1 else 0.0
         self.loss = keep * self.loss + (1 - keep) * loss
         self.recent = keep * self.recent + (1 - keep) * decibel
@@ -207,6 +221,7 @@ def _shows_hidden(aus: np.ndarray) -> float:
 
 def _chances(frames: list[int], hidden: list[float]) -> np.ndarray:
     """Chance (P,) of each picture, given its frame, to be drawn: four of ten neutral, rare sights oftener."""
+    # Rare sights weigh several times as much within their part; the parts are then scaled to 0.4 and 0.6 of all.
     weight = np.array([1 + 3 * hidden[frame] for frame in frames])
     neutral = np.array([frame == 0 for frame in frames])
     for part, share in ((neutral, 0.4), (~neutral, 0.6)):

@@ -11,7 +11,13 @@ from ...data.captures.capture import Capture, read_picture
 
 @dataclass(frozen=True)
 class CapturedView:
-    """One square picture of S pixels. rgba: (S, S, 4) uint8, premultiplied. viewmat: (4, 4), K: (3, 3), float32."""
+    """One square picture of S pixels.
+
+    frame, name: which moment, and by which camera.
+    rgba: (S, S, 4) uint8, premultiplied.
+    viewmat: (4, 4) float32, world to camera in OpenCV's axes.
+    K: (3, 3) float32, pixels.
+    """
 
     frame: int
     name: str
@@ -55,6 +61,7 @@ def load_views(capture: Capture, split: str, size: int, device: str = "cpu") -> 
         for name, path in frame.pictures.items():
             if capture.cameras[name].split == split:
                 image, matte = (torch.from_numpy(x) for x in read_picture(path, size))
+                # Bytes are a quarter of the memory: a whole capture stays on the card, one picture at a time is floats.
                 rgba = (torch.cat([image, matte[..., None]], dim=-1) * 255).round().to(torch.uint8)
                 camera = capture.camera_at(index, name).resized(size, size)
                 viewmat, K = (torch.from_numpy(m).float() for m in (camera.viewmat, camera.K))

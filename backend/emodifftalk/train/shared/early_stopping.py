@@ -8,9 +8,9 @@ import math
 class EarlyStopping:
     """Watches one validation figure; says when its weights are worth keeping and when to stop.
 
-    patience: measurements in a row without a gain before `stop` turns true. least: the smallest gain that counts, in
-    the figure's own unit. A figure that is not a number never counts as a gain. Raises ValueError for a patience
-    under 1.
+    patience: measurements in a row without a gain before `stop` turns true. Raises ValueError for one under 1.
+    higher_is_better: which way is a gain.
+    least: the smallest gain that counts, in the figure's own unit. A figure that is not a number never counts.
     """
 
     def __init__(self, patience: int, higher_is_better: bool, least: float = 0.0) -> None:

@@ -8,6 +8,7 @@ import io
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -83,10 +84,10 @@ def chart(points: Sequence[tuple[float, float]], best: float | None = None) -> s
     ticks = _ticks(y.min(), y.max())
     low, high = ticks[0], ticks[-1]
 
-    def across(value: np.ndarray | float) -> np.ndarray | float:
+    def across(value: Any) -> Any:  # a number or an array of them
         return _LEFT + (_WIDE - _LEFT - 20) * (value - x.min()) / max(x.max() - x.min(), 1e-9)
 
-    def down(value: np.ndarray | float) -> np.ndarray | float:
+    def down(value: Any) -> Any:
         return _BOTTOM - (_BOTTOM - _TOP) * (value - low) / (high - low)
 
     line = " ".join(f"{a:.1f},{d:.1f}" for a, d in zip(across(x), down(y), strict=True))
@@ -96,17 +97,18 @@ def chart(points: Sequence[tuple[float, float]], best: float | None = None) -> s
         for v in ticks
     )
     ends = f'<text x="{_WIDE - 70}" y="{_HIGH - 6}" fill="#999">{x.max():g}</text>'
-    kept = ""
+    mark = ""
     if best is not None:
         at = int(np.abs(x - best).argmin())
-        kept = f'<circle cx="{across(x[at]):.1f}" cy="{down(y[at]):.1f}" r="6" fill="#6fbf73"/>'
+        mark = f'<circle cx="{across(x[at]):.1f}" cy="{down(y[at]):.1f}" r="6" fill="#6fbf73"/>'
     curve = f'<polyline points="{line}" fill="none" stroke="#e8a33d" stroke-width="3"/>'
-    return f'<svg viewBox="0 0 {_WIDE} {_HIGH}" font-size="20">{marks}{curve}{kept}{ends}</svg>'
+    return f'<svg viewBox="0 0 {_WIDE} {_HIGH}" font-size="20">{marks}{curve}{mark}{ends}</svg>'
 
 
 def _ticks(low: float, high: float) -> list[float]:
     """Round values that enclose low and high, three to seven of them."""
     spread = max(high - low, 1e-3 * max(abs(low), abs(high)), 1e-9)
+    # The nice step next above a quarter of the range: 1, 2, 2.5 or 5 times a power of ten.
     raw = spread / 4
     unit = 10.0 ** math.floor(math.log10(raw))
     step = unit * min((1, 2, 2.5, 5, 10), key=lambda factor: (factor * unit < raw, abs(factor * unit - raw)))

@@ -33,8 +33,8 @@ def evaluate_voice_affect(model: VoiceAffect) -> dict:
         report[group] = measured_affect(model, group)
     report["registers"] = _registers(model)
     try:
-        found = np.concatenate([model.estimate(held_out_session("festival", i, ("neutral",)).wave) for i in range(10)])
-        report["festival"] = {"neutral": _mean(found)}
+        heard = np.concatenate([model.estimate(held_out_session("festival", i, ("neutral",)).wave) for i in range(10)])
+        report["festival"] = {"neutral": _mean(heard)}
     except UserError as error:
         report["festival"] = str(error)
     rooms = [model.estimate(nobody(np.random.default_rng([0x600D, i])).wave) for i in range(_ROOMS)]
@@ -48,18 +48,18 @@ def measured_affect(model: VoiceAffect, group: str) -> dict:
 
     `moods`: mean valence and arousal heard in each mood when it is the only one; `neutral` should be 0, 0.
     """
-    found, wanted, moods = [], [], {}
+    heard, wanted, moods = [], [], {}
     for name in MOODS:
         alone = [_compared(model, group, i, (name,)) for i in range(_SINGLE)]
         moods[name] = _mean(np.concatenate([pair[0] for pair in alone]))
-        found += [pair[0] for pair in alone]
+        heard += [pair[0] for pair in alone]
         wanted += [pair[1] for pair in alone]
     for i in range(_CHANGING):
         names = np.random.default_rng([i, 7]).choice(list(MOODS), 3, replace=False)
         pair = _compared(model, group, i, tuple(map(str, names)))
-        found.append(pair[0])
+        heard.append(pair[0])
         wanted.append(pair[1])
-    everything, truth = np.concatenate(found), np.concatenate(wanted)
+    everything, truth = np.concatenate(heard), np.concatenate(wanted)
     return {**{axis: _figures(everything[:, i], truth[:, i]) for i, axis in enumerate(_AXES)}, "moods": moods}
 
 
@@ -68,13 +68,13 @@ def _compared(model: VoiceAffect, group: str, index: int, moods: tuple[str, ...]
     return model.estimate(session.wave, len(session.affect)), session.affect
 
 
-def _figures(found: np.ndarray, truth: np.ndarray) -> dict[str, float]:
+def _figures(heard: np.ndarray, truth: np.ndarray) -> dict[str, float]:
     clear = np.abs(truth) > _CLEAR
     return {
-        "correlation": round(float(np.corrcoef(found, truth)[0, 1]), 3),
-        "mae": round(float(np.abs(found - truth).mean()), 3),
+        "correlation": round(float(np.corrcoef(heard, truth)[0, 1]), 3),
+        "mae": round(float(np.abs(heard - truth).mean()), 3),
         "mae_of_mean": round(float(np.abs(truth.mean() - truth).mean()), 3),
-        "sign": round(float((np.sign(found) == np.sign(truth))[clear].mean()), 3),
+        "sign": round(float((np.sign(heard) == np.sign(truth))[clear].mean()), 3),
     }
 
 

@@ -56,20 +56,20 @@ def measured_speech(model: SpeechModel, utterances: Iterable[Utterance]) -> dict
     their cross-correlation. rest: 99th percentile of the opening where the mouth should rest (truth under 0.005), as a
     share of the opening's 95th percentile. leaks: share of those frames above 0.05.
     """
-    found, wanted, closed = [], [], []
+    heard, targets, closed = [], [], []
     for utterance in (pad(spoken, 0.6, 0.6) for spoken in utterances):
         frames = math.ceil(len(utterance.wave) / SAMPLE_RATE * FPS)
         aus = model.predict(utterance.wave, frames).aus
-        found.append(aus)
-        wanted.append(viseme_targets(utterance, frames)[0])
+        heard.append(aus)
+        targets.append(viseme_targets(utterance, frames)[0])
         opening = aus[:, _OPEN].sum(axis=1)
         for closure, before, after in bilabial_frames(utterance):
             vowels = (opening[min(before, frames - 1)] + opening[min(after, frames - 1)]) / 2
             closed.append(opening[max(0, closure - 1) : closure + 2].min() < 0.15 * vowels)
-    found, wanted = np.concatenate(found), np.concatenate(wanted)
-    mae = np.abs(found - wanted).mean(axis=0)
+    predicted, wanted = np.concatenate(heard), np.concatenate(targets)
+    mae = np.abs(predicted - wanted).mean(axis=0)
     blind = np.abs(wanted.mean(axis=0) - wanted).mean(axis=0)
-    opening, truth = found[:, _OPEN].sum(axis=1), wanted[:, _OPEN].sum(axis=1)
+    opening, truth = predicted[:, _OPEN].sum(axis=1), wanted[:, _OPEN].sum(axis=1)
     resting = opening[truth < 0.005]
     return {
         "mae": {name: round(float(v), 4) for name, v in zip(AU_NAMES, mae, strict=True)},
@@ -83,12 +83,13 @@ def measured_speech(model: SpeechModel, utterances: Iterable[Utterance]) -> dict
     }
 
 
-def lag(found: np.ndarray, truth: np.ndarray, reach: int = 8) -> float:
+def lag(predicted: np.ndarray, truth: np.ndarray, reach: int = 8) -> float:
     """Frames by which `found` (T,) follows `truth` (T,): the peak of their correlation, to a part of a frame."""
     inner = slice(reach, len(truth) - reach)
-    scores = [np.corrcoef(np.roll(found, -shift)[inner], truth[inner])[0, 1] for shift in range(-reach, reach + 1)]
+    scores = [np.corrcoef(np.roll(predicted, -shift)[inner], truth[inner])[0, 1] for shift in range(-reach, reach + 1)]
     best = int(np.clip(np.argmax(scores), 1, 2 * reach - 1))
     left, middle, right = scores[best - 1 : best + 2]
+    # Vertex of the parabola through the peak and its neighbours.
     curvature = left - 2 * middle + right
     return best - reach + (0.5 * (left - right) / curvature if curvature < 0 else 0.0)
 
@@ -109,9 +110,10 @@ def measure_spoken_feelings(model: SpeechModel) -> dict:
         vector = np.zeros(len(AU_NAMES))
         for au, value in state.aus.items():
             vector[AU_INDEX[au]] = value
+        # x · v / v · v: the share of v in x by least squares, the mean over frames.
         vector /= vector @ vector
-        found = float((np.concatenate(felt[name]) @ vector).mean())
-        report[name] = {"felt": round(found, 3), "calm": round(float((extra_calm @ vector).mean()), 3)}
+        strength = float((np.concatenate(felt[name]) @ vector).mean())
+        report[name] = {"felt": round(strength, 3), "calm": round(float((extra_calm @ vector).mean()), 3)}
     return report
 
 

@@ -117,8 +117,8 @@ def _spoken(settings: SpeechSettings, watch: Watch) -> tuple[list, list]:
         corpus.append(_labelled(utterance))
         watch.say(i / settings.utterances, "Speaking the training sentences")
         watch.check()
-    kept = max(1, settings.utterances // 50)
-    return corpus[kept:] or corpus, corpus[:kept]
+    held_back = max(1, settings.utterances // 50)
+    return corpus[held_back:] or corpus, corpus[:held_back]
 
 
 def _learn(
@@ -224,6 +224,7 @@ class _Learner:
         with torch.no_grad():
             features = fit_steps(self.front_end(waves), steps)
             wanted = fit_steps(self.teacher(waves), steps)
+        # HuBERT stays as it is; a linear bridge learns to say the embedded front end's features from its own.
         loss = self._encoder_loss(features, aus, states)
         return loss + LAMBDA_BRIDGE * (self.bridge(features) - wanted).square().mean()
 
@@ -241,25 +242,28 @@ def _coloured(energies: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
     then up to ten neighbouring bands are missing.
     """
     floor = (math.log(FLOOR) + 2.0) / 4.0
-    found = []
+    rows = []
     for row in energies:
         shift = int(rng.integers(-2, 3))
+        # Energy over the floor, shifted along the mel axis as another throat would; bands that roll in are emptied.
         above = torch.roll(row, shift, 0) - floor
         if shift:
             above[: max(shift, 0)] = 0
             above[len(above) + min(shift, 0) :] = 0
+        # A microphone: five random gains, joined by straight lines over the 80 bands, only where there is sound.
         knots = torch.from_numpy(rng.normal(0, 0.12, (1, 1, 5)).astype(np.float32))
         curve = nn.functional.interpolate(knots, row.shape[0], mode="linear", align_corners=True)[0, 0]
         above = (above + curve[:, None] * (above > 0.05)).clamp(min=0)
         if rng.random() < 0.25:
             first = int(rng.integers(0, row.shape[0] - 10))
             above[first : first + int(rng.integers(3, 11))] = 0
-        found.append(above + floor)
-    return torch.stack(found)
+        rows.append(above + floor)
+    return torch.stack(rows)
 
 
 def au_loss(predicted: torch.Tensor, aus: torch.Tensor) -> torch.Tensor:
     """Equations 21 to 23 for codes (B, T, 17), means over batch and time, sums over AU."""
+    # Weights (B, T, 17): 5 in closures, 2 on what opens the mouth, 1.5 more where a feeling is.
     # Closures are short and rare, and what a viewer forgives least.
     weight = 1.0 + 4.0 * (aus[..., AU_INDEX["AU24"], None] > 0.2)
     weight = weight * torch.ones(len(AU_NAMES)).index_fill_(0, torch.tensor(_MOUTH), 2.0)
@@ -302,11 +306,11 @@ def _clip(sample: tuple[np.ndarray, ...], rng: np.random.Generator) -> tuple[np.
     """`_CLIP` seconds from anywhere in a labelled utterance, silence after its end."""
     frames, per_frame = round(_CLIP * FPS), SAMPLE_RATE // FPS
     start = int(rng.integers(0, max(1, len(sample[1]) - frames + 1)))
-    found = []
+    cuts = []
     for part, rate, silent in zip(sample, (per_frame, 1, 2, 2), (0, 0, 0, -1), strict=True):
         cut = part[start * rate : (start + frames) * rate]
-        found.append(np.concatenate([cut, np.full((frames * rate - len(cut), *part.shape[1:]), silent, part.dtype)]))
-    return tuple(found)
+        cuts.append(np.concatenate([cut, np.full((frames * rate - len(cut), *part.shape[1:]), silent, part.dtype)]))
+    return tuple(cuts)
 
 
 def _stack(clips: list[tuple[np.ndarray, ...]]) -> tuple[torch.Tensor, ...]:

@@ -103,9 +103,9 @@ def synthetic_figures(model: SpeechModel, sentences: int = 10) -> dict:
     """
     if missing_synthesizers():
         return {}
-    found = measured_speech(model, generate(sentences, 0, "test"))
-    figures = {name: found[name] for name in ("correlation", "closure", "closures", "leaks")}
-    return {"mae": round(float(np.mean(list(found["mae"].values()))), 4), **figures}
+    measured = measured_speech(model, generate(sentences, 0, "test"))
+    figures = {name: measured[name] for name in ("correlation", "closure", "closures", "leaks")}
+    return {"mae": round(float(np.mean(list(measured["mae"].values()))), 4), **figures}
 
 
 def _split(recordings: list[SpeechRecording]) -> tuple[list[SpeechRecording], list[SpeechRecording]]:
@@ -147,6 +147,7 @@ def _batch(spoken: list, synthetic: list, rng: np.random.Generator) -> tuple[tor
         wave, codes = source[rng.integers(len(source))]
         start = int(rng.integers(0, max(1, len(codes) - frames + 1)))
         count = min(frames, len(codes) - start)
+        # Louder or quieter by up to 5 dB: how near the microphone stood says nothing of the face.
         piece = wave[start * hop : (start + count) * hop] * 10 ** rng.uniform(-0.25, 0.25)
         waves[row, : len(piece)], aus[row, :count] = piece, codes[start : start + count]
     return torch.from_numpy(waves), torch.from_numpy(aus)

@@ -94,13 +94,15 @@ def train_voice_affect(
     return {**report, **evaluate_voice_affect(read_voice_affect(Path(out)))}
 
 
-def affect_loss(found: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
+def affect_loss(predicted: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
     """Squared error and lack of concordance of valence and arousal (B, 2)."""
-    error = (found - places).square().mean()
-    centre_found, centre = found.mean(dim=0), places.mean(dim=0)
-    shared = ((found - centre_found) * (places - centre)).mean(dim=0)
-    spread = found.var(dim=0, unbiased=False) + places.var(dim=0, unbiased=False)
-    concordance = 2 * shared / (spread + (centre_found - centre).square() + 1e-3)
+    # Lin's concordance 2 cov / (var + var + (mean - mean)²) of each axis over the batch: unlike the correlation it also
+    # falls when predictions are all too faint or shifted.
+    error = (predicted - places).square().mean()
+    centre_predicted, centre = predicted.mean(dim=0), places.mean(dim=0)
+    shared = ((predicted - centre_predicted) * (places - centre)).mean(dim=0)
+    spread = predicted.var(dim=0, unbiased=False) + places.var(dim=0, unbiased=False)
+    concordance = 2 * shared / (spread + (centre_predicted - centre).square() + 1e-3)
     return error + LAMBDA_AGREE * (1 - concordance).mean()
 
 
@@ -123,8 +125,8 @@ def _listened(sessions: int, seed: int, watch: Watch) -> tuple[torch.Tensor, tor
     with ThreadPoolExecutor(_WORKERS) as pool:
         for start in range(0, sessions, block):
             numbers = range(start, min(start + block, sessions))
-            for found, truth in pool.map(lambda i: _learned_from(training_session(seed, i), listener), numbers):
-                features.append(found)
+            for measures, truth in pool.map(lambda i: _learned_from(training_session(seed, i), listener), numbers):
+                features.append(measures)
                 places.append(truth)
             watch.say(len(features) / sessions, f"Speaking in many moods: {len(features)} of {sessions}")
             watch.check()

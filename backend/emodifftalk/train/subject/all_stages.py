@@ -43,10 +43,10 @@ def train_all(
     Cancelled; all finished stages are kept then.
     """
     settings, out, dataset = settings or AllSettings(), Path(out), Path(dataset)
-    kept = Path(f"{out}.training")
+    work = Path(f"{out}.training")
     if out.exists():
-        if not afresh and kept.is_dir() and file_hash(out) in map(file_hash, kept.glob("*.safetensors")):
-            WorkFolder(kept).remove()  # killed when all was done but this
+        if not afresh and work.is_dir() and file_hash(out) in map(file_hash, work.glob("*.safetensors")):
+            WorkFolder(work).remove()  # killed when all was done but this
             return json.loads(Path(f"{out}.report.json").read_text(encoding="utf-8"))
         raise UserError(f"{out} exists already: choose another name, or move it away to train it again.")
     if out.suffix != ".safetensors":
@@ -55,9 +55,9 @@ def train_all(
     expect_expressions(capture, dataset.name)
     task = Task(dataset, capture, read_recordings(dataset), settings)
     _open_pictures(capture, watch.part(0.0, 0.0, "Capture"))
-    if afresh and kept.is_dir():
-        WorkFolder(kept).remove()
-    return _Run(task, stages_of(task), WorkFolder(kept), watch).to(out)
+    if afresh and work.is_dir():
+        WorkFolder(work).remove()
+    return _Run(task, stages_of(task), WorkFolder(work), watch).to(out)
 
 
 class _Run:
@@ -132,11 +132,11 @@ def _open_pictures(capture: Capture, watch: Watch) -> None:
         read_picture(picture, 64)
 
 
-def _copy(kept: Path, out: Path) -> None:
+def _copy(trained: Path, out: Path) -> None:
     """Whole or not at all: the subject appears under its name when everything else is done."""
     partial = out.with_name(f".{out.name}.part")
     try:
-        shutil.copyfile(kept, partial)
+        shutil.copyfile(trained, partial)
         partial.replace(out)
     except OSError as error:
         partial.unlink(missing_ok=True)

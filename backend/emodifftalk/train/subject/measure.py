@@ -137,13 +137,14 @@ def _strip(model: Model, row: list[tuple[int, str]], width: int) -> Image.Image:
 
 def turntable(capture: Capture) -> list[str]:
     """Eight cameras of the neutral frame around the head, or as many as there are, from one side to the other."""
-    found = {name: _direction(capture, 0, name) for name in capture.frames[0].pictures}
-    level = [name for name, (_, elevation) in found.items() if abs(elevation) < _LEVEL] or list(found)
-    level.sort(key=lambda name: found[name][0])
-    first, last = found[level[0]][0], found[level[-1]][0]
+    directions = {name: _direction(capture, 0, name) for name in capture.frames[0].pictures}
+    level = [name for name, (_, elevation) in directions.items() if abs(elevation) < _LEVEL] or list(directions)
+    level.sort(key=lambda name: directions[name][0])
+    first, last = directions[level[0]][0], directions[level[-1]][0]
     all_round = last - first > 300
+    # Every 45° when cameras stand all round, else evenly over the arc they cover; nearest by the angle modulo 360°.
     wanted = np.arange(-180, 180, 360 / _ANGLES) if all_round else np.linspace(first, last, _ANGLES)
-    nearest = [min(level, key=lambda name: abs((found[name][0] - angle + 180) % 360 - 180)) for angle in wanted]
+    nearest = [min(level, key=lambda name: abs((directions[name][0] - angle + 180) % 360 - 180)) for angle in wanted]
     return list(dict.fromkeys(nearest))
 
 

@@ -127,9 +127,9 @@ def _verdict(held_out: dict) -> str:
     if "neutral" not in held_out and "expressive" not in held_out:
         return "This capture has no held-out cameras: nobody can say how the head looks from elsewhere."
     kinds = (("neutral", "at rest"), ("expressive", "in expressions"))
-    found = [f"{held_out[kind]['psnr']} dB {words}" for kind, words in kinds if kind in held_out]
+    figures = [f"{held_out[kind]['psnr']} dB {words}" for kind, words in kinds if kind in held_out]
     return (
-        f"Seen by cameras it has not learned from, its PSNR is {' and '.join(found)} (higher is better; the sample "
+        f"Seen by cameras it has not learned from, its PSNR is {' and '.join(figures)} (higher is better; the sample "
         "subjects have 35 to 37 dB)."
     )
 
@@ -160,9 +160,9 @@ def _stage(stage: dict) -> str:
         for i, (name, points) in enumerate(zip(_AXES[stage["stage"]], columns, strict=True))
         if points
     )
-    kept = " The green point is what was kept." if best is not None else ""
+    marked = " The green point is what was kept." if best is not None else ""
     figures = {name: value for name, value in stage.items() if name not in _APART}
     return (
-        f"<h3>{html.escape(stage['title'])}</h3><p>{html.escape(stage['said'])}{kept}</p>"
+        f"<h3>{html.escape(stage['title'])}</h3><p>{html.escape(stage['said'])}{marked}</p>"
         f"<div class=curves>{drawn}</div><details><summary>Figures</summary>{html_table(figures)}</details>"
     )

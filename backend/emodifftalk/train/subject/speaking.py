@@ -29,8 +29,13 @@ _GROUND = (0.13, 0.13, 0.13)
 
 @dataclass(frozen=True)
 class Spoken:
-    """voice: whose, in words; pictures: (S, S, 3) at `seconds`; opening (T,): between the lips, millimetres, 25 a
-    second; loudness (T,): of the voice, 0..1."""
+    """What a subject said, and how.
+
+    voice: whose, in words.
+    pictures, seconds: (S, S, 3) each, and when.
+    opening: (T,) millimetres between the lips, 25 a second.
+    loudness: (T,) of the voice, 0..1.
+    """
 
     voice: str
     pictures: list[np.ndarray]
@@ -79,5 +84,6 @@ def _portrait(subject: Subject, size: int) -> Camera:
     """From the front, the face filling most of the picture."""
     low, high = subject.template.neutral.min(axis=0), subject.template.neutral.max(axis=0)
     middle = (low + high) / 2
+    # Distance at which 1.15 of the face's height fills 20 degrees: h / (2 tan 10°), from the foremost skin.
     away = 1.15 * (high[2] - low[2]) / (2 * np.tan(np.radians(10)))
     return look_at((middle[0], low[1] - away, middle[2]), tuple(middle), size, size, 20.0)

@@ -56,7 +56,12 @@ class AllSettings:
 
 @dataclass(frozen=True)
 class Task:
-    """What is trained from: the data set's path and what was read there."""
+    """What is trained from.
+
+    dataset: where the data set lies.
+    capture, recordings: what was read there.
+    settings: of all stages.
+    """
 
     dataset: Path
     capture: Capture
@@ -66,8 +71,13 @@ class Task:
 
 @dataclass(frozen=True)
 class StageWork:
-    """One stage at work: the file of the subject so far (None before the first), a folder for what is half finished,
-    and who watches it."""
+    """One stage at work.
+
+    task: of all stages.
+    before: file of the subject so far, None before the first stage.
+    scratch: a folder for what is half finished.
+    watch: who watches it.
+    """
 
     task: Task
     before: Path | None
@@ -81,8 +91,14 @@ class StageWork:
 
 @dataclass(frozen=True)
 class Stage:
-    """name: of files; title: for people; run: makes the next subject and a report; share: seconds on two slow cores,
-    to divide the progress by; made_from: whatever else than the subject so far decides what comes out."""
+    """A step of the training.
+
+    name: of its files.
+    title: for people.
+    run: makes the next subject and a report.
+    share: seconds on two slow cores, to divide the progress by.
+    made_from: whatever else than the subject so far decides what comes out.
+    """
 
     name: str
     title: str
@@ -120,9 +136,9 @@ def _canonical(work: StageWork) -> tuple[Subject, dict]:
         return subject, {"said": f"Taken as it is from {Path(settings.canonical_from).name}."}
     out = work.scratch / "rig.safetensors"
     report = train_canonical(work.task.dataset, out, settings.canonical, work.watch, settings.name)
-    kept = json.loads(Path(f"{out}.report.json").read_text(encoding="utf-8"))
+    rig_report = json.loads(Path(f"{out}.report.json").read_text(encoding="utf-8"))
     said = f"{report['gaussians']:,} Gaussians, {report['facial']:,} on the face, after {report['steps']} steps."
-    return load_subject(out), {"said": said, **report, "curve": kept["curve"]}
+    return load_subject(out), {"said": said, **report, "curve": rig_report["curve"]}
 
 
 def _speech(work: StageWork) -> tuple[Subject, dict]:

@@ -35,11 +35,11 @@ class WorkFolder:
     def finished(self, stage: str, key: str) -> dict | None:
         """The report of a stage that was finished before, from the very same things; None when it was not."""
         try:
-            kept = json.loads(self._report(stage).read_text(encoding="utf-8"))
-            same = kept["key"] == key and kept["subject"] == file_hash(self.subject_path(stage))
+            record = json.loads(self._report(stage).read_text(encoding="utf-8"))
+            same = record["key"] == key and record["subject"] == file_hash(self.subject_path(stage))
             if same:
                 load_subject(self.subject_path(stage))
-            return kept["report"] if same else None
+            return record["report"] if same else None
         except (OSError, ValueError, KeyError, TypeError, UserError):
             return None
 
@@ -47,8 +47,8 @@ class WorkFolder:
         """Write what a finished stage made, and forget its scratch. Raises UserError when there is no room."""
         self._report(stage).unlink(missing_ok=True)
         save_subject(self.subject_path(stage), subject)
-        kept = {"key": key, "subject": file_hash(self.subject_path(stage)), "report": report}
-        save_page(self._report(stage), json.dumps(kept, default=str))
+        record = {"key": key, "subject": file_hash(self.subject_path(stage)), "report": report}
+        save_page(self._report(stage), json.dumps(record, default=str))
         self._forget_scratch()
 
     def scratch(self, key: str) -> Path:

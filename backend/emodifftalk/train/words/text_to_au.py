@@ -137,7 +137,7 @@ class _Learner:
     def settle(self, samples: list[Sample], epochs: int, rng: np.random.Generator, watch: Watch) -> None:
         """Train the controller alone, the encoder as it is."""
         watch.say(0.0, f"reading {len(samples)} sentences")
-        texts, told = [sample.text for sample in samples], _told(samples)
+        texts, targets = [sample.text for sample in samples], _targets(samples)
         with torch.no_grad(), half_precision(transformer=True):
             vectors = self.encoder.in_batches(texts)
         optimizer = _optimizer([(self._heads, _ALONE_RATE)])
@@ -146,7 +146,7 @@ class _Learner:
             order = rng.permutation(len(samples))
             for start in range(0, len(order), _BATCH):
                 chosen = torch.from_numpy(order[start : start + _BATCH])
-                loss = self._loss(vectors[chosen], [part[chosen] for part in told])
+                loss = self._loss(vectors[chosen], [part[chosen] for part in targets])
                 _descend(optimizer, loss, (epoch + start / len(order)) / epochs)
             watch.say(0.3 + 0.7 * (epoch + 1) / epochs, f"controller alone, epoch {epoch + 1}/{epochs}")
 
@@ -154,11 +154,14 @@ class _Learner:
         """One batch for controller and adapters; done: 0..1 of the training."""
         with half_precision(transformer=True):
             vectors = self.encoder.in_batches([sample.text for sample in samples], 43)
-        return _descend(self._joint, self._loss(vectors, _told(samples)), done)
+        return _descend(self._joint, self._loss(vectors, _targets(samples)), done)
 
-    def _loss(self, vectors: torch.Tensor, told: list[torch.Tensor]) -> torch.Tensor:
-        """Equation 37 and our terms of text vectors (B, dim) that mean `told`."""
-        wanted, presence, known = told
+    def _loss(self, vectors: torch.Tensor, targets: list[torch.Tensor]) -> torch.Tensor:
+        """Equation 37 and our terms of text vectors (B, dim).
+
+        targets: what they mean, as `sentence_targets` gives it: intensities, presence, known.
+        """
+        wanted, presence, known = targets
         self.controller.train()
         # Noise on the vectors stands for the many ways to say the same.
         noisy = nn.functional.normalize(vectors + 0.01 * torch.randn_like(vectors), dim=-1)
@@ -182,6 +185,8 @@ class _Learner:
             vectors = torch.from_numpy(self.encoder.encode([s.text for s in samples]))
             probability = torch.sigmoid(self.controller(vectors)[0]).numpy()
         presence = sentence_targets(samples)[1]
+        # Half of F1 = 2 hits / (called + real), (thresholds, 17). `share` mixes in the sums over all units, which counts
+        # more where a unit is rarer: its own hits say little.
         hits = np.array([((probability > t) & presence).sum(axis=0) for t in _THRESHOLDS], np.float64)
         called = np.array([(probability > t).sum(axis=0) for t in _THRESHOLDS]) + presence.sum(axis=0)
         share = 20 / presence.sum()  # as if 20 sentences more had every unit, at the average of all
@@ -189,13 +194,13 @@ class _Learner:
         return _THRESHOLDS[scores.argmax(axis=0)].astype(np.float32)
 
 
-def _told(samples: list[Sample]) -> list[torch.Tensor]:
+def _targets(samples: list[Sample]) -> list[torch.Tensor]:
     return [torch.from_numpy(part) for part in sentence_targets(samples)]
 
 
 def _optimizer(groups: list[tuple[list[nn.Parameter], float]]) -> torch.optim.AdamW:
-    found = [{"params": parameters, "lr": rate, "highest": rate} for parameters, rate in groups]
-    return torch.optim.AdamW(found, weight_decay=0.01, betas=(0.9, 0.999))
+    rates = [{"params": parameters, "lr": rate, "highest": rate} for parameters, rate in groups]
+    return torch.optim.AdamW(rates, weight_decay=0.01, betas=(0.9, 0.999))
 
 
 def _descend(optimizer: torch.optim.Optimizer, loss: torch.Tensor, done: float) -> float:
@@ -210,6 +215,8 @@ def _descend(optimizer: torch.optim.Optimizer, loss: torch.Tensor, done: float) 
 
 def focal_bce(logits: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     """Equation 35: weighted focal binary cross-entropy of logits (B, 17) against y (B, 17) in {0, 1}."""
+    # -α y (1 - p)^γ log p - (1 - α) (1 - y) p^γ log (1 - p); logsigmoid, because log p of a sure p overflows.
+    # (1 - p)^γ takes weight from what is easy: of 17 units most are off in most sentences.
     p = torch.sigmoid(logits)
     on = -FOCAL_ALPHA * y * (1 - p) ** FOCAL_GAMMA * nn.functional.logsigmoid(logits)
     off = -(1 - FOCAL_ALPHA) * (1 - y) * p**FOCAL_GAMMA * nn.functional.logsigmoid(-logits)
@@ -221,6 +228,8 @@ def info_nce(anchors: torch.Tensor, positives: torch.Tensor, aus: torch.Tensor) 
 
     The negatives of a text are the batch's other AU vectors that differ from its own.
     """
+    # Cosines (B, B) over the temperature, the right pairs on the diagonal: cross-entropy of each row against its index.
+    # Sentences of nearly the same face are no negatives of each other; -inf takes them out of the softmax.
     logits = anchors @ positives.T / TEMPERATURE
     same = torch.cdist(aus, aus) < 0.15
     eye = torch.eye(len(aus), dtype=torch.bool)
@@ -234,16 +243,16 @@ def evaluate_text_to_au(model: TextToAU, entries: list[Entry]) -> dict:
     samples = _sentences(entries)
     wanted, presence, _ = sentence_targets(samples)
     read = [model.read(sample.text) for sample in samples]
-    found, aus = np.array([one.active for one in read], bool), np.array([one.aus for one in read])
-    hits, called, real = (part.sum(axis=0) for part in (found & presence, found, presence))
+    active, aus = np.array([one.active for one in read], bool), np.array([one.aus for one in read])
+    hits, called, real = (part.sum(axis=0) for part in (active & presence, active, presence))
     precision, recall = hits / np.maximum(called, 1), hits / np.maximum(real, 1)
     f1 = 2 * hits / np.maximum(called + real, 1)
     error = np.abs(aus - wanted)
-    kinds = {kind: _micro_f1(found, presence, samples, entries, kind) for kind in sorted({e.kind for e in entries})}
+    kinds = {kind: _micro_f1(active, presence, samples, entries, kind) for kind in sorted({e.kind for e in entries})}
     return {
         "meanings": len(entries),
         "sentences": len(samples),
-        "accuracy": _round((found == presence).mean()),
+        "accuracy": _round((active == presence).mean()),
         "f1": _round(f1.mean()),
         "precision": _round(precision.mean()),
         "recall": _round(recall.mean()),
@@ -255,10 +264,12 @@ def evaluate_text_to_au(model: TextToAU, entries: list[Entry]) -> dict:
     }
 
 
-def _micro_f1(found: np.ndarray, presence: np.ndarray, samples: list[Sample], entries: list[Entry], kind: str) -> float:
+def _micro_f1(
+    active: np.ndarray, presence: np.ndarray, samples: list[Sample], entries: list[Entry], kind: str
+) -> float:
     of_kind = np.array([entry.kind == kind for entry in entries for _ in entry.samples])
-    hits = (found & presence)[of_kind].sum()
-    return _round(2 * hits / max(found[of_kind].sum() + presence[of_kind].sum(), 1))
+    hits = (active & presence)[of_kind].sum()
+    return _round(2 * hits / max(active[of_kind].sum() + presence[of_kind].sum(), 1))
 
 
 def _round(value: float) -> float:
