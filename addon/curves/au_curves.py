@@ -1,6 +1,6 @@
 """Action units drawn over by hand: curves that replace what voice and feelings give, units that are muted or scaled.
 
-Curves that are only shown (`show_au_curves`) change nothing. One counts as drawn over as soon as it differs from what
+Curves that are only shown (`shown`) change nothing. One counts as drawn over as soon as it differs from what
 was written to show it.
 """
 

@@ -58,7 +58,7 @@ class ShownHead:
 
 
 def shown_heads(context: Context, marked: bool = False) -> Iterator[ShownHead]:
-    """The heads the context's viewport shows. Why one cannot be read goes to `playback.problems`."""
+    """The heads the context's viewport shows. Why one cannot be read goes to `gaussians.problems`."""
     active, space = context.view_layer.objects.active, _space(context)
     for head in drawn(context.scene):
         if not head.visible_get(viewport=space):  # the eye, collections, local view, type filter

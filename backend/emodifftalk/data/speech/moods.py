@@ -2,7 +2,7 @@
 
 A session is one speaker at one microphone. The moods are those of `prosody.STATES`; between neighbouring ones lies a
 pause. What feeling does to loudness belongs here and not to `prosody`: single utterances are all brought to one level.
-Held out, never trained on: what `speech_corpus` holds out.
+Held out, never trained on: what `corpus` holds out.
 """
 
 from __future__ import annotations

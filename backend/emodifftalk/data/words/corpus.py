@@ -100,7 +100,7 @@ def single_sentences() -> tuple[Sample, ...]:
 
 @lru_cache(maxsize=1)
 def held_out_texts() -> frozenset[str]:
-    """The entries that training never sees, by their first sentence; chosen by `split_feelings`."""
+    """The entries that training never sees, by their first sentence; chosen by `split`."""
     return frozenset(_read(FOLDER / "held_out.toml")["texts"])
 
 

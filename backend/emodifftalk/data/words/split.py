@@ -1,6 +1,6 @@
 """Which meanings of the corpus are held out, by meaning: no paraphrase of a held-out entry is left in training.
 
-`python -m emodifftalk.data.split_feelings` draws the split anew and writes `feelings/held_out.toml`: entries whose
+`python -m emodifftalk.data.words.split` draws the split anew and writes `feelings/held_out.toml`: entries whose
 sentences are near each other (cosine over NEAR of the published encoder's vectors) belong together and go the same way;
 those near a word of the vocabulary stay in training.
 """
