@@ -25,7 +25,7 @@ from ..core.errors import UserError
 from ..core.facs import FPS
 from .audio import SAMPLE_RATE, heard, level
 from .encoder import SpeechModel, fit_steps, load_speech_to_au
-from .frontends import FEATURE_RATE
+from .frontends import FEATURE_RATE, EmbeddedFrontEnd
 from .pitch import track_pitch
 
 SCHEMA = 1
@@ -54,6 +54,9 @@ _ASTRAY = 9.0  # semitones from what is usual beyond which a pitch is taken for 
 
 class AffectNet(nn.Module):
     """Features (B, FEATURES) → valence and arousal (B, 2), -1..1. Centre and scale of the features are part of it."""
+
+    centre: torch.Tensor
+    scale: torch.Tensor
 
     def __init__(self, width: int = 96) -> None:
         super().__init__()
@@ -84,15 +87,15 @@ class VoiceAffect:
         UserError when the samples are not one row of finite numbers.
         """
         features, speaking = affect_features(wave, self._listener, frames)
-        found = self.network(torch.from_numpy(features)).numpy()
-        return _fade(found * speaking[:, None]).astype(np.float32)
+        feelings = self.network(torch.from_numpy(features)).numpy()
+        return _fade(feelings * speaking[:, None]).astype(np.float32)
 
 
 @torch.inference_mode()
 def affect_features(
     wave: np.ndarray, listener: SpeechModel, frames: int | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """What the network is told: features (T, FEATURES) float32, and whether somebody speaks around here (T,), 0..1.
+    """What the network is given: features (T, FEATURES) float32, and whether somebody speaks around here (T,), 0..1.
 
     Raises UserError when the samples are not one row of finite numbers.
     """
@@ -119,6 +122,7 @@ def _measure(piece: np.ndarray, listener: SpeechModel, steps: int) -> tuple[np.n
     """At 50 per second: pitch in semitones (L,), whether it is a vowel (L,), the other measures (L, M), whether it
     is speech (L,), 0..1, and what the speech model makes of it (L, UNDERSTOOD)."""
     front_end = listener.front_end
+    assert isinstance(front_end, EmbeddedFrontEnd)  # `read_voice_affect` loads no other
     energies = front_end.mel(torch.from_numpy(piece)[None])
     features = fit_steps(front_end.listen(energies), steps)
     sounds = front_end.phonemes(features)[0].softmax(dim=-1).numpy()
@@ -128,7 +132,10 @@ def _measure(piece: np.ndarray, listener: SpeechModel, steps: int) -> tuple[np.n
     pitch, periodic, breath = track_pitch(piece)
     voiced = ((periodic - _VOICED) / 0.2).clip(0, 1)
     samples = np.abs(piece.reshape(steps, -1))
+    # Peak over root mean square within a step: high for pulses of a pressed voice, low for breath.
     crest = np.log((samples.max(axis=1) + 1e-4) / (np.sqrt((samples**2).mean(axis=1)) + 1e-4))
+    # Of the probabilities of sounds (L, 41): how much of a vowel begins, and how much changes at all, which is the
+    # speaking rate without any syllable being counted.
     openings = np.diff(sounds[:, _FIRST_VOWEL:].sum(axis=1), prepend=0).clip(0)
     changes = np.abs(np.diff(sounds, axis=0, prepend=sounds[:1])).sum(axis=1)
     loudness = np.log(np.exp(mel).sum(axis=0))
@@ -138,6 +145,8 @@ def _measure(piece: np.ndarray, listener: SpeechModel, steps: int) -> tuple[np.n
 
 def _movement(pitch: np.ndarray, vowels: np.ndarray) -> np.ndarray:
     """Pitch (L, 3) of vowels without its octave errors, how far it goes in 60 ms, and how it trembles, in semitones."""
+    # The mean pitch of half a minute, 25 a second, repeated to 50. Farther than _ASTRAY from it, a pitch is an octave
+    # off: twelve semitones back.
     usual = np.repeat(_windowed(pitch[:, None], vowels[:, None], _USUAL)[0][:, 0], _STEPS)
     pitch = pitch - 12 * np.sign(pitch - usual) * (np.abs(pitch - usual) > _ASTRAY)
     smooth = median_filter(pitch, 9)
@@ -148,6 +157,8 @@ def _movement(pitch: np.ndarray, vowels: np.ndarray) -> np.ndarray:
 def _statistics(
     measures: np.ndarray, vowels: np.ndarray, speech: np.ndarray, understood: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
+    # weights (L, M): measures that mean something in vowels only are weighed by vowels, the others by speech. The
+    # network sees means, spreads and how the means differ from this recording's own.
     weights = np.where(np.arange(len(MEASURES)) < _IN_VOWELS, vowels[:, None], speech[:, None])
     near, spread = _windowed(measures, weights, _NEAR)
     usual, _ = _windowed(measures, weights, _USUAL)
@@ -160,6 +171,8 @@ def _statistics(
 def _windowed(values: np.ndarray, weights: np.ndarray, seconds: float) -> tuple[np.ndarray, np.ndarray]:
     """Weighted mean and standard deviation (T, N) of values (L, N) in a window around each frame."""
     weights = np.broadcast_to(weights, values.shape).astype(np.float64)
+    # E[x] and E[x^2] - E[x]^2 under a bell, weighted; taken off the recording's mean first, or the difference of two
+    # large squares would lose the spread.
     centre = (values * weights).sum(axis=0) / (weights.sum(axis=0) + 1e-6)
     off = values - centre  # so that a window with hardly any weight says what the recording says
     total = _around(_pooled(weights), seconds) + 1e-3
@@ -180,6 +193,7 @@ def _around(values: np.ndarray, seconds: float) -> np.ndarray:
 
 
 def _fade(values: np.ndarray) -> np.ndarray:
+    """Values (T, N), -1..1, so smooth that no step from frame to frame is over 0.05."""
     return gaussian_filter1d(values.astype(np.float64), _FADE, axis=0, mode="nearest", truncate=3.0)
 
 

@@ -53,6 +53,7 @@ def level(wave: np.ndarray) -> np.ndarray:
     if len(loud) == 0:
         return wave
     gain = _SPEECH_LEVEL / float(np.sqrt(loud.mean()))
+    # Power of the loudest moments over that of the quietest: hum and noise have little, speech has much.
     quiet, strong = np.quantile(energy, (0.1, 0.97))
     most = 60.0 if strong > _CONTRAST * quiet else 1.0
     return (wave * min(gain, most)).astype(np.float32)
@@ -61,6 +62,7 @@ def level(wave: np.ndarray) -> np.ndarray:
 def frame_energy(wave: np.ndarray, hop: int = 160) -> np.ndarray:
     """Mean square (n,) of each 10 ms."""
     count = max(1, -(-len(wave) // hop))
+    # Whole hops (n, hop), the last filled up with silence.
     padded = np.zeros(count * hop, np.float32)
     padded[: len(wave)] = wave
     return (padded.reshape(count, hop) ** 2).mean(axis=1)
@@ -75,6 +77,8 @@ def heard(leveled: np.ndarray, frames: int, fps: int) -> np.ndarray:
 
     loud = (frame_energy(leveled) > _NOTHING).astype(np.float32)
     width = 2 * round(_REACH * 100) + 1
+    # Of 10 ms steps: loud ones spread by _REACH to both sides, then averaged over 150 ms, which makes the ramp; read at
+    # the frames' times.
     near = maximum_filter1d(np.pad(loud, width), width)
     near = uniform_filter1d(near, 15)[width:]
     at = np.minimum((np.arange(frames) * 100) // fps, len(loud) - 1)

@@ -39,18 +39,21 @@ def blink_frames(frames: int, wave: np.ndarray, seed: int) -> list[int]:
     """First frames of all blinks."""
     rng = np.random.default_rng([seed, 0xB11])
     quiet = _quiet(frames, wave)
-    found, at = [], float(rng.uniform(0.4, 2.0))
+    # Gaps of a second and a gamma variate: irregular, never too soon. A pause within 0.4 s attracts the blink.
+    starts: list[int] = []
+    at = float(rng.uniform(0.4, 2.0))
     while at * FPS < frames:
         around = np.arange(max(0, round((at - 0.4) * FPS)), min(frames, round((at + 0.4) * FPS) + 1))
         pauses = around[quiet[around]]
         frame = int(pauses[0]) if len(pauses) else round(at * FPS)
-        if frame < frames and (not found or frame - found[-1] > _LEAST_GAP * FPS):
-            found.append(frame)
+        if frame < frames and (not starts or frame - starts[-1] > _LEAST_GAP * FPS):
+            starts.append(frame)
         at += _LEAST_GAP + float(rng.gamma(2.0, (_MEAN_GAP - _LEAST_GAP) / 2))
-    return found
+    return starts
 
 
 def _quiet(frames: int, wave: np.ndarray) -> np.ndarray:
+    """Frames (frames,) bool in which the voice is not heard; behind its end it is not."""
     energy = frame_energy(level(wave), 16000 // FPS)
     padded = np.zeros(frames, np.float32)
     padded[: min(frames, len(energy))] = energy[:frames]

@@ -21,6 +21,8 @@ HELD = {"AU24": 0.4, "AU23": 0.12, "AU17": 0.15}
 
 def shut_lips(aus: np.ndarray, bilabial: np.ndarray) -> np.ndarray:
     """AU codes (T, 17), 0..1, with the lips shut where a bilabial is heard; bilabial (T,) its probability, 0..1."""
+    # shut (T,): a ramp between the two thresholds. What parts lips is scaled down to its share, what presses them is
+    # held up to its least, both by as much as they are shut.
     shut = np.clip((bilabial - _BEGINS) / (_SURE - _BEGINS), 0, 1).astype(np.float32)
     shut_aus = aus.copy()
     for name, share in LEFT_WHEN_SHUT.items():

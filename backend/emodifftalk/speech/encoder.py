@@ -23,7 +23,7 @@ from ..core.facs import AU_NAMES, FPS
 from ..core.watch import UNWATCHED, Watch
 from .audio import SAMPLE_RATE, heard, level
 from .closures import shut_lips
-from .frontends import FEATURE_RATE, EmbeddedFrontEnd, HubertFrontEnd, choose_front_end, speech_model_path
+from .frontends import FEATURE_RATE, EmbeddedFrontEnd, FrontEnd, HubertFrontEnd, choose_front_end, speech_model_path
 
 SCHEMA = 1
 _LOCAL_REACH = 8  # features of 20 ms to either side
@@ -33,9 +33,10 @@ _POOL = FEATURE_RATE // FPS
 
 @dataclass(frozen=True)
 class SpeechTrack:
-    """aus (T, 17) float32 0..1; features (T, 128) float32, the A of Equation 4 at 25 fps.
+    """What was heard, at 25 fps. Blinks are not in it: AU45 is what a voice tells of it, next to nothing.
 
-    Blinks are not in it (AU45 is what the voice tells about it: next to nothing); `blinks.add_blinks` adds them.
+    aus: (T, 17) float32 0..1.
+    features: (T, 128) float32, the A of Equation 4.
     """
 
     aus: np.ndarray
@@ -55,8 +56,11 @@ class _Layer(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         batch, steps, width = x.shape
+        # One product for q, k and v, each (B, heads, L, width / heads).
         q, k, v = self.qkv(self.norm1(x)).view(batch, steps, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
         at = torch.arange(steps, device=x.device)
+        # bias (heads, L, L): the distance times a rate of the head is taken off the scores, so attention fades
+        # exponentially with it; local layers see nothing beyond their reach.
         gap = (at[:, None] - at[None, :]).abs().float()
         bias = -gap * torch.exp(self.slope)[:, None, None] * 0.2
         if self.local:
@@ -77,8 +81,11 @@ class SpeechToAU(nn.Module):
         self.residual = nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.Linear(width, width))
         self.codes = nn.Linear(width, len(AU_NAMES))
         count = len(AU_NAMES)
+        # A code is pooled from four features, two of them its neighbours'. It begins as their mean; each unit may learn
+        # to lead or to lag.
         self.pool = nn.Conv1d(count, count, 2 * _POOL, stride=_POOL, padding=_POOL // 2, groups=count)
         nn.init.constant_(self.pool.weight, 1 / (2 * _POOL))
+        assert self.pool.bias is not None  # a convolution has one unless told otherwise
         nn.init.zeros_(self.pool.bias)
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
@@ -104,7 +111,7 @@ class SpeechModel:
     what the motion model was trained to read; None for the embedded front end itself.
     """
 
-    def __init__(self, front_end: nn.Module, encoder: SpeechToAU, bridge: nn.Module | None = None) -> None:
+    def __init__(self, front_end: FrontEnd, encoder: SpeechToAU, bridge: nn.Module | None = None) -> None:
         self.front_end, self.encoder = front_end.eval(), encoder.eval()
         self.bridge = bridge.eval() if bridge is not None else None
         self.name = front_end.name
@@ -129,9 +136,9 @@ class SpeechModel:
         for start in range(0, frames, _CHUNK):
             count = min(_CHUNK, frames - start)
             piece = whole[start * per_frame : (start + count + 2 * _MARGIN) * per_frame]
-            found = self._hear(torch.from_numpy(piece)[None], count + 2 * _MARGIN)
-            aus.append(found[0][_MARGIN:-_MARGIN])
-            features.append(found[1][_MARGIN:-_MARGIN])
+            piece_aus, piece_features = self._hear(torch.from_numpy(piece)[None], count + 2 * _MARGIN)
+            aus.append(piece_aus[_MARGIN:-_MARGIN])
+            features.append(piece_features[_MARGIN:-_MARGIN])
             watch.check()
             watch.say((start + _CHUNK) / frames, "Listening to the voice")
         sounding = heard(leveled, frames, FPS)[:, None]
@@ -141,6 +148,7 @@ class SpeechModel:
         features = fit_steps(self.front_end(piece), frames * _POOL)
         aus = self.encoder(features)[0].float().numpy()
         if isinstance(self.front_end, EmbeddedFrontEnd):  # only it knows phonemes
+            # The likelier of a frame's two features: a closure of 20 ms still shuts the lips.
             heard = self.front_end.bilabials(features)[0].view(frames, _POOL).amax(dim=1)
             aus = shut_lips(aus, heard.float().numpy())
         features = features if self.bridge is None else self.bridge(features)
@@ -174,7 +182,7 @@ def save_speech_model(path: Path, model: SpeechModel, about: dict[str, str]) -> 
     tensors.save(path, arrays, {**metadata, "au_names": json.dumps(AU_NAMES), **about})
 
 
-def read_speech_model(path: Path, front_end: nn.Module) -> SpeechModel:
+def read_speech_model(path: Path, front_end: FrontEnd) -> SpeechModel:
     """Load weights from `path` into a new encoder for `front_end`. Raises UserError when they do not fit."""
     file = tensors.TensorFile(path)
     expect_format(file, "speech_to_au", SCHEMA)

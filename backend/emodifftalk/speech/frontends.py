@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -29,6 +30,9 @@ _MODELS = Path(__file__).parent.parent / "models"
 class LogMel(nn.Module):
     """Log-mel energies (B, 80, S / 160) of samples (B, S): 25 ms windows every 10 ms, 60 to 7600 Hz."""
 
+    window: torch.Tensor
+    filters: torch.Tensor
+
     def __init__(self, bands: int = 80) -> None:
         super().__init__()
         self.register_buffer("window", torch.hann_window(400), persistent=False)
@@ -37,6 +41,7 @@ class LogMel(nn.Module):
     @torch.autocast("cpu", enabled=False)  # a spectrum in bfloat16 would be a different sound
     def forward(self, wave: torch.Tensor) -> torch.Tensor:
         padded = nn.functional.pad(wave, (200, 200 + (-wave.shape[-1]) % 320))
+        # Power (B, 257, S / 160) of the windows, times filters (80, 257): the energy in each band.
         spectrum = torch.stft(padded, 512, 160, 400, self.window, center=False, return_complex=True).abs() ** 2
         energies = self.filters @ spectrum
         # The floor lies under quiet room noise at our common level: digital silence and a quiet room look alike.
@@ -46,6 +51,7 @@ class LogMel(nn.Module):
 def _mel_filters(bands: int) -> torch.Tensor:
     """Triangular filters (bands, 257) spaced evenly in mel from 60 to 7600 Hz."""
     low, high = (2595 * torch.log10(torch.tensor(1 + f / 700)) for f in (60.0, 7600.0))
+    # Band i rises from edge i to i + 1 and falls to i + 2, edges evenly apart in mel: the lesser line, cut at 0.
     edges = 700 * (10 ** (torch.linspace(float(low), float(high), bands + 2) / 2595) - 1)
     frequencies = torch.linspace(0, SAMPLE_RATE / 2, 257)
     rise = (frequencies - edges[:-2, None]) / (edges[1:-1] - edges[:-2])[:, None]
@@ -69,7 +75,18 @@ def _channel_norm(norm: nn.GroupNorm, x: torch.Tensor) -> torch.Tensor:
     return nn.functional.layer_norm(x.mT, (x.shape[1],), norm.weight, norm.bias).mT
 
 
-class EmbeddedFrontEnd(nn.Module):
+class FrontEnd(nn.Module):
+    """Samples (B, S) at 16 kHz in, features (B, L, dim) at 50 per second out.
+
+    name: what `choose_front_end` calls it.
+    dim: numbers of a feature.
+    """
+
+    name: str
+    dim: int
+
+
+class EmbeddedFrontEnd(FrontEnd):
     """Log-mel → convolutions → (B, L, 128) at 50 per second. `phonemes` is the head it is trained with."""
 
     name, dim = "embedded", 128
@@ -94,12 +111,12 @@ class EmbeddedFrontEnd(nn.Module):
         return self.phonemes(features).softmax(dim=-1)[..., list(BILABIAL_CLASSES)].sum(dim=-1)
 
 
-class HubertFrontEnd(nn.Module):
+class HubertFrontEnd(FrontEnd):
     """HuBERT base features (B, L, 768) at 50 per second (Equation 2). Takes a loaded transformers model."""
 
     name = "hubert"
 
-    def __init__(self, model: nn.Module) -> None:
+    def __init__(self, model: Any) -> None:  # transformers has no types
         super().__init__()
         self.model = model.eval().requires_grad_(False)
         self.dim = int(model.config.hidden_size)

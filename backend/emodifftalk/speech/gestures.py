@@ -7,7 +7,7 @@ track, to be seen, scaled and drawn over like all others, and they stop with the
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 import numpy as np
 from scipy.ndimage import gaussian_filter1d, maximum_filter1d
@@ -42,22 +42,23 @@ def add_gestures(aus: np.ndarray, wave: np.ndarray, seed: int, liveliness: float
         return aus
     rng = np.random.default_rng([seed, 0x6E57])
     speaking, moments = _prominent(wave, len(aus))
-    found = gesture_track(len(aus), moments, rng) + _held(len(aus), rng)
-    return (aus + liveliness * speaking[:, None] * found).clip(0, 1).astype(np.float32)
+    gestures = gesture_track(len(aus), moments, rng) + _held(len(aus), rng)
+    return (aus + liveliness * speaking[:, None] * gestures).clip(0, 1).astype(np.float32)
 
 
-def gesture_track(frames: int, moments: Sequence[float], rng: np.random.Generator) -> np.ndarray:
+def gesture_track(frames: int, moments: Iterable[float], rng: np.random.Generator) -> np.ndarray:
     """AU intensities (frames, 17) of gestures at some of the prominent moments, seconds."""
     times = np.arange(frames) / FPS
-    found = np.zeros((frames, len(AU_NAMES)))
+    track = np.zeros((frames, len(AU_NAMES)))
     shares = np.array([share for share, _ in GESTURES])
     for moment in moments:
         if rng.random() < _CHANCE:
             _, units = GESTURES[rng.choice(len(GESTURES), p=shares / shares.sum())]
             middle, length, strength = moment + rng.normal(0, 0.04), rng.uniform(0.10, 0.26), rng.gamma(3.0, 1 / 3)
+            # A bell (frames,) over the units; where two gestures meet the stronger one shows, they do not add up.
             bell = strength * np.exp(-(((times - middle) / length) ** 2))
-            found = np.maximum(found, bell[:, None] * au_vector(units))
-    return found
+            track = np.maximum(track, bell[:, None] * au_vector(units))
+    return track
 
 
 def au_vector(units: dict[str, float]) -> np.ndarray:
@@ -72,6 +73,8 @@ def _held(frames: int, rng: np.random.Generator) -> np.ndarray:
     """Looks (frames, 17) held for a phrase each, one passing into the next."""
     count = 2 + int(frames / FPS / _PHRASE)
     looks = np.stack([rng.uniform(0.2, 1.2) * au_vector(HOLDS[rng.integers(len(HOLDS))]) for _ in range(count)])
+    # at (frames,) counts phrases, from a random place in the first; in the last fifth of each its look passes into the
+    # next one.
     at = np.arange(frames) / FPS / _PHRASE + rng.random()
     part = np.clip((at % 1 - 0.8) / 0.2, 0, 1)[:, None]
     first = at.astype(int)
@@ -85,5 +88,6 @@ def _prominent(wave: np.ndarray, frames: int) -> tuple[np.ndarray, np.ndarray]:
     loud[: len(energy)] = energy
     heard = maximum_filter1d((loud > _LOUD).astype(float), 7)
     strength = gaussian_filter1d(np.sqrt(loud), 1.5)
+    # A peak is the greatest of its own neighbourhood, and loud: two of them are never nearer than _APART.
     peaks = (strength == maximum_filter1d(strength, 2 * round(_APART * FPS) + 1)) & (loud > _LOUD)
     return gaussian_filter1d(heard, 2.0), np.flatnonzero(peaks) / FPS

@@ -40,8 +40,10 @@ def listener(subject: Subject, front_end: str = "auto") -> SpeechModel:
     try:
         for part in _PARTS:
             prefix = f"{part}."
-            found = {n.removeprefix(prefix): v for n, v in subject.speech.items() if n.startswith(prefix)}
-            getattr(model, part).load_state_dict({n: torch.from_numpy(v.astype(np.float32)) for n, v in found.items()})
+            weights = {n.removeprefix(prefix): v for n, v in subject.speech.items() if n.startswith(prefix)}
+            getattr(model, part).load_state_dict(
+                {n: torch.from_numpy(v.astype(np.float32)) for n, v in weights.items()}
+            )
     except (RuntimeError, TypeError):
         _LOG.warning("%s's own speech model is of another version: the shipped one listens.", subject.name)
         return load_speech_to_au(name)

@@ -28,6 +28,7 @@ def change_tempo(wave: np.ndarray, speed: float) -> np.ndarray:
         return wave[:length]
     if length < _LEAST:
         return resample(wave, length).astype(np.float32)
+    # Periodic Hann windows half a window apart add up to 1, so laying them over each other needs no division.
     hann = np.hanning(_WINDOW + 1)[:-1].astype(np.float32)
     margin = _WINDOW + _SEARCH
     padded = np.pad(wave, (margin, margin + _WINDOW + round(_HOP * speed)))
@@ -45,6 +46,8 @@ def _fitting(padded: np.ndarray, centre: int, following: int) -> int:
     """By how many samples, within the search, a window at `centre` fits best what the last one goes on with."""
     wanted = padded[following : following + _WINDOW]
     around = padded[centre - _SEARCH : centre + _SEARCH + _WINDOW]
+    # Cross-correlation with each of the 2 _SEARCH + 1 places, over the root of the power there: the place most alike,
+    # not the loudest.
     likeness = np.correlate(around, wanted, "valid")
     power = np.convolve(around**2, np.ones(_WINDOW, np.float32), "valid")
     return int(np.argmax(likeness / np.sqrt(power + 1e-6))) - _SEARCH

@@ -26,6 +26,7 @@ def assemble_voice(performance: Performance) -> tuple[np.ndarray, float]:
         raise UserError("There is no voice to perform: choose a sound strip, or give the performance a duration.")
     mix = np.zeros(round(seconds * SAMPLE_RATE), np.float32)
     for strip, wave in pieces:
+        # What begins before second 0 loses its beginning, what reaches beyond the end its end; strips add up.
         begin = round(strip.start * SAMPLE_RATE)
         wave = wave[max(-begin, 0) :]
         begin = max(begin, 0)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -31,9 +32,11 @@ SUBJECTS = Path(__file__).parents[3] / "sample_scenes" / "subjects"
 def head_scene(count: int, seed: int = 0) -> Gaussians:
     """`count` Gaussians on an ellipsoid of 18 x 22 x 26 cm: flat splats along the surface whose neighbours overlap."""
     rng = np.random.default_rng(seed)
+    # Directions spread evenly over a sphere: three normal numbers, made unit, know no direction.
     normals = rng.normal(size=(count, 3))
     normals /= np.linalg.norm(normals, axis=1, keepdims=True)
     half_axes = np.array([0.09, 0.11, 0.13])
+    # Side of the square that each has of a sphere of 11 cm: splats that wide overlap. They are a fifth of it thick.
     spacing = np.sqrt(4 * np.pi * 0.11**2 / count)
     scales = spacing * rng.uniform(0.5, 1.1, (count, 3))
     scales[:, 2] *= 0.2
@@ -67,12 +70,15 @@ def reference_picture(gaussians: Gaussians, camera: Camera) -> np.ndarray:
     Slow, simple, and independent of the kernels. Every Gaussian must lie in front of the camera and within the frame.
     """
     g = gaussians
+    # centres (N, 3) in camera space; half (N, 3, 3) = R_view R diag(scales), so the covariance is half half^T.
     turn = camera.viewmat[:3, :3]
     centres = g.means.astype(float) @ turn.T + camera.viewmat[:3, 3]
     half = turn @ quat_to_matrix(g.quats.astype(float)) * g.scales[:, None, :].astype(float)
     x, y, z = centres.T
     focal_x, focal_y = camera.K[0, 0], camera.K[1, 1]
     zero = np.zeros_like(z)
+    # EWA: the perspective's derivative J (N, 2, 3) at each centre takes the covariance to the picture, J S J^T, with
+    # 0.3 square pixels of blur; its inverse (N, 2, 2) is the conic of the exponent.
     jacobian = np.stack([focal_x / z, zero, -focal_x * x / z**2, zero, focal_y / z, -focal_y * y / z**2], -1)
     rows = jacobian.reshape(-1, 2, 3) @ half
     conics = np.linalg.inv(rows @ rows.transpose(0, 2, 1) + 0.3 * np.eye(2))
@@ -80,6 +86,8 @@ def reference_picture(gaussians: Gaussians, camera: Camera) -> np.ndarray:
     picture, light = np.zeros((camera.height, camera.width, 3)), np.ones((camera.height, camera.width))
     done = np.zeros(light.shape, bool)
     for i in np.argsort(z, kind="stable"):
+        # alpha (H, W) = o exp(-d^T conic d / 2). Under 1/255 it is skipped, and a pixel ends before its light falls to
+        # 1e-4: the rules of gsplat, which the kernels obey too.
         dx = focal_x * x[i] / z[i] + camera.K[0, 2] - px
         dy = focal_y * y[i] / z[i] + camera.K[1, 2] - py
         (a, b), (_, c) = conics[i]
@@ -99,12 +107,15 @@ def real_head(subject: Path, count: int, size: int) -> tuple[Gaussians, Camera]:
     Too few: the largest ones are split in two, each half as big; too many: the smallest ones are left out.
     """
     g = load_subject(subject).gaussians
+    # Rows from large to small, then the largest again as twins: half a scale aside, and both 1.6 times smaller, a pair
+    # covers about what the one did.
     order = np.argsort(g.scales.max(axis=1))[::-1]
     twins = order[: max(0, count - len(g))]
     rows = np.concatenate([order[:count], twins])
     half = np.isin(rows, twins)[:, None]
     means, scales = g.means[rows].copy(), np.where(half, g.scales[rows] / 1.6, g.scales[rows])
     means[len(order[:count]) :] += 0.5 * scales[len(order[:count]) :]
+    # Quantiles and not extremes: a stray hair must not set the distance.
     low, high = np.quantile(means[:, 2], (0.001, 0.999))
     middle = np.array([0.0, float(np.median(means[:, 1])), (low + high) / 2])
     distance = (high - low) / 2 / np.tan(np.radians(17.0) / 2)
@@ -116,11 +127,15 @@ def real_head(subject: Path, count: int, size: int) -> tuple[Gaussians, Camera]:
 def _training_step(g: Gaussians, camera: Camera, backend: str) -> Callable[[], None]:
     """One forward and backward pass with colours and depth, gradients to all five inputs."""
     size = camera.width
-    parts = [torch.from_numpy(a).requires_grad_() for a in (g.means, g.quats, g.scales, g.opacities, g.colors)]
-    cameras = torch.from_numpy(camera.viewmat)[None], torch.from_numpy(camera.K)[None]
+    means, quats, scales, opacities, colors = (
+        torch.from_numpy(a).requires_grad_() for a in (g.means, g.quats, g.scales, g.opacities, g.colors)
+    )
+    viewmats, Ks = torch.from_numpy(camera.viewmat)[None], torch.from_numpy(camera.K)[None]
 
     def step() -> None:
-        pictures, alphas, _ = rasterization(*parts, *cameras, size, size, render_mode="RGB+D", backend=backend)
+        pictures, alphas, _ = rasterization(
+            means, quats, scales, opacities, colors, viewmats, Ks, size, size, render_mode="RGB+D", backend=backend
+        )
         (pictures.square().sum() + alphas.sum()).backward()
 
     return step
@@ -132,7 +147,7 @@ def main(runs: int = 30) -> list[str]:
     for backend in available():
         for count, size in ((20_000, 512), (60_000, 512)):
             g, camera = head_scene(count), head_camera(size)
-            median, best = milliseconds(lambda g=g, c=camera, b=backend: render(g, c, backend=b), runs)
+            median, best = milliseconds(partial(render, g, camera, backend=backend), runs)
             what = f"{backend}: {count:6d} Gaussians, {size}x{size}, forward"
             lines.append(f"{what:55s}{median:6.1f} ms ({best:.1f})")
         for count in (20_000, 60_000):
@@ -152,7 +167,7 @@ def _of_a_real_head(backend: str, runs: int) -> list[str]:
     lines = []
     for path in sorted(SUBJECTS.glob("*.safetensors")):
         g, camera = real_head(path, 60_000, 512)
-        forward = milliseconds(lambda g=g, camera=camera: render(g, camera, backend=backend), runs)
+        forward = milliseconds(partial(render, g, camera, backend=backend), runs)
         both = milliseconds(_training_step(g, camera, backend), runs)
         for what, (median, best) in (("forward", forward), ("forward+backward", both)):
             name = f"{backend}: {path.stem}, {len(g)} Gaussians, 512x512, {what}"

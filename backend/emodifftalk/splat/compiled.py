@@ -20,6 +20,7 @@ import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numba
 
@@ -30,7 +31,7 @@ _FASTMATH = {"contract", "nsz", "arcp"}
 
 def kernel(function: Callable) -> Callable:
     """Compile `function` for this processor: no GIL, C division rules, machine code cached on disk where possible."""
-    options = {"nogil": True, "fastmath": _FASTMATH, "error_model": "numpy"}
+    options: dict[str, Any] = {"nogil": True, "fastmath": _FASTMATH, "error_model": "numpy"}
     try:
         return numba.njit(cache=True, **options)(function)
     except RuntimeError:  # numba found no folder it may write a cache to

@@ -27,7 +27,13 @@ _TILE_CHUNKS = 8  # pieces of blending work per thread: small enough to balance,
 class RasterizationSettings:
     """One camera as the kernels take it, and the rules of culling and blur.
 
-    viewmat: (4, 4) f64 world to camera. K: (3, 3) f64 pixels.
+    viewmat: (4, 4) f64 world to camera.
+    K: (3, 3) f64 pixels.
+    width, height: pixels.
+    near, far: metres of view depth outside which a centre is not drawn.
+    radius_clip: pixels; what reaches no further is not drawn.
+    eps2d: square pixels of blur.
+    antialiased: whether opacity falls by what the blur made a Gaussian grow.
     """
 
     viewmat: np.ndarray
@@ -45,7 +51,11 @@ class RasterizationSettings:
 class Projection:
     """Gaussians on the picture plane, float32.
 
-    means2d (N, 2) px, depths (N,) m, conics (N, 3), compensations (N,), radii (N, 2) px.
+    means2d: (N, 2) pixels.
+    depths: (N,) metres along the view axis.
+    conics: (N, 3), A B C of the inverse covariance, per square pixel.
+    compensations: (N,), by how much antialiasing dims, 0..1.
+    radii: (N, 2) pixels, how far along x and y it can be seen; 0 where it is not drawn.
     """
 
     means2d: np.ndarray
@@ -57,7 +67,13 @@ class Projection:
 
 @dataclass(frozen=True)
 class Bins:
-    """The visible Gaussians of one picture in depth order and their lists per tile; see `cpu_bins`."""
+    """The visible Gaussians of one picture in depth order and their lists per tile; see `cpu_bins`.
+
+    order: (M,) i32, rows of the Gaussians that are visible, nearest first.
+    offsets: (tiles + 1,) i32, where the list of each tile begins in `ids`.
+    ids: (P,) i32, rows of `table`.
+    table: (M, COLUMNS) f32, what blending needs of each, in the order of `order`.
+    """
 
     order: np.ndarray
     offsets: np.ndarray
@@ -72,6 +88,8 @@ def _row_parts(count: int) -> list[tuple[int, int]]:
 
 def _tile_parts(offsets: np.ndarray) -> list[np.ndarray]:
     """Tiles dealt to pieces of about equal work, heaviest tiles first."""
+    # Every `pieces`-th of the tiles sorted by how many Gaussians they hold: each piece gets heavy and light ones alike,
+    # and threads take the next piece when they are done.
     tiles = np.argsort(-np.diff(offsets), kind="stable").astype(np.int32)
     pieces = min(len(tiles), _TILE_CHUNKS * thread_count())
     return [np.ascontiguousarray(tiles[piece::pieces]) for piece in range(pieces)]
@@ -121,6 +139,7 @@ def _channel_groups(channels: np.ndarray) -> list[np.ndarray]:
 
 def _usable(radii: np.ndarray, channels: np.ndarray) -> np.ndarray:
     """radii with 0 where a colour is not finite: such a Gaussian is not drawn."""
+    # One sum over all is cheap, and finite when every number is; only when it is not are the rows looked at.
     if np.isfinite(channels.sum()):
         return radii
     return np.where(np.isfinite(channels).all(axis=1, keepdims=True), radii, 0).astype(np.float32)
@@ -138,12 +157,15 @@ def draw(
 
     means (N, 3), quats (N, 4) wxyz, scales (N, 3) m, opacities (N,), colors (N, 3).
     """
-    arrays = [np.ascontiguousarray(array, np.float32) for array in (means, quats, scales, opacities)]
-    flat = project(*arrays, view)
+    means, quats, scales, opacities = (
+        np.ascontiguousarray(array, np.float32) for array in (means, quats, scales, opacities)
+    )
+    flat = project(means, quats, scales, opacities, view)
+    # Three colours and the depth are one group of four channels: colour and accumulated depth in one pass.
     channels = np.empty((len(means), CHANNELS), np.float32)
     channels[:, :3], channels[:, 3] = colors, flat.depths
     radii = _usable(flat.radii, channels)
-    effective = arrays[3] * flat.compensations if view.antialiased else arrays[3]
+    effective = opacities * flat.compensations if view.antialiased else opacities
     order = sort_by_depth(flat.depths, radii)
     table = build_table(order, flat.means2d, flat.conics, effective, radii, channels)
     image, alphas = _blend(Bins(order, *bin_to_tiles(table, view.width, view.height), table), view.width, view.height)
@@ -168,6 +190,8 @@ class _Project(torch.autograd.Function):
     @torch.autograd.function.once_differentiable
     def backward(ctx, v_means2d, v_depths, v_conics, v_compensations, _v_radii):
         inputs = [tensor.detach().numpy() for tensor in ctx.saved_tensors]
+        # The kernel adds to `gradients`, so those of several cameras add up; chunks are rows of Gaussians, which no two
+        # threads share.
         gradients = [np.zeros_like(array) for array in inputs]
         seen = [tensor.contiguous().numpy() for tensor in (v_means2d, v_depths, v_conics, v_compensations)]
         parts = _row_parts(len(inputs[0]))
@@ -192,6 +216,8 @@ class _Blend(torch.autograd.Function):
         values = channels.detach().numpy()
         reach = _usable(radii.contiguous().numpy(), values)
         order = sort_by_depth(depths.contiguous().numpy(), reach)
+        # More than four channels are blended in groups. Which Gaussian touches which tile does not depend on colour:
+        # the lists of the first group serve all.
         offsets = ids = None
         all_bins, images, alphas = [], [], None
         for group in _channel_groups(values):
@@ -229,6 +255,8 @@ def _blend_backward(bins: Bins, image, alphas, v_image, v_alphas, gradients: lis
     """Add the gradients of one channel group to v_means2d, v_conics, v_opacities, v_colors."""
     height, width = alphas.shape
     tiles_x, _ = tile_grid(width, height)
+    # First a row of sums for each pair of tile and Gaussian, by the thread that has the tile; then the rows of each
+    # Gaussian added up, by the thread that has it. No locks, and the same order of additions always.
     sums = np.empty((len(bins.ids), 10), np.float32)
     tiles = _tile_parts(bins.offsets)
     run_chunks(
@@ -284,6 +312,7 @@ def rasterization(
     for camera in range(len(views)):
         channels = [colors] if with_color else []
         channels += [depths[camera][:, None]] if with_depth else []
+        # Strength and depth channel are nodes of the graph: their gradients reach opacities, compensations and depths.
         strength = opacities * compensations[camera] if antialiased else opacities
         picture, alpha = _Blend.apply(
             means2d[camera], conics[camera], strength, torch.cat(channels, dim=1),

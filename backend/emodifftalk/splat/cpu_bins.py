@@ -30,6 +30,8 @@ _HALF = _F(0.5)
 @kernel
 def sort_by_depth(depths, radii):
     """Indices (M,) i32 of the rows with a radius, by ascending depth, stable. depths (N,) f32 > 0, radii (N, 2)."""
+    # Three passes of 11 bits, least first. All three histograms are counted in one reading of the depths: a pass moves
+    # keys about, and does not change how many there are of each digit.
     bits = depths.view(np.int32)
     count = 0
     for i in range(radii.shape[0]):
@@ -53,6 +55,7 @@ def sort_by_depth(depths, radii):
         shift = digit * _DIGIT
         if count == 0 or histogram[digit, (keys[0] >> shift) & (_BUCKETS - 1)] == count:
             continue  # all depths share this digit
+        # From counts to first places: in rising order of digits, the given order among equals.
         total = 0
         for bucket in range(_BUCKETS):
             size = histogram[digit, bucket]
@@ -106,6 +109,7 @@ def _tile_columns(row, level, tile_y, tiles_x):
     extreme = -b / c * row[REACH_X]
     y_right = min(max(extreme, y0), y1)
     y_left = min(max(-extreme, y0), y1)
+    # A dx^2 + 2 B dx dy + (C dy^2 - level) = 0 solved for dx: (-B dy +- sqrt(A level - (AC - B^2) dy^2)) / A.
     inverse = _F(1.0) / a
     right = (math.sqrt(max(_F(0.0), a * level - (a * c - b * b) * y_right * y_right)) - b * y_right) * inverse
     left = (-math.sqrt(max(_F(0.0), a * level - (a * c - b * b) * y_left * y_left)) - b * y_left) * inverse
@@ -123,28 +127,30 @@ def find_spans(band_start, band_stop, table, tiles_x, tiles_y, counts):
     i32 to the number of Gaussians per tile of the band.
     """
     counts[band_start * tiles_x : band_stop * tiles_x] = 0
+    # Room for as many runs as there are rows of tiles in the bounding boxes: at most one run each.
     room = 0
     for m in range(table.shape[0]):
         first, last = _tile_rows(table[m, Y], table[m, REACH_Y], tiles_y)
         room += max(0, min(last, band_stop) - max(first, band_start))
     spans = np.empty((room, 3), np.int32)
-    found = 0
+    written = 0
     for m in range(table.shape[0]):
         first, last = _tile_rows(table[m, Y], table[m, REACH_Y], tiles_y)
         first, last = max(first, band_start), min(last, band_stop)
         if first >= last:
             continue
+        # opacity exp(-q / 2) = 1/255 is q = 2 log(255 opacity); a thousandth more, for float32.
         level = _F(2.0) * math.log(_F(255.0) * max(table[m, OPACITY], _F(1.0 / 255.0))) + _F(1e-3)
         for tile_y in range(first, last):
             left, right = _tile_columns(table[m], level, tile_y, tiles_x)
             if left < right:
                 start = tile_y * tiles_x + left
                 stop = tile_y * tiles_x + right
-                spans[found, 0], spans[found, 1], spans[found, 2] = m, start, stop
-                found += 1
+                spans[written, 0], spans[written, 1], spans[written, 2] = m, start, stop
+                written += 1
                 for tile in range(start, stop):
                     counts[tile] += 1
-    return spans[:found]
+    return spans[:written]
 
 
 @kernel
@@ -183,6 +189,8 @@ def bin_to_tiles(table: np.ndarray, width: int, height: int) -> tuple[np.ndarray
         spans[band] = find_spans(*bands[band], table, tiles_x, tiles_y, counts)
 
     run_chunks(find, len(bands))
+    # The running sum of the counts is where each tile's list begins. Bands of rows share no tile, so every thread fills
+    # its own lists in order of depth.
     offsets = np.zeros(tiles_x * tiles_y + 1, np.int32)
     np.cumsum(counts, out=offsets[1:])
     ids = np.empty(int(offsets[-1]), np.int32)

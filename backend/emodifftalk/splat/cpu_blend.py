@@ -73,6 +73,7 @@ _FORWARD_STRIDE = 16 * _FORWARD_PLANES
 @kernel
 def blend_tiles(tiles, tiles_x, width, height, offsets, ids, table, image, alphas):
     """Blend the listed `tiles` (K,) i32 into image (H, W, 4) and alphas (H, W), float32; no background is added."""
+    # A row of pixels holds its 16 transmittances, then 16 of each channel: planes of one register's width.
     state = np.empty((16, _FORWARD_STRIDE), np.float32)
     for tile in tiles:
         left, top = (tile % tiles_x) * 16, (tile // tiles_x) * 16
@@ -85,6 +86,8 @@ def blend_tiles(tiles, tiles_x, width, height, offsets, ids, table, image, alpha
         for position in range(offsets[tile], offsets[tile + 1]):
             if (position - offsets[tile]) % 16 == 15 and not _any_light_left(state, rows):
                 break
+            # sigma = A dx^2 / 2 + B dx dy + C dy^2 / 2, from the pixel's centre to the Gaussian's; what does not depend
+            # on x is taken out of the row.
             g = ids[position]
             x0 = table[g, _X] - _F(left) - _HALF
             half_a, b, half_c = _HALF * table[g, _A], table[g, _B], _HALF * table[g, _C]
@@ -101,6 +104,7 @@ def blend_tiles(tiles, tiles_x, width, height, offsets, ids, table, image, alpha
                     alpha = alpha if alpha < _ALPHA_MAX else _ALPHA_MAX
                     t = state[r, x]
                     alpha = alpha if (alpha >= _ALPHA_MIN) & (sigma >= _ZERO) & (t > _ZERO) else _ZERO
+                    # A finished pixel's transmittance is its last one, negative: the sign is the flag.
                     after = t * (_ONE - alpha)
                     stop = (after <= _T_MIN) & (t > _ZERO)
                     weight = _ZERO if stop else alpha * t
@@ -190,12 +194,15 @@ def blend_tiles_backward(tiles, tiles_x, width, height, offsets, ids, table, ima
                     alpha = _ZERO if stop else alpha
                     weight = alpha * t
                     g0, g1, g2, g3 = state[r, 32 + x], state[r, 48 + x], state[r, 64 + x], state[r, 80 + x]
+                    # As in the docstring: cg is c_i . g, behind is R_i, less what this one gives. Where alpha was cut
+                    # to 0.999 or skipped it does not depend on sigma.
                     cg = c0 * g0 + c1 * g1 + c2 * g2 + c3 * g3
                     behind = state[r, 16 + x] - weight * cg
                     v_alpha = t * cg - behind / (_ONE - alpha)
                     v_sigma = -raw * v_alpha if (alpha > _ZERO) & (raw <= _ALPHA_MAX) else _ZERO
                     state[r, x] = -t if stop else after
                     state[r, 16 + x] = behind
+                    # Moments of v_sigma over the pixels: all that `reduce_pairs` needs for centre and conic.
                     lanes[x] += v_sigma
                     lanes[16 + x] += v_sigma * dx
                     lanes[32 + x] += v_sigma * dy
@@ -224,6 +231,8 @@ def reduce_pairs(start, stop, order, ids, table, sums, v_means2d, v_conics, v_op
             for k in range(_SUMS):
                 totals[g - start, k] += sums[position, k]
     for g in range(start, stop):
+        # d sigma by the centre is (A dx + B dy, B dx + C dy), by the conic (dx^2 / 2, dx dy, dy^2 / 2); alpha is
+        # opacity exp(-sigma), so its derivative by opacity is that by sigma over -opacity.
         one, dx, dy = totals[g - start, 0], totals[g - start, 1], totals[g - start, 2]
         i = order[g]
         a, b, c = table[g, _A], table[g, _B], table[g, _C]

@@ -133,6 +133,7 @@ def _determinants(h0, h1, eps2d):
 
 @helper
 def _finite_gaussian(mean, quat, scale, opacity):
+    # A sum is finite when all of its terms are (opposite infinities give NaN): one test for many numbers.
     place = float(mean[0]) + mean[1] + mean[2]
     shape = float(scale[0]) + scale[1] + scale[2] + quat[0] + quat[1] + quat[2] + quat[3]
     length = float(quat[0]) * quat[0] + float(quat[1]) * quat[1] + float(quat[2]) * quat[2] + float(quat[3]) * quat[3]
@@ -168,6 +169,7 @@ def project_kernel(
         m = _half_covariance(view_rotation, _rotation(quats[i]), scales[i])
         j00, j02, j11, j12, _, _ = _jacobian(p, K, width, height)
         h0, h1 = _rows(j00, j02, j11, j12, m)
+        # Blur spreads a Gaussian over sqrt(blurred / sharp) times its area: dimmed by the inverse it keeps its light.
         sharp, blurred = _determinants(h0, h1, eps2d)
         if not blurred > 0.0:
             continue
@@ -176,6 +178,7 @@ def project_kernel(
         if not opacity >= ALPHA_MIN:
             continue
         a, b, c = _dot(h0, h0) + eps2d, _dot(h0, h1), _dot(h1, h1) + eps2d
+        # opacity exp(-r^2 / 2) falls to 1/255 at r = reach standard deviations, which are sqrt(a), sqrt(c) along x, y.
         reach = math.sqrt(2.0 * math.log(opacity / ALPHA_MIN))
         radius_x, radius_y = reach * math.sqrt(a), reach * math.sqrt(c)
         if math.ceil(radius_x) <= radius_clip and math.ceil(radius_y) <= radius_clip:
@@ -199,6 +202,7 @@ def _covariance_gradient(conic, v_conic):
     """Gradient of the blurred covariance (a, b, c) from that of its inverse; b is one number used twice."""
     A, B, C = float(conic[0]), float(conic[1]), float(conic[2])
     vA, vB, vC = float(v_conic[0]), float(v_conic[1]), float(v_conic[2])
+    # d(inverse) = -inverse d(covariance) inverse, so dL/d(covariance) = -conic V conic, V the symmetric matrix of v.
     va = -(A * A * vA + A * B * vB + B * B * vC)
     vb = -(2.0 * A * B * vA + (A * C + B * B) * vB + 2.0 * B * C * vC)
     vc = -(B * B * vA + B * C * vB + C * C * vC)
@@ -210,6 +214,7 @@ def _compensation_gradient(a, b, c, eps2d, sharp, blurred, v_compensation):
     """Gradient of (a, b, c) without blur from that of sqrt(sharp / blurred)."""
     compensation = math.sqrt(sharp / blurred)
     v_ratio = 0.5 * v_compensation / (compensation + 1e-6)  # 1e-6: an edge-on Gaussian has no finite gradient
+    # sharp = ac - b^2, blurred = (a + e)(c + e) - b^2.
     v_sharp = v_ratio / blurred
     v_blurred = -v_ratio * sharp / (blurred * blurred)
     va = v_sharp * c + v_blurred * (c + eps2d)
@@ -228,6 +233,7 @@ def _quat_gradient(quat, r):
     vx = 2.0 * (y * (r[1] + r[3]) + z * (r[2] + r[6]) + w * (r[7] - r[5]) - 2.0 * x * (r[4] + r[8]))
     vy = 2.0 * (x * (r[1] + r[3]) + z * (r[5] + r[7]) + w * (r[2] - r[6]) - 2.0 * y * (r[0] + r[8]))
     vz = 2.0 * (x * (r[2] + r[6]) + y * (r[5] + r[7]) + w * (r[3] - r[1]) - 2.0 * z * (r[0] + r[4]))
+    # Lengthening a quaternion does not turn anything: what of the gradient lies along it is taken off.
     along = vw * w + vx * x + vy * y + vz * z
     vw, vx, vy, vz = vw - along * w, vx - along * x, vy - along * y, vz - along * z
     return vw * inverse, vx * inverse, vy * inverse, vz * inverse
@@ -242,6 +248,7 @@ def _centre_gradient(p, K, tx, ty, width, height, v00, v02, v11, v12, v_mean2d, 
     low_x, high_x = _limits(fx, K[0, 2], width)
     low_y, high_y = _limits(fy, K[1, 2], height)
     vu, vv = float(v_mean2d[0]), float(v_mean2d[1])
+    # u = fx x / z + cx: through x it is fx / z, through z -fx x / z^2; J's j00 = fx / z and j11 fall with z^2 too.
     vx, vy = vu * fx * z1, vv * fy * z1
     vz = float(v_depth) - (vu * fx * p[0] + vv * fy * p[1]) * z2 - (v00 * fx + v11 * fy) * z2
     # j02 = -fx tx / z^2: inside the limits tx is x itself, beyond them it is z times the limit
@@ -285,6 +292,8 @@ def project_backward_kernel(
                 _dot(h0, h0), _dot(h0, h1), _dot(h1, h1), eps2d, sharp, blurred, float(v_compensations[i])
             )
             va, vb, vc = va + wa, vb + wb, vc + wc
+        # (a, b, c) = (h0 . h0, h0 . h1, h1 . h1): dL/dh0 = 2 va h0 + vb h1, dL/dh1 = 2 vc h1 + vb h0. Then H = J M
+        # gives dL/dJ = dL/dH M^T, of which J's four entries that are not 0 are wanted.
         g0 = (2.0 * va * h0[0] + vb * h1[0], 2.0 * va * h0[1] + vb * h1[1], 2.0 * va * h0[2] + vb * h1[2])
         g1 = (2.0 * vc * h1[0] + vb * h0[0], 2.0 * vc * h1[1] + vb * h0[1], 2.0 * vc * h1[2] + vb * h0[2])
         v00, v02 = _dot(g0, m[0:3]), _dot(g0, m[6:9])
@@ -299,6 +308,7 @@ def project_backward_kernel(
         )  # fmt: skip
         n = _product((R[0], R[3], R[6], R[1], R[4], R[7], R[2], R[5], R[8]), vm)
         s0, s1, s2 = float(scales[i, 0]), float(scales[i, 1]), float(scales[i, 2])
+        # N = Q diag(s): the gradient of s is the column of Q times that of n, of Q it is n with columns times s.
         v_scales[i, 0] += n[0] * Q[0] + n[3] * Q[3] + n[6] * Q[6]
         v_scales[i, 1] += n[1] * Q[1] + n[4] * Q[4] + n[7] * Q[7]
         v_scales[i, 2] += n[2] * Q[2] + n[5] * Q[5] + n[8] * Q[8]

@@ -43,6 +43,7 @@ def _mean(values: torch.Tensor, weights: torch.Tensor | None) -> torch.Tensor:
     """Mean of (B, D, H, W) values, weighted by (B, 1, H, W)."""
     if weights is None:
         return values.mean()
+    # The weights are one channel for all D of the values, so their sum counts D times.
     return (values * weights).sum() / (weights.sum() * values.shape[1]).clamp(min=1e-10)
 
 
@@ -62,6 +63,7 @@ def psnr(
 
 
 def _window(like: torch.Tensor) -> torch.Tensor:
+    # exp(-x^2 / 2 sigma^2) along one axis, summing to 1: the window is its product with itself.
     offsets = torch.arange(_WINDOW, dtype=like.dtype, device=like.device) - _WINDOW // 2
     weights = torch.exp(-0.5 * (offsets / _SIGMA) ** 2)
     return weights / weights.sum()
@@ -88,11 +90,13 @@ def ssim(
     a, b = _pair(image, reference)
     if min(a.shape[-2:]) < _WINDOW:
         raise ValueError(f"SSIM needs pictures of at least {_WINDOW} x {_WINDOW} pixels")
+    # Means, squares and products of both pictures, blurred in one go (B, 5 D, H, W): E[x^2] - E[x]^2 under the window
+    # is the variance, E[xy] - E[x] E[y] the covariance.
     moments = _blur(torch.cat([a, b, a * a, b * b, a * b], dim=1), _window(a))
     mean_a, mean_b, square_a, square_b, product = moments.chunk(5, dim=1)
     var_a, var_b, covariance = square_a - mean_a**2, square_b - mean_b**2, product - mean_a * mean_b
     c1, c2 = 0.01**2, 0.03**2
     similarity = (2 * mean_a * mean_b + c1) * (2 * covariance + c2)
     similarity = similarity / ((mean_a**2 + mean_b**2 + c1) * (var_a + var_b + c2))
-    rim = _WINDOW // 2
+    rim = _WINDOW // 2  # "valid" pixels only: the mask loses the rim that the blur lost
     return _mean(similarity, None if mask is None else _as_mask(mask, a)[..., rim:-rim, rim:-rim])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 
 from ..core.errors import UserError
@@ -51,16 +53,22 @@ def rasterization(
 ) -> tuple[torch.Tensor, torch.Tensor, dict]:
     """Pictures of N Gaussians from C cameras, differentiable in the first five arguments, with either rasterizer.
 
-    means: (N, 3) world metres. quats: (N, 4) wxyz, any length. scales: (N, 3) metres, linear. opacities: (N,) 0..1.
-    colors: (N, D), blended as they are. viewmats: (C, 4, 4) world to camera, OpenCV axes. Ks: (C, 3, 3) pixels,
-    pixel centres at +0.5.
-    near_plane, far_plane: view depths in metres outside which a centre is not drawn. radius_clip: Gaussians that
-    reach no further than this many pixels are not drawn. eps2d: blur added to each projected covariance, square
-    pixels.
+    means: (N, 3) world metres.
+    quats: (N, 4) wxyz, any length.
+    scales: (N, 3) metres, linear.
+    opacities: (N,) 0..1.
+    colors: (N, D), blended as they are.
+    viewmats: (C, 4, 4) world to camera, OpenCV axes.
+    Ks: (C, 3, 3) pixels, pixel centres at +0.5.
+    width, height: pixels.
+    near_plane, far_plane: view depths in metres outside which a centre is not drawn.
+    radius_clip: Gaussians that reach no further than this many pixels are not drawn.
+    eps2d: blur added to each projected covariance, square pixels.
     backgrounds: (C, D), shown where the picture is transparent; never applied to depth.
     render_mode: what the last axis holds: RGB (D channels), D (accumulated depth), ED (expected depth: accumulated
-    depth over alpha), or colours followed by one of the depths. Depth is view depth z in metres.
+        depth over alpha), or colours followed by one of the depths. Depth is view depth z in metres.
     rasterize_mode: "antialiased" dims Gaussians by what the blur made them grow, so that zooming out keeps brightness.
+    backend: "auto", "cpu" or "gsplat".
 
     Returns (colors (C, H, W, D'), alphas (C, H, W, 1), meta). meta has "backend", "means2d" (C, N, 2) in the graph,
     "radii" (C, N, 2) pixels (0 where not drawn), "depths" (C, N). With `cpu`, a Gaussian with any value that is not
@@ -72,7 +80,9 @@ def rasterization(
     name = choose_rasterizer(backend)
     with_color, with_depth = render_mode.startswith("RGB"), render_mode.endswith("D")
     scene = (means, quats, scales, opacities, colors, viewmats, Ks, width, height)
-    rules = {"near_plane": near_plane, "far_plane": far_plane, "radius_clip": radius_clip, "eps2d": eps2d}
+    rules: dict[str, Any] = {
+        "near_plane": near_plane, "far_plane": far_plane, "radius_clip": radius_clip, "eps2d": eps2d,
+    }  # fmt: skip
     if name == "cpu":
         antialiased = rasterize_mode == "antialiased"
         pictures, alphas, meta = cpu.rasterization(
@@ -98,13 +108,15 @@ def _finish(pictures, alphas, backgrounds, with_color: bool, with_depth: bool, e
     """Add the background to the colour channels and turn accumulated into expected depth."""
     if not (with_depth and expected) and (backgrounds is None or not with_color):
         return pictures
-    depth = pictures[..., -1:] if with_depth else None
-    color = pictures[..., :-1] if with_depth else pictures
+    # Depth, where there is any, is the last channel; colours are premultiplied, so the background adds by what is left.
+    color, depth = (pictures[..., :-1], pictures[..., -1:]) if with_depth else (pictures, None)
     if with_color and backgrounds is not None:
         color = color + (1.0 - alphas) * backgrounds.to(color)[:, None, None, :]
-    if with_depth and expected:
+    if depth is None:
+        return color
+    if expected:  # the sum of depth times weight over the sum of the weights
         depth = depth / alphas.clamp(min=1e-10)
-    return torch.cat([color, depth], dim=-1) if with_depth else color
+    return torch.cat([color, depth], dim=-1)
 
 
 def _check(means, quats, scales, opacities, colors, viewmats, Ks, width, height, render_mode, rasterize_mode) -> None:

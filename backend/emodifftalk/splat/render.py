@@ -36,8 +36,10 @@ def render(
     else:
         image, alpha, depth = _draw_torch(gaussians, camera, backend)
     if mode != "RGB+D":
+        # Accumulated depth is a sum of depth times weight, alpha the sum of the weights: their quotient is the mean.
         depth = depth / np.maximum(alpha, 1e-10)
     if background is not None:
+        # Colours are premultiplied: the background only adds through what light is left.
         image = image + (1.0 - alpha)[..., None] * np.asarray(background, np.float32)
     return np.ascontiguousarray(image), alpha, np.ascontiguousarray(depth)
 
@@ -58,14 +60,24 @@ def _draw_torch(gaussians: Gaussians, camera: Camera, backend: str) -> tuple[np.
     import torch
 
     g = gaussians
-    scene = [
+    means, quats, scales, opacities, colors = (
         torch.from_numpy(np.ascontiguousarray(array, np.float32))
         for array in (g.means, g.quats, g.scales, g.opacities, g.colors)
-    ]
-    cameras = [torch.from_numpy(np.asarray(array, np.float32)[None]) for array in (camera.viewmat, camera.K)]
+    )
+    viewmats, Ks = (torch.from_numpy(np.asarray(array, np.float32)[None]) for array in (camera.viewmat, camera.K))
     with torch.no_grad():
         pictures, alphas, _ = rasterization(
-            *scene, *cameras, camera.width, camera.height, render_mode="RGB+D", backend=backend
+            means,
+            quats,
+            scales,
+            opacities,
+            colors,
+            viewmats,
+            Ks,
+            camera.width,
+            camera.height,
+            render_mode="RGB+D",
+            backend=backend,
         )
     picture = pictures[0].numpy()
     return picture[..., :3], alphas[0, ..., 0].numpy(), picture[..., 3]

@@ -40,12 +40,14 @@ def cpbd(picture: np.ndarray) -> float:
         return 0.0
     edges = vertical_edges(grey)
     blocks = _in_blocks(grey)
+    # blocks (rows, 64, columns, 64): maxima and means over axes 1 and 3 are one number for each block.
     contrast = blocks.max(axis=(1, 3)) - blocks.min(axis=(1, 3))
     counts = _in_blocks(edges).mean(axis=(1, 3)) > _EDGE_SHARE
     noticeable = np.where(contrast <= _LOW_CONTRAST, 5.0, 3.0)
     here = edges & _per_pixel(counts)
     if not here.any():
         return 0.0
+    # Of every edge pixel in a block that counts: the probability that its width w is seen, 1 - exp(-(w / w_jnb)^3.6).
     blurred = 1 - np.exp(-((edge_widths(grey)[here] / _per_pixel(noticeable)[here]) ** _BETA))
     return float(np.mean(blurred <= _JUST_NOTICEABLE + 1e-9))
 
@@ -56,6 +58,8 @@ def vertical_edges(grey: np.ndarray) -> np.ndarray:
     An edge is stronger than twice the root mean square of the picture's horizontal gradient, and within 22.5 degrees of
     upright.
     """
+    # 4 mean(gradient^2) is (2 RMS)^2: no root is needed. Thinned along the row, since only upright edges are wanted,
+    # with > on one side, so that of two equal neighbours one stays.
     across, down = (ndimage.sobel(grey, axis=axis, mode="nearest") for axis in (1, 0))
     strength = np.abs(across)
     strong = across**2 > 4 * np.mean(across**2)
@@ -70,6 +74,8 @@ def edge_widths(grey: np.ndarray) -> np.ndarray:
     """For every pixel (H, W): how many pixels brightness keeps rising, or falling, through it along its row."""
     rising = np.diff(grey, axis=1) > _FLATTEST
     falling = np.diff(grey, axis=1) < -_FLATTEST
+    # Steps that end at a pixel plus, seen from the other side, steps that begin there: between the nearest extrema on
+    # both sides of an edge brightness only rises or only falls.
     up = _run_before(rising) + _run_before(rising[:, ::-1])[:, ::-1]
     down = _run_before(falling) + _run_before(falling[:, ::-1])[:, ::-1]
     return np.maximum(up, down).astype(float)
@@ -77,6 +83,7 @@ def edge_widths(grey: np.ndarray) -> np.ndarray:
 
 def _run_before(steps: np.ndarray) -> np.ndarray:
     """Steps (H, W - 1) bool between neighbours -> (H, W): how many in a row end at each pixel."""
+    # A count along the row that falls back to 0 where a step is missing; a loop over columns, all rows at once.
     runs = np.zeros((steps.shape[0], steps.shape[1] + 1), np.int64)
     for column in range(steps.shape[1]):
         runs[:, column + 1] = np.where(steps[:, column], runs[:, column] + 1, 0)
