@@ -21,7 +21,16 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     stages = train.add_subparsers(dest="stage", required=True, metavar="STAGE")
 
     add_all(stages)
+    _add_canonical(stages)
+    _add_appearance(stages)
+    _add_measure(commands)
+    _add_speech(stages)
+    _add_motion(stages)
+    _add_text(stages)
+    _add_affect(stages)
 
+
+def _add_canonical(stages: argparse._SubParsersAction) -> None:
     canonical = stages.add_parser(
         "canonical",
         help="the canonical Gaussian rig of a subject, from a capture (3.1)",
@@ -44,6 +53,8 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     canonical.add_argument("--seed", type=int, default=0)
     canonical.set_defaults(run=_canonical)
 
+
+def _add_appearance(stages: argparse._SubParsersAction) -> None:
     appearance = stages.add_parser(
         "appearance",
         help="RotNet, OPCNet and the feature line of a subject (stage 3)",
@@ -67,6 +78,8 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     )
     appearance.set_defaults(run=_appearance)
 
+
+def _add_measure(commands: argparse._SubParsersAction) -> None:
     measure = commands.add_parser(
         "measure",
         help="compare a finished subject with the held-out pictures of its capture",
@@ -80,6 +93,8 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     measure.add_argument("--poses", default="", help="frames of the capture for the sheet, like happy,sad,angry")
     measure.set_defaults(run=_measure)
 
+
+def _add_speech(stages: argparse._SubParsersAction) -> None:
     speech = stages.add_parser("speech", help="speech to AU, on speech synthesised with espeak-ng and flite (stage 1)")
     speech.add_argument("--out", required=True, help="the model to write")
     speech.add_argument("--front-end", choices=("embedded", "hubert"), default="embedded", help="what it listens with")
@@ -89,6 +104,8 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     speech.add_argument("--start", help="an embedded model to train further")
     speech.set_defaults(run=_speech)
 
+
+def _add_motion(stages: argparse._SubParsersAction) -> None:
     motion = stages.add_parser("motion", help="AU-prompt diffusion (stage 2), or a network of the ablation")
     motion.add_argument("--out", required=True, help="the model to write")
     motion.add_argument("--kind", choices=("diffusion", "gru", "no_codes"), default="diffusion")
@@ -97,12 +114,16 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     motion.add_argument("--steps", type=int, help="train for so many steps instead, to compare networks fairly")
     motion.set_defaults(run=_motion)
 
+
+def _add_text(stages: argparse._SubParsersAction) -> None:
     text = stages.add_parser("text", help="text to AU (stage 4)")
     text.add_argument("--out", required=True, help="the model to write")
     text.add_argument("--encoder", choices=("embedded", "openclip"), default="embedded")
     text.add_argument("--seed", type=int, default=0)
     text.set_defaults(run=_text)
 
+
+def _add_affect(stages: argparse._SubParsersAction) -> None:
     affect = stages.add_parser(
         "affect",
         help="valence and arousal of a voice, on moods spoken by espeak-ng and flite",
