@@ -185,7 +185,7 @@ class _Learner:
             vectors = torch.from_numpy(self.encoder.encode([s.text for s in samples]))
             probability = torch.sigmoid(self.controller(vectors)[0]).numpy()
         presence = sentence_targets(samples)[1]
-        # Half of F1 = 2 hits / (called + real), (thresholds, 17). `share` mixes in the sums over all units, which counts
+        # Half of F1 = 2 hits / (called + real), (thresholds, 17). `share` mixes in the sums over all units, which count
         # more where a unit is rarer: its own hits say little.
         hits = np.array([((probability > t) & presence).sum(axis=0) for t in _THRESHOLDS], np.float64)
         called = np.array([(probability > t).sum(axis=0) for t in _THRESHOLDS]) + presence.sum(axis=0)
