@@ -15,6 +15,7 @@ import bpy
 from addon.blender.compat import set_right_handle
 from addon.files.import_subject import import_subject
 from addon.scene.heads import settings
+from addon.scene.strips import strip_settings
 from addon.timeline.prompts import add_prompt, add_voice
 from emodifftalk.core.subject import load_subject
 from sample_scenes.building import FPS, HERE, add_camera, begin, finish, set_up_picture, ship_take
@@ -76,7 +77,7 @@ def speak(head: bpy.types.Object, scene: bpy.types.Scene, path: Path, seconds: f
     strip: Any = add_voice(head, scene, path, 1 + round(seconds * FPS))  # has our properties too
     strip.channel = channel
     if uid:
-        strip.emodifftalk.uid = settings(head).voice_uid = uid
+        strip_settings(strip).uid = settings(head).voice_uid = uid
 
 
 def feel(head: bpy.types.Object, scene: bpy.types.Scene, feelings: tuple[tuple[float, str], ...]) -> None:

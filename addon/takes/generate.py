@@ -29,7 +29,7 @@ from ..scene.heads import (
     portable,
     settings,
 )
-from ..scene.strips import prompt_strips
+from ..scene.strips import prompt_strips, strip_settings
 from ..timeline.reading import read_prompt
 from . import memory, pace, performance, staleness
 
@@ -204,7 +204,7 @@ def _push_undo() -> None:
 
 def _read_prompts(head: Object, context: Context) -> None:
     for strip in prompt_strips(head, context.scene):
-        if not strip.emodifftalk.by_hand:  # type: ignore[attr-defined]  # scene.properties adds it
+        if not strip_settings(strip).by_hand:
             read_prompt(strip)
 
 

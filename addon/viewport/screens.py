@@ -24,6 +24,7 @@ from ..draw.world_colour import world_colour
 from ..playback import gaussians as playback
 from ..playback import sources
 from ..scene.heads import drawn
+from ..scene.properties import window_settings
 from . import budget as viewport_budget
 from . import memory, neighbours
 
@@ -106,7 +107,7 @@ def ground_of(context: Context) -> tuple[float, float, float]:
 
 def wants_gaussians(context: Context) -> bool:
     """Whether viewports of this window are to show Gaussians at all."""
-    return context.window_manager.emodifftalk.show_gaussians  # type: ignore[attr-defined]  # scene.properties adds it
+    return window_settings(context).show_gaussians
 
 
 def _space(context: Context) -> Any:

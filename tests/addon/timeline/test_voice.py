@@ -348,7 +348,7 @@ def test_the_cost_is_what_the_last_takes_cost(acted, scene, monkeypatch):
     settings(acted).seed = 5
     assert "about 40 s to make again" in staleness.check(acted, scene).line
     settings(acted).seed = 0
-    prompt(scene, "sad").frame_final_end = 240
+    compat.set_right_handle(prompt(scene, "sad"), 240)
     # Its end lies in the last of three windows: what the others alone show is copied.
     cost = pace.known().estimate(_changes(acted, scene))
     assert 12.5 + 25 * 0.1 < cost < 12.5 + 200 * 0.1
