@@ -31,5 +31,8 @@ _.au01, _.au04, _.au07, _.au09, _.au23, _.au25
 # zipfile reads what is set on the entry of an archive, http.server and socketserver on a server.
 _.compress_type, _.external_attr, _.daemon_threads
 
+# Read in types that are written as texts (emodifftalk/core/arrays.py).
+NDArray
+
 # With `same_places` and `learn_face_shapes` it makes a shipped model again (docs/science/template-registration.md).
 save_face_shapes

@@ -174,6 +174,7 @@ def _gaze_of(where: dict[str, int], values: Floats) -> Floats | None:
         both: Floats = (values[:, where[left.lower()]] + values[:, where[right.lower()]]) / 2
         return both
 
+    # Each shape is 1 at the limit of the eyes; opposite ones are differences, both eyes a mean, radians by LIMIT (2,).
     yaw = mean("eyeLookOutLeft", "eyeLookInRight") - mean("eyeLookInLeft", "eyeLookOutRight")
     pitch = mean("eyeLookUpLeft", "eyeLookUpRight") - mean("eyeLookDownLeft", "eyeLookDownRight")
     gaze: Floats = (np.stack([yaw, pitch], axis=1) * LIMIT).astype(np.float32)

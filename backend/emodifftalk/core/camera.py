@@ -32,6 +32,7 @@ class Camera:
 
     def project(self, points: Floats) -> Floats:
         """Pixels and depth (..., 3) = (x, y, z) of world points (..., 3) in metres."""
+        # R p + t for rows of points is points @ R^T + t; then K and the division by depth, which is the third number.
         local = points @ self.viewmat[:3, :3].T + self.viewmat[:3, 3]
         image = local @ self.K.T
         return np.concatenate([image[..., :2] / image[..., 2:], local[..., 2:]], axis=-1)

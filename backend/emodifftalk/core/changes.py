@@ -86,6 +86,7 @@ def compare_performances(before: Json, after: Json, everything: Iterable[str] = 
     changes = [*voice, *_prompt_changes(before, after, shift), *_curve_changes(before, after, shift, length), *settings]
     asked = merged([*((v["start"], v["start"] + v["duration"]) for v in after["voice"]), *map(_span, after["prompts"])])
     ranges = merged((0.0 if c.start is None else c.start, length if c.end is None else c.end) for c in changes)
+    # As many frames as `perform` makes. Another length or place moves words against the 25 fps grid: all is heard anew.
     frames = max(1, math.ceil(round(length * FPS, 6))) if length else 0
     other_length = frames != max(1, math.ceil(round((covered[1] - shift) * FPS, 6)))
     heard = bool(voice) or other_length or abs(shift) > _NEAR or bool(everything)

@@ -86,6 +86,7 @@ def normalize(vectors: Floats) -> Floats:
 
 def quat_multiply(a: Floats, b: Floats) -> Floats:
     """Hamilton product of quaternions (..., 4) wxyz: first b, then a."""
+    # Components first, so that the same formula serves numbers, arrays and tensors; then last again.
     parts = hamilton_product(np.moveaxis(np.asarray(a), -1, 0), np.moveaxis(np.asarray(b), -1, 0))
     return np.stack(parts, axis=-1)
 

@@ -58,7 +58,7 @@ def gazing(subject: Subject, frame: TakeFrame | None, gaze: Floats) -> Gaussians
     return turn_eyes(subject, posed, gaze)
 
 
-def gaze_matrix(gaze: Floats) -> Floats:
+def gaze_matrix(gaze: Floats | tuple[float, float]) -> Floats:
     """Rotations (..., 3, 3) of gaze directions (..., 2): yaw to the head's left, pitch upwards, radians.
 
     Object space: z up, the head looks along -y, its left is +x. Angles beyond `LIMIT` stop there.
@@ -74,7 +74,7 @@ def gaze_matrix(gaze: Floats) -> Floats:
     return rotation
 
 
-def turn_eyes(subject: Subject, gaussians: Gaussians, gaze: Floats) -> Gaussians:
+def turn_eyes(subject: Subject, gaussians: Gaussians, gaze: Floats | tuple[float, float]) -> Gaussians:
     """The subject's `gaussians`, posed in object space, with both eyeballs turned by `gaze` (2,): yaw, pitch, radians.
 
     A subject without eye centres keeps looking ahead.

@@ -54,6 +54,7 @@ def _mask(subject: Subject) -> tuple[Floats, Floats]:
     part = (moved / np.maximum(moved.max(axis=1, keepdims=True), 1e-9)).max(axis=0)
     part = np.clip(part / _WHOLLY, 0, 1)
     points = (part * part * (3 - 2 * part)).astype(np.float32)
+    # A Gaussian belongs to the mouth as its triangle's corners do, (Nf, 3) weighted by bary (Nf, 3).
     gaussians = (subject.bary * points[template.faces[subject.triangle]]).sum(axis=1).astype(np.float32)
     _masks.append((subject, points, gaussians))
     del _masks[:-4]

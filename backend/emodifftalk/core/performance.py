@@ -127,6 +127,7 @@ def sample_curve(curve: Curve, times: Floats, default: float = 0.0) -> Floats:
     """Values (T,) float32 of a curve at times (T,) in seconds."""
     if not curve:
         return np.full(len(times), default, np.float32)
+    # `interp` holds the first and the last value outside the keys, as a curve is to be read.
     keys = np.asarray(sorted(curve), np.float64)
     return np.interp(times, keys[:, 0], keys[:, 1]).astype(np.float32)
 

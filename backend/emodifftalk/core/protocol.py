@@ -50,6 +50,7 @@ def read_message(stream: BinaryIO) -> tuple[dict[str, Any], dict[str, Array]]:
 
 def _read_array(stream: BinaryIO, dtype: np.dtype[Any], shape: tuple[int, ...]) -> Array:
     size = math.prod(shape) * dtype.itemsize
+    # Nothing but numbers, and no more of them than a picture needs: asked before a byte is read or room is made.
     if dtype.kind not in _KINDS or size > _MAX_ARRAY or any(type(n) is not int or n < 0 for n in shape):
         raise ProtocolError(f"an array of {dtype} {shape}")
     # A copy, because an array over bytes can only be read.

@@ -85,6 +85,7 @@ def schedule(
     Each pose has one camera near the front; the others are spread from side to side and move on with every pose, so
     that every camera that sees the face gets its share of expressions.
     """
+    # From the head's right to its left: the azimuth is brought to -180..180 first, shifted, so that it sorts in one go.
     facing = sorted((p for p in places if p.from_front <= _FACE), key=lambda p: (p.azimuth + 180) % 360)
     near = [p.name for p in facing if p.split == "train" and p.from_front <= _NEAR]
     side = [p.name for p in facing if p.split == "train" and p.from_front > _NEAR]

@@ -208,6 +208,7 @@ def _check_appearance(name: str, appearance: dict[str, Array], n_face: int) -> N
         raise UserError(f"{name}: the feature line does not fit its {n_face} facial Gaussians.")
     if latent is not None and (latent.ndim != 2 or len(latent) != n_face):
         raise UserError(f"{name}: the appearance features do not fit its {n_face} facial Gaussians.")
+    # One whole number; files without it are of the first decoder.
     if kind is not None and (kind.shape != (1,) or kind.dtype.kind not in "iu" or not 0 <= kind[0] < len(APPEARANCES)):
         raise UserError(f"{name} has an appearance decoder that this version does not know: update EmoDiffTalk.")
 

@@ -120,6 +120,7 @@ class Take:
         low, part = moment(seconds, self.frames)
         if not part:
             return self.frame(low)
+        # Of a compact take the weights are mixed, one frame is unpacked; of a whole one two frames are read and mixed.
         if self.compact:
             return self._read(low + part, self.aus[low] + part * (self.aus[low + 1] - self.aus[low]))
         first, second = self.frame(low), self.frame(low + 1)

@@ -233,6 +233,7 @@ def _check_entry(value: dict[str, Any], data: int, size: int) -> _Entry:
     dtype = np.dtype(_KINDS[value["dtype"]])
     shape = tuple(value["shape"])
     begin, end = value["data_offsets"]
+    # `type(n) is int`: JSON's true is an int to isinstance. Every byte a shape asks for must lie inside the file.
     if not all(type(n) is int and n >= 0 for n in (*shape, begin, end)):
         raise ValueError("negative or fractional size")
     if end - begin != math.prod(shape) * dtype.itemsize or data + end > size:

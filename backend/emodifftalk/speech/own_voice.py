@@ -19,6 +19,7 @@ NAME = "embedded, tuned to this subject"
 
 def with_own_voice(subject: Subject, model: SpeechModel) -> Subject:
     """The subject carrying `model`, an embedded one, in half precision."""
+    # Every tensor of front end and encoder under "part.name", as `listener` takes them apart again.
     weights = {
         f"{part}.{name}": value.detach().cpu().numpy().astype(np.float16)
         for part in _PARTS

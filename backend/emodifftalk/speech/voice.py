@@ -37,6 +37,7 @@ def assemble_voice(performance: Performance) -> tuple[np.ndarray, float]:
 
 def _used_part(strip: VoiceStrip) -> np.ndarray:
     wave = load_audio(strip.path, SAMPLE_RATE)
+    # `duration` is as it is heard: of a recording played faster, so many times more seconds are used.
     first = round(strip.offset * SAMPLE_RATE)
     last = None if strip.duration is None else first + round(strip.duration * strip.speed * SAMPLE_RATE)
     return change_tempo(wave[first:last], strip.speed)

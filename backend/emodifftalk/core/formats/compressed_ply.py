@@ -88,6 +88,7 @@ def read_compressed_ply(path: str | os.PathLike[str]) -> Gaussians:
         return spread
 
     color = _unpack(vertices["packed_color"], (8, 8, 8, 8))
+    # A byte of opacity to the logit that `gaussians_of` takes; 0 and 255 have none.
     alpha = color[:, 3].clip(1e-6, 1 - 1e-6)
     with np.errstate(invalid="ignore", over="ignore"):
         return gaussians_of(

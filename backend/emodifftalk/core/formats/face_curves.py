@@ -115,6 +115,7 @@ def _csv(path: Path, text: str) -> FaceCurves:
             )
         times = _column([row[lower.index(key)] for row in table])
         kind, skipped = "", {key, "frame"}
+    # values (T, S): every other column as numbers, whatever it is called; which of them are known is asked later.
     columns = [i for i, name in enumerate(lower) if name not in skipped and name]
     values = np.stack([_column([row[i] for row in table]) for i in columns], axis=1) if columns else None
     if values is None:
@@ -223,6 +224,7 @@ def _by_name(names: list[str], values: Floats) -> tuple[Floats, Mask, Floats | N
     for i, name in enumerate(plain):
         match = re.fullmatch(r"au_?0*(\d+)(_r)?", name.lower())
         if match and (au := f"AU{int(match[1]):02d}") in AU_NAMES:
+            # OpenFace's columns end in _r and go to 5; plain AU columns go to 1.
             scale = 5.0 if match[2] else 1.0
             aus[:, AU_NAMES.index(au)], known[AU_NAMES.index(au)] = (values[:, i] / scale).clip(0, 1), True
             used.add(i)

@@ -51,6 +51,7 @@ def write_spz(path: str | os.PathLike[str], gaussians: Gaussians) -> None:
     columns = (
         fixed.reshape(-1, 1).view(np.uint8)[:, :3],
         _byte(g.opacities * 255),
+        # Colour as f_dc around the middle grey, scale as 16 steps for every factor of e from e^-10 on.
         _byte((g.colors - 0.5) / SH_C0 * (_COLOR_SPREAD * 255) + 127.5),
         _byte((np.log(np.maximum(g.scales, 1e-9)) + 10) * 16),
         _pack_rotations(g.quats).astype("<u4"),
@@ -82,6 +83,7 @@ def read_spz(path: str | os.PathLike[str]) -> Gaussians:
     # The columns lie one behind the other, each for all Gaussians: cut at the running sum of their sizes.
     edges = np.cumsum([_HEADER.size, *(count * width for width in widths)])
     positions, alphas, colors, scales, rotations = (data[a:b].reshape(count, -1) for a, b in pairwise(edges))
+    # Little-endian 24 bits are put above a byte of 0 and shifted down again, which copies the sign into the top byte.
     whole = np.zeros((count * 3, 4), np.uint8)
     whole[:, 1:] = positions.reshape(-1, 3)  # in the upper bytes, so that the sign comes along
     means = (whole.view("<i4")[:, 0] >> 8).reshape(count, 3) / float(1 << bits)
