@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from ...appearance.decoder import AppearanceDecoder
+from ...appearance.opcnet import OPCNet
 from ...core.errors import UserError
 from ...core.subject import Subject, load_subject, save_subject
 from ...core.watch import UNWATCHED, Watch
@@ -104,7 +105,7 @@ def train_appearance(
     if kind != "featurenet":
         subject, start = _shaded(subject, crops, before, plain, settings, rng)
     trained = AppearanceDecoder(subject, kind).to(device)
-    if kind != "featurenet":
+    if isinstance(trained.shade, OPCNet):
         with torch.no_grad():
             trained.shade.line[..., len(plain.subject.triangle) :, 0] += torch.from_numpy(start).float().to(device)
     session = _Session(FacePainter(subject, trained, capture, backend), trained, crops, before, settings, rng)

@@ -131,7 +131,7 @@ def _strip(model: Model, row: list[tuple[int, str]], width: int) -> Image.Image:
         portrait = model.portrait(frame, camera, 512)
         for line, picture in enumerate((portrait.drawn, portrait.photograph)):
             image = Image.fromarray(np.rint(picture.clip(0, 1) * 255).astype(np.uint8))
-            strip.paste(image.resize((side, side), Image.LANCZOS), (column * side, line * side))
+            strip.paste(image.resize((side, side), Image.Resampling.LANCZOS), (column * side, line * side))
     return strip
 
 

@@ -11,6 +11,7 @@ import math
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -84,9 +85,9 @@ def train_text_to_au(
     learner.settle(_all_sentences(entries, parts.near_held_out, rng), epochs, rng, watch.part(0.8, 0.95))
     threshold = learner.thresholds(_sentences(validation))
     about = {"training": "sentences written and composed for this project, English", "steps": str(steps)}
-    save_controller(out, learner.controller.eval(), learner.adapters, threshold, text_encoder, about)
+    save_controller(Path(out), learner.controller.eval(), dict(learner.adapters), threshold, text_encoder, about)
     watch.say(0.95, "measuring held-out meanings")
-    model = read_controller(out, load_text_encoder(settings.encoder))
+    model = read_controller(Path(out), load_text_encoder(settings.encoder))
     counts = {"meanings": len(entries), "validation_meanings": len(validation), "steps": steps}
     return {"encoder": text_encoder.name, **counts, "held_out": evaluate_text_to_au(model, parts.held_out)}
 
@@ -185,8 +186,8 @@ class _Learner:
             vectors = torch.from_numpy(self.encoder.encode([s.text for s in samples]))
             probability = torch.sigmoid(self.controller(vectors)[0]).numpy()
         presence = sentence_targets(samples)[1]
-        # Half of F1 = 2 hits / (called + real), (thresholds, 17). `share` mixes in the sums over all units, which count
-        # more where a unit is rarer: its own hits say little.
+        # Half of F1 = 2 hits / (called + real), (thresholds, 17). `share` mixes in the sums over all units, for where a
+        # unit is rare its own hits say little.
         hits = np.array([((probability > t) & presence).sum(axis=0) for t in _THRESHOLDS], np.float64)
         called = np.array([(probability > t).sum(axis=0) for t in _THRESHOLDS]) + presence.sum(axis=0)
         share = 20 / presence.sum()  # as if 20 sentences more had every unit, at the average of all
