@@ -180,6 +180,7 @@ class _Session:
         self._best_state: tuple[dict, dict] | None = None
         self._rng, self._validate = rng, settings.validate
         weights = [_weights(crop, drawn) for crop, drawn in zip(crops, before, strict=True)]
+        # The fifth of every nine: the list goes frame by frame, so these are spread over expressions and cameras.
         back = {i for i in range(len(crops)) if self._validate and i % _HELD_BACK == _HELD_BACK // 2 and len(crops) > 2}
         self._train = [(crops[i], weights[i]) for i in range(len(crops)) if i not in back]
         self._held_back = [(crops[i], weights[i]) for i in sorted(back)]
@@ -225,6 +226,7 @@ class _Session:
         loss = loss + self._regularity(drawn)
         self._optimizer.zero_grad(set_to_none=True)
         loss.backward()
+        # The feature line's rows of skin go a tenth of Adam's step; those of shade points, at the end, the whole.
         line = getattr(self._decoder.shade, "line", None)
         skin = None if line is None else line.detach()[..., : self.painter.shade_rows.start, :]
         before = None if skin is None else skin.clone()
@@ -266,6 +268,8 @@ class _Session:
 
 def _weights(crop: FaceCrop, drawn: torch.Tensor) -> torch.Tensor:
     """(h, w) of mean 1: more where the face without decoders lacks detail."""
+    # Fine error, blurred over 2 pixels as pictures never match to the pixel, as weight 1 to 5, then mean 1 so that the
+    # rate does not depend on the crop.
     missing = fine_error(crop.image, drawn[..., :3], crop.rgba[..., 3].float() / 255).abs().mean(dim=-1, keepdim=True)
     missing = blurred(missing, 2.0)[..., 0]
     weights = 1 + _FINE_WEIGHT * missing / missing.max().clamp(min=1e-4)

@@ -121,8 +121,12 @@ def _fit(
 def synthetic_figures(model: SpeechModel, sentences: int = 10) -> dict:
     """How well a model listens to unseen sentences by the synthetic voice slt, which no training has heard.
 
-    correlation: of AU25 + AU26 with the truth; closure: share of p, b and m at which the lips close; leaks: share of
-    frames at rest with an open mouth; mae: mean AU error. Empty when no synthesizer is installed.
+    mae: mean AU error.
+    correlation: of AU25 + AU26 with the truth.
+    closure, closures: share of p, b and m at which the lips close, and how many there are.
+    leaks: share of frames at rest with an open mouth.
+
+    Empty when no synthesizer is installed.
     """
     if missing_synthesizers():
         return {}
@@ -185,6 +189,7 @@ def _learn(model: SpeechModel, teacher: SpeechModel, optimizer, batch: tuple[tor
     predicted = model.encoder(features)
     # What nobody measured is no error, whatever is said there.
     wanted = torch.where(aus.isnan(), predicted.detach(), aus)
+    # Equation 23 and the anchor: features stay near the shipped ones, which the motion model was trained to read.
     loss = au_loss(predicted, wanted) + LAMBDA_ANCHOR * (features - held).square().mean()
     optimizer.zero_grad()
     loss.backward()

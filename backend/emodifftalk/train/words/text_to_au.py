@@ -167,6 +167,7 @@ class _Learner:
         # Noise on the vectors stands for the many ways to say the same.
         noisy = nn.functional.normalize(vectors + 0.01 * torch.randn_like(vectors), dim=-1)
         logits, strength, sure, z_text = self.controller(noisy)
+        # z of both sides on the unit sphere (Equation 36): the dot product is their cosine.
         z_au = nn.functional.normalize(self._au_features(wanted), dim=-1)
         loss = LAMBDA_BCE * focal_bce(logits, presence.float()) + LAMBDA_INFO_NCE * info_nce(z_text, z_au, wanted)
         # Where a unit is off, its activation says so; its strength is left free.
@@ -207,6 +208,7 @@ def _optimizer(groups: list[tuple[list[nn.Parameter], float]]) -> torch.optim.Ad
 def _descend(optimizer: torch.optim.Optimizer, loss: torch.Tensor, done: float) -> float:
     """One step; done: 0..1 of this optimizer's work, the rates rise shortly and then fall along it."""
     for group in optimizer.param_groups:
+        # Up from 5 % over the first 5 % of the work, then half a cosine down.
         group["lr"] = group["highest"] * min(1.0, 0.05 + done / 0.05) * (0.5 + 0.5 * math.cos(math.pi * done)) + 1e-6
     optimizer.zero_grad()
     loss.backward()
@@ -245,6 +247,7 @@ def evaluate_text_to_au(model: TextToAU, entries: list[Entry]) -> dict:
     wanted, presence, _ = sentence_targets(samples)
     read = [model.read(sample.text) for sample in samples]
     active, aus = np.array([one.active for one in read], bool), np.array([one.aus for one in read])
+    # Per unit (17,): true positives, called and really there. f1, precision and recall are means over units (macro).
     hits, called, real = (part.sum(axis=0) for part in (active & presence, active, presence))
     precision, recall = hits / np.maximum(called, 1), hits / np.maximum(real, 1)
     f1 = 2 * hits / np.maximum(called + real, 1)
