@@ -47,8 +47,8 @@ class Similarity:
 def fit_similarity(source: np.ndarray, target: np.ndarray, scaled: bool = True, mirrored: bool = False) -> Similarity:
     """The least-squares similarity (Umeyama) from points (N, 3) to (N, 3), N at least 3.
 
-    scaled: its scale is free, otherwise 1. mirrored: a reflection is looked for instead of a rotation (to recognise
-    exchanged sides).
+    scaled: its scale is free, otherwise 1.
+    mirrored: a reflection is looked for instead of a rotation (to recognise exchanged sides).
     """
     # Umeyama 1991: covariance bᵀ a = U S Vᵀ, rotation U D Vᵀ with D = diag(1, 1, det U Vᵀ), scale tr(S D) / |a|².
     # D takes the least bad of the three mirrorings back: points in a plane would fit a reflection as well.

@@ -62,7 +62,10 @@ def capture_character(
 ) -> CaptureReport:
     """Capture a character of a .blend file into folder `out`; a capture begun there with these settings goes on.
 
-    blender: the program, empty to look for it. script: the add-on's, empty for the one beside this backend.
+    blender: the program, empty to look for it.
+    script: the add-on's, empty for the one beside this backend.
+    credit: whom to thank for the character, in words.
+
     Raises UserError for anything a person can mend, Cancelled; the pictures taken are kept either way.
     """
     program, path = find_blender(blender), find_script(*SCRIPT, chosen=script)

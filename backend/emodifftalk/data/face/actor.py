@@ -295,7 +295,8 @@ def _vertex_rows(
 ) -> sp.csr_matrix:
     """Where the old vertices go, as weights (count, count) over them.
 
-    edges, uses: (e, 2) vertices of each edge and how many faces have it. half, owner: as in `catmull_clark`.
+    edges, uses: (e, 2) vertices of each edge and (e,) how many faces have it.
+    half, owner: as in `catmull_clark`.
     face_rows, ends: weights (m, count) of the face points and (e, count) of the edges' middles.
     """
     # Inner vertices of valence n: (F + 2 E + (n - 3) P) / n, F and E the means of their face points and edge middles.

@@ -101,7 +101,10 @@ def find_frame(
 ) -> tuple[Shape, Similarity]:
     """The face with triangles counter-clockwise seen from outside, and the similarity that lays it on the template.
 
-    lids: "left"/"right" to template indices; lips: template indices. upright: also expect metres and a face along -y.
+    lids, lips: "left" and "right" to template indices, and template indices.
+    landmarks, eyes: places (3,) that were given, in the mesh's own frame and unit.
+    upright: also expect metres and a face along -y.
+
     Raises UserError when eyes or mouth cannot be found, when front and back cannot be told apart, when left and right
     are swapped, and, if `upright`, when the face looks along another axis than -y or is not in metres.
     """

@@ -155,7 +155,10 @@ class Opening:
 def find_opening(view: FaceView, recess: float, reach: float, least: float) -> Opening | None:
     """The widest place near the middle of `view` that lies `recess` metres behind what is above and below it.
 
-    reach: metres up and down in which a rim is sought. least: metres it must be wide. None when nothing is.
+    reach: metres up and down in which a rim is sought.
+    least: metres it must be wide.
+
+    None when nothing is.
     """
     distance = np.where(np.isfinite(view.distance), view.distance, 0)
     # Towards its corners an opening is shallow, yet narrow: there a smaller recess counts, from nearer rims.

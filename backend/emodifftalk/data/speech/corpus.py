@@ -104,6 +104,7 @@ def flite_in_mood(
 
     register, stretch: the speaker's own factors of pitch and duration. Raises UserError when flite is not installed.
     """
+    # Mean and spread of F0 follow register and mood alike; the mood's range widens the spread alone.
     pitch, spread = _FLITE_PITCH[voice]
     pitch *= register * mood.pitch
     return flite(text, voice, size * stretch / mood.rate, pitch, spread * register * mood.pitch * mood.pitch_range)

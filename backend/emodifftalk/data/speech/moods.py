@@ -108,6 +108,7 @@ def converse(speaker: Speaker, moods: list[Mood], rng: np.random.Generator) -> S
     wave = np.concatenate(pieces)
     wave *= np.float32(min(1.0, 0.9 / (np.abs(wave).max() + 1e-9)))
     affect = np.empty((_frames(wave), 2), np.float32)
+    # Each mood's place from the frame of its first word on, so pauses belong to what was said before them.
     for begin, place in places:  # the first mood also holds before its first word
         affect[round(begin / SAMPLE_RATE * FPS) if begin > places[0][0] else 0 :] = place
     names = [name for name, mood in MOODS.items() if mood.state is moods[0].state]

@@ -78,6 +78,7 @@ def _read(path: Path) -> SpeechRecording:
         raise UserError(
             f"{path.name} lasts {seconds:.1f} s, its action units {len(aus) / FPS:.1f} s: {FPS} rows make one."
         )
+    # Cut to what both have: whole frames of 40 ms.
     frames = min(len(aus), math.ceil(seconds * FPS))
     return SpeechRecording(path.stem, wave[: frames * SAMPLE_RATE // FPS], aus[:frames].clip(0, 1))
 

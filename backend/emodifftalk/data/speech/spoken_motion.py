@@ -168,6 +168,7 @@ def random_curves(frames: int, rng: np.random.Generator) -> np.ndarray:
     """AU curves (frames, 17) of an animator's hand: one to four AUs that hold, ramp or wave, and blinks."""
     curves = np.zeros((frames, len(AU_NAMES)), np.float32)
     for au in rng.choice(len(AU_NAMES), int(rng.integers(1, 5)), replace=False):
+        # Random keys from the first frame to the last, each at nothing, full or between; joined by straight lines.
         keys = np.unique(np.concatenate([[0, frames], rng.integers(0, frames + 1, int(rng.integers(0, 8)))]))
         height = 1.0 if rng.random() < 0.25 else rng.uniform(0.1, 1.0)
         values = height * rng.choice([0.0, 1.0, rng.uniform(0, 1)], len(keys))

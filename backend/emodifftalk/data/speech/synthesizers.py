@@ -69,7 +69,11 @@ class Espeak:
     """espeak-ng, every utterance in a process of its own: the same words are the same samples, always."""
 
     def speak(self, text: str, voice: str, rate: int = 165, pitch: int = 50, pitch_range: int = 50) -> Utterance:
-        """Speak `text` with an espeak voice name such as `en-us+f2`. rate: words a minute; pitch, range: 0..100.
+        """Speak `text`.
+
+        voice: espeak's name of it, such as `en-us+f2`.
+        rate: words a minute.
+        pitch, pitch_range: 0..100.
 
         Raises UserError when the library is not installed or has no such voice.
         """
@@ -139,7 +143,9 @@ def espeak() -> Espeak:
 def flite(text: str, voice: str, stretch: float = 1.0, pitch: float = 0.0, spread: float = 0.0) -> Utterance:
     """Speak with flite (voices kal, awb, rms, slt).
 
-    stretch: duration factor. pitch, spread: mean and standard deviation of F0 in Hz, 0 keeps the voice's.
+    stretch: duration factor.
+    pitch, spread: mean and standard deviation of F0 in Hz, 0 keeps the voice's.
+
     Raises UserError when flite is not installed.
     """
     if not shutil.which("flite"):
@@ -160,6 +166,7 @@ def flite(text: str, voice: str, stretch: float = 1.0, pitch: float = 0.0, sprea
     for symbol, end in re.findall(r"([a-z]+):([\d.]+)", answer.stdout):
         phonemes.append(Phoneme(symbol if symbol in PHONEMES else "pau", last, float(end)))
         last = float(end)
+    # Resampled by the smallest whole ratio.
     divisor = int(np.gcd(rate, SAMPLE_RATE))
     wave = resample_poly(wave, SAMPLE_RATE // divisor, rate // divisor).astype(np.float32)
     return Utterance(wave, with_stress(phonemes), text, f"flite {voice}")

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from ...appearance.decoder import AppearanceDecoder
+from ...appearance.opcnet import OPCNet
 from ...core.errors import UserError
 from ...core.subject import Subject, load_subject, save_subject
 from ...core.watch import UNWATCHED, Watch
@@ -104,7 +105,7 @@ def train_appearance(
     if kind != "featurenet":
         subject, start = _shaded(subject, crops, before, plain, settings, rng)
     trained = AppearanceDecoder(subject, kind).to(device)
-    if kind != "featurenet":
+    if isinstance(trained.shade, OPCNet):
         with torch.no_grad():
             trained.shade.line[..., len(plain.subject.triangle) :, 0] += torch.from_numpy(start).float().to(device)
     session = _Session(FacePainter(subject, trained, capture, backend), trained, crops, before, settings, rng)
@@ -179,6 +180,7 @@ class _Session:
         self._best_state: tuple[dict, dict] | None = None
         self._rng, self._validate = rng, settings.validate
         weights = [_weights(crop, drawn) for crop, drawn in zip(crops, before, strict=True)]
+        # The fifth of every nine: the list goes frame by frame, so these are spread over expressions and cameras.
         back = {i for i in range(len(crops)) if self._validate and i % _HELD_BACK == _HELD_BACK // 2 and len(crops) > 2}
         self._train = [(crops[i], weights[i]) for i in range(len(crops)) if i not in back]
         self._held_back = [(crops[i], weights[i]) for i in sorted(back)]
@@ -224,6 +226,7 @@ class _Session:
         loss = loss + self._regularity(drawn)
         self._optimizer.zero_grad(set_to_none=True)
         loss.backward()
+        # The feature line's rows of skin go a tenth of Adam's step; those of shade points, at the end, the whole.
         line = getattr(self._decoder.shade, "line", None)
         skin = None if line is None else line.detach()[..., : self.painter.shade_rows.start, :]
         before = None if skin is None else skin.clone()
@@ -265,6 +268,8 @@ class _Session:
 
 def _weights(crop: FaceCrop, drawn: torch.Tensor) -> torch.Tensor:
     """(h, w) of mean 1: more where the face without decoders lacks detail."""
+    # Fine error, blurred over 2 pixels as pictures never match to the pixel, as weight 1 to 5, then mean 1 so that the
+    # rate does not depend on the crop.
     missing = fine_error(crop.image, drawn[..., :3], crop.rgba[..., 3].float() / 255).abs().mean(dim=-1, keepdim=True)
     missing = blurred(missing, 2.0)[..., 0]
     weights = 1 + _FINE_WEIGHT * missing / missing.max().clamp(min=1e-4)

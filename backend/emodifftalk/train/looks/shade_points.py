@@ -144,7 +144,8 @@ def with_shade_points(subject: Subject, places: Candidates, error: np.ndarray) -
 def first_features(error: np.ndarray, drivers: np.ndarray) -> np.ndarray:
     """What the direct features start from, (K, M): the ridge regression of the wanted change of opacity on `drivers`.
 
-    error: (F, M, 3) as above. drivers: (F, K) for all points alike (AU intensities) or (F, M, 1) of each one.
+    error: (F, M, 3) what the pictures of each frame miss, NaN where not seen.
+    drivers: (F, K) for all points alike (AU intensities), or (F, M, 1) of each one.
     """
     toward = _strongest(error)
     # Projection of each frame's error on the strongest one: how much of that shade a frame wants (F, M).

@@ -108,7 +108,7 @@ class MotionLearner:
         if before is not None:
             self.network.load_state_dict(_rebased(before, self.basis, kind))
         with torch.no_grad():
-            self.network.skip.weight.copy_(batches.linear)
+            self.network.get_parameter("skip.weight").copy_(batches.linear)
         self.losses, self.levels = MotionLosses(batches.template, self.basis), alpha_bar()
         self.average = copy.deepcopy(self.network).requires_grad_(False)
         self.optimizer = torch.optim.AdamW(self.network.parameters(), lr=self.rate, weight_decay=0.01)

@@ -108,6 +108,7 @@ def speaking_report(model: MotionModel, template: FacialTemplate, heard: list[_H
         lip.append(error[:, lips].mean(axis=1))
         ways = {"closure": offsets, "closure_truth": one.truth, "closure_basis": template.displace(one.aus)}
         gaps = {name: 1e3 * template.lip_opening(moved) for name, moved in ways.items()}
+        # speed: how fast lips open and close beside the truth; under 1 is a mouth that mumbles.
         opening.append(np.abs(gaps["closure"] - gaps["closure_truth"]))
         speed.append(np.abs(np.diff(gaps["closure"])).mean() / np.abs(np.diff(gaps["closure_truth"])).mean())
         for name, gap in gaps.items():
@@ -142,10 +143,16 @@ def closing(gap: np.ndarray, closure: int, before: int, after: int) -> float:
 def silence_report(
     model: MotionModel, template: FacialTemplate, face: TouchingFace, speech: SpeechModel, steps: int
 ) -> dict:
-    """Each AU alone at 1 over digital silence: `ratio`, the projection of the generated offsets on the truth over the
-    truth's own length (1 is right; truth is the basis with contact resolved); `similarity`, their cosine;
-    `basis_ratio`, the same against the bare basis. Blink: mean lid gap at AU45 = 1 as a share of the gap at rest.
-    jitter: mean and greatest point speed in millimetres a frame in silence at rest; rest: mean offset there."""
+    """Each AU alone at 1 over digital silence, and nothing at all.
+
+    ratio: the projection of the generated offsets on the truth over the truth's own length (1 is right; truth is the
+        basis with contact resolved).
+    similarity: their cosine.
+    basis_ratio: as ratio, against the bare basis.
+    blink_lid_gap: mean lid gap at AU45 = 1 as a share of the gap at rest.
+    jitter_mm, jitter_max_mm: mean and greatest point speed in millimetres a frame, in silence at rest.
+    rest_mm, rest_opening_mm: mean offset and lip opening there.
+    """
     frames = 60
     features = speech.predict(np.zeros(frames * SAMPLE_RATE // FPS, np.float32), frames).features
     ratio, similarity, basis_ratio = {}, {}, {}

@@ -63,6 +63,8 @@ def train_canonical(
     _train(trainer, settings.steps, Path(out), checkpoint, watch)
     rig = trainer.rig
     subject = rig.subject(capture, name or capture.name)
+    # Painted before dropped: hidden eyes and teeth take their light from seen ones. What fills no pixel of any picture
+    # was never pulled anywhere, and would show as dirt from a camera of the animator's own.
     filled = filled_pixels(subject, capture, views[0], backend)
     subject = drop_unseen(paint_unseen(subject, rig.layout.colors, filled), capture, filled)
     save_subject(out, subject)

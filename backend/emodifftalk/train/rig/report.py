@@ -44,7 +44,8 @@ def write_rig_report(
 ) -> None:
     """Write `OUT.report.json` and `OUT.report.html`, one page that holds everything it shows.
 
-    curve: (step, loss, PSNR). views: held-out pictures, of which some are shown beside what the rig makes of them.
+    curve: (step, loss, PSNR in dB).
+    views: held-out pictures, of which some are shown beside what the rig makes of them.
     """
     pairs = [_pair(rig, view, backend) for view in views[:: max(1, len(views) // _SHOWN)][:_SHOWN]]
     body = (

@@ -84,6 +84,7 @@ def chart(points: Sequence[tuple[float, float]], best: float | None = None) -> s
     ticks = _ticks(y.min(), y.max())
     low, high = ticks[0], ticks[-1]
 
+    # Data to pixels of the picture: x to the right from _LEFT, y upwards from _BOTTOM.
     def across(value: Any) -> Any:  # a number or an array of them
         return _LEFT + (_WIDE - _LEFT - 20) * (value - x.min()) / max(x.max() - x.min(), 1e-9)
 

@@ -69,6 +69,7 @@ def _compared(model: VoiceAffect, group: str, index: int, moods: tuple[str, ...]
 
 
 def _figures(heard: np.ndarray, truth: np.ndarray) -> dict[str, float]:
+    # Signs are compared only where the truth is clearly not 0.
     clear = np.abs(truth) > _CLEAR
     return {
         "correlation": round(float(np.corrcoef(heard, truth)[0, 1]), 3),

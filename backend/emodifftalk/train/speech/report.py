@@ -49,12 +49,16 @@ def evaluate_speech_to_au(model: SpeechModel) -> dict:
 
 
 def measured_speech(model: SpeechModel, utterances: Iterable[Utterance]) -> dict:
-    """mae: mean absolute error per AU (0..1); mae_of_mean: that of always saying the mean. correlation: of AU25 + AU26.
+    """How well a model listens; the opening is AU25 + AU26.
 
-    closure: share of p b m whose predicted AU25 + AU26 (least of three frames) is under 15 percent of its mean at the
-    two neighbouring vowels. lag: frames of 40 ms by which the predicted opening follows the true one, from the peak of
-    their cross-correlation. rest: 99th percentile of the opening where the mouth should rest (truth under 0.005), as a
-    share of the opening's 95th percentile. leaks: share of those frames above 0.05.
+    mae, mae_of_mean: mean absolute error per AU (0..1), and that of always saying the mean.
+    correlation: of the opening with the true one.
+    closure, closures: share of p b m whose predicted opening (least of three frames) is under 15 percent of its mean at
+        the two neighbouring vowels, and how many there are.
+    lag: frames of 40 ms by which the predicted opening follows the true one, from the peak of their cross-correlation.
+    rest: 99th percentile of the opening where the mouth should rest (truth under 0.005), as a share of the opening's
+        95th percentile.
+    leaks: share of those frames above 0.05.
     """
     heard, targets, closed = [], [], []
     for utterance in (pad(spoken, 0.6, 0.6) for spoken in utterances):
@@ -85,6 +89,7 @@ def measured_speech(model: SpeechModel, utterances: Iterable[Utterance]) -> dict
 
 def lag(predicted: np.ndarray, truth: np.ndarray, reach: int = 8) -> float:
     """Frames by which `found` (T,) follows `truth` (T,): the peak of their correlation, to a part of a frame."""
+    # Correlation at shifts of -8 to 8 frames, without the ends that np.roll brings round.
     inner = slice(reach, len(truth) - reach)
     scores = [np.corrcoef(np.roll(predicted, -shift)[inner], truth[inner])[0, 1] for shift in range(-reach, reach + 1)]
     best = int(np.clip(np.argmax(scores), 1, 2 * reach - 1))

@@ -126,8 +126,9 @@ def _learn(
 ) -> float:
     """One step; returns the loss."""
     learner.train()
+    waves, aus, classes, states = batch
     with half_precision():
-        loss = learner.loss(*batch, rng=rng)
+        loss = learner.loss(waves, aus, classes, states, rng)
     optimizer.zero_grad()
     loss.backward()
     nn.utils.clip_grad_norm_(learner.parameters(), 1.0)
@@ -149,15 +150,24 @@ def _validation(learner: _Learner, unseen: list, batch: int) -> float:
 
 
 class _Learner:
-    """What is trained: the embedded front end and its encoder, or an encoder and a bridge for HuBERT."""
+    """What is trained: the embedded front end and its encoder, or an encoder and a bridge for HuBERT.
+
+    anchor: the embedded front end as it was, near which the features are held; None to let them go.
+    bridge, teacher: from a foreign front end's features to those of the embedded one; None without a foreign one.
+    states: the head that hears which feeling a voice carries; only training needs it.
+    """
 
     def __init__(self, front_end: str, start: str | os.PathLike | None = None, anchored: bool = True) -> None:
         self.steps_before, self.before = 0, "nothing"
+        self.front_end: EmbeddedFrontEnd | HubertFrontEnd
+        self.anchor: EmbeddedFrontEnd | None = None
+        self.bridge: nn.Linear | None = None
+        self.teacher: nn.Module | None = None
         if start is not None:
-            before = read_speech_model(Path(start), EmbeddedFrontEnd())
-            self.front_end, self.encoder, self.bridge = before.front_end, before.encoder, None
+            self.front_end = embedded = EmbeddedFrontEnd()
+            self.encoder = read_speech_model(Path(start), embedded).encoder
             self.states = nn.Linear(self.encoder.codes.in_features, 1 + len(STATES))
-            self.teacher = copy.deepcopy(before.front_end).requires_grad_(False) if anchored else None
+            self.anchor = copy.deepcopy(embedded).requires_grad_(False) if anchored else None
             about = tensors.TensorFile(start).metadata
             self.steps_before = int(about.get("steps", 0))
             self.before = f"{about.get('data', 'unknown')}, seed {about.get('seed', 'unknown')}"
@@ -166,7 +176,7 @@ class _Learner:
             self.front_end, self.teacher = HubertFrontEnd.load(), load_speech_to_au("embedded").front_end
             self.bridge = nn.Linear(self.front_end.dim, EmbeddedFrontEnd.dim)
         else:
-            self.front_end, self.teacher, self.bridge = EmbeddedFrontEnd(), None, None
+            self.front_end = EmbeddedFrontEnd()
         self.encoder = SpeechToAU(self.front_end.dim)
         self.states = nn.Linear(self.encoder.codes.in_features, 1 + len(STATES))
 
@@ -210,17 +220,19 @@ class _Learner:
         With `rng` the embedded front end hears through strange microphones, with holes in the spectrum.
         """
         steps = classes.shape[1]
-        if self.bridge is None:
+        if isinstance(self.front_end, EmbeddedFrontEnd):
             energies = self.front_end.mel(waves)
             heard = energies if rng is None else _coloured(energies, rng)
             features = fit_steps(self.front_end.listen(heard), steps)
             sounds = nn.functional.cross_entropy(self.front_end.phonemes(features).mT, classes)
             loss = self._encoder_loss(features, aus, states) + LAMBDA_PHONEME * sounds
-            if self.teacher is not None:
+            if self.anchor is not None:
                 with torch.no_grad():
-                    held = fit_steps(self.teacher.listen(energies), steps)
+                    held = fit_steps(self.anchor.listen(energies), steps)
                 loss = loss + LAMBDA_ANCHOR * (features - held).square().mean()
             return loss
+        if self.bridge is None or self.teacher is None:
+            raise ValueError("a foreign front end is trained with its bridge and a teacher")
         with torch.no_grad():
             features = fit_steps(self.front_end(waves), steps)
             wanted = fit_steps(self.teacher(waves), steps)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import copy
 import time
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -57,33 +58,17 @@ def tune_speech(
     model = SpeechModel(copy.deepcopy(shipped.front_end), copy.deepcopy(shipped.encoder))
     spoken = [(level(one.wave), one.aus) for one in train]
     synthetic = [] if missing_synthesizers() else _synthetic(seed, watch.part(0.0, 0.1))
-    parameters = [*model.front_end.parameters(), *model.encoder.parameters()]
-    optimizer = torch.optim.AdamW(parameters, lr=_RATE, weight_decay=0.01)
-    before = _error(shipped, held_back)
-    stopping, best = EarlyStopping(PATIENCE, higher_is_better=False, least=_LEAST_GAIN), None
-    stopping.better(before)
-    curve, step, losses = [(0, None, round(before, 5))], 0, []
-    began = time.monotonic()
-    while not stopping.stop:
-        watch.check()
-        losses.append(_learn(model, shipped, optimizer, _batch(spoken, synthetic, rng)))
-        step, elapsed = step + 1, (time.monotonic() - began) / (60 * minutes)
-        if step % _EVERY == 0 or elapsed >= 1:
-            error = _error(model, held_back)
-            curve.append((step, round(float(np.mean(losses)), 5), round(error, 5)))
-            losses = []
-            if stopping.better(error):
-                best = [copy.deepcopy(part.state_dict()) for part in (model.front_end, model.encoder)]
-            watch.say(0.1 + 0.9 * min(elapsed, 1.0), f"step {step}, AU error on what is held back {error:.4f}")
-        if elapsed >= 1:
-            break
+    stopping = EarlyStopping(PATIENCE, higher_is_better=False, least=_LEAST_GAIN)
+    best, curve = _fit(
+        model, shipped, lambda: _batch(spoken, synthetic, rng), held_back, stopping, minutes, watch.part(0.1, 1.0)
+    )
     report = {
         "recordings": len(recordings),
         "seconds_of_speech": round(sum(one.seconds for one in recordings), 1),
         "held_back": ", ".join(one.name for one in held_back),
-        "error_of_shipped": round(before, 5),
-        "error": round(stopping.best, 5),
-        "steps": step,
+        "error_of_shipped": curve[0][2],
+        "error": curve[0][2] if stopping.best is None else round(stopping.best, 5),
+        "steps": curve[-1][0],
         "stopped_early": stopping.stop,
         "mixed_with_synthetic_speech": bool(synthetic),
         "curve": curve,
@@ -95,11 +80,53 @@ def tune_speech(
     return model, report
 
 
+def _fit(
+    model: SpeechModel,
+    shipped: SpeechModel,
+    draw: Callable[[], tuple[torch.Tensor, torch.Tensor]],
+    held_back: list[SpeechRecording],
+    stopping: EarlyStopping,
+    minutes: float,
+    watch: Watch,
+) -> tuple[list[dict] | None, list[tuple[int, float | None, float]]]:
+    """Train `model` on batches that `draw` gives until `stopping` says so or time is over.
+
+    Returns the best states of front end and encoder, None when no step was better than the shipped model; and a curve
+    of (step, loss, mean AU error on what is held back), whose first row is the shipped model's. Raises Cancelled.
+    """
+    parameters = [*model.front_end.parameters(), *model.encoder.parameters()]
+    optimizer = torch.optim.AdamW(parameters, lr=_RATE, weight_decay=0.01)
+    before = _error(shipped, held_back)
+    stopping.better(before)
+    best: list[dict] | None = None
+    curve: list[tuple[int, float | None, float]] = [(0, None, round(before, 5))]
+    step, losses = 0, list[float]()
+    began = time.monotonic()
+    while not stopping.stop:
+        watch.check()
+        losses.append(_learn(model, shipped, optimizer, draw()))
+        step, elapsed = step + 1, (time.monotonic() - began) / (60 * minutes)
+        if step % _EVERY == 0 or elapsed >= 1:
+            error = _error(model, held_back)
+            curve.append((step, round(float(np.mean(losses)), 5), round(error, 5)))
+            losses = []
+            if stopping.better(error):
+                best = [copy.deepcopy(part.state_dict()) for part in (model.front_end, model.encoder)]
+            watch.say(min(elapsed, 1.0), f"step {step}, AU error on what is held back {error:.4f}")
+        if elapsed >= 1:
+            break
+    return best, curve
+
+
 def synthetic_figures(model: SpeechModel, sentences: int = 10) -> dict:
     """How well a model listens to unseen sentences by the synthetic voice slt, which no training has heard.
 
-    correlation: of AU25 + AU26 with the truth; closure: share of p, b and m at which the lips close; leaks: share of
-    frames at rest with an open mouth; mae: mean AU error. Empty when no synthesizer is installed.
+    mae: mean AU error.
+    correlation: of AU25 + AU26 with the truth.
+    closure, closures: share of p, b and m at which the lips close, and how many there are.
+    leaks: share of frames at rest with an open mouth.
+
+    Empty when no synthesizer is installed.
     """
     if missing_synthesizers():
         return {}
@@ -162,6 +189,7 @@ def _learn(model: SpeechModel, teacher: SpeechModel, optimizer, batch: tuple[tor
     predicted = model.encoder(features)
     # What nobody measured is no error, whatever is said there.
     wanted = torch.where(aus.isnan(), predicted.detach(), aus)
+    # Equation 23 and the anchor: features stay near the shipped ones, which the motion model was trained to read.
     loss = au_loss(predicted, wanted) + LAMBDA_ANCHOR * (features - held).square().mean()
     optimizer.zero_grad()
     loss.backward()

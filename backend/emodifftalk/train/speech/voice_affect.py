@@ -64,6 +64,7 @@ def train_voice_affect(
     network = AffectNet()
     network.centre.copy_(features.mean(dim=0))
     network.scale.copy_(features.std(dim=0) + 1e-3)
+    # Standardised features, cut at 4 deviations as the deployed network cuts them.
     rows = ((features - network.centre) / network.scale).clamp(-4, 4)
     optimizer = torch.optim.AdamW(network.parameters(), lr=_RATE, weight_decay=0.02)
     noise = _strangeness()

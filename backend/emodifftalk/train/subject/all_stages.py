@@ -70,15 +70,15 @@ class _Run:
 
     def to(self, out: Path) -> dict:
         """The whole way; returns the report."""
-        key, before, reports = key_of(__version__, capture_fingerprint(self._task.capture)), None, []
+        key, before, reports = key_of(__version__, capture_fingerprint(self._task.capture)), None, list[dict]()
         for stage in self._stages:
             key = key_of(key, stage.name, stage.made_from)
             reports.append({"stage": stage.name, "title": stage.title} | self._run(stage, key, before))
             before = self._work.subject_path(stage.name)
             self._done += stage.share
-        watch = self._part("Report", self._whole - self._done)
-        report = write_whole_report(out, self._task, before, reports, watch)
-        _copy(before, out)
+        watch, trained = self._part("Report", self._whole - self._done), self._work.subject_path(self._stages[-1].name)
+        report = write_whole_report(out, self._task, trained, reports, watch)
+        _copy(trained, out)
         self._work.remove()
         self._watch.part(1.0, 1.0, "Report").say(1.0, "Done")
         return report

@@ -71,9 +71,11 @@ def measure(
 ) -> dict:
     """Mean PSNR and SSIM of the Subject's file over the pictures of held-out cameras, which it has never seen.
 
+    sheet: a .png to write the contact sheet to.
+    poses: as in `contact_sheet`.
+
     Neutral and expressive frames apart, `expressive_unseen` being those expressions that no trained camera saw either;
-    black background, matte applied, mean of per-picture values. sheet: a .png to write the contact sheet to; poses: as
-    in `contact_sheet`. Raises UserError.
+    black background, matte applied, mean of per-picture values. Raises UserError.
     """
     capture = load_capture(capture_dir)
     model = Model(load_subject(subject_path), capture, backend)
@@ -131,7 +133,7 @@ def _strip(model: Model, row: list[tuple[int, str]], width: int) -> Image.Image:
         portrait = model.portrait(frame, camera, 512)
         for line, picture in enumerate((portrait.drawn, portrait.photograph)):
             image = Image.fromarray(np.rint(picture.clip(0, 1) * 255).astype(np.uint8))
-            strip.paste(image.resize((side, side), Image.LANCZOS), (column * side, line * side))
+            strip.paste(image.resize((side, side), Image.Resampling.LANCZOS), (column * side, line * side))
     return strip
 
 
@@ -161,6 +163,7 @@ def _frontal(capture: Capture, frame: int) -> str:
 
 def _direction(capture: Capture, frame: int, name: str) -> tuple[float, float]:
     """Degrees: azimuth, 0 in front and positive to the head's left, and elevation of a camera seen from the face."""
+    # The camera's place -Rᵀ t, seen from the middle of the head: azimuth 0 along -y, where the face looks.
     camera: Camera = capture.camera_at(frame, name)
     eye = -camera.viewmat[:3, :3].T @ camera.viewmat[:3, 3]
     face = capture.points[0]

@@ -35,7 +35,7 @@ def write_whole_report(out: Path, task: Task, subject_path: Path, stages: list[d
     """
     subject = load_subject(subject_path)
     model = Model(subject, task.capture, task.settings.canonical.backend)
-    report = {
+    report: dict = {
         "subject": subject.name,
         "file": out.name,
         "gaussians": len(subject.gaussians),

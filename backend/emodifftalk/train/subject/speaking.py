@@ -69,12 +69,14 @@ def speak(subject: Subject, voice: str, wave: np.ndarray, size: int = 256) -> Sp
     for frame in shown:
         gaussians = pose(subject, offsets[frame], *decoder.decode(aus[frame], offsets[frame]))
         pictures.append(render(gaussians, camera, _GROUND)[0])
+    # Root mean square of the samples that fall into each frame.
     loud = np.array([np.sqrt((piece**2).mean()) for piece in np.array_split(wave, len(aus))])
     return Spoken(voice, pictures, [float(frame / FPS) for frame in shown], opening, loud / max(loud.max(), 1e-6))
 
 
 def _moments(opening: np.ndarray) -> list[int]:
     """Frames spread over the sentence, the mouth in turn as wide and as closed as it gets around there."""
+    # The sentence in eight pieces; of each in turn the frame of the widest and of the narrowest mouth.
     parts = [part for part in np.array_split(np.arange(len(opening)), PICTURES) if len(part)]
     picked = (np.argmax if i % 2 == 0 else np.argmin for i in range(len(parts)))
     return [int(part[pick(opening[part])]) for part, pick in zip(parts, picked, strict=True)]

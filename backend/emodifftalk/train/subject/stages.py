@@ -84,9 +84,15 @@ class StageWork:
     scratch: Path
     watch: Watch
 
+    def subject_path(self) -> Path:
+        """The file of the subject so far. Raises ValueError in the first stage, which has none."""
+        if self.before is None:
+            raise ValueError("the first stage begins with no subject")
+        return self.before
+
     def subject(self) -> Subject:
         """The subject so far."""
-        return load_subject(self.before)
+        return load_subject(self.subject_path())
 
 
 @dataclass(frozen=True)
@@ -200,7 +206,7 @@ def _appearance(work: StageWork) -> tuple[Subject, dict]:
         decoder=settings.decoder,
         validate=True,
     )
-    report = train_appearance(work.task.dataset, work.before, out, appearance, work.watch)
+    report = train_appearance(work.task.dataset, work.subject_path(), out, appearance, work.watch)
     said = "Skin turns and opacity changes with the action units."
     if report.get("with_decoders"):
         learned, plain = (report[name]["psnr"] for name in ("with_decoders", "canonical_only"))

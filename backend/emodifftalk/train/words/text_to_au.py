@@ -11,6 +11,7 @@ import math
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -84,9 +85,9 @@ def train_text_to_au(
     learner.settle(_all_sentences(entries, parts.near_held_out, rng), epochs, rng, watch.part(0.8, 0.95))
     threshold = learner.thresholds(_sentences(validation))
     about = {"training": "sentences written and composed for this project, English", "steps": str(steps)}
-    save_controller(out, learner.controller.eval(), learner.adapters, threshold, text_encoder, about)
+    save_controller(Path(out), learner.controller.eval(), dict(learner.adapters), threshold, text_encoder, about)
     watch.say(0.95, "measuring held-out meanings")
-    model = read_controller(out, load_text_encoder(settings.encoder))
+    model = read_controller(Path(out), load_text_encoder(settings.encoder))
     counts = {"meanings": len(entries), "validation_meanings": len(validation), "steps": steps}
     return {"encoder": text_encoder.name, **counts, "held_out": evaluate_text_to_au(model, parts.held_out)}
 
@@ -166,6 +167,7 @@ class _Learner:
         # Noise on the vectors stands for the many ways to say the same.
         noisy = nn.functional.normalize(vectors + 0.01 * torch.randn_like(vectors), dim=-1)
         logits, strength, sure, z_text = self.controller(noisy)
+        # z of both sides on the unit sphere (Equation 36): the dot product is their cosine.
         z_au = nn.functional.normalize(self._au_features(wanted), dim=-1)
         loss = LAMBDA_BCE * focal_bce(logits, presence.float()) + LAMBDA_INFO_NCE * info_nce(z_text, z_au, wanted)
         # Where a unit is off, its activation says so; its strength is left free.
@@ -185,8 +187,8 @@ class _Learner:
             vectors = torch.from_numpy(self.encoder.encode([s.text for s in samples]))
             probability = torch.sigmoid(self.controller(vectors)[0]).numpy()
         presence = sentence_targets(samples)[1]
-        # Half of F1 = 2 hits / (called + real), (thresholds, 17). `share` mixes in the sums over all units, which count
-        # more where a unit is rarer: its own hits say little.
+        # Half of F1 = 2 hits / (called + real), (thresholds, 17). `share` mixes in the sums over all units, for where a
+        # unit is rare its own hits say little.
         hits = np.array([((probability > t) & presence).sum(axis=0) for t in _THRESHOLDS], np.float64)
         called = np.array([(probability > t).sum(axis=0) for t in _THRESHOLDS]) + presence.sum(axis=0)
         share = 20 / presence.sum()  # as if 20 sentences more had every unit, at the average of all
@@ -206,6 +208,7 @@ def _optimizer(groups: list[tuple[list[nn.Parameter], float]]) -> torch.optim.Ad
 def _descend(optimizer: torch.optim.Optimizer, loss: torch.Tensor, done: float) -> float:
     """One step; done: 0..1 of this optimizer's work, the rates rise shortly and then fall along it."""
     for group in optimizer.param_groups:
+        # Up from 5 % over the first 5 % of the work, then half a cosine down.
         group["lr"] = group["highest"] * min(1.0, 0.05 + done / 0.05) * (0.5 + 0.5 * math.cos(math.pi * done)) + 1e-6
     optimizer.zero_grad()
     loss.backward()
@@ -244,6 +247,7 @@ def evaluate_text_to_au(model: TextToAU, entries: list[Entry]) -> dict:
     wanted, presence, _ = sentence_targets(samples)
     read = [model.read(sample.text) for sample in samples]
     active, aus = np.array([one.active for one in read], bool), np.array([one.aus for one in read])
+    # Per unit (17,): true positives, called and really there. f1, precision and recall are means over units (macro).
     hits, called, real = (part.sum(axis=0) for part in (active & presence, active, presence))
     precision, recall = hits / np.maximum(called, 1), hits / np.maximum(real, 1)
     f1 = 2 * hits / np.maximum(called + real, 1)

@@ -64,6 +64,7 @@ def world_to_camera(where: str, name: str, pose: object, opengl: bool) -> np.nda
         matrix = np.asarray(pose, np.float64)
         whole = np.eye(4)
         whole[:3] = matrix[:3, :4]
+        # OpenGL's camera axes times diag(1, -1, -1) are OpenCV's; the pose turned round is the view.
         return np.linalg.inv(whole @ OPENGL if opengl else whole)
     except (TypeError, ValueError, IndexError, np.linalg.LinAlgError) as error:
         raise UserError(f"{where}: camera {name} has a pose that is no 4 × 4 matrix of a rotation.") from error

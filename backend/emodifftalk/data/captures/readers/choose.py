@@ -118,6 +118,7 @@ def choose_moments(recording: Recording, settings: DatasetSettings, aus: np.ndar
     else:
         first, why = 0, "the first, for want of action units"
     recording.notes.append(f"The neutral moment is {names[first]}: {why}.")
+    # How many moments the wished number of pictures pays for, at the mean number of cameras per moment.
     views = np.mean([len(v) for v in recording.moments.values()])
     most = max(1, int(settings.most_pictures / views))
     if len(names) <= most:

@@ -111,6 +111,7 @@ def _rotation(model: Path, image: ModelImage) -> np.ndarray:
     length = np.linalg.norm(image.quaternion)
     if not 0.9 < length < 1.1:
         raise UserError(f"{model}: the pose of {image.name} is no rotation.")
+    # The rotation matrix of a unit quaternion; COLMAP's is wxyz and turns the world into the camera.
     w, x, y, z = image.quaternion / length
     return np.array(
         [

@@ -124,6 +124,7 @@ class Picture:
             pixels[..., 3] = matte
         if not pixels[..., 3].any():
             raise UserError(f"The matte of {self.color.name} is empty: make it again, or leave this picture out.")
+        # Premultiplied before anything is resampled: else the background's colour bleeds into the edge.
         pixels[..., :3] *= pixels[..., 3:]
         box = self.box or self._whole(pixels)
         square = self.lens.straighten(pixels, box) if self.lens else _cut(pixels, box)

@@ -131,7 +131,7 @@ def read_settings(folder: Path, given: dict[str, object]) -> DatasetSettings:
             checked[key] = tuple(value)
         elif kind is float and isinstance(value, int | float) and 0 <= value < 1e4:
             checked[key] = float(value)
-        elif type(value) is kind and (kind is not int or value > 0):
+        elif (type(value) is int and value > 0) if kind is int else type(value) is kind:
             checked[key] = value
         else:
             raise UserError(f"{SETTINGS}: “{key}” cannot be {value!r}.")
