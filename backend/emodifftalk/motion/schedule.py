@@ -14,8 +14,8 @@ STEPS = 500
 def alpha_bar(steps: int = STEPS) -> torch.Tensor:
     """Share of signal variance (steps,) left after n + 1 noising steps: Nichol and Dhariwal's cosine, from near 1 to
     near 0."""
-    # cos²((n/N + s) / (1 + s) · π/2) over its value at n = 0, s = 0.008, n = 1..N; s keeps the
-    # noise of the first steps from being too little.
+    # ᾱ_n = cos²((n/N + s) / (1 + s) · π/2) over its value at n = 0, n = 1..N, s = 0.008: without s the first steps
+    # would add next to no noise.
     at = torch.arange(1, steps + 1, dtype=torch.float64) / steps
     offset = 0.008
     start = math.cos(offset / (1 + offset) * math.pi / 2) ** 2
