@@ -45,9 +45,13 @@ PROTOCOL = (
 
 @dataclass(frozen=True)
 class Felt:
-    """One prompt on one subject. asked (17,): what the words mean; rise (17,): measured on the points.
+    """One prompt on one subject.
 
-    closed of closures: p b m. gaussians: the head at the sheet's moment.
+    prompt: its words, "" for none.
+    asked: (17,) 0..1, what the words mean.
+    rise: (17,), intensity above the sentence without a prompt, measured on the points.
+    closed, closures: how many p b m are closed, and how many there are.
+    gaussians: the head at the sheet's moment.
     """
 
     prompt: str
