@@ -95,9 +95,9 @@ class MotionModel:
         watch: Watch = UNWATCHED,
         changed: np.ndarray | None = None,
     ) -> np.ndarray:
-        """Coefficients (T, K) float32 of what `generate` gives, for `blocks`.
+        """Coefficients (T, K) float32 of what `generate` gives, from the same arguments, for `blocks`.
 
-        changed (T,) bool: frames whose inputs are others than in an earlier take. Then only the windows they touch are
+        changed: (T,) bool, frames whose inputs are others than in an earlier take. Then only the windows they touch are
         computed, and only the frames that `windows.touched` names are right; they are to the bit what they are in the
         whole.
         """
@@ -128,9 +128,11 @@ class MotionModel:
         steps: int = 10,
         watch: Watch = UNWATCHED,
     ) -> np.ndarray:
-        """Coefficients (end - first, K) of the frames `wanted`, first to end, from a window of their own that reaches
-        REACH frames to either side: nearly what `coefficients` gives them, many times sooner.
+        """Coefficients (end - first, K) of some frames, from a window of their own: nearly what `coefficients` gives
+        them, many times sooner.
 
+        neutral, aus, features, seed, steps: of the whole take, as `generate` takes them.
+        wanted: (first, end), frames; the window reaches REACH frames to either side of them.
         Noise and steps are those of the whole, so it is the same reading of the line. Raises as `coefficients`.
         """
         aus, features = _checked(aus, features)
