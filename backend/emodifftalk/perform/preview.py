@@ -70,6 +70,7 @@ def preview_frame(
     coefficients = motion.glimpse(
         neutral, codes, heard.features, performance.seed, (wanted.start, wanted.stop), settings.steps, watch
     )
+    # Offsets (1 or 2, V, 3): coefficients of the wanted frames alone, so codes are taken from the same rows.
     moved = np.concatenate([offsets for _, offsets in motion.blocks(coefficients, neutral)])
     offsets, stray = ready.offsets(moved, codes[wanted], motion.told_codes)
     frames = [
