@@ -99,6 +99,8 @@ def measure_feelings(held_out: HeldOutSet, subjects: dict[str, Path], watch: Wat
                 )
                 take = _take(path, clip.performance, words, folder)
                 offsets = np.stack([take.frame(i).offsets for i in range(take.frames)])
+                # Mean intensities (17,) over the sentence, less those without a prompt, which comes first: what is left
+                # is the feeling's, whatever the voice does.
                 aus = reader.aus(offsets).mean(axis=0)
                 calm = aus if calm is None else calm
                 all_felt.append(_felt(subject, clip, words, aus - calm, take, offsets))

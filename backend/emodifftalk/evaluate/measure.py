@@ -94,6 +94,7 @@ class Measured:
         scores = [one.scores for one in self.spoken if subject in (None, one.subject) and one.clip in some]
         weights = [one["frames"] for one in scores]
         names = ("au_upper", "au_lower", "code_upper", "code_lower", "lmd")
+        # Means over all frames of all clips: each clip's own mean counts by its frames.
         return pooled(scores) | {n: float(np.average([one[n] for one in scores], weights=weights)) for n in names}
 
 
@@ -171,6 +172,8 @@ def _sit(
     readings = {name: reader.aus(one.truth) for name, one in heard.items()}
     for moment, points in zip(sitter.moments, sitter.lips, strict=True):
         if sees_lips(moment.camera):
+            # Lip landmarks (L, 3) where the true codes move the template: the distance left is that of the template
+            # from the photographed head, not of a motion from the true one.
             moved = template.neutral[lips] + heard[moment.clip].truth[moment.frame][lips]
             evaluation.floor.append(float(projected_distance(moved, points, sitter.cameras[moment.camera])))
     portraits = [Portraits(path, sitter, evaluation.held_out, variant, options.rasterizer) for variant in variants]
