@@ -38,8 +38,10 @@ class Decoded(NamedTuple):
 class AppearanceDecoder(nn.Module):
     """RotNet and what shades (OPCNet or FeatureNet) over one Subject's facial Gaussians.
 
-    kind: one of core.subject.APPEARANCES. on_surface: rotations are relative to the turn of the Gaussian's triangle;
-    False only for subjects of earlier versions.
+    kind: one of core.subject.APPEARANCES.
+    on_surface: rotations are relative to the turn of the Gaussian's triangle; False only for subjects of earlier
+    versions.
+    widths: of RotNet, and of the network that shades.
     """
 
     quats: torch.Tensor
@@ -96,6 +98,7 @@ class AppearanceDecoder(nn.Module):
     def facial_offsets(self, offsets: torch.Tensor) -> torch.Tensor:
         """Movement (T, Nf, 3) of the facial Gaussians from that of the template points (T, V, 3), metres."""
         frames, points, _ = offsets.shape
+        # B (Nf, V) x (V, 3 T): frames and axes lie side by side, so that the sparse product runs once for all of them.
         moved = self.binding @ offsets.transpose(0, 1).reshape(points, 3 * frames)
         return moved.reshape(-1, frames, 3).transpose(0, 1)
 
@@ -106,14 +109,17 @@ class AppearanceDecoder(nn.Module):
     def forward(
         self, aus: torch.Tensor, offsets: torch.Tensor, begun: tuple | None = None
     ) -> Iterator[tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]]:
-        """aus (T, 17), template offsets (T, V, 3) metres → of each frame quats (Nf, 4), change of opacity (Nf,) and of
-        colour (Nf, 3) or None.
+        """Of each frame quats (Nf, 4), change of opacity (Nf,) and change of colour (Nf, 3) or None.
 
+        aus: (T, 17) 0..1.
+        offsets: (T, V, 3) metres, of the template points.
         begun: what `begin` gives, where it is known already.
         """
         turn, shade = begun or self.begin()
         moved, features = self.facial_offsets(offsets), self.shade.features(aus)
         for i, codes in enumerate(aus):
+            # R_t = N_Rot(R_0, E_t, mu_t) ∘ S_t ∘ R_0, (Nf, 4): Equation 5 as a residual on S_t, the turn of each one's
+            # triangle, which is known.
             quats = self.quats
             if self.on_surface:
                 quats = torch_quat_multiply(self.turns(offsets[i])[self.triangle], quats)
@@ -146,6 +152,7 @@ class AppearanceDecoder(nn.Module):
 
 def _binding(subject: Subject) -> torch.Tensor:
     """The sparse matrix (Nf, V) from template points to facial Gaussians."""
+    # Three entries in each row, the barycentric weights of the Gaussian's triangle at its corners' columns.
     rows = np.repeat(np.arange(subject.n_face), 3)
     columns = subject.template.faces[subject.triangle].astype(np.int64).ravel()
     values = torch.from_numpy(np.ascontiguousarray(subject.bary, np.float32).ravel())

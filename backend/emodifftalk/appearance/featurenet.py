@@ -39,8 +39,14 @@ class FeatureNet(nn.Module):
         moved: torch.Tensor,
         features: torch.Tensor | None = None,
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """begun of `begin`, aus (17,), movement (N, 3) metres → changes of opacity (N,), -1..1, and of colour (N, 3),
-        -0.5..0.5."""
+        """Changes of opacity (N,), -1..1, and of colour (N, 3), -0.5..0.5.
+
+        begun: of `begin`.
+        aus: (17,) 0..1.
+        moved: (N, 3) metres.
+        features: None, see `features`.
+        """
+        # tanh(net(H_0, e, p, Δμ) - net(H_0, 0, p, 0)), (N, 4): exactly 0 on the relaxed face, and never beyond 1.
         unchanging, neutral = begun
         change = torch.tanh(self.net(unchanging, aus, moved / MOVE) - neutral)
         return change[:, 0], 0.5 * change[:, 1:]

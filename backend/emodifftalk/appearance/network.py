@@ -31,7 +31,14 @@ class PointMLP(nn.Module):
         return self.still(still)
 
     def forward(self, begun: torch.Tensor, codes: torch.Tensor | None, moving: torch.Tensor | None) -> torch.Tensor:
-        """begun (N, width), AU codes (17,) or None, moving (N, M) → (N, out). None for either: the relaxed face."""
+        """(N, out) of every Gaussian.
+
+        begun: (N, width) of `begin`.
+        codes: AU codes (17,), None for the relaxed face.
+        moving: (N, M), None for the relaxed face.
+        """
+        # W [s, e, m] + b = (W_s s + b) + W_e e + W_m m: of (N, width) rows only the last term is new in a frame, and
+        # addmm puts it on top without a second array of that size.
         x = begun
         if codes is not None and self.codes is not None:
             x = x + self.codes(codes)

@@ -45,6 +45,8 @@ class OPCNet(nn.Module):
 
     def features(self, aus: torch.Tensor) -> torch.Tensor | None:
         """f_t (T, N, 16) of aus (T, 17): the feature line, weighted by action unit."""
+        # f_t = Σ_k E_tk F_k, (T, 17) x (17, N, 16), Equation 6's input: for several frames at once, since the line is
+        # large and reading it costs more than the sums.
         return torch.tensordot(aus, self.line, dims=1) if self.with_codes else None
 
     def forward(
@@ -54,8 +56,13 @@ class OPCNet(nn.Module):
         moved: torch.Tensor,
         features: torch.Tensor | None,
     ) -> tuple[torch.Tensor, None]:
-        """begun of `begin`, aus (17,), movement (N, 3) metres, features (N, 16) of `features` → change of opacity (N,),
-        -1..1, and none of colour."""
+        """Change of opacity (N,), -1..1, and none of colour.
+
+        begun: of `begin`.
+        aus: (17,) 0..1.
+        moved: (N, 3) metres.
+        features: (N, 16) of `features`, None without codes.
+        """
         unchanging, neutral = begun
         step = moved / MOVE
         if features is not None:
@@ -63,4 +70,5 @@ class OPCNet(nn.Module):
         else:
             features = self.line * step.norm(dim=-1, keepdim=True)
             inner = self.net(unchanging, None, step)
+        # tanh(N_OPC(f, E, mu) - N_OPC(rest) + f · d), (N,), d (16,): 0 on the relaxed face, where f is 0 too.
         return torch.tanh((inner - neutral)[:, 0] + features @ self.direct), None

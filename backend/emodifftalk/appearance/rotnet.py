@@ -27,13 +27,19 @@ class RotNet(nn.Module):
         return begun, self.net(begun, None, None)
 
     def forward(self, begun: tuple[torch.Tensor, torch.Tensor], aus: torch.Tensor, moved: torch.Tensor) -> torch.Tensor:
-        """begun of `begin`, aus (17,), movement (N, 3) metres → rotation vectors (N, 3), radians."""
+        """Rotation vectors (N, 3), radians.
+
+        begun: of `begin`.
+        aus: (17,) 0..1.
+        moved: (N, 3) metres.
+        """
         unchanging, neutral = begun
         return self.net(unchanging, aus, moved / MOVE) - neutral
 
 
 def vector_to_quat(vector: torch.Tensor) -> torch.Tensor:
     """Unit quaternions (N, 4) wxyz of rotation vectors (N, 3) in radians."""
+    # (cos θ/2, sin(θ/2) v / θ), θ = |v|: the tiny summand keeps θ's gradient finite where nothing turns.
     angle = torch.sqrt((vector**2).sum(dim=-1, keepdim=True) + 1e-12)
     return torch.cat([torch.cos(angle / 2), torch.sin(angle / 2) / angle * vector], dim=-1)
 

@@ -16,7 +16,13 @@ _OWN = {"shade.line": "feature_line", "shade.latent": "latent"}
 
 @dataclass(frozen=True)
 class StoredDecoder:
-    """A decoder as found in a file. widths: of RotNet and of the network that shades."""
+    """A decoder as found in a file.
+
+    kind: one of core.subject.APPEARANCES.
+    on_surface: as `AppearanceDecoder`'s.
+    widths: of RotNet, and of the network that shades.
+    weights: by the decoder's names.
+    """
 
     kind: str
     on_surface: bool
@@ -33,6 +39,8 @@ def onto_subject(subject: Subject, kind: str, state: dict[str, torch.Tensor]) ->
             own = arrays.pop(name)
             if own.ndim == 2:  # one feature for each Gaussian: there is no feature line
                 stored = "latent"
+            # q = rint(x / scale) in signed bytes, x (17, N, 16) or (N, 16), scale = max over N of |x| / 127: one for
+            # each feature, and unit, since they differ more from each other than Gaussians do.
             scale = np.maximum(np.abs(own).max(axis=-2, keepdims=True), 1e-8) / 127
             packed |= {stored: np.rint(own / scale).astype(np.int8), f"{stored}_scale": scale.astype(np.float32)}
     return replace(subject, appearance={**{k: v.astype(np.float16) for k, v in arrays.items()}, **packed})
@@ -64,6 +72,8 @@ def _from_earlier(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
             still, codes, moving = enter[:, [0, 1, 2, 3, 21, 22, 23]], enter[:, 4:21], enter[:, 24:]
         else:  # features, codes, moved place
             still, codes = enter[:, 33:], enter[:, 16:33]
+            # W ((place + movement) / ROOM) = W (place / ROOM) + W (MOVE / ROOM) (movement / MOVE): the moved place as
+            # the two inputs that stand for it today.
             moving = np.concatenate([enter[:, :16], still * (MOVE / ROOM)], axis=1)
         renamed |= {
             f"{new}.net.still.weight": still,

@@ -27,6 +27,8 @@ class SurfaceTurns(nn.Module):
     def forward(self, offsets: torch.Tensor) -> torch.Tensor:
         """Movement (V, 3) metres of the template points → unit quaternions (F, 4) wxyz."""
         turned = _frames((self._neutral + offsets)[self._corners])
+        # M_f = T_f N_fᵀ, (F, 3, 3): from the neutral frame N to the turned one T; N is orthonormal, so its transpose
+        # undoes it.
         m = torch.einsum("fik,fjk->fij", turned, self._neutral_frames)
         # No skin turns by half a circle: the one of the four formulas that is good everywhere else.
         w = torch.sqrt((1 + m[:, 0, 0] + m[:, 1, 1] + m[:, 2, 2]).clamp(min=1e-4)) / 2

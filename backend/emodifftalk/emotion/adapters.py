@@ -23,6 +23,8 @@ class _LowRank(nn.Module):
         layer.register_forward_hook(self._add)
 
     def _add(self, layer: nn.Module, inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> torch.Tensor:
+        # x (..., in) → W x + B (A x), A = down (rank, in), B = up (out, rank); the layer has done W x.
+        # From the right: B A would be as large as W, and its gradient too.
         return output + (inputs[0] @ self.down.T) @ self.up.T
 
 

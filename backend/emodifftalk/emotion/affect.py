@@ -38,6 +38,7 @@ def affect_offsets(valence: np.ndarray, arousal: np.ndarray) -> np.ndarray:
     """AU offsets (T, 17) float32 in 0..1 of valence (T,) and arousal (T,), each -1..1; zero at the origin."""
     point = np.stack([valence, arousal], axis=-1).astype(np.float64)
     radius = np.linalg.norm(point, axis=1, keepdims=True)
+    # |p| Σ_f w_f face_f, w_f in proportion to exp(-|p/|p| - q_f/|q_f||² / 2σ²): points p (T, 2), places q (F, 2).
     # Faces are met by direction: the inner ring shows what the rim shows, fainter.
     rim = point / np.maximum(radius, 1e-9)
     distance2 = ((rim[:, None] - _POINTS / np.linalg.norm(_POINTS, axis=1, keepdims=True)) ** 2).sum(axis=-1)

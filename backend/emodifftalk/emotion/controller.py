@@ -46,8 +46,13 @@ class Controller(nn.Module):
         self.align = nn.Linear(width, features)
 
     def forward(self, vectors: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Text vectors (B, dim) → activation logits (B, 17), intensities (B, 17) 0..1, logits of being known (B,),
-        unit features (B, F)."""
+        """What the heads say of text vectors (B, dim), in this order.
+
+        logits: (B, 17), of activation.
+        strength: (B, 17) intensities, 0..1.
+        known: (B,) logits of speaking of a face or a feeling.
+        z: (B, F) features of unit length.
+        """
         hidden = self.trunk(vectors)
         strength, known = torch.sigmoid(self.strength(hidden)), self.known(hidden)[:, 0]
         return self.activation(hidden), strength, known, nn.functional.normalize(self.align(hidden), dim=-1)
@@ -55,8 +60,10 @@ class Controller(nn.Module):
 
 @dataclass(frozen=True)
 class Meaning:
-    """What words mean on a face. aus: (17,) float32 in 0..1. active: (17,) uint8, the y of Equation 7.
+    """What words mean on a face.
 
+    aus: (17,) float32 in 0..1.
+    active: (17,) uint8, the y of Equation 7.
     known: whether they speak of a face or a feeling as far as the model can tell; aus are 0 where they do not.
     nearest: names of the feelings it knows that come nearest to the words, best first.
     """
@@ -75,8 +82,9 @@ class Meaning:
 
 
 class TextToAU:
-    """A text encoder with its adapters merged, and the controller trained on it. name: the encoder's.
+    """A text encoder with its adapters merged, and the controller trained on it.
 
+    name: the encoder's.
     threshold: (17,) probabilities from which a unit is active, chosen on meanings that are neither in training nor in
     the held-out split.
     """
@@ -100,12 +108,18 @@ class TextToAU:
         if not parts:
             return Meaning(np.zeros(len(AU_NAMES), np.float32), np.zeros(len(AU_NAMES), np.uint8), True, ())
         probability, strength, known, vectors = self.probabilities(parts)
+        # clip((p - threshold) / 2 GATE + 1/2, 0, 1), (P, 17): intensities fade in around each unit's own threshold,
+        # since at a hard step units would tremble from wording to wording.
         gate = ((probability - self.threshold) / (2 * _GATE) + 0.5).clip(0, 1)
         says = known > _KNOWN
         if not says.any():
+            # Cosines (F,) of the mean sentence with the feelings' names, but for the mean's own length: the order
+            # is the same.
             nearest = np.argsort(-(self._places @ vectors.mean(axis=0)), kind="stable")[:_NEAREST]
             names = tuple(self._names[i] for i in nearest)
             return Meaning(np.zeros(len(AU_NAMES), np.float32), np.zeros(len(AU_NAMES), np.uint8), False, names)
+        # (P', 17), sentences that speak of a face; those that move none of it count only where all are so, or a plain
+        # one beside a feeling would halve it.
         aus = (strength * gate)[says]
         felt = aus.max(axis=1) > 0.1
         mean = aus[felt].mean(axis=0) if felt.any() else aus.mean(axis=0)
@@ -114,7 +128,13 @@ class TextToAU:
 
     @torch.inference_mode()
     def probabilities(self, texts: list[str]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """Activation probabilities (P, 17), intensities (P, 17), probabilities of being known (P,), text vectors."""
+        """What the controller says of P sentences, in this order.
+
+        probability: (P, 17), of activation.
+        strength: (P, 17) intensities, 0..1.
+        known: (P,) probabilities of speaking of a face or a feeling.
+        vectors: (P, dim) of the texts, unit length.
+        """
         vectors = self._encoder.encode(texts)
         logits, strength, known, _ = self._controller(torch.from_numpy(vectors))
         return torch.sigmoid(logits).numpy(), strength.numpy(), torch.sigmoid(known).numpy(), vectors

@@ -19,7 +19,11 @@ from ..core.families import BASIC_FACES
 
 @dataclass(frozen=True)
 class Face:
-    """aus: intensities (17,) float32 in 0..1. presence: units that belong to the face (17,) bool, however faint."""
+    """What a face is made of.
+
+    aus: intensities (17,) float32 in 0..1.
+    presence: units that belong to the face (17,) bool, however faint.
+    """
 
     aus: np.ndarray
     presence: np.ndarray
@@ -98,6 +102,8 @@ def face(recipe: str) -> Face:
             aus[AU_INDEX[term]], presence[AU_INDEX[term]] = 0, False
             continue
         part = _term(term, recipe)
+        # What smile and frown of different terms have in common, min(AU12, AU15): both lose 0.4 of it, for their
+        # muscles pull against each other.
         clash = max(min(aus[_UP], part[_DOWN]), min(aus[_DOWN], part[_UP]))
         aus, presence = np.maximum(aus, part), presence | (part > 0)
         aus[[_UP, _DOWN]] -= 0.4 * clash

@@ -34,7 +34,11 @@ _BATCH, _TOKENS = 64, 128
 
 
 class TextEncoder(nn.Module):
-    """name; dim; forward: sentences → (P, dim) of unit length, with gradients; encode: the same in batches, without."""
+    """From sentences to vectors, by `forward` with gradients, by `encode` in batches without.
+
+    name: what settings call it.
+    dim: of its vectors (P, dim), which are of unit length.
+    """
 
     name: str
     dim: int
@@ -49,6 +53,7 @@ class TextEncoder(nn.Module):
         words."""
         order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
         vectors = [self([texts[i] for i in order[start : start + size]]) for start in range(0, len(order), size)]
+        # argsort of a permutation is its inverse: rows (P, dim) back in the order of the texts.
         return torch.cat(vectors)[torch.tensor(order).argsort()].float()
 
 
@@ -86,6 +91,8 @@ class EmbeddedEncoder(TextEncoder):
         ids = torch.tensor([entry.ids for entry in batch])
         mask = torch.tensor([entry.attention_mask for entry in batch])
         hidden = self.model(input_ids=ids, attention_mask=mask).last_hidden_state
+        # Σ_l m_l h_l / Σ_l m_l over L tokens: hidden h (P, L, 384), mask m (P, L, 1), 0 on padding.
+        # The pooling that all-MiniLM-L6-v2 was published with.
         weight = mask[..., None].to(hidden.dtype)
         pooled = (hidden * weight).sum(dim=1) / weight.sum(dim=1)
         return nn.functional.normalize(pooled.float(), dim=-1)

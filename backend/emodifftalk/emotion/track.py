@@ -25,7 +25,10 @@ def emotional_track(
     """The AU track (T, 17) after prompts, valence and arousal, the name of the text encoder used, and a sentence for
     each prompt whose words it does not know.
 
-    felt: valence and arousal (T, 2) of the voice, added to the curves. Raises UserError when a prompt needs a text
+    aus: (T, 17) 0..1, the voice's track.
+    text_encoder: `auto|embedded|openclip`.
+    felt: valence and arousal (T, 2) of the voice, added to the curves.
+    Raises UserError when a prompt needs a text
     encoder that is not there.
     """
     times = frame_times(len(aus))

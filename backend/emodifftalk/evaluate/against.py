@@ -32,8 +32,14 @@ _LANDMARKS = "landmarks.json"
 
 @dataclass(frozen=True)
 class Against:
-    """Scores of a folder, by picture name, and by which subjects it has frames of. lmd: how LMD was measured, or why
-    it was not."""
+    """What a folder of frames was scored.
+
+    name: the folder's.
+    held_out: what its frames were compared with.
+    scores: by subject, of those it has frames of, and by picture name.
+    lpips: why its column is empty, or "".
+    lmd: how LMD was measured, or why it was not.
+    """
 
     name: str
     held_out: HeldOutSet

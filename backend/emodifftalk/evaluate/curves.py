@@ -79,6 +79,7 @@ def _row(panel: Image.Image, top: int, title: str, truth: np.ndarray, full: np.n
     pen.rectangle((0, 0, area.width - 1, area.height - 1), outline=LINE, width=_FINE)
     for curve, colour in ((truth, TRUTH), (other, OTHER), (full, FOUND)):
         if curve is not None:
+            # Frames (T,) across the whole width; values 0..most from the bottom up, rows count downwards.
             x = np.linspace(0, area.width - 1, len(curve))
             y = (area.height - 2 * _FINE) * (1 - np.clip(curve / most, 0, 1)) + _FINE
             if colour is TRUTH:

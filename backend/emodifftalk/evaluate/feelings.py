@@ -45,9 +45,13 @@ PROTOCOL = (
 
 @dataclass(frozen=True)
 class Felt:
-    """One prompt on one subject. asked (17,): what the words mean; rise (17,): measured on the points.
+    """One prompt on one subject.
 
-    closed of closures: p b m. gaussians: the head at the sheet's moment.
+    prompt: its words, "" for none.
+    asked: (17,) 0..1, what the words mean.
+    rise: (17,), intensity above the sentence without a prompt, measured on the points.
+    closed, closures: how many p b m are closed, and how many there are.
+    gaussians: the head at the sheet's moment.
     """
 
     prompt: str
@@ -95,6 +99,8 @@ def measure_feelings(held_out: HeldOutSet, subjects: dict[str, Path], watch: Wat
                 )
                 take = _take(path, clip.performance, words, folder)
                 offsets = np.stack([take.frame(i).offsets for i in range(take.frames)])
+                # Mean intensities (17,) over the sentence, less those without a prompt, which comes first: what is left
+                # is the feeling's, whatever the voice does.
                 aus = reader.aus(offsets).mean(axis=0)
                 calm = aus if calm is None else calm
                 all_felt.append(_felt(subject, clip, words, aus - calm, take, offsets))

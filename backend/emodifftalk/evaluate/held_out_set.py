@@ -40,9 +40,15 @@ MUTED = "AU45"
 
 @dataclass(frozen=True)
 class Clip:
-    """One held-out recording. feeling: its name, "" for none, and aus the action units it means, 0..1.
+    """One held-out recording.
 
-    true_aus (T, 17), true_articulations (T, 6): what the face does, the feeling included, 0..1 at 25 fps.
+    name, voice, text: what it is called, who speaks, and which words.
+    feeling: its name, "" for none.
+    aus: the action units the feeling means, 0..1.
+    phonemes: with their exact times.
+    recording: its file.
+    true_aus: (T, 17) 0..1 at 25 fps, what the face does, the feeling included.
+    true_articulations: (T, 6), the same.
     """
 
     name: str
@@ -70,7 +76,12 @@ class Clip:
 
 @dataclass(frozen=True)
 class Moment:
-    """One frame of a clip by one held-out camera. picture: its name, without folder or ending. sound: its phoneme."""
+    """One frame of a clip by one held-out camera.
+
+    picture: its name, without folder or ending.
+    clip, frame, camera: which.
+    sound: the phoneme of the frame.
+    """
 
     picture: str
     clip: str
@@ -81,8 +92,12 @@ class Moment:
 
 @dataclass(frozen=True)
 class Sitter:
-    """A subject's part of the set. identity: the CC0 head its pictures show. strip: the clip of its film strip.
+    """A subject's part of the set.
 
+    identity: the CC0 head its pictures show.
+    strip: the clip of its film strip.
+    cameras: by name.
+    moments: M of them.
     lips: (M, L, 3) metres, see `lip_landmarks`; empty in a set whose pictures have not been taken.
     """
 

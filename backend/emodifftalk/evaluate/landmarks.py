@@ -25,6 +25,8 @@ PROTOCOL = (
 
 def landmark_distance(predicted: np.ndarray, truth: np.ndarray) -> np.ndarray:
     """LMD (...,) in pixels of landmarks (..., L, 2) in pixels."""
+    # Mean over L of |(p - p̄) - (q - q̄)|: each set (..., L, 2) about its own middle, since where the
+    # head stands is not charged to the lips.
     difference = (predicted - predicted.mean(axis=-2, keepdims=True)) - (truth - truth.mean(axis=-2, keepdims=True))
     return np.linalg.norm(difference, axis=-1).mean(axis=-1)
 

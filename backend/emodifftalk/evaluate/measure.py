@@ -31,8 +31,14 @@ _FRONT = "test01"
 
 @dataclass(frozen=True)
 class MeasureOptions:
-    """subjects: name to file. ablation: whether the variants of Table 3 are measured too. steps: of DDIM sampling.
-    lpips_weights: AlexNet's, when they are not where torch keeps them. rasterizer: as everywhere."""
+    """What is measured, and with what.
+
+    subjects: name to file.
+    ablation: whether the variants of Table 3 are measured too.
+    steps: of DDIM sampling.
+    lpips_weights: AlexNet's, when they are not where torch keeps them.
+    rasterizer: `auto`, `cpu` or `gsplat`.
+    """
 
     subjects: dict[str, Path]
     ablation: bool = True
@@ -53,8 +59,14 @@ class Seen:
 
 @dataclass
 class PerformedClip:
-    """One clip performed by one variant. codes: the AU codes (T, 17) that moved the face. opening, truth: its lip
-    opening and the true one (T,), metres."""
+    """One clip performed by one variant.
+
+    subject, clip: which.
+    scores: of its speech and its action units, see `speech_scores`.
+    codes: (T, 17), the AU codes that moved the face.
+    opening: (T,) metres, of its lips.
+    truth: (T,) metres, the true opening.
+    """
 
     subject: str
     clip: str
@@ -82,15 +94,23 @@ class Measured:
         scores = [one.scores for one in self.spoken if subject in (None, one.subject) and one.clip in some]
         weights = [one["frames"] for one in scores]
         names = ("au_upper", "au_lower", "code_upper", "code_lower", "lmd")
+        # Means over all frames of all clips: each clip's own mean counts by its frames.
         return pooled(scores) | {n: float(np.average([one[n] for one in scores], weights=weights)) for n in names}
 
 
 @dataclass
 class Evaluation:
-    """measured: by variant name. missing: why a variant of Table 3 is not there, by its name. lpips: why its column is
-    empty, or "". landmarks: how many lip landmarks. floor: LMD of every moment when
-    the true codes move the template. seconds: wall time; voice_seconds: seconds of voice performed by
-    the full system, perform_seconds what that took by the clock, and processor_seconds of processor time."""
+    """Everything an evaluation found.
+
+    measured: by variant name.
+    missing: why a variant of Table 3 is not there, by its name.
+    lpips: why its column is empty, or "".
+    landmarks: how many lip landmarks.
+    floor: LMD in pixels of every moment when the true codes move the template.
+    seconds: wall time of all of it.
+    voice_seconds: of voice performed by the full system.
+    perform_seconds, processor_seconds: what that took by the clock, and of processor time.
+    """
 
     held_out: HeldOutSet
     measured: dict[str, Measured]
@@ -152,6 +172,8 @@ def _sit(
     readings = {name: reader.aus(one.truth) for name, one in heard.items()}
     for moment, points in zip(sitter.moments, sitter.lips, strict=True):
         if sees_lips(moment.camera):
+            # Lip landmarks (L, 3) where the true codes move the template: the distance left is that of the template
+            # from the photographed head, not of a motion from the true one.
             moved = template.neutral[lips] + heard[moment.clip].truth[moment.frame][lips]
             evaluation.floor.append(float(projected_distance(moved, points, sitter.cameras[moment.camera])))
     portraits = [Portraits(path, sitter, evaluation.held_out, variant, options.rasterizer) for variant in variants]

@@ -87,4 +87,5 @@ def _network(path: Path) -> torch.nn.Module:
 
 
 def _batch(picture: np.ndarray) -> torch.Tensor:
+    # (H, W, 3) → (1, 3, H, W), as both packages take pictures.
     return torch.from_numpy(np.ascontiguousarray(picture, np.float32)).permute(2, 0, 1)[None].clamp(0, 1)

@@ -14,8 +14,14 @@ from ..splat.sharpness import cpbd
 from .perceptual import Lpips, haarpsi
 
 Scores = dict[str, float | None]
-"""psnr, psnr_head (dB), ssim, haarpsi, lpips (None without weights), cpbd, cpbd_truth, lmd (px, None where the lips are
-not seen)."""
+"""Figures by name:
+
+psnr, psnr_head: dB, of the whole picture and of the head.
+ssim, haarpsi: 1 for equal pictures.
+lpips: 0 for equal pictures, None without weights.
+cpbd, cpbd_truth: sharpness, 0..1, of the picture and of the true one.
+lmd: pixels, None where the lips are not seen.
+"""
 PICTURE_SCORES = ("psnr", "psnr_head", "ssim", "haarpsi", "lpips", "lmd", "cpbd", "cpbd_truth")
 _BLACK = 0.5 / 255
 
@@ -31,6 +37,7 @@ def picture_score(image: np.ndarray, truth: np.ndarray, lpips: Lpips) -> Scores:
     """All metrics but LMD of a picture (S, S, 3) against the true one, both sRGB on black, 0..1."""
     # As a file would hold it: everybody's frames arrive with eight bits.
     image = np.rint(np.clip(image, 0, 1) * 255) / 255
+    # (S, S): what either picture shows, so that a head beside the true one costs as much as a missing one.
     head = (image > _BLACK).any(axis=-1) | (truth > _BLACK).any(axis=-1)
     return {
         "psnr": float(psnr(image, truth)),

@@ -21,8 +21,14 @@ BLACK = (0.0, 0.0, 0.0)
 
 @dataclass(frozen=True)
 class Performed:
-    """A clip performed. offsets (T, V, 3) metres; aus (T, 17) the edited codes; seconds of wall time and processor
-    time that `perform` took."""
+    """A clip performed.
+
+    take: what came out.
+    offsets: (T, V, 3) metres.
+    aus: (T, 17), the edited codes.
+    seconds: of wall time that `perform` took.
+    processor: seconds of processor time that it took.
+    """
 
     take: Take
     offsets: np.ndarray

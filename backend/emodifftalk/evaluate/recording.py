@@ -91,6 +91,8 @@ def choose_held_out_moments(subject: str, clips: dict[str, Clip]) -> tuple[Momen
     strip = f"{voice}{index:02d}"
     moments = [_moment(subject, clips[strip], *at, FRONT) for at in _spread(clips[strip], STRIP_MOMENTS, 0)]
     plain = [f"{name}{number:02d}" for name in VOICES for number in range(PLAIN) if f"{name}{number:02d}" != strip]
+    # Of each voice's four feelings the pair 2 (turn xor i), + 0 and + 1: the other subject's turn has the
+    # other bit and so gets the other pair, and both have two of either voice.
     felt = [f"{name}{PLAIN + (2 * (turn ^ i) + k):02d}" for i, name in enumerate(FEELINGS) for k in range(2)]
     others = felt + plain[1 + turn :: 4][:4]
     cameras = _cycle(_CAMERAS)

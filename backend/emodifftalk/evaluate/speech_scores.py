@@ -44,8 +44,14 @@ def lip_range(template: FacialTemplate, heard: list[TrueMotion]) -> float:
 
 
 def speech_scores(template: FacialTemplate, one: TrueMotion, offsets: np.ndarray, opening_range: float) -> dict:
-    """closed, closures: how many p b m of the clip are closed, and how many there are; lag in frames, and correlation
-    there; silence: share of the range; jitter, jitter_truth: mm per frame²."""
+    """How one clip is spoken, by name.
+
+    closed, closures: how many p b m of the clip are closed, and how many there are.
+    lag: frames, positive is late.
+    correlation: at that lag.
+    silence: mean opening above rest as a share of `opening_range`, None without silence.
+    jitter, jitter_truth: millimetres per frame².
+    """
     opening, truth = template.lip_opening(offsets), template.lip_opening(one.truth)
     shares = [closing(opening, *at) for at in bilabial_frames(one.clip.utterance)]
     lag, correlation = sync_lag(opening, truth)
@@ -69,6 +75,8 @@ def sync_lag(opening: np.ndarray, truth: np.ndarray) -> tuple[float, float]:
     best = int(correlations.argmax())
     if not 0 < best < len(correlations) - 1:
         return float(shifts[best]), float(correlations[best])
+    # Vertex of the parabola through three neighbours a, b, c: part = (a - c) / 2 (a - 2 b + c), at height
+    # b - (a - c) part / 4. A frame is 40 ms, and lags are told finer than that.
     before, at, after = correlations[best - 1 : best + 2]
     bend = before - 2 * at + after
     part = 0.5 * (before - after) / bend if bend < -1e-12 else 0.0
@@ -77,6 +85,7 @@ def sync_lag(opening: np.ndarray, truth: np.ndarray) -> tuple[float, float]:
 
 def _correlation(opening: np.ndarray, truth: np.ndarray, shift: int) -> float:
     late, early = (opening[shift:], truth[: len(truth) - shift]) if shift >= 0 else (opening[:shift], truth[-shift:])
+    # Cosine of the two curves about their own means, over the frames where both are after the shift.
     late, early = late - late.mean(), early - early.mean()
     return float(late @ early / max(np.linalg.norm(late) * np.linalg.norm(early), 1e-12))
 
@@ -100,8 +109,14 @@ def _rest(template: FacialTemplate) -> float:
 
 
 def pooled(scores: list[dict]) -> dict:
-    """Of the scores of several clips: closure (share of all p b m), lag and lag_size (means of the lag and of its
-    size), correlation, silence, jitter (ratio of predicted to true)."""
+    """Of the scores of several clips, by name.
+
+    closure: share of all p b m, None without any.
+    closures: how many there are.
+    lag, lag_size: frames, means of the lag and of its size.
+    correlation, silence: means.
+    jitter: ratio of predicted to true.
+    """
     silence = [one["silence"] for one in scores if one["silence"] is not None]
     closures = sum(one["closures"] for one in scores)
     return {

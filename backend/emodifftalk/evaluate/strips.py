@@ -68,5 +68,6 @@ def _face(sitter: Sitter, moment: Moment) -> tuple[float, float, float, float]:
     camera = sitter.cameras[moment.camera]
     lips = camera.project(sitter.lips[sitter.moments.index(moment)])[:, :2].mean(axis=0)
     side = _SHARE * camera.width
+    # The square's upper left corner (2,): its middle lies above the lips, and it is pushed back into the picture.
     x, y = np.clip(lips - np.array([0, _ABOVE * camera.height]) - side / 2, 0, camera.width - side)
     return float(x), float(y), float(x + side), float(y + side)

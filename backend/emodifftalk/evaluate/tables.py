@@ -88,6 +88,7 @@ def frame_counts(held_out: HeldOutSet, subjects: list[str]) -> str:
 
 
 def _azimuth(camera: Camera) -> float:
+    # The camera's place -Rᵀ t of x_camera = R x + t.
     x, y, _ = -camera.viewmat[:3, :3].T @ camera.viewmat[:3, 3]
     # Around the world's axis, which is the middle of the sample heads.
     return float(np.degrees(np.arctan2(x, -y)))

@@ -12,8 +12,13 @@ from ..motion.generate import load_motion
 
 @dataclass(frozen=True)
 class Variant:
-    """motion: what `perform` moves the face with. codes_for_opacity: whether OPCNet knows the AU codes. tuned: whether
-    a subject's own motion model, learned from the shared one, moves it where it has one."""
+    """A system that is compared.
+
+    name, title: in files, and in tables.
+    motion: what `perform` moves the face with.
+    codes_for_opacity: whether OPCNet knows the AU codes.
+    tuned: whether a subject's own motion model, learned from the shared one, moves it where it has one.
+    """
 
     name: str
     title: str

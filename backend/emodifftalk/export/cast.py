@@ -104,9 +104,14 @@ def cast_of_many(
     matrices: np.ndarray | None,
     jaw_rests: np.ndarray | None = None,
 ) -> Cast:
-    """Heads from files (subject, take or "" for none): seconds (H, F), gazes (H, F, 2), matrices (H, F, 4, 4) or None
-    to stay in their own space, jaw_rests (H, F) or None. Raises UserError when a file cannot be read or shapes do not
-    fit."""
+    """Heads from files. Raises UserError when a file cannot be read or shapes do not fit.
+
+    files: of each of H heads its subject and its take, "" for none.
+    seconds: (H, F) of its take.
+    gazes: (H, F, 2) yaw and pitch, radians.
+    matrices: (H, F, 4, 4) from its own space into the world's, None to stay in its own.
+    jaw_rests: (H, F) 0..1, None for not at all.
+    """
     heads = len(files)
     fits = seconds.ndim == 2 and len(seconds) == heads and gazes.shape == (*seconds.shape, 2)
     fits = fits and (matrices is None or matrices.shape == (*seconds.shape, 4, 4))

@@ -35,6 +35,7 @@ _LIVE_LINK_RATE = 60
 def au_track(head: Head) -> np.ndarray:
     """Action units (F, 17) of a head's frames, between the take's where they lie between."""
     take = _take_of(head)
+    # Each unit (T,) by straight lines between its frames, at the shot's positions (F,): `Take.at` plays it in that way.
     position = np.clip(head.seconds * take.fps, 0, take.frames - 1)
     frames = np.arange(take.frames)
     return np.stack([np.interp(position, frames, column) for column in take.aus.T], axis=1).astype(np.float32)
@@ -47,6 +48,7 @@ def shape_track(head: Head) -> np.ndarray:
     for start in range(0, len(aus), _BLOCK):
         seconds = head.seconds[start : start + _BLOCK]
         units[start : start + _BLOCK] = reader.units(np.stack([take.at(float(s)).offsets for s in seconds]))
+    # Of the 23 units read off the points only the 6 articulations stay: the 17 are known without reading.
     units[:, : len(AU_NAMES)] = aus
     return arkit_of(units, head.gaze)
 

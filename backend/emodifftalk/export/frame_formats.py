@@ -26,8 +26,14 @@ SOG_TOOL = "splat-transform"
 
 @dataclass(frozen=True)
 class FrameFormat:
-    """ending: of the files. axes: one of `core.axes.AXES`, what its readers expect. loss: in words, empty when nothing
-    is lost. ordered: whether row i is the same Gaussian in every frame."""
+    """One way to put a frame into a file.
+
+    ending: of the files.
+    write: writes Gaussians to a path.
+    axes: one of `core.axes.AXES`, what its readers expect.
+    loss: in words, empty when nothing is lost.
+    ordered: whether row i is the same Gaussian in every frame.
+    """
 
     ending: str
     write: Callable[[Path, Gaussians], None]

@@ -33,9 +33,10 @@ def portrait_span(subject: Subject) -> tuple[float, float]:
 
 
 def portrait_camera(subject: Subject, size: int, angle: float = 0.0) -> Camera:
-    """A square portrait camera (`size` pixels) around the subject's head; angle in degrees, 0 the front.
+    """A square portrait camera around the subject's head, framed as `portrait_span` says.
 
-    Framed as `portrait_span` says.
+    size: pixels.
+    angle: degrees around the head, 0 the front.
     """
     low, high = portrait_span(subject)
     ends = subject.template.neutral.min(axis=0), subject.template.neutral.max(axis=0)
@@ -43,6 +44,7 @@ def portrait_camera(subject: Subject, size: int, angle: float = 0.0) -> Camera:
     target = np.array([(ends[0][0] + ends[1][0]) / 2, ends[1][1], (high + low) / 2])
     turn = math.radians(angle)
     fov = 20.0
+    # Half the span over tan(fov / 2): the portrait fills the picture from edge to edge.
     distance = (high - low) / 2 / math.tan(math.radians(fov) / 2)
     eye = target + distance * np.array([math.sin(turn), -math.cos(turn), 0.0])
     return look_at(tuple(eye), tuple(target), size, size, fov)

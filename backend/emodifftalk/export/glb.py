@@ -147,6 +147,7 @@ def _flip(i: int, frames: int, fps: float) -> tuple[np.ndarray, np.ndarray]:
 
 def _columns(g: Gaussians) -> dict[str, np.ndarray]:
     """Attributes by name, (N, width) float32."""
+    # wxyz rolled to glTF's x y z w; a colour c as the constant harmonic (c - 0.5) / Y_00, which splats are stored by.
     columns = {
         "POSITION": g.means,
         f"{EXTENSION}:ROTATION": np.roll(normalize(g.quats), -1, axis=1),
@@ -166,6 +167,7 @@ def _write(stream: BinaryIO, columns: dict[str, np.ndarray], names: tuple[str, .
 
 
 def _reach(reel: Reel) -> tuple[list[float], list[float]]:
+    # Least and most (3,) over all frames, one frame in memory at a time.
     low, high = np.full(3, np.inf), np.full(3, -np.inf)
     for i in range(len(reel)):
         means = reel.frame(i).means

@@ -39,10 +39,18 @@ class Kind(Protocol):
 
 @dataclass(frozen=True)
 class ExportOptions:
-    """format: one of `FRAME_FORMATS`. name: files are NAME.0001.ply and so on. first, step: number of the first frame
-    and from one to the next. axes: one of `core.axes.AXES`, "" for what the format's readers expect. scale: lengths are
-    multiplied by it. keep: share of the Gaussians, 0..1. overwrite: replace another export's files; frames of this very
-    export that are there already are never written twice."""
+    """How a shot is exported.
+
+    format: one of `FRAME_FORMATS`, or of `shot_files.SHOT_FORMATS` for `export_shot`.
+    name: files are NAME.0001.ply and so on.
+    first, step: number of the first frame, and from one to the next.
+    fps: frames per second.
+    axes: one of `core.axes.AXES`, "" for what the format's readers expect.
+    scale: lengths are multiplied by it.
+    keep: share of the Gaussians, 0..1.
+    overwrite: replace another export's files; frames of this very export that are there already are never written
+    twice.
+    """
 
     format: str = "ply"
     name: str = "shot"
@@ -57,8 +65,14 @@ class ExportOptions:
 
 @dataclass(frozen=True)
 class ExportReport:
-    """files: of all frames. written: how many of them now, the others were there. bytes, seconds: of those written.
-    notes: sentences on what the format loses."""
+    """What was written.
+
+    files: of all frames.
+    manifest: the file beside them that says what they are.
+    written: how many frames now, the others were there.
+    bytes, seconds: of those written.
+    notes: sentences on what the format loses.
+    """
 
     files: list[Path]
     manifest: Path

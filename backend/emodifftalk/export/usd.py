@@ -160,10 +160,12 @@ def _write(path: Path, reel: Reel, columns: Callable[[object, int], list[_Column
 
 
 def _xyzw(g: Gaussians) -> np.ndarray:
+    # (N, 4) wxyz rolled to x y z w, as USD holds quaternions in memory.
     return np.roll(normalize(g.quats), -1, axis=1).astype(np.float32)
 
 
 def _harmonics(g: Gaussians) -> np.ndarray:
+    # A colour c (N, 3) as the constant harmonic (c - 0.5) / Y_00, which splats are stored by.
     return ((g.colors - 0.5) / SH_C0).astype(np.float32)
 
 

@@ -14,8 +14,12 @@ from ..core.errors import UserError
 
 
 class VideoWriter:
-    """H.264 video, frame by frame: pictures (H, W, 3) uint8 of even width and height, `audio` laid under it.
+    """H.264 video, frame by frame, from pictures (H, W, 3) uint8.
 
+    width, height: pixels, even numbers.
+    fps: frames per second.
+    audio: the voice laid under it, None for none.
+    audio_start: seconds of it at the first frame.
     The file appears when the writer is closed without an error. Raises UserError when ffmpeg refuses.
     """
 

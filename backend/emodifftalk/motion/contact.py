@@ -45,20 +45,31 @@ class TouchingFace:
         graph = _edge_graph(template)
         ends = [(up, reach) for up, _, _, reach in _MARGINS] + [(low, reach) for _, low, _, reach in _MARGINS]
         lifts = [_lift(graph, template.landmarks[name], reach) for name, reach in ends]
+        # Both margins' lifts (2 P, V) along z alone, the direction that gaps are measured in.
         upwards = np.zeros((2 * len(upper), len(template.neutral), 3), np.float32)
         upwards[..., 2] = np.concatenate(lifts)
         self.generators = np.concatenate([linear, upwards]).astype(np.float32)
         self.neutral_gaps = (template.neutral[upper, 2] - template.neutral[lower, 2]).astype(np.float32)
+        # (23, P): how far one unit of each intensity opens each gap.
         self._gap_of = (linear[:, upper, 2] - linear[:, lower, 2]).astype(np.float32)
 
     def drivers(self, aus: np.ndarray, articulations: np.ndarray, neutral_gaps: np.ndarray | None = None) -> np.ndarray:
-        """Drivers (T, D) of intensities (T, 17) and (T, 6); neutral_gaps: (P,) metres, of a head other than ours."""
+        """Drivers (T, D) of a face that stops at itself.
+
+        aus: (T, 17) 0..1.
+        articulations: (T, 6) 0..1.
+        neutral_gaps: (P,) metres, of a head other than ours.
+        """
         neutral_gaps = self.neutral_gaps if neutral_gaps is None else neutral_gaps
         intensities = np.concatenate([aus, articulations], axis=1).astype(np.float32)
+        # g = g_0 + i G, i (T, 23), G (23, P): gaps as the linear basis leaves them, negative where lips or lids have
+        # passed through each other.
         gap = neutral_gaps + intensities @ self._gap_of
         seal = np.empty_like(gap)
         seal[:, : self.lips] = np.clip((intensities[:, _PRESS, None] - 0.3) / 0.4, 0, 1)
         seal[:, self.lips :] = np.clip((intensities[:, _BLINK, None] - 0.6) / 0.35, 0, 1)
+        # Wanted is max(g, 0) (1 - seal), (T, P); the upper margin moves by s c, the lower one by (s - 1) c, so that
+        # the gap between them changes by all of c.
         wanted = np.maximum(gap, 0) * (1 - seal)
         change = wanted - gap
         return np.concatenate([intensities, self._share * change, (self._share - 1) * change], axis=1)
@@ -77,6 +88,7 @@ class TouchingFace:
 
 def _edge_graph(template: FacialTemplate) -> sp.csr_matrix:
     edges = np.concatenate([template.faces[:, [0, 1]], template.faces[:, [1, 2]], template.faces[:, [2, 0]]])
+    # Every edge once, (E, 2) with the lower index first: the two triangles at it name it in opposite directions.
     edges = np.unique(np.sort(edges, axis=1), axis=0)
     length = np.linalg.norm(template.neutral[edges[:, 0]] - template.neutral[edges[:, 1]], axis=1)
     count = len(template.neutral)
@@ -89,5 +101,7 @@ def _lift(graph: sp.csr_matrix, margin: np.ndarray, reach: float) -> np.ndarray:
     Along the skin, not through the air: the lower lip is near the upper one, yet not carried by it.
     """
     distance = dijkstra(graph, directed=False, indices=margin)
+    # w_pv = softmax over p of -(d_pv - m_v) / SHARP, times exp(-(m_v / reach)²), m_v = min over p of d_pv, (P, V).
+    # Shares sum to 1 before the fade, so a margin lifted as a whole takes its skin along as a whole.
     nearness = np.exp(-np.minimum((distance - distance.min(axis=0)) / _SHARP, 30.0))
     return nearness / nearness.sum(axis=0) * np.exp(-((distance.min(axis=0) / reach) ** 2))

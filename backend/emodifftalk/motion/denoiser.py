@@ -21,7 +21,14 @@ _LOCAL_REACH = 8  # frames
 
 
 class Denoiser(nn.Module):
-    """(noisy (B, T, K), aus (B, T, 17), features (B, T, 128), head (B, 3), n (B,)) → clean (B, T, K)."""
+    """Clean coefficients (B, T, K) from noisy ones, on one of the bases of `basis`.
+
+    noisy: (B, T, K), of step n.
+    aus: (B, T, 17) 0..1, the codes E.
+    features: (B, T, 128), the speech features A.
+    head: (B, 3), the code of the head's shape P.
+    n: (B,), the step.
+    """
 
     kind = "diffusion"
 
@@ -40,6 +47,8 @@ class Denoiser(nn.Module):
     def forward(
         self, noisy: torch.Tensor, aus: torch.Tensor, features: torch.Tensor, head: torch.Tensor, n: torch.Tensor
     ) -> torch.Tensor:
+        # Tokens (B, T, width): a layer for each input, summed, which is one layer over all of them side by side; only
+        # the voice also sees two frames to either side. P and n (B, 1, width) are the same for all frames.
         x = self.noisy(noisy) + self.codes(aus) + self.voice(features.mT).mT
         x = x + (self.head(head) + self.step(_waves(n)))[:, None]
         for layer in self.layers:
@@ -60,6 +69,7 @@ class UncodedDenoiser(Denoiser):
 
 def _waves(n: torch.Tensor) -> torch.Tensor:
     """Sinusoids (B, 64) of the step."""
+    # sin and cos of n / 10000^(i / 32), i = 0..31.
     rates = torch.exp(-math.log(1e4) * torch.arange(32, device=n.device) / 32)
     angles = n[:, None].float() * rates
     return torch.cat([angles.sin(), angles.cos()], dim=1)
@@ -79,6 +89,8 @@ class _Layer(nn.Module):
         batch, frames, width = x.shape
         q, k, v = self.qkv(self.norm1(x)).view(batch, frames, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
         at = torch.arange(frames, device=x.device)
+        # b_h(i, j) = lean_h (j - i) - 0.3 exp(slope_h) |j - i|, (H, T, T), added to the logits of attention: of
+        # distances alone, so that no position beyond the training's windows is ever unknown.
         gap = (at[None, :] - at[:, None]).float()
         bias = self.lean[:, None, None] * gap - torch.exp(self.slope)[:, None, None] * gap.abs() * 0.3
         if self.local:

@@ -71,11 +71,15 @@ class MotionModel:
         steps: int = 10,
         watch: Watch = UNWATCHED,
     ) -> np.ndarray:
-        """Offsets (T, V, 3) float32 metres from `neutral` (V, 3), by DDIM in `steps` steps.
+        """Offsets (T, V, 3) float32 metres of all facial points.
 
-        aus (T, 17) 0..1 and features (T, 128), both 25 a second, T at least 1. The same inputs and seed give the same
-        offsets, and a frame depends only on the windows it lies in. Raises UserError when the arrays do not fit,
-        Cancelled (`watch` is asked before every step).
+        neutral: (V, 3) metres, the head's relaxed face.
+        aus: (T, 17) 0..1, 25 a second, T at least 1.
+        features: (T, 128), 25 a second.
+        seed: of the noise. The same inputs and seed give the same offsets.
+        steps: of DDIM.
+        A frame depends only on the windows it lies in. Raises UserError when the arrays do not fit, Cancelled (`watch`
+        is asked before every step).
         """
         coefficients = self.coefficients(neutral, aus, features, seed, steps, watch)
         watch.say(1.0, "Moving the face")
@@ -91,9 +95,9 @@ class MotionModel:
         watch: Watch = UNWATCHED,
         changed: np.ndarray | None = None,
     ) -> np.ndarray:
-        """Coefficients (T, K) float32 of what `generate` gives, for `blocks`.
+        """Coefficients (T, K) float32 of what `generate` gives, from the same arguments, for `blocks`.
 
-        changed (T,) bool: frames whose inputs are others than in an earlier take. Then only the windows they touch are
+        changed: (T,) bool, frames whose inputs are others than in an earlier take. Then only the windows they touch are
         computed, and only the frames that `windows.touched` names are right; they are to the bit what they are in the
         whole.
         """
@@ -110,6 +114,7 @@ class MotionModel:
                 watch.say((i + step / steps) / len(windows), "Moving the face")
 
             window = self._window(seed, (start, end), aus[start:end], features[start:end], head, steps, before_step)
+            # Σ_w fade_w x_w, (T, K): where windows overlap their fades add up to 1, so no seam shows.
             total[start:end] += fade((start, end), frames)[:, None].astype(np.float32) * window
         return total
 
@@ -123,9 +128,11 @@ class MotionModel:
         steps: int = 10,
         watch: Watch = UNWATCHED,
     ) -> np.ndarray:
-        """Coefficients (end - first, K) of the frames `wanted`, first to end, from a window of their own that reaches
-        REACH frames to either side: nearly what `coefficients` gives them, many times sooner.
+        """Coefficients (end - first, K) of some frames, from a window of their own: nearly what `coefficients` gives
+        them, many times sooner.
 
+        neutral, aus, features, seed, steps: of the whole take, as `generate` takes them.
+        wanted: (first, end), frames; the window reaches REACH frames to either side of them.
         Noise and steps are those of the whole, so it is the same reading of the line. Raises as `coefficients`.
         """
         aus, features = _checked(aus, features)
@@ -168,6 +175,8 @@ class MotionModel:
         steps: int,
         before_step: Callable[[int], None],
     ) -> np.ndarray:
+        # x^N (T, K): noise that each frame draws from the seed and its own number, so that a window says the same
+        # wherever it begins.
         noise = _CALM * frame_noise(seed, *span, len(self.basis.components))
         condition = [torch.from_numpy(np.ascontiguousarray(array))[None] for array in (aus, features)]
         code = torch.from_numpy(head.code)[None]
@@ -213,6 +222,8 @@ def motion_arrays(model: MotionModel) -> dict[str, np.ndarray]:
         if value.ndim < 2:
             arrays[f"network.{name}"] = value.astype(np.float16)
             continue
+        # q = rint(w / scale) in signed bytes, scale = max |w| / 127 of each row of the first axis, (rows,): a row of
+        # small weights keeps as many digits as one of large ones.
         scale = np.maximum(np.abs(value).max(axis=tuple(range(1, value.ndim))), 1e-8) / 127
         arrays[f"scale.{name}"] = scale.astype(np.float32)
         arrays[f"network.{name}"] = np.rint(value / _by_row(scale, value)).astype(np.int8)

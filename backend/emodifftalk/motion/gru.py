@@ -27,6 +27,7 @@ class MotionGRU(nn.Module):
     def forward(
         self, noisy: torch.Tensor, aus: torch.Tensor, features: torch.Tensor, head: torch.Tensor, n: torch.Tensor
     ) -> torch.Tensor:
+        # E, A and P of every frame side by side, (B, T, 17 + 128 + 3), P repeated: a GRU has no other way in.
         condition = torch.cat([aus, features, head[:, None].expand(-1, aus.shape[1], -1)], dim=2)
         hidden, _ = self.gru(nn.functional.gelu(self.enter(condition)))
         return self.skip(aus) + self.out(hidden)

@@ -52,6 +52,8 @@ class Guard:
         self._free = self._size * _free(template, self._size)
         units = np.concatenate([template.au_basis, template.articulation_basis]).astype(np.float64)
         self._units = units.reshape(len(units), -1)
+        # G = U Uᵀ (23, 23) and a ridge in proportion to its mean diagonal: some units move the same skin, and their
+        # shares would be left to chance.
         gram = self._units @ self._units.T
         self._gram = gram + _RIDGE * max(np.trace(gram), 1e-12) / len(gram) * np.eye(len(gram))
         self._low = np.full(len(units), -MARGIN)
@@ -66,6 +68,7 @@ class Guard:
         that training never saw FALLBACK is left.
         """
         aus = np.asarray(aus, np.float32)
+        # most + ROOM (1 - exp(-over / ROOM)), (T, 17): slope 1 where it begins, so no corner shows, and bounded.
         over = np.maximum(aus - self._most, 0)
         beyond = np.where(self._unseen, np.maximum(aus - MARGIN, 0), over)
         term = np.sqrt((beyond**2).sum(axis=1)) / _ASKED
@@ -83,6 +86,8 @@ class Guard:
         `MotionModel.blocks`.
         """
         offsets = np.asarray(offsets, np.float32)
+        # What a point lies beside the nearest face, (n, V, 3), keeps its direction; its length d becomes
+        # f + k (1 - exp(-(d - f) / k)) beyond f (V,), with slope 1 at f: no point stops with a jerk.
         beside = offsets - self._nearest(offsets)
         far = np.linalg.norm(beside, axis=2)
         over = np.maximum(far - self._free, 0)
@@ -97,6 +102,8 @@ class Guard:
 
         A fixed number of sweeps, so that it is a continuous function of the offsets.
         """
+        # min |x - i U|², low <= i <= high, i (n, 23), U (23, V * 3): from the clipped free solution on, one unit after
+        # the other is solved exactly and clipped, for all frames at once. Only x Uᵀ is needed of the points.
         projections = offsets.reshape(len(offsets), -1).astype(np.float64) @ self._units.T
         intensities = np.linalg.solve(self._gram, projections.T).T.clip(self._low, self._high)
         for _ in range(_SWEEPS):
@@ -117,6 +124,7 @@ def _free(template: FacialTemplate, size: float) -> np.ndarray:
     points = template.neutral / size
     lips = [name for name in template.landmarks if name.startswith("lip")]
     lids = [name for name in template.landmarks if name.startswith("lid")]
+    # Distance (V,) of each point to the nearest lip and the nearest lid landmark, at our size.
     near_lips, near_lids = (
         np.linalg.norm(points[:, None] - points[np.concatenate([template.landmarks[n] for n in names])], axis=2).min(1)
         for names in (lips, lids)

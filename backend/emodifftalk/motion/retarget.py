@@ -64,6 +64,8 @@ def retarget(model: MotionModel, template: FacialTemplate) -> MotionModel:
     # Coefficients of each driver: components may overlap after rounding, so they are solved for, not projected on.
     basis = model.basis.components.astype(np.float64) * model.basis.spread[:, None]
     driven = np.linalg.lstsq(basis.T, ours.T, rcond=None)[0].T  # (D, K)
+    # B = (Cᵀ M C)⁻¹ Cᵀ M G' (K, V * 3): C (D, K) our drivers' coefficients, M their second moment, G' (D, V * 3) what
+    # they do to the other head. Weighted by use, since K coefficients cannot say all D drivers exactly.
     seen = driven.T @ usage @ driven
     seen[np.diag_indices(len(seen))] += _RIDGE * np.trace(seen) / len(seen)
     points = np.linalg.solve(seen, driven.T @ usage @ theirs)  # (K, V * 3) metres per unit of each coefficient

@@ -32,6 +32,8 @@ class LipSeal:
         if not len(rows):
             return offsets
         moved = offsets[rows]
+        # Gaps (rows, lips) that are open, and half of what is to close of each for either margin: lips meet in the
+        # middle, and those that overlap already are left alone.
         gap = np.maximum(self._neutral_gaps + moved[:, self._upper, 2] - moved[:, self._lower, 2], 0)
         change = 0.5 * shut[rows, None] * gap
         sealed = offsets.copy()

@@ -30,8 +30,14 @@ _KEPT = 3
 
 @dataclass(frozen=True)
 class Heard:
-    """wave (S,) float32 at 16 kHz; aus (T, 17) 0..1 and features (T, 128) float32; by: who listened; key: hash of all
-    that this depends on."""
+    """A voice as the face needs it.
+
+    wave: (S,) float32 at 16 kHz.
+    aus: (T, 17) float32 0..1.
+    features: (T, 128) float32.
+    by: who listened.
+    key: hash of all that this depends on.
+    """
 
     wave: np.ndarray
     aus: np.ndarray

@@ -29,8 +29,13 @@ _SHARES = {"speech": 0.15, "emotion": 0.1, "motion": 0.25, "appearance": 0.5}
 
 @dataclass(frozen=True)
 class PerformSettings:
-    """Which models perform: front_end `auto|embedded|hubert`, text_encoder `auto|embedded|openclip`, motion
-    `diffusion|gru|no_codes` (the last two are ablations), steps of DDIM sampling."""
+    """Which models perform.
+
+    front_end: `auto|embedded|hubert`.
+    text_encoder: `auto|embedded|openclip`.
+    motion: `diffusion|gru|no_codes`, the last two are ablations.
+    steps: of DDIM sampling.
+    """
 
     front_end: str = "auto"
     text_encoder: str = "auto"
@@ -40,10 +45,15 @@ class PerformSettings:
 
 @dataclass(frozen=True)
 class TakeReport:
-    """What was done: path of the take, frames, seconds of wall time per stage, the models' own names.
+    """What was done.
 
-    recomputed: frames whose motion was made anew; the others are those of the earlier take, byte by byte. note: why
-    nothing was taken over from it, empty when something was or there was none. confidence: the take's, (T,).
+    take: where the take lies.
+    frames: how many it has.
+    stages: seconds of wall time of each.
+    models: the models' own names.
+    recomputed: frames whose motion was made anew; the others are those of the earlier take, byte by byte.
+    note: why nothing was taken over from it, empty when something was or there was none.
+    confidence: the take's, (T,).
     unread: a sentence for each prompt whose words were not understood.
     """
 

@@ -29,8 +29,13 @@ from .reuse import Earlier
 
 @dataclass(frozen=True)
 class Preview:
-    """frame: as `Take.at` will give it. confidence: 0..1, the lower one of the frames around it. unread: a sentence for
-    each prompt whose words were not understood. milliseconds: of wall time."""
+    """A frame seen before its take is made.
+
+    frame: as `Take.at` will give it.
+    confidence: 0..1, the lower one of the frames around it.
+    unread: a sentence for each prompt whose words were not understood.
+    milliseconds: of wall time.
+    """
 
     frame: TakeFrame
     confidence: float
@@ -59,11 +64,13 @@ def preview_frame(
     felt, _, unread = felt_track(heard, performance, settings.text_encoder)
     codes, beyond = ready.guard.codes(redrawn(felt, performance))
     low, part = moment(seconds, len(codes))
+    # The frame, or the two around the moment, mixed by `part` below: a take is played between its frames in that way.
     wanted = slice(low, low + (2 if part else 1))
     motion, neutral = motion_for(ready.subject, settings.motion), ready.subject.template.neutral
     coefficients = motion.glimpse(
         neutral, codes, heard.features, performance.seed, (wanted.start, wanted.stop), settings.steps, watch
     )
+    # Offsets (1 or 2, V, 3): coefficients of the wanted frames alone, so codes are taken from the same rows.
     moved = np.concatenate([offsets for _, offsets in motion.blocks(coefficients, neutral)])
     offsets, stray = ready.offsets(moved, codes[wanted], motion.told_codes)
     frames = [

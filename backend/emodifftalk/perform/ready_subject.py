@@ -16,7 +16,11 @@ from ..motion.seal import LipSeal
 
 
 class ReadySubject:
-    """subject: the Subject in a file. hash: the file's. Raises UserError when it cannot be read."""
+    """A Subject ready to perform. Raises UserError when its file cannot be read.
+
+    subject: the Subject in the file.
+    hash: the file's.
+    """
 
     def __init__(self, path: str | os.PathLike) -> None:
         self.subject, self.hash = load_subject(path), file_hash(path)
@@ -39,9 +43,11 @@ class ReadySubject:
         return LipSeal(self.subject.template)
 
     def offsets(self, moved: np.ndarray, aus: np.ndarray, sealed: bool = True) -> tuple[np.ndarray, np.ndarray]:
-        """What a take keeps of offsets `moved` (n, V, 3) metres, float16, and the motion's term of the confidence (n,).
+        """What a take keeps of its motion, (n, V, 3) float16, and the motion's term of the confidence (n,).
 
-        Lips that the codes (n, 17) close are closed, where `sealed`; all of it is inside the range.
+        moved: (n, V, 3) metres, as the motion model gives it; what is kept is inside the range.
+        aus: (n, 17) codes.
+        sealed: whether lips that the codes close are closed.
         """
         offsets, stray = self.guard.motion(self._seal(moved, aus) if sealed else moved)
         return offsets.astype(np.float16), stray
@@ -49,7 +55,8 @@ class ReadySubject:
     def look(self, aus: np.ndarray, offsets: np.ndarray) -> dict[str, np.ndarray]:
         """What a take keeps of one frame's looks, packed, decoded from what it keeps of its motion.
 
-        aus: (17,) codes. offsets: (V, 3) metres.
+        aus: (17,) codes.
+        offsets: (V, 3) metres.
         """
         decoded = self.decoder.decode(aus, offsets.astype(np.float32))
         packed = {"rotations": pack_rotations(decoded.rotations), "opacities": pack_opacities(decoded.opacities)}

@@ -33,8 +33,14 @@ _ROWS = 16
 
 
 def voice_hash(wave: np.ndarray, frames: int, seed: int, ears: tuple[str, ...], model: str | os.PathLike) -> str:
-    """Of all that the AU codes and features of a voice depend on: wave (S,) float32; ears: the front end's name, the
-    subject's hash where it has a model of its own, and how lively it is; model: the front end's file."""
+    """Of all that the AU codes and features of a voice depend on.
+
+    wave: (S,) float32.
+    frames: how many the take has.
+    seed: of gestures and blinks.
+    ears: the front end's name, the subject's hash where it has a model of its own, and how lively it is.
+    model: the front end's file.
+    """
     digest = _digest("voice", frames, seed, ears)
     digest.update(np.ascontiguousarray(wave, np.float32).tobytes())
     digest.update(Path(model).read_bytes() if Path(model).is_file() else b"")
@@ -135,6 +141,7 @@ class Earlier:
         if self._take is None or not np.array_equal(self._take.aus[frame], aus):
             return None
         before = self._row("offsets", frame)
+        # By their bits: as numbers -0 equals 0, and what is not a number differs from itself.
         if not np.array_equal(before.view(np.uint16), offsets.view(np.uint16)):
             return None
         return {name: self._row(name, frame) for name in self._looks()}

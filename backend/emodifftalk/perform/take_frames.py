@@ -23,8 +23,15 @@ _WORKERS = min(8, os.cpu_count() or 1)
 
 @dataclass(frozen=True)
 class Frames:
-    """What the frames are made from: coefficients (T, K) of `motion`; aus (T, 17) and how far they were asked beyond
-    their range (T,), both from the guard; changed (T,) bool where an earlier take had other codes."""
+    """What the frames are made from.
+
+    ready: the subject.
+    motion: the model whose coefficients these are.
+    coefficients: (T, K).
+    aus: (T, 17) 0..1, inside the subject's range.
+    beyond: (T,), how far they were asked beyond it; the guard's term of the confidence.
+    changed: (T,) bool, where an earlier take had other codes.
+    """
 
     ready: ReadySubject
     motion: MotionModel
@@ -64,6 +71,7 @@ def write_frames(
         for start, moved in made.motion.blocks(made.coefficients, subject.template.neutral, anew):
             block = slice(start, start + len(moved))
             offsets, stray = ready.offsets(moved, made.aus[block], made.motion.told_codes)
+            # sure[block] is a view of sure (T,), so its rows are set there; the rest stays as the earlier take had it.
             wanted = anew[block]
             sure[block][wanted] = confidence(made.beyond[block], stray)[wanted]
             for first, end in runs(wanted):

@@ -30,8 +30,10 @@ def ping(params: dict, watch: Watch) -> dict:
 def text_to_au(params: dict, watch: Watch) -> dict:
     """{"text"} → {"prompt", "aus": {name: 0..1}, "encoder", "known": bool, "nearest": [feelings], "answer"}.
 
-    known: whether the words speak of a face or a feeling, as far as the model can tell. answer: a sentence to show
-    when they do not, else empty.
+    aus: intensities by action unit.
+    known: whether the words speak of a face or a feeling, as far as the model can tell.
+    nearest: feelings the model knows that come nearest, best first.
+    answer: a sentence to show when the words are not known, else empty.
     """
     from ..emotion.controller import load_text_to_au, read_words
 
@@ -44,8 +46,12 @@ def text_to_au(params: dict, watch: Watch) -> dict:
 
 def drive(params: dict, watch: Watch) -> dict:
     """{"subject", "performance", "out", "settings"?, "previous"?} → {"take", "frames", "seconds", "stages", "models",
-    "recomputed", "note", "stretched", "unread"}: see `pipeline.TakeReport`; stretched: frames beyond
-    the subject's training."""
+    "recomputed", "note", "stretched", "unread"}, see `pipeline.TakeReport`.
+
+    seconds: of wall time, all stages together.
+    stretched: frames beyond the subject's training.
+    previous: an earlier take of the shot, whose frames are copied where they stay the same.
+    """
     from ..core.take import STRETCHED
     from ..perform.pipeline import PerformSettings, perform
 
@@ -106,8 +112,10 @@ def capture(params: dict, watch: Watch) -> dict:
 
 def train_subject(params: dict, watch: Watch) -> dict:
     """{"capture", "out", "settings"?} → {"subject", "page", "report"}: all stages of a subject, as `emodifftalk train
-    all`; what is done is kept beside `out` until all is, and the same request goes on from there. settings: fields of
-    `train.subject.stages.AllSettings`, those of its `canonical` as an object."""
+    all`; what is done is kept beside `out` until all is, and the same request goes on from there.
+
+    settings: fields of `train.subject.stages.AllSettings`, those of its `canonical` as an object.
+    """
     from ..train.rig.steps import CanonicalSettings
     from ..train.subject.all_stages import train_all
     from ..train.subject.stages import AllSettings
@@ -128,9 +136,13 @@ def train_subject(params: dict, watch: Watch) -> dict:
 
 def export(params: dict, watch: Watch) -> dict:
     """{"heads": [{"subject", "take", "seconds": [F], "gaze": [[2]], "matrices"?: [[4][4]], "rest"?: [F]}], "out",
-    "options"} → {"files", "folder", "written", "bytes", "seconds", "notes"}. options: fields of
-    `export.sequence.ExportOptions`; its format is one of those of frames, of shots, or of face curves (of the first
-    head).
+    "options"} → {"files", "folder", "written", "bytes", "seconds", "notes"}.
+
+    heads: each with F frames; seconds of its take, gaze in radians, rest 0..1, see `export.cast.Head`.
+    options: fields of `export.sequence.ExportOptions`; its format is one of those of frames, of shots, or of face
+    curves (of the first head).
+    files, written: how many files there are, and how many frames were written now.
+    bytes, seconds: of those written.
     """
     from ..export.cast import cast_of_many
     from ..export.face_tracks import FORMATS, write_face_track
@@ -161,7 +173,13 @@ def export(params: dict, watch: Watch) -> dict:
 
 def rasterize(params: dict, watch: Watch) -> dict:
     """{"viewmat", "K", "width", "height"} and the arrays means, quats, scales, opacities, colors of the Gaussians →
-    {"rasterizer"} and the arrays rgba (H, W, 4), premultiplied display-referred sRGB, and depth (H, W) metres."""
+    {"rasterizer"} and the arrays rgba and depth.
+
+    viewmat: (4, 4), world to camera.
+    K: (3, 3) pixels.
+    rgba: (H, W, 4), premultiplied display-referred sRGB.
+    depth: (H, W) metres.
+    """
     from ..splat.rasterize import choose_rasterizer
     from ..splat.render import render
 
