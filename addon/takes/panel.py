@@ -58,7 +58,6 @@ class EMODIFFTALK_PT_generate(OfHead, Panel):
             if entry.note:
                 draw_sentence(layout, entry.note, width=width)
             _draw_confidence(layout, head)
-            layout.operator("emodifftalk.export", icon="EXPORT", text="Export…")
 
 
 def _draw_confidence(layout: UILayout, head: Object) -> None:
