@@ -212,7 +212,9 @@ def test_a_full_disk_is_one_sentence_and_what_is_done_stays(finished, blend, tmp
     size = (measured + (finished["out"] / "plan.json").stat().st_size + 30 * 4096) // 4096 * 4096
     disk, kept = tmp_path / "disk", tmp_path / "kept"
     disk.mkdir()
-    capture = " ".join(map(str, [*COMMAND, blend, "--out", disk / "ada", *OPTIONS, "--spoken", 0]))
+    # By Blender as a module of this Python: another program may not see the disk that is mounted for this one alone.
+    words = [*COMMAND, blend, "--out", disk / "ada", *OPTIONS, "--spoken", 0, "--blender", sys.executable]
+    capture = " ".join(map(str, words))
     mount = f"mount -t tmpfs -o size={size} none {disk} || exit 77"
     script = f"{mount}; {capture}; code=$?; cp -r {disk} {kept}; exit $code"
     environment = with_paths(BACKEND, ROOT)

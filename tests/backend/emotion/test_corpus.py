@@ -84,7 +84,7 @@ def few_sentences(monkeypatch):
 
     some = list(entries())[:30]
     monkeypatch.setattr(training, "split", lambda: Split(some[:25], some[25:], frozenset()))
-    monkeypatch.setattr(training, "single_sentences", lambda: single_sentences()[:40])
+    monkeypatch.setattr(training, "single_sentences", lambda: single_sentences()[:60])
     monkeypatch.setattr(training, "_COMPOSED_AT_ONCE", 40)
     return training
 

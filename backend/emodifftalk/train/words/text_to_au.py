@@ -119,7 +119,9 @@ def _batches(entries: list[Entry], dropped: frozenset[str], rng: np.random.Gener
 
 
 def _shuffled(items: list, count: int, rng: np.random.Generator) -> Iterator[list]:
-    """`count` at a time without end, each item once before any comes again."""
+    """`count` at a time without end, each item once before any comes again. Raises ValueError when there are fewer."""
+    if len(items) < count:
+        raise ValueError(f"{len(items)} items are fewer than the {count} of a batch")
     while True:
         order = rng.permutation(len(items))
         yield from ([items[i] for i in order[at : at + count]] for at in range(0, len(order) - count + 1, count))
