@@ -21,7 +21,6 @@ import os
 import subprocess
 import sys
 import time
-from pathlib import Path
 from typing import Any
 
 from tools.blenders import ONE_THREAD, OTHERS, Meanwhile, Suite, other_blenders, title, window_outcome
@@ -88,16 +87,16 @@ def run_module(module: str, *arguments: str, **more: str) -> int:
 
 
 def test_everywhere() -> int:
-    """Checks, then the whole suite, the add-on's part in every Blender meanwhile. Returns the exit code."""
-    checks = run_checks(MAIN.python)
-    blender = title(REQUIREMENTS[0], MAIN.version)
-    meanwhile = Meanwhile([Suite(blender, "blender-main", MAIN, ("tests/addon",)), *other_blenders()])
+    """Checks and the whole suite, what runs in Blender beside the rest. Returns the exit code."""
+    blender = Suite(title(REQUIREMENTS[0], MAIN.version), "blender-main", MAIN, ("tests/addon", "tests/window"))
+    meanwhile = Meanwhile([blender, *other_blenders()])
     meanwhile.start()
-    here, report = test_here("The backend and the whole", "--ignore=tests/addon")
+    checks = run_checks(MAIN.python)
+    here = test_here("The backend and the whole", "--ignore=tests/addon", "--ignore=tests/window")
     if meanwhile.is_alive():
         print("Waiting for the tests in Blender …", flush=True)
     meanwhile.join()
-    outcomes = [*checks, here, *meanwhile.outcomes, window_outcome(report)]
+    outcomes = [*checks, here, *meanwhile.outcomes, window_outcome(blender.report)]
     print_table(outcomes)
     return int(any(outcome.failed for outcome in outcomes))
 
@@ -105,7 +104,7 @@ def test_everywhere() -> int:
 def test_quickly(*words: str) -> int:
     """Checks and what is quick of the suite, here; says what it left out. words: for pytest. Returns the exit code."""
     checks = run_checks(MAIN.python, tuple(check for check in CHECKS if check.quick))
-    here, _ = test_here(title(REQUIREMENTS[0], MAIN.version), "-m", "not slow", *words)
+    here = test_here(title(REQUIREMENTS[0], MAIN.version), "-m", "not slow", *words)
     left_out = [check.name for check in CHECKS if not check.quick]
     left_out += ["Tests marked slow", *(title(blender.pins, blender.version) for blender in OTHERS)]
     outcomes = [*checks, here, *(Outcome(what, "left out") for what in left_out)]
@@ -114,14 +113,14 @@ def test_quickly(*words: str) -> int:
     return int(any(outcome.failed for outcome in outcomes))
 
 
-def test_here(what: str, *words: str) -> tuple[Outcome, Path]:
-    """Tests in the main environment, seen as they run; what became of them, and pytest's report. words: for pytest."""
+def test_here(what: str, *words: str) -> Outcome:
+    """Tests in the main environment, seen as they run. words: for pytest."""
     LOGS.mkdir(parents=True, exist_ok=True)
     report = LOGS / "main.xml"
     report.unlink(missing_ok=True)
     began = time.monotonic()
     code = run_module("pytest", f"--junitxml={report}", *words, **ONE_THREAD)
-    return Outcome(what, f"{counted(report, code)} in {time.monotonic() - began:.0f} s", failed=code != 0), report
+    return Outcome(what, f"{counted(report, code)} in {time.monotonic() - began:.0f} s", failed=code != 0)
 
 
 if __name__ == "__main__":

@@ -69,6 +69,11 @@ class Suite:
     words: tuple[str, ...]
     without: str = ""
 
+    @property
+    def report(self) -> Path:
+        """What pytest says of it, when it has ended."""
+        return LOGS / f"{self.name}.xml"
+
 
 def other_blenders() -> list[Suite]:
     """The suites of the Blenders beside the main environment's.
@@ -104,7 +109,7 @@ class Meanwhile(threading.Thread):
 def _test(suite: Suite) -> Outcome:
     """Run one; its log is shown when it fails."""
     LOGS.mkdir(parents=True, exist_ok=True)
-    report, log = LOGS / f"{suite.name}.xml", LOGS / f"{suite.name}.log"
+    report, log = suite.report, LOGS / f"{suite.name}.log"
     report.unlink(missing_ok=True)
     command = [str(suite.environment.python), "-m", "pytest", *suite.words]
     command += ["-rsfE", "--tb=short", f"--junitxml={report}"]
