@@ -30,6 +30,7 @@ _LATER = (
             "draw.target",
             "files.head_files",
             "files.kinds",
+            "files.ply_frames",
             "playback.sources",
             "playback.take_time",
             "render.frame",

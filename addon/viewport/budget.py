@@ -5,16 +5,18 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import bpy
 import numpy as np
 from bpy.types import Context
 
-from emodifftalk.core.gaussians import Gaussians
-
 from ..blender.redraw import VIEWS, redraw
 from ..blender.registering import Adds
 from . import memory
+
+if TYPE_CHECKING:
+    from emodifftalk.core.gaussians import Gaussians
 
 _STILL = 0.25
 """Seconds without a change after which a viewport is drawn in full."""
@@ -29,8 +31,8 @@ def reduced(gaussians: Gaussians, canonical: Gaussians, share: float) -> Gaussia
     if share >= 1 or len(gaussians) != len(canonical):
         return gaussians
     rows, swell = _choice(canonical, share)
-    part = Gaussians(*(values[rows] for values in vars(gaussians).values()))
-    return replace(part, scales=part.scales * swell)
+    part = {name: values[rows] for name, values in vars(gaussians).items()}
+    return replace(gaussians, **part | {"scales": part["scales"] * swell})
 
 
 def _choice(canonical: Gaussians, share: float) -> tuple[np.ndarray, np.float32]:
