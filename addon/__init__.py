@@ -10,6 +10,7 @@ _LATER = (
     "numpy",
     "emodifftalk.core.axes",
     "emodifftalk.core.camera",
+    "emodifftalk.core.thinning",
     "emodifftalk.core.voice_time",
     *(
         f"{__package__}.{name}"

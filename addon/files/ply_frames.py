@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import bpy
@@ -13,7 +13,7 @@ from emodifftalk.core import axes
 from emodifftalk.core.errors import UserError
 from emodifftalk.core.formats.ply import write_ply
 from emodifftalk.core.gaussians import Gaussians
-from emodifftalk.core.thinning import important
+from emodifftalk.core.thinning import important, thinned
 
 from ..playback import gaussians as playback
 from ..playback import sources, take_time
@@ -61,8 +61,7 @@ def write_ply_frames(heads: list[Object], scene: Scene, frames: range, sequence:
             scene.frame_set(frame)  # whatever is animated is then as it is in that frame: gaze, object, drivers
             gaussians = Gaussians.concatenate([_posed(head, scene, sequence.world) for head in heads])
             if rows is not None:
-                gaussians = Gaussians(*(values[rows] for values in vars(gaussians).values()))
-                gaussians = replace(gaussians, scales=gaussians.scales * swell)
+                gaussians = thinned(gaussians, rows, swell)
             write_ply(path, axes.turned(gaussians, "blender", sequence.axes, sequence.scale))
             manager.progress_update(number + 1)
     except OSError as error:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import bpy
 import numpy as np
 from bpy.types import Context
+
+from emodifftalk.core import thinning
 
 from ..blender.redraw import VIEWS, redraw
 from ..blender.registering import Adds
@@ -31,16 +32,13 @@ def reduced(gaussians: Gaussians, canonical: Gaussians, share: float) -> Gaussia
     if share >= 1 or len(gaussians) != len(canonical):
         return gaussians
     rows, swell = _choice(canonical, share)
-    part = {name: values[rows] for name, values in vars(gaussians).items()}
-    return replace(gaussians, **part | {"scales": part["scales"] * swell})
+    return thinning.thinned(gaussians, rows, swell)
 
 
 def _choice(canonical: Gaussians, share: float) -> tuple[np.ndarray, np.float32]:
-    from emodifftalk.core.thinning import important
-
     key = (id(canonical), share)
     if key not in _chosen:
-        _chosen[key] = (canonical, *important(canonical, share))
+        _chosen[key] = (canonical, *thinning.important(canonical, share))
         while len(_chosen) > 16:
             _chosen.popitem(last=False)
     _, rows, swell = _chosen[key]

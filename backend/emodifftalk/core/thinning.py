@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from .arrays import Ints
@@ -27,3 +29,9 @@ def important(gaussians: Gaussians, share: float) -> tuple[Ints, np.float32]:
     rows = np.sort(np.argsort(lots, kind="stable")[: max(1, round(share * len(weight)))])
     covered = weight[rows].sum() / weight.sum()
     return rows, np.float32(max(covered, 0.05) ** -_SWELL)
+
+
+def thinned(gaussians: Gaussians, rows: Ints, swell: float | np.float32) -> Gaussians:
+    """Those `rows` (K,) of the Gaussians alone, their scales grown by `swell`: both as `important` gives them."""
+    part = {name: values[rows] for name, values in vars(gaussians).items()}
+    return replace(gaussians, **part | {"scales": part["scales"] * np.float32(swell)})

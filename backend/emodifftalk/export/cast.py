@@ -13,7 +13,7 @@ from ..core.gaze import GazeKeys, gaze_at, gazing
 from ..core.mouth import resting
 from ..core.subject import Subject, load_subject
 from ..core.take import Take, load_take
-from ..core.thinning import important
+from ..core.thinning import important, thinned
 from .framing import moments
 
 
@@ -69,8 +69,7 @@ class Cast:
         whole = parts[0] if len(parts) == 1 else Gaussians.concatenate(parts)
         if self.rows is None:
             return whole
-        thinned = Gaussians(*(array[self.rows] for array in vars(whole).values()))
-        return replace(thinned, scales=thinned.scales * np.float32(self.swell))
+        return thinned(whole, self.rows, self.swell)
 
     def thinned(self, share: float) -> Cast:
         """The same with this share (0..1] of the Gaussians, those that matter at rest, in their order."""
