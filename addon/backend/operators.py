@@ -147,18 +147,16 @@ class EMODIFFTALK_OT_uninstall_backend(_Button):
         return _end(self)
 
 
-class EMODIFFTALK_OT_cancel_install(Operator):
+class EMODIFFTALK_OT_cancel_install(Explained, Operator):
     """Stop. What is downloaded is kept, and the same button goes on from there"""
 
     bl_idname = "emodifftalk.cancel_install"
     bl_label = "Cancel"
 
     @classmethod
-    def poll(cls, context: Context) -> bool:
+    def why_not(cls, context: Context) -> str:
         """While something is going on."""
-        if not installation.busy():
-            cls.poll_message_set("Nothing is being installed")
-        return installation.busy()
+        return "" if installation.busy() else "Nothing is being installed"
 
     def execute(self, context: Context) -> set[str]:
         """End it with everything it has started."""
@@ -166,19 +164,17 @@ class EMODIFFTALK_OT_cancel_install(Operator):
         return {"FINISHED"}
 
 
-class EMODIFFTALK_OT_copy_install_log(Operator):
+class EMODIFFTALK_OT_copy_install_log(Explained, Operator):
     """Copy the whole log of the installation, to be pasted into a question or a bug report"""
 
     bl_idname = "emodifftalk.copy_install_log"
     bl_label = "Copy Log"
 
     @classmethod
-    def poll(cls, context: Context) -> bool:
+    def why_not(cls, context: Context) -> str:
         """When there is one."""
-        there = bool(installation.state.work is not None and installation.state.work.lines) or home.home().log.is_file()
-        if not there:
-            cls.poll_message_set("There is no log yet")
-        return there
+        work = installation.state.work
+        return "" if (work is not None and work.lines) or home.home().log.is_file() else "There is no log yet"
 
     def execute(self, context: Context) -> set[str]:
         """Put it on the clipboard."""

@@ -226,16 +226,16 @@ def missing_units(shapes: Shapes) -> list[str]:
     return [name for name in AU_NAMES if name not in shapes.weights]
 
 
-class EMODIFFTALK_OT_cancel_work(Operator):
+class EMODIFFTALK_OT_cancel_work(Explained, Operator):
     """Stop; what is done is kept, and the same button goes on from there"""
 
     bl_idname = "emodifftalk.cancel_work"
     bl_label = "Cancel"
 
     @classmethod
-    def poll(cls, context: Context) -> bool:
+    def why_not(cls, context: Context) -> str:
         """While something is going on."""
-        return long_work.busy()
+        return "" if long_work.busy() else "Nothing is going on"
 
     def execute(self, context: Context) -> set[str]:
         """Ask the backend to let go."""

@@ -151,7 +151,7 @@ def why_not(scene: Scene) -> str:
     return ""
 
 
-class EMODIFFTALK_OT_take_heads_out(Operator):
+class EMODIFFTALK_OT_take_heads_out(Explained, Operator):
     """Take the heads out of this scene's render."""
 
     bl_idname = "emodifftalk.take_heads_out"
@@ -163,12 +163,10 @@ class EMODIFFTALK_OT_take_heads_out(Operator):
     bl_options = {"REGISTER", "UNDO"}
 
     @classmethod
-    def poll(cls, context: Context) -> bool:
+    def why_not(cls, context: Context) -> str:
         """When they are in."""
-        if composite_settings(context.scene).heads_scene is None and not is_in(context.scene):
-            cls.poll_message_set("No heads were put into this render")
-            return False
-        return True
+        heads_in = composite_settings(context.scene).heads_scene is not None or is_in(context.scene)
+        return "" if heads_in else "No heads were put into this render"
 
     def execute(self, context: Context) -> set[str]:
         """Take them out."""

@@ -166,7 +166,7 @@ class EMODIFFTALK_OT_show_au_curves(Explained, Operator):
         return {"FINISHED"}
 
 
-class EMODIFFTALK_OT_remove_au_curves(Operator):
+class EMODIFFTALK_OT_remove_au_curves(Explained, Operator):
     """Delete the curves of the group “EmoDiffTalk AU” from this head, those you have drawn over too, and no others"""
 
     bl_idname = "emodifftalk.remove_au_curves"
@@ -174,17 +174,13 @@ class EMODIFFTALK_OT_remove_au_curves(Operator):
     bl_options = {"REGISTER", "UNDO"}
 
     @classmethod
-    def poll(cls, context: Context) -> bool:
+    def why_not(cls, context: Context) -> str:
         """With curves of ours."""
         head = active_head(context)
         paths = {path_of(au) for au in AU_NAMES}
         if head is None or not any(curve.data_path in paths for curve in compat.fcurves(head)):
-            cls.poll_message_set("This head has no AU curves")
-            return False
-        if not compat.can_animate(head):
-            cls.poll_message_set("This head is linked from another file")
-            return False
-        return True
+            return "This head has no AU curves"
+        return "" if compat.can_animate(head) else "This head is linked from another file"
 
     def invoke(self, context: Context, event: bpy.types.Event) -> set[str]:
         """Ask first where work would be lost."""

@@ -12,6 +12,7 @@ from bpy.types import Context, Object, Operator
 from emodifftalk.core.errors import UserError
 
 from ..blender import camera
+from ..blender.operators import Explained
 from ..blender.registering import Adds
 from ..draw import rasterizers
 from ..playback import sources
@@ -96,7 +97,7 @@ def library_of(context: Context) -> bpy.types.UserAssetLibrary | None:
     return context.preferences.filepaths.asset_libraries.get(LIBRARY)
 
 
-class EMODIFFTALK_OT_mark_asset(Operator):
+class EMODIFFTALK_OT_mark_asset(Explained, Operator):
     """Show this head in the asset browser, with its portrait"""
 
     bl_idname = "emodifftalk.mark_asset"
@@ -104,14 +105,12 @@ class EMODIFFTALK_OT_mark_asset(Operator):
     bl_options = {"REGISTER", "UNDO"}
 
     @classmethod
-    def poll(cls, context: Context) -> bool:
+    def why_not(cls, context: Context) -> str:
         """With a head of this file."""
         head = active_head(context)
         if head is None:
-            cls.poll_message_set(no_head_reason(context))
-        elif head.library is not None:
-            cls.poll_message_set("This head is linked from another file: mark it there")
-        return head is not None and head.library is None
+            return no_head_reason(context)
+        return "" if head.library is None else "This head is linked from another file: mark it there"
 
     def execute(self, context: Context) -> set[str]:
         """Mark it."""

@@ -16,6 +16,7 @@ from emodifftalk.core.errors import UserError
 
 from ..backend import connection, long_work
 from ..backend.long_work import LongJob
+from ..blender.operators import Explained
 from ..blender.registering import Adds
 from ..playback import take_time
 from ..scene.heads import absolute, active_head, active_take, heads, settings
@@ -201,18 +202,16 @@ class EMODIFFTALK_OT_export(ForTake, Operator):
         return long_work.end_operator(self, job)
 
 
-class EMODIFFTALK_OT_cancel_export(Operator):
+class EMODIFFTALK_OT_cancel_export(Explained, Operator):
     """Stop the export; whole files stay, and the same export goes on from there"""
 
     bl_idname = "emodifftalk.cancel_export"
     bl_label = "Cancel Export"
 
     @classmethod
-    def poll(cls, context: Context) -> bool:
+    def why_not(cls, context: Context) -> str:
         """While one goes on."""
-        if not exporting():
-            cls.poll_message_set("Nothing is being exported")
-        return exporting()
+        return "" if exporting() else "Nothing is being exported"
 
     def execute(self, context: Context) -> set[str]:
         """Ask for it."""

@@ -12,6 +12,7 @@ from bpy.types import Context, Event, Operator, Panel
 
 from emodifftalk.core.errors import UserError
 
+from ..blender.operators import Explained
 from ..blender.registering import Adds
 from ..playback import gaussians
 from ..scene.heads import portable
@@ -71,7 +72,7 @@ def _is(path: Path, kind: str) -> bool:
         return False
 
 
-class EMODIFFTALK_OT_find_missing(Operator):
+class EMODIFFTALK_OT_find_missing(Explained, Operator):
     """Look for missing subjects, takes and voices in a folder and all folders in it, by name and by content"""
 
     bl_idname = "emodifftalk.find_missing"
@@ -84,12 +85,9 @@ class EMODIFFTALK_OT_find_missing(Operator):
     filter_folder: bpy.props.BoolProperty(default=True, options={"HIDDEN"})
 
     @classmethod
-    def poll(cls, context: Context) -> bool:
+    def why_not(cls, context: Context) -> str:
         """When something is missing."""
-        if not head_files.missing_files():
-            cls.poll_message_set("No file is missing")
-            return False
-        return True
+        return "" if head_files.missing_files() else "No file is missing"
 
     def invoke(self, context: Context, event: Event) -> set[str]:
         """Choose a folder."""

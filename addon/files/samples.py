@@ -9,6 +9,7 @@ import bpy
 from bpy.props import EnumProperty
 from bpy.types import Context, Event, Operator
 
+from ..blender.operators import Explained
 from ..blender.registering import Adds
 from ..scene.heads import user_folder
 from ..start_up import ROOT
@@ -40,7 +41,7 @@ def copy_sample(name: str, folder: Path) -> Path:
     return path
 
 
-class EMODIFFTALK_OT_open_sample(Operator):
+class EMODIFFTALK_OT_open_sample(Explained, Operator):
     """Open a copy of a sample scene. It plays, scrubs and renders without a backend"""
 
     bl_idname = "emodifftalk.open_sample"
@@ -49,12 +50,10 @@ class EMODIFFTALK_OT_open_sample(Operator):
     scene: EnumProperty(name="Scene", description="Which of the sample scenes", items=SCENES)
 
     @classmethod
-    def poll(cls, context: Context) -> bool:
+    def why_not(cls, context: Context) -> str:
         """Where the samples are."""
-        if not (SHIPPED / "hello.blend").is_file():
-            cls.poll_message_set("The sample scenes are missing: install the extension's .zip again")
-            return False
-        return True
+        there = (SHIPPED / "hello.blend").is_file()
+        return "" if there else "The sample scenes are missing: install the extension's .zip again"
 
     def invoke(self, context: Context, event: Event) -> set[str]:
         """Open it; Blender asks about unsaved changes."""

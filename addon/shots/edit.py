@@ -9,6 +9,7 @@ import bpy
 from bpy.props import EnumProperty
 from bpy.types import Context, Object, Operator, Scene
 
+from ..blender.operators import Explained
 from ..blender.registering import Adds
 from ..scene.heads import heads, is_head, settings
 from .settings import ShotItem, ShotQueueSettings, active_shot, queue_settings
@@ -65,7 +66,7 @@ class EMODIFFTALK_OT_add_shot(Operator):
         return {"FINISHED"}
 
 
-class EMODIFFTALK_OT_add_marker_shots(Operator):
+class EMODIFFTALK_OT_add_marker_shots(Explained, Operator):
     """Add a shot for every camera that is bound to a marker of this scene, from its marker to the next"""
 
     bl_idname = "emodifftalk.add_marker_shots"
@@ -73,12 +74,11 @@ class EMODIFFTALK_OT_add_marker_shots(Operator):
     bl_options = {"REGISTER", "UNDO"}
 
     @classmethod
-    def poll(cls, context: Context) -> bool:
+    def why_not(cls, context: Context) -> str:
         """With camera-bound markers in the range."""
-        if not marker_shots(context.scene):
-            cls.poll_message_set("Bind cameras to markers first: Marker → Bind Camera to Markers in the Timeline")
-            return False
-        return True
+        if marker_shots(context.scene):
+            return ""
+        return "Bind cameras to markers first: Marker → Bind Camera to Markers in the Timeline"
 
     def execute(self, context: Context) -> set[str]:
         """Append them."""
@@ -89,16 +89,13 @@ class EMODIFFTALK_OT_add_marker_shots(Operator):
         return {"FINISHED"}
 
 
-class _OfShot(Operator):
+class _OfShot(Explained, Operator):
     bl_options = {"REGISTER", "UNDO"}
 
     @classmethod
-    def poll(cls, context: Context) -> bool:
+    def why_not(cls, context: Context) -> str:
         """With a shot chosen."""
-        if active_shot(queue_settings(context)) is None:
-            cls.poll_message_set("Add a shot first")
-            return False
-        return True
+        return "Add a shot first" if active_shot(queue_settings(context)) is None else ""
 
 
 class EMODIFFTALK_OT_duplicate_shot(_OfShot):
@@ -174,13 +171,12 @@ class EMODIFFTALK_OT_choose_shot_take(_OfShot):
     bl_label = "Choose Take"
 
     @classmethod
-    def poll(cls, context: Context) -> bool:
+    def why_not(cls, context: Context) -> str:
         """With a head left that has takes."""
         shot = active_shot(queue_settings(context))
-        if shot is None or not heads_without_choice(shot, context.scene):
-            cls.poll_message_set("Every head of this scene has its take chosen" if shot else "Add a shot first")
-            return False
-        return True
+        if shot is None:
+            return "Add a shot first"
+        return "" if heads_without_choice(shot, context.scene) else "Every head of this scene has its take chosen"
 
     def execute(self, context: Context) -> set[str]:
         """Add a line for the next head."""

@@ -137,17 +137,14 @@ class EMODIFFTALK_OT_render_shots(Explained, Operator):
         return {"FINISHED"}
 
 
-class _OfQueue(Operator):
+class _OfQueue(Explained, Operator):
     what = ""
     states: tuple[str, ...] = ()
 
     @classmethod
-    def poll(cls, context: Context) -> bool:
+    def why_not(cls, context: Context) -> str:
         """While shots are rendered."""
-        if not queue.running:
-            cls.poll_message_set("No shots are being rendered")
-            return False
-        return True
+        return "" if queue.running else "No shots are being rendered"
 
     def execute(self, context: Context) -> set[str]:
         """Ask the runner."""

@@ -252,21 +252,18 @@ def why_not(context: Context) -> str:
     return connection.unavailable_reason()
 
 
-class EMODIFFTALK_OT_cancel(Operator):
+class EMODIFFTALK_OT_cancel(Explained, Operator):
     """Stop making this take; nothing is kept of it"""
 
     bl_idname = "emodifftalk.cancel"
     bl_label = "Cancel"
 
     @classmethod
-    def poll(cls, context: Context) -> bool:
+    def why_not(cls, context: Context) -> str:
         """While this head is being generated."""
         head = active_head(context)
         job = job_of(head) if head is not None else None
-        if job is None or not job.running:
-            cls.poll_message_set("Nothing is being generated")
-            return False
-        return True
+        return "" if job is not None and job.running else "Nothing is being generated"
 
     def execute(self, context: Context) -> set[str]:
         """Ask the backend to let go."""
@@ -276,7 +273,7 @@ class EMODIFFTALK_OT_cancel(Operator):
         return {"FINISHED"}
 
 
-class EMODIFFTALK_OT_remove_take(Operator):
+class EMODIFFTALK_OT_remove_take(Explained, Operator):
     """Take this take off the list; its file stays on disk"""
 
     bl_idname = "emodifftalk.remove_take"
@@ -284,13 +281,10 @@ class EMODIFFTALK_OT_remove_take(Operator):
     bl_options = {"REGISTER", "UNDO"}
 
     @classmethod
-    def poll(cls, context: Context) -> bool:
+    def why_not(cls, context: Context) -> str:
         """With a take chosen."""
         head = active_head(context)
-        if head is None or active_take(head) is None:
-            cls.poll_message_set("There is no take to remove")
-            return False
-        return True
+        return "There is no take to remove" if head is None or active_take(head) is None else ""
 
     def execute(self, context: Context) -> set[str]:
         """Remove the entry and play its neighbour."""

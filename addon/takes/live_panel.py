@@ -5,6 +5,7 @@ from __future__ import annotations
 import bpy
 from bpy.types import Context, Operator, Panel
 
+from ..blender.operators import Explained
 from ..blender.registering import Adds
 from ..playback import gaussians
 from ..scene.heads import active_head, active_take, heads, no_head_reason
@@ -48,18 +49,16 @@ class EMODIFFTALK_PT_live(OfHead, Panel):
             layout.operator("emodifftalk.keep_take", icon="PINNED")
 
 
-class EMODIFFTALK_OT_resume_live(Operator):
+class EMODIFFTALK_OT_resume_live(Explained, Operator):
     """Let Live go on after a problem; the backend is started again if it has to be"""
 
     bl_idname = "emodifftalk.resume_live"
     bl_label = "Resume Live"
 
     @classmethod
-    def poll(cls, context: Context) -> bool:
+    def why_not(cls, context: Context) -> str:
         """While it has paused."""
-        if not live.state.problem:
-            cls.poll_message_set("Live has not paused")
-        return bool(live.state.problem)
+        return "" if live.state.problem else "Live has not paused"
 
     def execute(self, context: Context) -> set[str]:
         """Try again."""
@@ -67,7 +66,7 @@ class EMODIFFTALK_OT_resume_live(Operator):
         return {"FINISHED"}
 
 
-class EMODIFFTALK_OT_keep_take(Operator):
+class EMODIFFTALK_OT_keep_take(Explained, Operator):
     """Keep this take in the list: after the next edit Live makes another one beside it instead of in its place"""
 
     bl_idname = "emodifftalk.keep_take"
@@ -75,15 +74,14 @@ class EMODIFFTALK_OT_keep_take(Operator):
     bl_options = {"REGISTER", "UNDO"}
 
     @classmethod
-    def poll(cls, context: Context) -> bool:
+    def why_not(cls, context: Context) -> str:
         """With a take that Live would replace."""
         head = active_head(context)
-        entry = active_take(head) if head is not None else None
         if head is None:
-            cls.poll_message_set(no_head_reason(context))
-        elif entry is None or not entry.live:
-            cls.poll_message_set("This take stays anyway: only takes made by Live are replaced")
-        return entry is not None and entry.live
+            return no_head_reason(context)
+        entry = active_take(head)
+        stays = "This take stays anyway: only takes made by Live are replaced"
+        return "" if entry is not None and entry.live else stays
 
     def execute(self, context: Context) -> set[str]:
         """Make it one like those that Generate makes."""
