@@ -16,6 +16,7 @@ from collections import deque
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from emodifftalk.core.child_process import PACKAGE, environment, module_words, window_flags
 from emodifftalk.core.errors import UserError
 from emodifftalk.core.protocol import PROTOCOL, ProtocolError, read_message, write_message
 
@@ -86,12 +87,13 @@ class BackendClient:
             )
         try:
             process = subprocess.Popen(
-                [os.fspath(python), "-m", "emodifftalk", "serve"],
+                module_words(python, "emodifftalk", "serve"),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
-                env=_environment(sources),
-                creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+                cwd=PACKAGE,
+                env=environment(sources=sources),
+                creationflags=window_flags(),
             )
         except OSError as error:
             raise UserError(f"The backend's Python {python} cannot be started: {error.strerror or error}.") from error
@@ -224,14 +226,6 @@ class BackendClient:
     def _last_words(self) -> str:
         last = next((line.strip() for line in reversed(self.log) if line.strip()), "")
         return f"; its last words were “{last[:160]}”" if last else ""
-
-
-def _environment(sources: Path | None) -> dict[str, str]:
-    # PYTHONPATH and PYTHONHOME of Blender's environment are meant for another Python.
-    environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP")}
-    if sources is not None:
-        environment["PYTHONPATH"] = os.fspath(sources)
-    return environment | {"PYTHONUTF8": "1", "PYTHONUNBUFFERED": "1"}
 
 
 def _read_replies(stream: BinaryIO, events: queue.Queue[dict]) -> None:

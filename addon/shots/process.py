@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import bpy
 
-import emodifftalk
+from emodifftalk.core.child_process import PACKAGE, SOURCES, environment, module_words, window_flags
 from emodifftalk.core.errors import UserError
 from emodifftalk.shots.names import CANCEL, FAILED
 
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 _TICK = 0.4
 _SCRIPT = Path(__file__).resolve().parent / "worker" / "render_worker.py"
-_SOURCES = Path(emodifftalk.__file__).parents[1]
 _PATIENCE = 5.0
 
 
@@ -64,14 +63,15 @@ class ShotProcess:
         self.blend = bpy.data.filepath
         self._seen = self._stamp()
         blender = bpy.app.binary_path or sys.executable
-        words = [sys.executable, "-m", "emodifftalk.shots", "run", str(path), "--out", str(output), "--jobs", str(jobs)]
+        words = ["run", str(path), "--out", str(output), "--jobs", str(jobs)]
         words += ["--changed", changed, "--blender", blender, "--worker", str(_SCRIPT), "--child", "--polite"]
         try:
             self._log.parent.mkdir(parents=True, exist_ok=True)
             with open(self._log, "wb") as log:
                 self._process = subprocess.Popen(
-                    words, stdin=subprocess.PIPE, stdout=log, stderr=subprocess.STDOUT, env=_environment(),
-                    creationflags=_WINDOWS_FLAGS,
+                    module_words(sys.executable, "emodifftalk.shots", *words), stdin=subprocess.PIPE, stdout=log,
+                    stderr=subprocess.STDOUT, cwd=PACKAGE, env=environment(sources=SOURCES),
+                    creationflags=window_flags(_POLITE),
                 )  # fmt: skip
         except OSError as error:
             raise UserError(f"The shot queue cannot be started: {error.filename or ''} {error.strerror}.") from error
@@ -154,13 +154,8 @@ class ShotProcess:
 
 
 # So that the person's own Blender comes first; elsewhere the runner sees to that.
-_WINDOWS_FLAGS = getattr(subprocess, "CREATE_NO_WINDOW", 0) | getattr(subprocess, "BELOW_NORMAL_PRIORITY_CLASS", 0)
+_POLITE = getattr(subprocess, "BELOW_NORMAL_PRIORITY_CLASS", 0)
 queue = memory.keep(ShotProcess())
-
-
-def _environment() -> dict[str, str]:
-    inherited = {k: v for k, v in os.environ.items() if k not in ("PYTHONHOME", "PYTHONSTARTUP")}
-    return inherited | {"PYTHONPATH": str(_SOURCES), "PYTHONUTF8": "1", "PYTHONUNBUFFERED": "1"}
 
 
 def _tick() -> float | None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
-import signal
 import subprocess
 import sys
 import threading
@@ -14,10 +12,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import IO
 
+from .child_process import PACKAGE, SOURCES, environment, find_program, window_flags
 from .errors import UserError
 
-SOURCES = Path(__file__).parents[2]
-"""The folder that has the package `emodifftalk`."""
 _PATIENCE = 5.0
 """Seconds a child is given to leave before it is made to."""
 
@@ -40,7 +37,7 @@ class Blender:
         """The command line that runs a script with `words`; the program opens file `blend` first, the module leaves
         that to the script."""
         if self.is_module:
-            return [self.program, str(script), *words]
+            return [self.program, "-P", str(script), *words]
         opened = [str(blend)] if blend is not None else []
         return [self.program, "-b", *opened, "--python", str(script), "--", *words]
 
@@ -50,11 +47,11 @@ def find_blender(chosen: str = "") -> Blender:
     it has Blender as a module. Raises UserError when there is none."""
     chosen = chosen or os.environ.get("EMODIFFTALK_BLENDER", "")
     if chosen:
-        program = shutil.which(chosen)
+        program = find_program(chosen)
         if program is None:
             raise UserError(f"There is no Blender at {chosen}.")
         return Blender(program, Path(program).name.lower().startswith("python"))
-    program = shutil.which("blender")
+    program = find_program("blender")
     if program is not None:
         return Blender(program)
     if find_spec("bpy") is None:
@@ -76,16 +73,15 @@ class BlenderChild:
 
     def __init__(self, words: list[str], hear: Callable[[str | None], None]) -> None:
         """Raises UserError when it cannot be started."""
-        # PYTHONPATH and PYTHONHOME of our environment are meant for another Python.
-        environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP")}
         try:
             self._process = subprocess.Popen(
                 words,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
-                env=environment | {"PYTHONUTF8": "1", "PYTHONUNBUFFERED": "1"},
-                creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+                cwd=PACKAGE,
+                env=environment(),
+                creationflags=window_flags(),
             )
         except OSError as error:
             raise UserError(f"Blender ({words[0]}) cannot be started: {error.strerror or error}.") from error
@@ -129,14 +125,6 @@ class BlenderChild:
     def wait(self) -> int:
         """Its exit code, negative for a signal."""
         return self._process.wait()
-
-
-def how_it_ended(code: int) -> str:
-    """An exit code in words."""
-    try:
-        return signal.Signals(-code).name if code < 0 else f"exit code {code}"
-    except ValueError:
-        return f"signal {-code}"
 
 
 def _read(printed: IO[bytes], hear: Callable[[str | None], None]) -> None:

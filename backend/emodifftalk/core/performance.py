@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
@@ -18,6 +17,7 @@ from .arrays import Floats, Mask
 from .errors import UserError
 from .facs import AU_INDEX, AU_NAMES, FPS
 from .limits import LOUDEST, STRONGEST
+from .opening import read_json, resolve_inside
 
 T = TypeVar("T")
 SCHEMA = 3
@@ -247,24 +247,8 @@ def from_json(data: object, folder: str | os.PathLike[str] | None = None) -> Per
 def load_performance(path: str | os.PathLike[str]) -> Performance:
     """Read a performance file. Raises UserError when it is missing, damaged or reaches outside its folder."""
     path = Path(path)
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"The performance {path} cannot be read: {error.strerror}.") from error
-    except (ValueError, RecursionError) as error:
-        raise UserError(f"{path.name} is not valid JSON: {error}.") from error
+    data = read_json(path, what="The performance")
     return from_json(data, path.parent)
-
-
-def resolve_inside(folder: str | os.PathLike[str], name: str) -> Path:
-    """The path `name` inside `folder`. Raises UserError when it is absolute or climbs out of the folder."""
-    pure = PurePosixPath(str(name).replace("\\", "/"))
-    if pure.is_absolute() or PureWindowsPath(name).drive or ".." in pure.parts or not pure.parts:
-        raise UserError(f"“{name}” points outside the folder of its file, which is not allowed.")
-    path = Path(folder) / pure
-    if not path.resolve().is_relative_to(Path(folder).resolve()):
-        raise UserError(f"“{name}” points outside the folder of its file, which is not allowed.")
-    return path
 
 
 def _portable(path: Path, folder: str | os.PathLike[str] | None) -> str:

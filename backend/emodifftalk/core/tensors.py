@@ -11,8 +11,7 @@ import contextlib
 import json
 import math
 import os
-import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -21,6 +20,8 @@ import numpy as np
 
 from .arrays import Array
 from .errors import UserError
+from .opening import opened, parse_json
+from .whole_file import begin_part, drop_part, finish_part
 
 _KINDS = {
     "F64": "<f8",
@@ -39,6 +40,7 @@ _KINDS = {
 """What the format calls a kind of number, and how NumPy writes it (`dtype.str`)."""
 _NAMES = {kind: name for name, kind in _KINDS.items()}
 _MAX_HEADER = 16 << 20
+_MOST_AXES = 8
 
 
 @dataclass(frozen=True)
@@ -57,14 +59,9 @@ class TensorFile:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
-        try:
-            self._size = self.path.stat().st_size
-            with open(self.path, "rb") as stream:
-                self.metadata, self._entries = _read_header(stream, self._size, self.path.name)
-        except FileNotFoundError as error:
-            raise UserError(f"The file {self.path} does not exist.") from error
-        except OSError as error:
-            raise UserError(f"The file {self.path} cannot be read: {error.strerror}.") from error
+        with opened(self.path, None) as stream:
+            size = os.fstat(stream.fileno()).st_size
+            self.metadata, self._entries = _read_header(stream, size, self.path.name)
         self.shapes = {name: entry.shape for name, entry in self._entries.items()}
         self.dtypes = {name: entry.dtype for name, entry in self._entries.items()}
 
@@ -89,12 +86,9 @@ class TensorFile:
         return self._entries[name]
 
     def _read(self, entry: _Entry, start: int, count: int) -> Array:
-        try:
-            with open(self.path, "rb") as stream:
-                stream.seek(start)
-                data = stream.read(count * entry.dtype.itemsize)
-        except OSError as error:
-            raise UserError(f"The file {self.path} cannot be read: {error.strerror}.") from error
+        with opened(self.path, None) as stream:
+            stream.seek(start)
+            data = stream.read(count * entry.dtype.itemsize)
         if len(data) != count * entry.dtype.itemsize:
             raise UserError(f"{self.path.name} is cut short: copy it again from where it came.")
         return np.frombuffer(data, dtype=entry.dtype).copy()
@@ -148,10 +142,10 @@ class TensorWriter:
     def __enter__(self) -> TensorWriter:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            handle, self._partial = tempfile.mkstemp(dir=self.path.parent, prefix=f".{self.path.name}.", suffix=".part")
+            self._partial = begin_part(self.path)
+            self._stream = open(self._partial, "xb")
         except OSError as error:
             raise self._cannot(error) from error
-        self._stream = os.fdopen(handle, "wb")
         try:
             self._put(0, len(self._header).to_bytes(8, "little") + self._header)
         except UserError:
@@ -176,8 +170,7 @@ class TensorWriter:
         try:
             self._stream.truncate(self._size)
             self._stream.close()
-            os.chmod(self._partial, 0o644)
-            os.replace(self._partial, self.path)
+            finish_part(self._partial, self.path)
         except OSError as error:
             self._drop()
             raise self._cannot(error) from error
@@ -192,8 +185,7 @@ class TensorWriter:
     def _drop(self) -> None:
         with contextlib.suppress(OSError):
             self._stream.close()
-        with contextlib.suppress(OSError):
-            os.unlink(self._partial)
+        drop_part(self._partial)
 
     def _cannot(self, error: OSError) -> UserError:
         return UserError(f"{self.path} cannot be written: {error.strerror or error}.")
@@ -219,12 +211,13 @@ def _read_header(stream: BinaryIO, size: int, name: str) -> tuple[dict[str, str]
     if len(head) < 8 or length > _MAX_HEADER or 8 + length > size:
         raise UserError(f"{name} is not a safetensors file, or it is cut short.")
     try:
-        header = json.loads(stream.read(length).decode("utf-8"))
+        header = parse_json(stream.read(length))
         metadata = header.pop("__metadata__", {})
         if not all(isinstance(k, str) and isinstance(v, str) for k, v in metadata.items()):
             raise ValueError("metadata")
         entries = {key: _check_entry(value, 8 + length, size) for key, value in header.items()}
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        _must_not_overlap(entries.values())
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         raise UserError(f"{name} is damaged: its table of contents makes no sense ({error}).") from error
     return metadata, entries
 
@@ -234,8 +227,18 @@ def _check_entry(value: dict[str, Any], data: int, size: int) -> _Entry:
     shape = tuple(value["shape"])
     begin, end = value["data_offsets"]
     # `type(n) is int`: JSON's true is an int to isinstance. Every byte a shape asks for must lie inside the file.
-    if not all(type(n) is int and n >= 0 for n in (*shape, begin, end)):
-        raise ValueError("negative or fractional size")
+    if not all(type(n) is int and 0 <= n <= size for n in (*shape, begin, end)) or len(shape) > _MOST_AXES:
+        raise ValueError("a size that no tensor of it can have")
     if end - begin != math.prod(shape) * dtype.itemsize or data + end > size:
         raise ValueError("a tensor lies outside the file")
     return _Entry(dtype, shape, data + begin)
+
+
+def _must_not_overlap(entries: Iterable[_Entry]) -> None:
+    """Tensors that share bytes would make a small file unpack to a large one."""
+    end = 0
+    for entry in sorted(entries, key=lambda entry: entry.start):
+        size = math.prod(entry.shape) * entry.dtype.itemsize
+        if size and entry.start < end:
+            raise ValueError("tensors overlap")
+        end = max(end, entry.start + size)

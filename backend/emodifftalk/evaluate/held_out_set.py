@@ -26,7 +26,8 @@ from ..core.camera import Camera
 from ..core.checks import expect, expect_format
 from ..core.errors import UserError
 from ..core.facs import ARTICULATIONS, AU_NAMES
-from ..core.performance import Performance, Prompt, Style, VoiceStrip, resolve_inside
+from ..core.opening import resolve_inside
+from ..core.performance import Performance, Prompt, Style, VoiceStrip
 from ..core.template import FacialTemplate
 from ..data.speech.synthesizers import PHONEMES, Phoneme, Utterance
 

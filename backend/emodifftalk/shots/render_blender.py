@@ -11,7 +11,8 @@ import queue
 from collections import deque
 from pathlib import Path
 
-from ..core.blender_process import SOURCES, Blender, BlenderChild, how_it_ended
+from ..core.blender_process import Blender, BlenderChild
+from ..core.child_process import SOURCES, how_it_ended
 from .work import MOVIE, OPEN, ShotWork
 
 SAY = "@shots "

@@ -16,6 +16,7 @@ from emodifftalk.core.compact_take import LOST, compact_take
 from emodifftalk.core.errors import UserError
 from emodifftalk.core.facs import AU_INDEX
 from emodifftalk.core.gaussians import normalize
+from emodifftalk.core.opening import resolve_inside
 from emodifftalk.core.performance import (
     STRONGEST,
     Performance,
@@ -25,7 +26,6 @@ from emodifftalk.core.performance import (
     from_json,
     load_performance,
     prompt_weights,
-    resolve_inside,
     to_json,
 )
 from emodifftalk.core.subject import load_subject, save_subject

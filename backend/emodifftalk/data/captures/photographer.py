@@ -9,7 +9,8 @@ from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
-from ...core.blender_process import SOURCES, Blender, BlenderChild, BlenderDied, how_it_ended
+from ...core.blender_process import Blender, BlenderChild, BlenderDied
+from ...core.child_process import SOURCES, how_it_ended
 from ...core.errors import UserError
 from ...core.plan import SAY
 from ...core.watch import UNWATCHED, Watch

@@ -7,7 +7,7 @@ import numpy as np
 from ....core.errors import UserError
 from ....core.facs import AU_NAMES
 from ....core.formats.openface import read_openface
-from ....core.performance import resolve_inside
+from ....core.opening import resolve_inside
 from .recording import DatasetSettings, Recording
 
 HOLD_OUT_EVERY = 6

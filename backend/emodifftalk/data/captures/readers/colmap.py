@@ -18,7 +18,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from ....core.errors import UserError
-from ....core.performance import resolve_inside
+from ....core.opening import resolve_inside
 from .calibration import checked_camera, intrinsics
 from .colmap_files import ModelCamera, ModelImage, read_model
 from .lens import Lens, fisheye, radial

@@ -19,7 +19,7 @@ from ....core.camera import Camera
 from ....core.checks import expect
 from ....core.errors import UserError
 from ....core.facs import AU_INDEX, AU_NAMES
-from ....core.performance import resolve_inside
+from ....core.opening import resolve_inside
 from .calibration import checked_camera
 from .picture import Picture, StoredPicture
 from .record import Capture, CaptureCamera, CaptureFrame

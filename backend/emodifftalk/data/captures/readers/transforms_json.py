@@ -16,7 +16,7 @@ import math
 from pathlib import Path
 
 from ....core.errors import UserError
-from ....core.performance import resolve_inside
+from ....core.opening import resolve_inside
 from .calibration import checked_camera, intrinsics, world_to_camera
 from .lens import Lens, fisheye, radial
 from .mesh_files import read_mesh
