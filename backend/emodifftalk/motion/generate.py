@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from ..core.facs import AU_NAMES
 from ..core.template import load_template
 from ..core.watch import UNWATCHED, Watch
 from ..core.windows import fade, frame_noise, spans, touched
+from ..speech.one_thread import one_thread
 from .basis import HeadShape, MotionBasis, head_shape
 from .denoiser import FEATURES, Denoiser, UncodedDenoiser
 from .gru import MotionGRU
@@ -186,18 +186,6 @@ class MotionModel:
 
         with one_thread():
             return ddim(predict, torch.from_numpy(noise)[None], steps, before_step)[0].numpy()
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Torch on one thread: a window is too small to share, and on a busy machine threads that wait for each other at
-    every layer were measured 70 times slower than one."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _checked(aus: np.ndarray, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

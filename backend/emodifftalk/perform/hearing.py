@@ -8,10 +8,12 @@ from __future__ import annotations
 import math
 import os
 from collections import OrderedDict
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 import numpy as np
+import torch
 
 from ..core.facs import FPS
 from ..core.performance import Performance, VoiceStrip
@@ -20,6 +22,7 @@ from ..speech.affect import load_voice_affect
 from ..speech.blinks import add_blinks
 from ..speech.frontends import choose_front_end, speech_model_path
 from ..speech.gestures import add_gestures
+from ..speech.one_thread import one_thread
 from ..speech.own_voice import listener
 from ..speech.voice import assemble_voice
 from .ready_subject import ReadySubject
@@ -48,9 +51,12 @@ class Heard:
     @cached_property
     def feeling(self) -> np.ndarray:
         """Valence and arousal (T, 2) of the voice."""
-        return load_voice_affect().estimate(self.wave, len(self.aus))
+        with one_thread():
+            return load_voice_affect().estimate(self.wave, len(self.aus))
 
 
+_SHARED_OUT = ("hubert",)
+"""Front ends that one thread would take too long for: their codes depend on how many threads there are."""
 _heard: OrderedDict[str, Heard] = OrderedDict()
 
 
@@ -72,7 +78,7 @@ def hear(
         performance.duration,
         tuple(_mark(strip) for strip in performance.voice),
         performance.seed,
-        (front_end, ready.hash if ready.subject.speech else "", str(liveliness)),
+        (front_end, ready.hash if ready.subject.speech else "", str(liveliness), _threads(front_end)),
         os.fspath(speech_model_path(front_end)),
     )
     if voice.key not in _heard:
@@ -97,7 +103,8 @@ def _listen(
     watch: Watch,
 ) -> tuple[np.ndarray, np.ndarray, str]:
     speech, seed = listener(ready.subject, front_end), performance.seed
-    track = speech.predict(voice.wave, voice.frames, watch)
+    with nullcontext() if front_end in _SHARED_OUT else one_thread():
+        track = speech.predict(voice.wave, voice.frames, watch)
     # In half precision, as the take keeps them, so that the motion can be made again from the take alone.
     features = track.features.astype(np.float16).astype(np.float32)
     lively = add_gestures(track.aus, voice.wave, seed, performance.style.liveliness)
@@ -124,6 +131,10 @@ def _voice(
     wave, seconds = assemble_voice(Performance(strips, duration=duration))
     frames = max(1, math.ceil(round(seconds * FPS, 6)))
     return _Voice(wave, frames, voice_hash(wave, frames, seed, ears, model))
+
+
+def _threads(front_end: str) -> str:
+    return str(torch.get_num_threads()) if front_end in _SHARED_OUT else ""
 
 
 def _mark(strip: VoiceStrip) -> tuple[int, int]:

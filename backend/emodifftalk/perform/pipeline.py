@@ -19,6 +19,7 @@ from ..core.performance import Performance
 from ..core.watch import UNWATCHED, Watch
 from ..emotion.track import emotional_track, redrawn
 from ..motion.retarget import motion_for
+from ..speech.one_thread import one_thread
 from .hearing import Heard, hear
 from .ready_subject import ready_subject
 from .reuse import Earlier, inputs_hash, motion_hash
@@ -148,4 +149,5 @@ def felt_track(
 ) -> tuple[np.ndarray, str, tuple[str, ...]]:
     """`emotional_track` of a voice that was heard, with as much of its own feeling as is asked for."""
     share = performance.style.voice_feeling
-    return emotional_track(heard.aus, performance, text_encoder, share * heard.feeling if share else None)
+    with one_thread():
+        return emotional_track(heard.aus, performance, text_encoder, share * heard.feeling if share else None)

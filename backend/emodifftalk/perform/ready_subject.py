@@ -13,6 +13,7 @@ from ..core.subject import file_hash, load_subject
 from ..core.take import pack_opacities, pack_rotations, pack_tints
 from ..motion.guard import Guard
 from ..motion.seal import LipSeal
+from ..speech.one_thread import one_thread
 
 
 class ReadySubject:
@@ -34,8 +35,9 @@ class ReadySubject:
     def decoder(self) -> AppearanceDecoder:
         """Its appearance, safe to share between threads. Raises UserError when it has none."""
         decoder = AppearanceDecoder.from_subject(self.subject)
-        # Its first answer takes notes.
-        decoder.decode(np.zeros(len(self.subject.au_range)), np.zeros_like(self.subject.template.neutral))
+        # Its first answer takes notes, which must not depend on the number of threads either.
+        with one_thread():
+            decoder.decode(np.zeros(len(self.subject.au_range)), np.zeros_like(self.subject.template.neutral))
         return decoder
 
     @cached_property
@@ -77,3 +79,8 @@ def ready_subject(path: str | os.PathLike) -> ReadySubject:
 @lru_cache(maxsize=2)
 def _ready(path: str, changed: int, size: int) -> ReadySubject:
     return ReadySubject(path)
+
+
+def forget() -> None:
+    """Read subjects anew from now on."""
+    _ready.cache_clear()

@@ -25,7 +25,7 @@ from ..core.take import Take, load_take, runs
 from ..motion.denoiser import FEATURES
 from ..motion.generate import MotionModel
 
-_STAGES = 3
+_STAGES = 4
 """Raised when a stage gives something else for the same inputs."""
 _LOOKS = ("rotations", "opacities", "tints")
 _ROWS = 16

@@ -12,8 +12,9 @@ import numpy as np
 from ..core.take import runs, take_writer
 from ..core.watch import Watch
 from ..core.windows import touched
-from ..motion.generate import MotionModel, one_thread
+from ..motion.generate import MotionModel
 from ..motion.guard import confidence
+from ..speech.one_thread import one_thread
 from .ready_subject import ReadySubject
 from .reuse import Earlier
 
