@@ -2,5 +2,5 @@
 
 from ..blender.state import Memory
 
-MODULES = ("connection", "long_work", "preferences", "installation", "operators")
+MODULES = ("trust", "connection", "long_work", "preferences", "installation", "operators")
 memory = Memory()

@@ -17,9 +17,9 @@ from emodifftalk.core.errors import UserError
 
 from ..blender.redraw import SIDE_BARS, redraw
 from ..blender.registering import Adds
-from ..scene.preference_values import preferences
+from ..scene.preference_values import is_whole_path, preferences
 from ..start_up import ROOT
-from . import home, memory
+from . import home, memory, trust
 from .client import DEAD, STARTING, STOPPED, BackendClient
 
 if TYPE_CHECKING:
@@ -53,7 +53,12 @@ def python_path() -> Path:
     the add-on, or, where Blender is a Python module, the Python it runs in. Raises UserError saying how to get one."""
     chosen = preferences().python_path or os.environ.get("EMODIFFTALK_PYTHON", "")
     if chosen:
-        path = Path(bpy.path.abspath(chosen))
+        if not is_whole_path(chosen):
+            raise UserError(
+                f"The backend's Python “{chosen}” is no whole path, from the root of the disk: correct it in the "
+                "add-on's preferences."
+            )
+        path = Path(chosen)
         if not path.is_file():
             raise UserError(f"The backend's Python {path} does not exist: correct it in the add-on's preferences.")
         return path
@@ -87,19 +92,37 @@ def unavailable_reason() -> str:
     return ""
 
 
-def start() -> None:
-    """Start the backend unless it runs. Raises UserError."""
+def why_not_by_itself() -> str:
+    """Why nothing is asked of the backend without a press, one sentence; empty when it may be."""
+    return unavailable_reason() or ("" if trust.is_given() else trust.WAITS)
+
+
+def start(by_itself: bool = False) -> None:
+    """Start the backend unless it runs. Raises UserError.
+
+    by_itself: nobody pressed anything: the open file, or what changed in it, is the reason (see `trust`).
+    """
+    if not by_itself:
+        trust.give()
+    elif not trust.is_given():
+        raise UserError(trust.WAITS)
     client.start(python_path(), sources())
     if not bpy.app.background and not bpy.app.timers.is_registered(_tick):
         bpy.app.timers.register(_tick, first_interval=_TICK, persistent=True)
 
 
-def request(op: str, params: dict, listener: Listener, arrays: dict[str, np.ndarray] | None = None) -> int:
+def request(
+    op: str,
+    params: dict,
+    listener: Listener,
+    arrays: dict[str, np.ndarray] | None = None,
+    by_itself: bool = False,
+) -> int:
     """Ask the backend for something, starting it if needed; the listener hears how it goes. Raises UserError.
 
-    Arrays of the result are under its "arrays".
+    by_itself: as for `start`. Arrays of the result are under its "arrays".
     """
-    start()
+    start(by_itself)
     number = client.request(op, params, arrays)
     _listeners[number] = listener
     return number
@@ -160,7 +183,7 @@ def stop() -> None:
 
 
 def restart() -> None:
-    """Stop it, forget that it died, start it. Raises UserError."""
+    """Stop it, forget that it died, start it: a press. Raises UserError."""
     stop()
     client.forgive()
     start()

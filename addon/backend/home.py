@@ -11,7 +11,7 @@ import bpy
 from emodifftalk import __version__
 from emodifftalk.core.errors import UserError
 
-from ..scene.preference_values import PACKAGE, preferences
+from ..scene.preference_values import PACKAGE, is_whole_path, preferences
 from ..start_up import ROOT
 from .install.builds import Source, table
 from .install.home import ABSENT, BROKEN, HALF, OLD, READY, Home, read_record, standing
@@ -29,8 +29,8 @@ _SENTENCES = {
 
 def home() -> Home:
     """The folder: the chosen one, else the extension's own, else (in a checkout) among Blender's data files."""
-    if preferences().backend_folder:
-        return Home(Path(bpy.path.abspath(preferences().backend_folder)) / _FOLDER)
+    if is_whole_path(preferences().backend_folder):
+        return Home(Path(preferences().backend_folder) / _FOLDER)
     try:
         return Home(Path(bpy.utils.extension_path_user(PACKAGE, path="backend")))
     except ValueError:  # not installed as an extension

@@ -14,7 +14,7 @@ import bpy
 
 from ..blender.registering import Adds
 from ..blender.state import State
-from ..scene.preference_values import preferences
+from ..scene.preference_values import is_whole_path, preferences
 from . import connection, long_work, memory, survey
 
 if TYPE_CHECKING:
@@ -53,9 +53,9 @@ def take_survey(seconds: float = _SURVEY_SECONDS) -> survey.Survey:
 
 
 def wheelhouse() -> Path | None:
-    """The folder of wheels to install from without a network, None when none is chosen."""
+    """The folder of wheels to install from without a network, None when none is chosen or its path is not whole."""
     chosen = preferences().wheelhouse
-    return Path(bpy.path.abspath(chosen)) if chosen else None
+    return Path(chosen) if is_whole_path(chosen) else None
 
 
 def why_no_network() -> str:

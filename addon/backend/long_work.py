@@ -13,7 +13,7 @@ from emodifftalk.core.errors import UserError
 
 from ..blender.registering import Adds
 from ..blender.state import State
-from . import connection, memory
+from . import connection, memory, trust
 from .client import STARTING, BackendClient
 
 _TICK = 0.2
@@ -88,6 +88,7 @@ def start(new: LongJob, params: dict) -> None:
     """Begin; it reports in `new`. Raises UserError, nothing begun, when other work goes on or nothing starts."""
     if busy():
         raise UserError(f"{why_busy()}.")
+    trust.give()
     client.forgive()  # a person pressed a button: earlier deaths are theirs to judge
     client.start(connection.python_path(), connection.sources())
     new.number = client.request(new.op, params)

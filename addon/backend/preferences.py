@@ -1,14 +1,29 @@
 """The add-on's preferences: the backend, installed by a button or chosen by hand."""
 
+from collections.abc import Callable
+
+import bpy
 from bpy.props import StringProperty
 from bpy.types import AddonPreferences, Context
 
 from ..blender.registering import Adds
-from ..scene.preference_values import PACKAGE
+from ..scene.panel_parts import draw_problem
+from ..scene.preference_values import PACKAGE, is_whole_path
 from . import connection
 from .panel import draw_backend, draw_remedy, draw_upkeep
 
 _WIDTH = 90
+
+
+def _whole(name: str) -> Callable[[AddonPreferences, Context], None]:
+    """What makes a path whole that Blender's file browser gave relative to the open file."""
+
+    def changed(preferences: AddonPreferences, context: Context) -> None:
+        text = getattr(preferences, name)
+        if text.startswith("//") and bpy.data.filepath:
+            setattr(preferences, name, bpy.path.abspath(text))
+
+    return changed
 
 
 class EMODIFFTALK_AP_preferences(AddonPreferences):
@@ -21,18 +36,21 @@ class EMODIFFTALK_AP_preferences(AddonPreferences):
         description="Where Install Backend puts the backend (empty: the extension's own folder, which goes when the "
         "extension is removed). A folder emodifftalk-backend is made in it",
         subtype="DIR_PATH",
+        update=_whole("backend_folder"),
     )
     wheelhouse: StringProperty(
         name="Folder of Wheels",
         description="Install from these .whl files instead of the network, for computers that may not go online. "
         "“pip download -r requirements.txt” on another computer fills such a folder",
         subtype="DIR_PATH",
+        update=_whole("wheelhouse"),
     )
     python_path: StringProperty(
         name="Backend Python",
         description="Use this Python, which has the backend, instead of an installed one (empty: EMODIFFTALK_PYTHON, "
         "then what Install Backend made, then .venv beside the add-on)",
         subtype="FILE_PATH",
+        update=_whole("python_path"),
     )
 
     def draw(self, context: Context) -> None:
@@ -47,6 +65,9 @@ class EMODIFFTALK_AP_preferences(AddonPreferences):
         layout.prop(self, "backend_folder", placeholder="The extension's own")
         layout.prop(self, "wheelhouse", placeholder="None, fetch packages")
         layout.prop(self, "python_path", placeholder="The installed backend's")
+        for path in (self.backend_folder, self.wheelhouse):
+            if path and not is_whole_path(path):
+                draw_problem(layout, f"“{path}” is no whole path, from the root of the disk: it is not used.", _WIDTH)
 
 
 ADDS = Adds(classes=(EMODIFFTALK_AP_preferences,))

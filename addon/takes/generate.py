@@ -87,7 +87,7 @@ def start_job(head: Object, context: Context, live: bool = False) -> Job:
     job = Job(head.session_uid, performance.build_performance(head, context.scene), new_take_path(head, live), live)
     if before is not None and before.running:
         connection.cancel(before.number)
-    _read_prompts(head, context)
+    _read_prompts(head, context, by_itself=live)
     params = {
         "subject": str(absolute(head_settings.subject_path, head)),
         "performance": to_json(job.request.performance),
@@ -101,7 +101,7 @@ def start_job(head: Object, context: Context, live: bool = False) -> Job:
         cancelled=lambda: _failed(job, ""),
         progress=lambda fraction, text: _progressed(job, fraction, text),
     )
-    job.number = connection.request("drive", params, listener)
+    job.number = connection.request("drive", params, listener, by_itself=live)
     jobs[job.head_uid] = job
     connection.redraw_panels()
     return job
@@ -202,10 +202,10 @@ def _push_undo() -> None:
         pass  # no undo outside a window; the take is there all the same
 
 
-def _read_prompts(head: Object, context: Context) -> None:
+def _read_prompts(head: Object, context: Context, by_itself: bool) -> None:
     for strip in prompt_strips(head, context.scene):
         if not strip_settings(strip).by_hand:
-            read_prompt(strip)
+            read_prompt(strip, by_itself)
 
 
 class EMODIFFTALK_OT_generate(Explained, Operator):

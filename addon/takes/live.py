@@ -15,7 +15,7 @@ from bpy.types import Context, Depsgraph, Object, Scene
 
 from emodifftalk.core.errors import UserError
 
-from ..backend import connection
+from ..backend import connection, trust
 from ..backend.client import DEAD, STARTING
 from ..backend.connection import Listener
 from ..blender import animation
@@ -100,7 +100,7 @@ def _settle(known: LiveHead) -> None:
 def _act(known: LiveHead, head: Object, context: Context) -> None:
     """Ask for what is missing, or show the take."""
     if known.stale and known.request is not None:
-        known.obstacle = connection.unavailable_reason()
+        known.obstacle = connection.why_not_by_itself()
         if connection.client.state == DEAD and not known.obstacle:
             pause(f"{connection.client.problem} Press Resume Live to start it again.")
             return
@@ -149,7 +149,7 @@ def _ask(known: LiveHead, head: Object, scene: Scene, frame: float) -> None:
             pause(sentence)
 
     listener = Listener(done=done, failed=ended, cancelled=ended)
-    known.sent = connection.request("preview", params, listener), asked
+    known.sent = connection.request("preview", params, listener, by_itself=True), asked
     soon()
 
 
@@ -203,7 +203,8 @@ def pause(sentence: str) -> None:
 
 
 def resume() -> None:
-    """Go on after a pause, or after having been switched on."""
+    """Go on after a pause, or after having been switched on: a press."""
+    trust.give()
     state.problem, state.changed = "", True
     for known in known_heads.values():
         known.declined = ""

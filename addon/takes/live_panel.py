@@ -5,6 +5,7 @@ from __future__ import annotations
 import bpy
 from bpy.types import Context, Operator, Panel
 
+from ..backend import trust
 from ..blender.operators import Explained
 from ..blender.registering import Adds
 from ..playback import gaussians
@@ -45,6 +46,8 @@ class EMODIFFTALK_PT_live(OfHead, Panel):
             text, icon = live.status(head)
             if text:
                 draw_sentence(layout, text, icon, letters(context))
+            if text == trust.WAITS:
+                layout.operator("emodifftalk.resume_live", text="Start", icon="PLAY")
         if active_take(head).live:
             layout.operator("emodifftalk.keep_take", icon="PINNED")
 
@@ -57,8 +60,8 @@ class EMODIFFTALK_OT_resume_live(Explained, Operator):
 
     @classmethod
     def why_not(cls, context: Context) -> str:
-        """While it has paused."""
-        return "" if live.state.problem else "Live has not paused"
+        """While it has paused, or waits to be allowed."""
+        return "" if live.state.problem or not trust.is_given() else "Live has not paused"
 
     def execute(self, context: Context) -> set[str]:
         """Try again."""

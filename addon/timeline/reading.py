@@ -41,15 +41,15 @@ def is_being_read(strip: TextStrip) -> bool:
 def read_soon(strip: TextStrip) -> None:
     """Have a prompt's words read if a backend runs or can be started; never in background mode, where nobody would
     hear the answer. One that has died waits to be asked by hand."""
-    if bpy.app.background or connection.client.state == DEAD or connection.unavailable_reason():
+    if bpy.app.background or connection.client.state == DEAD or connection.why_not_by_itself():
         return
     with contextlib.suppress(UserError):  # whoever generates meets the same sentence and sees it
-        read_prompt(strip)
+        read_prompt(strip, by_itself=True)
 
 
-def read_prompt(strip: TextStrip) -> int | None:
+def read_prompt(strip: TextStrip, by_itself: bool = False) -> int | None:
     """Ask the backend what a prompt's words mean, and show it on the prompt; returns the request's number, None when it
-    is known already. Raises UserError when the backend cannot be started.
+    is known already. by_itself: nobody pressed anything. Raises UserError when the backend cannot be started.
     """
     words = prompt_words(strip).strip()
     if not words or is_read(strip) or is_being_read(strip):
@@ -69,7 +69,8 @@ def read_prompt(strip: TextStrip) -> int | None:
         if _asked.get(uid) == words:
             del _asked[uid]
 
-    number = connection.request("text_to_au", {"text": words}, Listener(done=show, failed=over, cancelled=over))
+    listener = Listener(done=show, failed=over, cancelled=over)
+    number = connection.request("text_to_au", {"text": words}, listener, by_itself=by_itself)
     _asked[uid] = words
     return number
 
