@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from typing import TYPE_CHECKING
 
 import bpy
@@ -17,6 +16,7 @@ from ..blender.registering import Adds
 from ..scene.bells import LOOK_CHANGED
 from ..scene.heads import heads, is_still, settings
 from . import memory, sources, take_time
+from .latest import Latest
 
 if TYPE_CHECKING:
     from emodifftalk.core.gaussians import Gaussians
@@ -30,8 +30,8 @@ problems: dict[int, str] = memory.keep({})
 previews: dict[int, dict[float, TakeFrame]] = memory.keep({})
 """Frames of takes that are still to be made, by head (session uid) and frame of the timeline: shown in viewports
 instead of the take, never rendered or exported. `takes.live` fills them."""
-_posed: OrderedDict[tuple, tuple[Gaussians, Subject, Take | TakeFrame | None]] = memory.keep(OrderedDict())
-_frames: OrderedDict[tuple, tuple[TakeFrame, Subject, Take]] = memory.keep(OrderedDict())
+_posed: Latest[tuple, tuple[Gaussians, Subject, Take | TakeFrame | None]] = memory.keep(Latest(8))
+_frames: Latest[tuple, tuple[TakeFrame, Subject, Take]] = memory.keep(Latest(4))
 """Both with what they were made from: the keys name objects by `id`, which must not pass to others meanwhile."""
 
 
@@ -69,14 +69,14 @@ def current_gaussians(
     seconds = min(max(where.seconds, 0.0), take.duration) if take is not None else 0.0
     source = take if moment is None else moment
     key = (id(subject), id(source), round(seconds, 6), round(where.mouth_rest, 4), gaze)
-    if key not in _posed:
-        if moment is None and take is not None:
-            moment = _frame_at(subject, take, voice_time.TakeTime(seconds, where.mouth_rest))
-        _posed[key] = gazing(subject, moment, np.array(gaze)), subject, source
-        while len(_posed) > 8:
-            _posed.popitem(last=False)
-    _posed.move_to_end(key)
-    return _posed[key][0]
+
+    def pose() -> tuple[Gaussians, Subject, Take | TakeFrame | None]:
+        shown = moment
+        if shown is None and take is not None:
+            shown = _frame_at(subject, take, voice_time.TakeTime(seconds, where.mouth_rest))
+        return gazing(subject, shown, np.array(gaze)), subject, source
+
+    return _posed.get(key, pose)[0]
 
 
 def _gaze(head: Object, depsgraph_or_scene: Depsgraph | Scene) -> tuple[float, float]:
@@ -100,11 +100,7 @@ def _frame_at(subject: Subject, take: Take, where: voice_time.TakeTime) -> TakeF
     from emodifftalk.core.mouth import resting
 
     key = (id(subject), id(take), round(min(max(where.seconds, 0.0), take.duration), 6), round(where.mouth_rest, 4))
-    if key not in _frames:
-        _frames[key] = resting(subject, take.at(where.seconds), where.mouth_rest), subject, take
-        while len(_frames) > 4:
-            _frames.popitem(last=False)
-    return _frames[key][0]
+    return _frames.get(key, lambda: (resting(subject, take.at(where.seconds), where.mouth_rest), subject, take))[0]
 
 
 def refresh(scene: Scene) -> None:
@@ -122,16 +118,30 @@ def _move_sketch(head: Object, scene: Scene) -> None:
     # Meshes must not change under a render that is reading them, nor those of another file.
     if bpy.app.is_job_running("RENDER") or head.library is not None or head.data.library is not None:
         return
-    points = sources.subject_of(head).template.neutral
-    frame = preview_of(head, scene) or current_frame(head, scene)
-    if frame is not None:
-        if len(frame.offsets) != len(points):
+    subject = sources.subject_of(head)
+    points, offsets = subject.template.neutral, _offsets(head, subject, scene)
+    if offsets is not None:
+        if len(offsets) != len(points):
             raise UserError(f"The take of {head.name} was made with another subject: generate it again.")
-        points = points + frame.offsets
+        points = points + offsets
     mesh = head.data
     if len(mesh.vertices) == len(points):  # the animator may have changed the sketch: then it stays as it is
         mesh.vertices.foreach_set("co", points.ravel())
         mesh.update()
+
+
+def _offsets(head: Object, subject: Subject, scene: Scene) -> np.ndarray | None:
+    """How far the sketch's points (V, 3) are moved, metres; None without a take. A hundredth of what a frame costs."""
+    from emodifftalk.core.mouth import resting_offsets
+
+    preview = preview_of(head, scene)
+    if preview is not None:
+        return preview.offsets
+    take = sources.take_of(head)
+    if take is None:
+        return None
+    where = take_time.take_moment(head, scene)
+    return resting_offsets(subject, take.offsets_at(where.seconds), where.mouth_rest)
 
 
 def forget() -> None:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections import OrderedDict
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING
 
 from bpy.types import Object
 
@@ -13,6 +11,7 @@ from emodifftalk.core.errors import UserError
 
 from ..scene.heads import absolute, active_take, is_still, settings
 from . import memory
+from .latest import Latest
 
 if TYPE_CHECKING:
     from emodifftalk.core.gaussians import Gaussians
@@ -20,36 +19,14 @@ if TYPE_CHECKING:
     from emodifftalk.core.take import Take
 
 
-T = TypeVar("T")
+FileKey = tuple[str, int, int]
 
 
-class _Files(Generic[T]):
-    """The last `keep` files read, read again when they change on disk."""
-
-    def __init__(self, read: Callable[[str], T], keep: int) -> None:
-        self._read, self._keep = read, keep
-        self._contents: OrderedDict[tuple[str, int, int], T] = OrderedDict()
-
-    def __call__(self, path: str) -> T:
-        """The file's content. Raises UserError."""
-        key = file_key(path)
-        if key not in self._contents:
-            self._contents[key] = self._read(path)
-            while len(self._contents) > self._keep:
-                self._contents.popitem(last=False)
-        self._contents.move_to_end(key)
-        return self._contents[key]
-
-    def clear(self) -> None:
-        """Forget everything."""
-        self._contents.clear()
-
-
-def file_key(path: str) -> tuple[str, int, int]:
+def file_key(path: str) -> FileKey:
     """What changes when a file changes: path, modification time, size. Raises UserError when it is missing."""
     try:
         status = os.stat(path)
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise UserError(f"The file {path} cannot be found: relink it in the EmoDiffTalk panel.") from error
     return path, status.st_mtime_ns, status.st_size
 
@@ -66,18 +43,15 @@ def _read_take(path: str) -> Take:
     return load_take(path)
 
 
-_subjects = memory.keep(_Files(_read_subject, keep=4))
-
-
-_stills: dict[tuple, Gaussians] = memory.keep({})
-
-
-_takes = memory.keep(_Files(_read_take, keep=8))
+_subjects: Latest[FileKey, Subject] = memory.keep(Latest(4))
+_takes: Latest[FileKey, Take] = memory.keep(Latest(8))
+_stills: Latest[tuple[FileKey, str], Gaussians] = memory.keep(Latest(4))
 
 
 def subject_of(head: Object) -> Subject:
     """The head's Subject, read once. Raises UserError."""
-    return _subjects(str(absolute(settings(head).subject_path, head)))
+    path = str(absolute(settings(head).subject_path, head))
+    return _subjects.get(file_key(path), lambda: _read_subject(path))
 
 
 def still_gaussians(still: Object) -> Gaussians:
@@ -86,12 +60,8 @@ def still_gaussians(still: Object) -> Gaussians:
 
     still_settings = settings(still)
     path = str(absolute(still_settings.gaussians_path, still))
-    key = (*file_key(path), still_settings.gaussians_axes)
-    if key not in _stills:
-        _stills[key] = read_gaussians(path, still_settings.gaussians_axes or "rdf")
-        while len(_stills) > 4:
-            _stills.pop(next(iter(_stills)))
-    return _stills[key]
+    axes = still_settings.gaussians_axes or "rdf"
+    return _stills.get((file_key(path), axes), lambda: read_gaussians(path, axes))
 
 
 def canonical_of(obj: Object) -> Gaussians:
@@ -110,4 +80,7 @@ def steers(head: Object) -> bool:
 def take_of(head: Object) -> Take | None:
     """The take that plays, opened; None when the head has none. Raises UserError when its file is gone or damaged."""
     entry = active_take(head)
-    return _takes(str(absolute(entry.path, head))) if entry is not None else None
+    if entry is None:
+        return None
+    path = str(absolute(entry.path, head))
+    return _takes.get(file_key(path), lambda: _read_take(path))

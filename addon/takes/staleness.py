@@ -20,6 +20,7 @@ from bpy.types import Depsgraph, Object, Scene
 
 from emodifftalk.core.clock import Clock, clock_text
 from emodifftalk.core.errors import UserError
+from emodifftalk.core.opening import parse_json
 
 from ..blender import animation
 from ..blender.redraw import TIME_EDITORS, VIEWS, is_playing, redraw
@@ -43,6 +44,11 @@ _RESTRAINT = 8
 """After a look that took long, this many times as long nobody looks: Blender belongs to the animator."""
 _NAMED = 4
 """Changes named in a sentence."""
+_MOST_TEXT = 16 << 20
+"""Letters of what a take is made from; an hour with every unit drawn is half of that."""
+_REMEMBERED = 16
+_past: dict[str, dict | None] = memory.keep({})
+"""What takes say they were made from, unpacked, the latest looks last."""
 
 
 Part = tuple[float, float, str]
@@ -92,9 +98,36 @@ def rounded(data: Any) -> Any:
 
 
 def _unpacked(text: str) -> dict | None:
+    """What `made_from` packed, as a Performance would be written now; None when it says nothing we understand.
+
+    Unpacked once, since it is asked for at every look, and never to more than a Performance can be.
+    """
+    if text not in _past:
+        _past[text] = _read(text)
+        while len(_past) > _REMEMBERED:
+            del _past[next(iter(_past))]
+    return _past[text]
+
+
+def _read(text: str) -> dict | None:
+    from emodifftalk.core.performance import from_json, to_json
+
     try:
-        return json.loads(zlib.decompress(base64.b64decode(text))) if text else None
-    except (ValueError, zlib.error):
+        unpacking = zlib.decompressobj()
+        packed = base64.b64decode(text[:_MOST_TEXT], validate=True)
+        data = parse_json(unpacking.decompress(packed, _MOST_TEXT))
+        return to_json(from_json(data)) if unpacking.eof else None
+    except (ValueError, zlib.error, UserError):
+        return None
+
+
+def _compared(before: dict, after: dict, everything: list[str]) -> TakeChanges | None:
+    """None when what the take says of itself, in somebody's file, makes no sense."""
+    from emodifftalk.core.changes import compare_performances
+
+    try:
+        return compare_performances(before, after, everything)
+    except (ArithmeticError, LookupError, TypeError, ValueError):
         return None
 
 
@@ -118,10 +151,10 @@ def check(head: Object, scene: Scene) -> Status:
         asked = compare_performances(after, after).asked
         return Status(MISSING, "", "", _on(clock, asked, MISSING))
     before = _unpacked(entry.made_from)
-    if before is None:
-        unknown = "This take does not say what it was made from: it is of an earlier version."
+    changes = _compared(before, after, ["subject"] if other_subject else []) if before is not None else None
+    if changes is None:
+        unknown = "This take does not say what it was made from: it is of an earlier version, or damaged."
         return Status("", "", unknown, _played(head, scene))
-    changes = compare_performances(before, after, ["subject"] if other_subject else [])
     baked = without([(0.0, changes.duration)], (*changes.missing, *changes.stale))
     kinds = _on(clock, baked, BAKED) + _on(clock, changes.missing, MISSING) + _on(clock, changes.stale, STALE)
     shown = kinds + _stretched(head, scene)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import OrderedDict
 from typing import TYPE_CHECKING
 
 import bpy
@@ -14,6 +13,7 @@ from emodifftalk.core import thinning
 
 from ..blender.redraw import VIEWS, redraw
 from ..blender.registering import Adds
+from ..playback.latest import Latest
 from . import memory
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _STILL = 0.25
 """Seconds without a change after which a viewport is drawn in full."""
-_chosen: OrderedDict[tuple[int, float], tuple[Gaussians, np.ndarray, np.float32]] = memory.keep(OrderedDict())
+_chosen: Latest[tuple[int, float], tuple[Gaussians, np.ndarray, np.float32]] = memory.keep(Latest(16))
 
 
 def reduced(gaussians: Gaussians, canonical: Gaussians, share: float) -> Gaussians:
@@ -37,11 +37,7 @@ def reduced(gaussians: Gaussians, canonical: Gaussians, share: float) -> Gaussia
 
 def _choice(canonical: Gaussians, share: float) -> tuple[np.ndarray, np.float32]:
     key = (id(canonical), share)
-    if key not in _chosen:
-        _chosen[key] = (canonical, *thinning.important(canonical, share))
-        while len(_chosen) > 16:
-            _chosen.popitem(last=False)
-    _, rows, swell = _chosen[key]
+    _, rows, swell = _chosen.get(key, lambda: (canonical, *thinning.important(canonical, share)))
     return rows, swell
 
 

@@ -40,9 +40,14 @@ class WholeFrames:
 
     def offsets(self, i: int) -> Floats:
         """(V, 3) float32 metres. Raises UserError when the file has been damaged or removed."""
-        offsets = self._row("offsets", i)
-        if not np.isfinite(offsets).all():
+        return self.offsets_between(i, 0.0)
+
+    def offsets_between(self, i: int, part: float) -> Floats:
+        """(V, 3) float32 metres at `part`, 0..1, of the way from frame i to the next; one reading of the file."""
+        rows: Floats = self._file.read_rows("offsets", i, i + (2 if part else 1)).astype(np.float32)
+        if not np.isfinite(rows).all():
             raise UserError(f"{self._file.path.name} is damaged: frame {i} contains numbers that are not finite.")
+        offsets: Floats = rows[0] + np.float32(part) * (rows[1] - rows[0]) if part else rows[0]
         return offsets
 
     def rotations(self, i: int) -> Floats:
@@ -86,6 +91,10 @@ class CompactFrames:
     def offsets(self, i: float) -> Floats:
         """(V, 3) float32 metres."""
         return self._frame("offsets", i).clip(-_LARGEST_METRES, _LARGEST_METRES)
+
+    def offsets_between(self, i: int, part: float) -> Floats:
+        """(V, 3) float32 metres at `part`, 0..1, of the way from frame i to the next."""
+        return self.offsets(i + part if part else i)
 
     def rotations(self, i: float) -> Floats:
         """(Nf, 4) float32 unit quaternions, wxyz."""

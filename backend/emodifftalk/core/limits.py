@@ -10,3 +10,7 @@ STRONGEST = 2.0
 """Intensity to which a prompt can be exaggerated."""
 LOUDEST = 2.0
 """Gain to which an action unit can be scaled."""
+SPEEDS = (0.01, 100.0)
+"""Slowest and fastest a recording is played."""
+FARTHEST_SECOND = 1e6
+"""No moment of a shot lies further from its beginning: eleven days."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -15,8 +16,8 @@ _OPENING = ("AU25", "AU26")
 _OF_THE_MOUTH = ("AU10", "AU12", "AU14", "AU15", "AU17", "AU23", "AU24", "AU25", "AU26")
 _WHOLLY = 0.25
 """What opening the mouth moves this share of the farthest, or more, belongs to the mouth entirely."""
-_masks: list[tuple[Subject, Floats, Floats]] = []
-"""The last few subjects, with how far each point and each facial Gaussian belongs to the mouth."""
+_masks: WeakKeyDictionary[Subject, tuple[Floats, Floats]] = WeakKeyDictionary()
+"""How far each point and each facial Gaussian of a subject belongs to the mouth, while somebody has the subject."""
 
 
 def resting(subject: Subject, frame: TakeFrame, mouth_rest: float) -> TakeFrame:
@@ -42,11 +43,18 @@ def resting(subject: Subject, frame: TakeFrame, mouth_rest: float) -> TakeFrame:
     )
 
 
+def resting_offsets(subject: Subject, offsets: Floats, mouth_rest: float) -> Floats:
+    """Offsets (V, 3) of a frame as `resting` leaves them."""
+    if mouth_rest <= 0:
+        return offsets
+    rested: Floats = offsets * (1 - mouth_rest * _mask(subject)[0])[:, None]
+    return rested
+
+
 def _mask(subject: Subject) -> tuple[Floats, Floats]:
     """How far the template's points (V,) and the facial Gaussians (Nf,) belong to the mouth, 0..1 float32."""
-    for known, points, gaussians in _masks:
-        if known is subject:
-            return points, gaussians
+    if subject in _masks:
+        return _masks[subject]
     template = subject.template
     # moved (2, V): how far opening lips and jaw move each point, as a share of the farthest. Eased (3 x^2 - 2 x^3), so
     # that no seam shows between what rests and what goes on acting.
@@ -56,6 +64,5 @@ def _mask(subject: Subject) -> tuple[Floats, Floats]:
     points = (part * part * (3 - 2 * part)).astype(np.float32)
     # A Gaussian belongs to the mouth as its triangle's corners do, (Nf, 3) weighted by bary (Nf, 3).
     gaussians = (subject.bary * points[template.faces[subject.triangle]]).sum(axis=1).astype(np.float32)
-    _masks.append((subject, points, gaussians))
-    del _masks[:-4]
+    _masks[subject] = points, gaussians
     return points, gaussians

@@ -16,15 +16,13 @@ import numpy as np
 from .arrays import Floats, Mask
 from .errors import UserError
 from .facs import AU_INDEX, AU_NAMES, FPS
-from .limits import LOUDEST, STRONGEST
+from .limits import FARTHEST_SECOND, LOUDEST, SPEEDS, STRONGEST
 from .opening import read_json, resolve_inside
 
 T = TypeVar("T")
 SCHEMA = 3
 """Version 2 has intensities up to STRONGEST and `voice_feeling`, version 3 `au_curves`, `au_gains` and the speed of
 voices; older ones are read as well."""
-SPEEDS = (0.01, 100.0)
-"""Slowest and fastest a recording is played."""
 MODES = ("additive", "paper")
 GAPS = ("neutral", "hold")
 Json = dict[str, Any]
@@ -306,7 +304,7 @@ def _keys(curve: Curve) -> list[list[float]]:
     return [[float(t), float(v)] for t, v in curve]
 
 
-def _number(value: object, low: float = -1e6, high: float = 1e6) -> float:
+def _number(value: object, low: float = -FARTHEST_SECOND, high: float = FARTHEST_SECOND) -> float:
     number = float(value)  # type: ignore[arg-type]
     if not low <= number <= high:  # NaN fails this too
         raise ValueError(f"{value} is not between {low:g} and {high:g}")

@@ -29,7 +29,7 @@ _TEXTS = ("name", "licence", "credit", "consent")
 _WEIGHTS = ("appearance", "motion", "speech")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Subject:
     """A trained head (EmoDiffTalk 3.1), object space, metres, z up, looking along -y.
 

@@ -126,6 +126,11 @@ class Take:
         first, second = self.frame(low), self.frame(low + 1)
         return between(first, second, part)
 
+    def offsets_at(self, seconds: float) -> Floats:
+        """The points' offsets (V, 3) alone, metres, as `at` has them: a hundredth of a frame."""
+        low, part = moment(seconds, self.frames)
+        return self._frames.offsets_between(low, part)
+
 
 def between(first: TakeFrame, second: TakeFrame, part: float) -> TakeFrame:
     """The frame at `part`, 0..1, of the way from one to the next."""

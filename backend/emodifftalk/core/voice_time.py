@@ -15,11 +15,15 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from .limits import FARTHEST_SECOND, SPEEDS
+from .opening import parse_json
+
 if TYPE_CHECKING:
     from .arrays import Floats
 
 EASE = 0.15
 """Seconds in which a mouth that is not heard comes to rest, and in which it gets ready to speak again."""
+_MOST_TEXT = 4 << 20
 _SHORT = 0.15
 """Seconds of silence in which a mouth does not close of itself."""
 _SAME = 1e-4
@@ -266,11 +270,16 @@ def to_text(stretches: Sequence[Stretch]) -> str:
 def from_text(text: str) -> tuple[Stretch, ...]:
     """What `to_text` wrote; nothing from an empty or damaged line."""
     try:
-        return tuple(_stretch(row) for row in json.loads(text or "[]"))
-    except (ValueError, TypeError, IndexError):
+        return tuple(_stretch(row) for row in parse_json(text or "[]", _MOST_TEXT))
+    except (ValueError, TypeError, IndexError, OverflowError):
         return ()
 
 
 def _stretch(row: list[Any]) -> Stretch:
     start, offset, duration, *speed = map(float, row[1:5])
-    return Stretch(str(row[0]), start, offset, duration, speed[0] if speed else 1.0)
+    stretch = Stretch(str(row[0]), start, offset, duration, speed[0] if speed else 1.0)
+    if not all(abs(number) < FARTHEST_SECOND for number in (start, offset)) or not 0 <= duration < FARTHEST_SECOND:
+        raise ValueError("no time of a recording")
+    if not SPEEDS[0] <= stretch.speed <= SPEEDS[1]:
+        raise ValueError("no speed of a recording")
+    return stretch

@@ -11,7 +11,7 @@ from tests.helpers.tiny_subject import save_tiny_take, tiny_subject
 bpy = pytest.importorskip("bpy")
 
 from addon.blender import compat
-from addon.playback import gaussians
+from addon.playback import gaussians, sources
 from addon.scene.heads import absolute, portable, settings
 from addon.takes.generate import add_take
 from addon.takes.performance import build_performance
@@ -153,3 +153,26 @@ def test_everything_survives_saving_moving_the_folder_and_opening_again(playing,
     assert absolute(settings(opened).subject_path).parent == second
     bpy.context.scene.frame_set(11 + 24)
     assert jaw(opened, bpy.context.scene) == pytest.approx(25 / 49, abs=1e-3)
+
+
+def test_twenty_heads_are_read_once_however_often_the_frame_changes(playing, scene, monkeypatch):
+    for number in range(19):
+        head = playing.copy()
+        head.data = playing.data.copy()
+        scene.collection.objects.link(head)
+        for copied, path in ((settings(head), "subject_path"), (settings(head).takes[0], "path")):
+            there = absolute(getattr(copied, path), head)
+            here = there.with_name(f"{number}_{there.name}")
+            here.write_bytes(there.read_bytes())
+            setattr(copied, path, str(here))
+    read: list[str] = []
+    for name in ("_read_subject", "_read_take"):
+        reader = getattr(sources, name)
+        monkeypatch.setattr(sources, name, lambda path, reader=reader: read.append(path) or reader(path))
+    scene.frame_set(20)
+    for head in gaussians.heads(scene):
+        gaussians.current_gaussians(head, scene)
+    read.clear()
+    scene.frame_set(30)
+    scene.frame_set(40)
+    assert not gaussians.problems and read == []
