@@ -7,6 +7,7 @@ from bpy.props import EnumProperty
 from bpy.types import Context, Event, Operator
 
 from emodifftalk.core.errors import UserError
+from emodifftalk.core.opening import read_text
 
 from ..blender.operators import Explained
 from ..blender.registering import Adds
@@ -179,8 +180,8 @@ class EMODIFFTALK_OT_copy_install_log(Explained, Operator):
     def execute(self, context: Context) -> set[str]:
         """Put it on the clipboard."""
         try:
-            text = home.home().log.read_text(encoding="utf-8", errors="replace")
-        except OSError:
+            text = read_text(home.home().log)
+        except UserError:
             text = "\n".join(installation.state.work.lines) if installation.state.work is not None else ""
         context.window_manager.clipboard = text
         self.report({"INFO"}, f"Copied {len(text.splitlines())} lines")

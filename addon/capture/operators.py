@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -14,6 +13,7 @@ from bpy.types import Context, Event, Object, Operator, Scene
 
 from emodifftalk.core.errors import UserError
 from emodifftalk.core.facs import AU_NAMES
+from emodifftalk.core.opening import read_json
 
 from ..backend import long_work
 from ..backend.long_work import LongJob
@@ -83,15 +83,13 @@ def read_mapping(path: str) -> dict:
     try:
         key = (str(file), os.stat(file).st_mtime_ns)
         if key not in _mappings:
-            mapping = json.loads(file.read_text(encoding="utf-8"))
+            mapping = read_json(file, what="The mapping")
             if not isinstance(mapping, dict):
                 raise UserError(f"The mapping {file} must be one JSON object: shape names to shape keys.")
             _mappings.clear()
             _mappings[key] = mapping
-    except OSError as error:
-        raise UserError(f"The mapping {file} cannot be read: {error.strerror or error}.") from error
-    except ValueError as error:
-        raise UserError(f"The mapping {file} is no JSON ({error}).") from error
+    except (OSError, ValueError) as error:
+        raise UserError(f"The mapping {file} cannot be read: {getattr(error, 'strerror', '') or error}.") from error
     return _mappings[key]
 
 

@@ -17,6 +17,7 @@ from bpy.types import FCurve, Object, Scene
 from emodifftalk.core.clock import CURVE_FPS, Clock
 from emodifftalk.core.errors import UserError
 from emodifftalk.core.facs import AU_NAMES, FPS
+from emodifftalk.core.opening import parse_json
 
 from ..blender import compat
 from ..playback import sources, take_time
@@ -31,6 +32,8 @@ GROUP = "EmoDiffTalk AU"
 """The group our curves lie in."""
 TOLERANCE = 0.01
 """How far a shown curve may lie from the take's track."""
+
+_MOST_TEXT = 1 << 20
 
 
 def path_of(au: str) -> str:
@@ -104,8 +107,12 @@ def gains(head: Object) -> dict[str, float]:
 
 
 def shown(head: Object) -> dict[str, str]:
-    """Digests of the curves that were written to show the take, by data path."""
-    return json.loads(settings(head).au_shown or "{}")
+    """Digests of the curves that were written to show the take, by data path; none where the file's are damaged."""
+    try:
+        digests = parse_json(settings(head).au_shown or "{}", _MOST_TEXT)
+    except ValueError:
+        return {}
+    return {str(path): str(known) for path, known in digests.items()} if isinstance(digests, dict) else {}
 
 
 def remember(head: Object, digests: dict[str, str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 from collections.abc import Iterator
@@ -10,6 +11,9 @@ from pathlib import Path
 
 import bpy
 from bpy.types import PropertyGroup, Sound
+
+from emodifftalk.core.errors import UserError
+from emodifftalk.core.opening import opened
 
 from ..scene.heads import absolute, is_head, settings
 
@@ -70,9 +74,9 @@ def missing_files() -> list[HeadFile]:
 
 
 def fingerprint(path: Path) -> str:
-    """Name, bytes and the hash of both ends of a file. Raises OSError."""
-    size = os.stat(path).st_size
-    with open(path, "rb") as stream:
+    """Name, bytes and the hash of both ends of a file. Raises UserError."""
+    with opened(path, None) as stream:
+        size = os.fstat(stream.fileno()).st_size
         digest = hashlib.sha256(stream.read(_ENDS))
         stream.seek(max(size - _ENDS, 0))
         digest.update(stream.read(_ENDS))
@@ -81,10 +85,10 @@ def fingerprint(path: Path) -> str:
 
 def same_content(path: Path, known_by: str) -> bool:
     """Whether a file is the one of a fingerprint, whatever it is called now."""
-    _, size, digest = known_by.rsplit("|", 2)
     try:
+        _, size, digest = known_by.rsplit("|", 2)
         return path.stat().st_size == int(size) and fingerprint(path).endswith(digest)
-    except OSError:
+    except (OSError, UserError, ValueError):  # it is gone, or the .blend says something we never wrote
         return False
 
 
@@ -94,5 +98,7 @@ def remember_files() -> None:
     for file in head_files():
         if file.kind == "voice" or file.missing:
             continue
-        if not file.known_by.startswith(f"{file.path.name}|{file.path.stat().st_size}|"):
+        with contextlib.suppress(OSError, UserError):  # gone this moment
+            if file.known_by.startswith(f"{file.path.name}|{file.path.stat().st_size}|"):
+                continue
             setattr(file.owner, "known_by" if file.kind == "take" else "subject_known_by", fingerprint(file.path))

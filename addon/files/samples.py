@@ -9,6 +9,11 @@ import bpy
 from bpy.props import EnumProperty
 from bpy.types import Context, Event, Operator
 
+from emodifftalk.core.errors import UserError
+from emodifftalk.core.opening import read_bytes
+from emodifftalk.core.whole_file import whole_file
+
+from ..backend import trust
 from ..blender.operators import Explained
 from ..blender.registering import Adds
 from ..scene.heads import user_folder
@@ -21,6 +26,7 @@ SCENES = (
     ("in_a_room", "In a Room", "Kofi behind a table in a room that Cycles renders"),
 )
 _BESIDE = ("*.wav", "lines/*.wav", "takes/*.safetensors", "subjects/*.safetensors")
+_MOST_BYTES = 64 << 20
 
 
 def copy_sample(name: str, folder: Path) -> Path:
@@ -32,13 +38,21 @@ def copy_sample(name: str, folder: Path) -> Path:
             if not target.exists() or target.stat().st_size != source.stat().st_size:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(source, target)
-    shipped = (SHIPPED / f"{name}.blend").read_bytes()
+    shipped = read_bytes(SHIPPED / f"{name}.blend", _MOST_BYTES)
     number, path = 1, folder / f"{name}.blend"
-    while path.exists() and path.read_bytes() != shipped:  # somebody has saved changes there
+    while path.exists() and not _is_same(path, shipped):  # somebody has saved changes there
         number += 1
         path = folder / f"{name}_{number}.blend"
-    path.write_bytes(shipped)
+    with whole_file(path) as stream:
+        stream.write(shipped)
     return path
+
+
+def _is_same(path: Path, shipped: bytes) -> bool:
+    try:
+        return read_bytes(path, len(shipped)) == shipped
+    except UserError:
+        return False
 
 
 class EMODIFFTALK_OT_open_sample(Explained, Operator):
@@ -66,9 +80,10 @@ class EMODIFFTALK_OT_open_sample(Explained, Operator):
     def _open(self, how: str) -> set[str]:
         try:
             path = copy_sample(self.scene, user_folder("samples"))
-        except OSError as error:
-            self.report({"ERROR"}, f"The sample scene cannot be copied: {error.strerror or error}.")
+        except (OSError, UserError) as error:
+            self.report({"ERROR"}, f"The sample scene cannot be copied: {getattr(error, 'strerror', '') or error}.")
             return {"CANCELLED"}
+        trust.remember(str(path))  # it is ours
         bpy.ops.wm.open_mainfile(how, filepath=str(path), display_file_selector=False)
         if not bpy.app.background and not bpy.app.timers.is_registered(_frame_strips):
             bpy.app.timers.register(_frame_strips, first_interval=0.5, persistent=True)

@@ -26,9 +26,10 @@ _TEXT_BYTES = 500
 
 @dataclass
 class _Writing(State):
-    """on: prompts' action units are being written by us, not moved by a hand."""
+    """on: prompts' action units are being written by us, not moved by a hand. strip: the one whose words are."""
 
     on: bool = False
+    strip: TextStrip | None = None
 
 
 _writing = memory.keep(_Writing())
@@ -116,8 +117,11 @@ def prompt_words(strip: TextStrip) -> str:
 
 def write_words(strip: TextStrip, words: str) -> None:
     """Put a feeling on a prompt: in full beside it, shortened where the sequencer shows it."""
-    strip_settings(strip).text = words
-    show_words(strip_settings(strip), strip)
+    _writing.strip = strip
+    try:
+        strip_settings(strip).text = words  # which shows them
+    finally:
+        _writing.strip = None
 
 
 def show_words(prompt: Any, strip: TextStrip | None = None) -> None:
@@ -134,8 +138,11 @@ def show_words(prompt: Any, strip: TextStrip | None = None) -> None:
 def owner_of(prompt: Any) -> Any:
     """The strip that has these settings, None when it is gone.
 
-    A property group knows its data-block, here the scene, but not its strip.
+    A property group knows its data-block, here the scene, but not its strip: all of them are looked through, but for
+    the one that is being written.
     """
+    if _writing.strip is not None and strip_settings(_writing.strip) == prompt:
+        return _writing.strip
     return next((strip for strip in compat.all_strips(prompt.id_data) if strip_settings(strip) == prompt), None)
 
 

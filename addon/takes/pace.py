@@ -6,6 +6,10 @@ import json
 from dataclasses import asdict, astuple, dataclass
 from typing import TYPE_CHECKING, Any
 
+from emodifftalk.core.errors import UserError
+from emodifftalk.core.opening import read_json
+from emodifftalk.core.whole_file import whole_file
+
 from ..blender.state import State
 from ..scene.heads import user_folder
 from . import memory
@@ -14,6 +18,7 @@ if TYPE_CHECKING:
     from emodifftalk.core.changes import TakeChanges
 
 _FILE = "pace.json"
+_MOST_BYTES = 10_000
 
 
 @dataclass(frozen=True)
@@ -68,7 +73,8 @@ def learn(result: dict, seconds: float) -> Pace | None:
 def _keep(pace: Pace) -> None:
     _learned.pace = pace
     try:
-        (user_folder("pace") / _FILE).write_text(json.dumps(asdict(pace)), encoding="utf-8")
+        with whole_file(user_folder("pace") / _FILE) as stream:
+            stream.write(json.dumps(asdict(pace)).encode())
     except OSError:
         pass  # then it is known until Blender ends
 
@@ -77,10 +83,17 @@ def known() -> Pace | None:
     """What has been learned on this machine; None before the first take."""
     if _learned.pace is None:
         try:
-            _learned.pace = Pace(**json.loads((user_folder("pace") / _FILE).read_text(encoding="utf-8")))
-        except (OSError, ValueError, TypeError):
-            pass
+            _learned.pace = _checked(Pace(**read_json(user_folder("pace") / _FILE, _MOST_BYTES)))
+        except (UserError, ValueError, TypeError):
+            pass  # nothing learned yet, or the file is damaged
     return _learned.pace
+
+
+def _checked(pace: Pace) -> Pace:
+    """Raises ValueError when these are no times."""
+    if not all(type(value) in (int, float) and 0 <= value < 1e6 for value in astuple(pace)):
+        raise ValueError("no times")
+    return pace
 
 
 def of(entry: Any) -> Pace | None:

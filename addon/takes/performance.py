@@ -14,6 +14,7 @@ from emodifftalk.core.clock import CURVE_FPS, Clock, SoundSpan, sampled_curve
 from emodifftalk.core.errors import UserError
 from emodifftalk.core.facs import AU_NAMES
 from emodifftalk.core.voice_time import Stretch
+from emodifftalk.core.whole_file import whole_file
 
 from ..blender.animation import Evaluate, evaluators
 from ..curves import au_curves
@@ -141,8 +142,16 @@ def _recording(voice: Voice, looking: bool) -> Path:
     unpacked = user_folder("voices") / f"{voice.packed}_{path.name}"
     if not looking:
         sound = next(sound for sound in bpy.data.sounds if sound.session_uid == voice.packed)
-        unpacked.write_bytes(sound.packed_file.data)
+        _write(unpacked, sound.packed_file.data)
     return unpacked
+
+
+def _write(path: Path, data: bytes) -> None:
+    try:
+        with whole_file(path) as stream:
+            stream.write(data)
+    except OSError as error:
+        raise UserError(f"The packed recording cannot be laid at {path}: {error.strerror or error}.") from error
 
 
 def _prompts(prompts: tuple[PromptStrip, ...], scene: Scene, clock: Clock, frames: list[float]) -> tuple[Prompt, ...]:

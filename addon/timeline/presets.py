@@ -10,6 +10,8 @@ from pathlib import Path
 
 from emodifftalk.core.errors import UserError
 from emodifftalk.core.facs import AU_NAMES
+from emodifftalk.core.opening import read_json
+from emodifftalk.core.whole_file import whole_file
 
 from ..scene.heads import user_folder
 
@@ -57,27 +59,16 @@ def listed() -> tuple[dict[str, Preset], dict[str, str]]:
 def load(path: Path) -> Preset:
     """Read a preset. Raises UserError saying what is wrong with the file."""
     try:
-        if path.stat().st_size > _MOST_BYTES:
-            raise ValueError("it is far too long")
-        data = _read_json(path)
+        data = read_json(path, _MOST_BYTES, "The preset")
         if not isinstance(data, dict) or data.get("format") != _FORMAT or data.get("schema") != 1:
             raise ValueError("it is of another kind or version")
         aus = {str(au): float(value) for au, value in data["aus"].items()}
         if not set(aus) <= set(AU_NAMES) or not all(0 <= value <= 1 for value in aus.values()):
             raise ValueError("an action unit is unknown or not between 0 and 1")
         return Preset(str(data["name"])[:_LONGEST], str(data["words"]), aus, bool(data["by_hand"]))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        if isinstance(error, KeyError):
-            reason = f"{reason} is missing"
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
+        reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
         raise UserError(f"{path.name} is no preset: {reason}.") from error
-
-
-def _read_json(path: Path) -> object:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise ValueError("it is cut off, or was edited by hand") from error
 
 
 def save(preset: Preset) -> bool:
@@ -96,7 +87,8 @@ def save(preset: Preset) -> bool:
     }
     path = known or _free_path(name)
     try:
-        path.write_text(json.dumps(data, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        with whole_file(path) as stream:
+            stream.write((json.dumps(data, indent=1, ensure_ascii=False) + "\n").encode())
     except OSError as error:
         raise UserError(f"The preset cannot be written: {error.strerror or error}.") from error
     return known is not None

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import bpy
+import numpy as np
 from bpy.props import StringProperty
-from bpy.types import Context, Object, Operator, Scene, SoundStrip, TextStrip
+from bpy.types import Context, Object, Operator, Scene, SoundStrip, Strip, TextStrip
 from bpy_extras.io_utils import ImportHelper
 
 from emodifftalk.core.errors import UserError
@@ -20,6 +22,8 @@ from ..scene.operators import ForHead
 from ..scene.properties import window_settings
 from ..scene.strips import (
     ensure_uid,
+    feels,
+    is_prompt,
     prompt_strips,
     remove_strip,
     scene_clock,
@@ -49,11 +53,8 @@ def add_prompt(
     if not words:
         raise UserError("Type a feeling first, like “relieved but still shaking”.")
     frame = scene.frame_current if frame is None else frame
-    rate, mine = scene_clock(scene).rate, prompt_strips(head, scene)
-    if any(compat.left_handle(strip) == frame for strip in mine):
-        raise UserError("A prompt begins at this frame already: change its words or move the playhead.")
-    covering = [strip for strip in mine if compat.left_handle(strip) < frame < compat.right_handle(strip)]
-    ends = [compat.left_handle(strip) for strip in mine if compat.left_handle(strip) > frame]
+    rate = scene_clock(scene).rate
+    covering, ends = _neighbours(head, scene, frame)
     ends += [compat.right_handle(strip) for strip in covering] if until is None else [until]
     if not ends:
         ends = [compat.right_handle(strip) for strip in voice_strips(head, scene)[-1:]]
@@ -74,10 +75,29 @@ def add_prompt(
     return strip, covering[-1] if covering else None
 
 
+def _neighbours(head: Object, scene: Scene, frame: int) -> tuple[list[TextStrip], list[float]]:
+    """A head's prompts that last over a frame, and where its next one begins, if any. Raises UserError when one begins
+    at that very frame.
+
+    Only strips near the frame are asked what they are: the thousandth prompt is added as fast as the first.
+    """
+    strips, _, left, right = compat.strip_spans(strip_scene(head, scene))
+
+    def mine(strip: Strip) -> TypeGuard[TextStrip]:
+        return is_prompt(strip) and feels(strip, head)
+
+    if any(mine(strips[i]) for i in np.flatnonzero(left == frame)):
+        raise UserError("A prompt begins at this frame already: change its words or move the playhead.")
+    covering = [strips[i] for i in np.flatnonzero((left < frame) & (right > frame)) if mine(strips[i])]
+    later = np.flatnonzero(left > frame)
+    following = (float(left[i]) for i in later[np.argsort(left[later], kind="stable")] if mine(strips[i]))
+    return sorted(covering, key=compat.left_handle), list(islice(following, 1))  # type: ignore[arg-type]  # all texts
+
+
 def free_channel(scene: Scene, lowest: int, start: float, end: float) -> int:
     """The lowest channel from `lowest` up with nothing between two frames."""
-    strips = compat.all_strips(scene)
-    taken = {s.channel for s in strips if compat.left_handle(s) < end and compat.right_handle(s) > start}
+    _, channels, left, right = compat.strip_spans(scene)
+    taken = set(channels[(left < end) & (right > start)].tolist())
     return next((channel for channel in range(lowest, _LAST_CHANNEL) if channel not in taken), _LAST_CHANNEL)
 
 

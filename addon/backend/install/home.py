@@ -11,8 +11,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from emodifftalk.core.errors import UserError
+from emodifftalk.core.opening import read_json
+from emodifftalk.core.whole_file import whole_file
 
 MARKER = "emodifftalk-backend.json"
+_MOST_BYTES = 1 << 20
 _MADE_BY = "EmoDiffTalk for Blender"
 _OURS = ("env", "cache", "tmp", "install.log", "lock", "constraints.txt")
 """What an installation makes beside its marker. Nothing else in the folder is ever removed."""
@@ -101,23 +104,21 @@ def read_record(home: Home) -> Record | None:
     if home.marker.is_symlink():
         return None
     try:
-        fields = json.loads(home.marker.read_text(encoding="utf-8"))
+        fields = read_json(home.marker, _MOST_BYTES)
         if fields.pop("made_by") != _MADE_BY:
             return None
         return Record(**fields)
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+    except (UserError, ValueError, TypeError, KeyError, AttributeError):
         return None
 
 
 def write_record(home: Home, record: Record) -> None:
     """Put the marker down in one go: it is whole or the old one, also after a crash. Raises OSError."""
     text = json.dumps({"made_by": _MADE_BY, **asdict(record)}, indent=1)
-    part = home.marker.with_suffix(".part")
-    with part.open("w", encoding="utf-8") as file:
-        file.write(text)
+    with whole_file(home.marker) as file:
+        file.write(text.encode())
         file.flush()
         os.fsync(file.fileno())
-    os.replace(part, home.marker)
 
 
 def standing(home: Home, fingerprint: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 
 import numpy as np
 
@@ -38,7 +39,13 @@ _FAINT, _UNLIKE = 0.1, 0.3
 
 def emotion_family(aus: Mapping[str, float]) -> str:
     """The family of a face, action units 0..1 by name: that of the basic emotion it is most like."""
-    face = np.array([aus.get(au, 0.0) for au in AU_NAMES])
+    return _family_of(tuple(aus.get(au, 0.0) for au in AU_NAMES))
+
+
+@lru_cache(maxsize=4096)
+def _family_of(values: tuple[float, ...]) -> str:
+    """Remembered, for timelines of many prompts ask again after every edit."""
+    face = np.array(values)
     if face.max() < _FAINT:
         return "neutral"
     # Cosine of the face (17,) with each of the basic ones (7, 17): what counts is which units, not how strongly.
@@ -48,6 +55,7 @@ def emotion_family(aus: Mapping[str, float]) -> str:
     return "neutral" if likeness[nearest] < _UNLIKE else _FAMILY_OF_FACE[list(BASIC_FACES)[nearest]]
 
 
+@lru_cache(maxsize=4096)
 def named_emotion_family(words: str) -> str | None:
     """The family that words name by the one label in them (“sad, mild”); None when they name none or several."""
     families = {_FAMILY_OF_FACE[LABELS[word]] for word in re.findall(r"\w+", words.casefold()) if word in LABELS}

@@ -30,7 +30,7 @@ def readers(monkeypatch):
     """A backend that answers when it is told to: `readers[words](aus)`."""
     waiting = {}
 
-    def request(op, params, listener, arrays=None):
+    def request(op, params, listener, arrays=None, by_itself=False):
         waiting[params["text"]] = lambda aus, answer="": listener.done({"aus": aus, "answer": answer})
         return len(waiting)
 

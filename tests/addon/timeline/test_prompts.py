@@ -13,6 +13,7 @@ from addon.blender import compat
 from addon.scene.heads import settings
 from addon.scene.strips import prompt_strips
 from addon.takes.performance import build_performance
+from addon.timeline import prompts as prompts_module
 from addon.timeline.prompts import active_prompt, add_prompt, add_voice
 from emodifftalk.core.errors import UserError
 from emodifftalk.core.performance import Style, from_json, prompt_weights, to_json
@@ -212,3 +213,15 @@ def test_prompts_can_be_selected_and_deleted_from_the_panel(head, scene):
     assert scene.frame_current == 30 and active_prompt(head, scene) == second
     bpy.ops.emodifftalk.remove_prompt(uid=first.emodifftalk.uid)
     assert [s.name for s in prompt_strips(head, scene)] == ["happy"]
+
+
+def test_the_thousandth_prompt_asks_no_more_strips_than_the_first(head, scene, monkeypatch):
+    asked: list[object] = []
+    feels = prompts_module.feels
+    monkeypatch.setattr(prompts_module, "feels", lambda strip, head: asked.append(strip) or feels(strip, head))
+    counts = []
+    for number in range(60):
+        asked.clear()
+        add_prompt(head, scene, "calm", 1 + 100 * number)
+        counts.append(len(asked))
+    assert max(counts) <= 2
