@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import glob
 import hashlib
-import json
 import re
 from collections.abc import Callable
 from pathlib import Path
 
 from emodifftalk.core.errors import UserError
+from emodifftalk.core.opening import parse_json
+from emodifftalk.core.whole_file import whole_file
 
 from .home import Home, delete
 from .pythons import Base, ask
@@ -113,11 +114,12 @@ def _fetch_pip(folder: Path) -> Path:
     """The newest pip's wheel, its hash checked. Raises OSError or ValueError."""
     page, _ = fetch(f"{PYPI}/pip/", 20, accept="application/vnd.pypi.simple.v1+json")
     final = re.compile(r"pip-[\d.]+-py3-none-any\.whl")
-    files = [file for file in json.loads(page)["files"] if final.fullmatch(file["filename"]) and not file.get("yanked")]
+    files = [file for file in parse_json(page)["files"] if final.fullmatch(file["filename"]) and not file.get("yanked")]
     newest = max(files, key=lambda file: [int(part) for part in file["filename"].split("-")[1].split(".")])
     data, _ = fetch(newest["url"], 60)
     if hashlib.sha256(data).hexdigest() != newest["hashes"]["sha256"]:
         raise ValueError("the download arrived damaged")
     path = folder / newest["filename"]
-    path.write_bytes(data)
+    with whole_file(path) as stream:
+        stream.write(data)
     return path

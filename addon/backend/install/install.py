@@ -6,7 +6,6 @@ Blender's own Python is at most what the environment is built on. Everything is 
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import shutil
 import sys
@@ -14,6 +13,7 @@ import time
 from collections.abc import Callable
 
 from emodifftalk.core.errors import UserError
+from emodifftalk.core.opening import parse_json
 
 from . import environment, packages
 from .builds import constraints, python_range
@@ -157,7 +157,7 @@ def _check(work: Work, order: Order, pip: Pip) -> str:
         said = pip.probe(order.source.modules)
     except CommandFailed as error:
         raise UserError(f"The backend is installed and does not load. {explain(error.output, error.code)}") from error
-    answer = json.loads(said.splitlines()[-1])
+    answer = parse_json(said.splitlines()[-1])
     if order.build.choice == "cuda" and order.source.modules and not answer["cuda"]:
         return "PyTorch cannot use the NVIDIA card (no card, or its driver is too old): it works on the processor."
     return ""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import platform
-import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+
+from emodifftalk.core.child_process import PACKAGE, environment, find_program, window_flags
 
 OLDEST_DRIVER = 580
 """The oldest NVIDIA driver that runs CUDA 13, which torch is built for."""
@@ -86,7 +87,9 @@ def _nvidia() -> tuple[str, str, float]:
                 text=True,
                 timeout=8,
                 stdin=subprocess.DEVNULL,
-                creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+                cwd=PACKAGE,
+                env=environment(),
+                creationflags=window_flags(),
             )
             if answer.returncode == 0 and (best := parse_cards(answer.stdout))[0]:
                 return best
@@ -96,7 +99,7 @@ def _nvidia() -> tuple[str, str, float]:
 
 
 def _nvidia_smi() -> str | None:
-    command = shutil.which("nvidia-smi")
+    command = find_program("nvidia-smi")
     if command or os.name != "nt":
         return command
     path = Path(os.environ.get("SYSTEMROOT", r"C:\Windows")) / "System32" / "nvidia-smi.exe"

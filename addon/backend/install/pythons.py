@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import os
-import shutil
 import subprocess
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from emodifftalk.core.child_process import PACKAGE, environment, find_program, window_flags
 from emodifftalk.core.errors import UserError
+from emodifftalk.core.opening import parse_json
 
 _QUESTION = """
 import json, sys
@@ -75,9 +75,10 @@ def ask(path: str, own: bool = False) -> Base | None:
             timeout=20,
             stdin=subprocess.DEVNULL,
             env=clean_environment(),
-            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+            cwd=PACKAGE,
+            creationflags=window_flags(),
         )
-        facts = json.loads(answer.stdout)
+        facts = parse_json(answer.stdout, 10_000)
         if answer.returncode or not facts["wide"]:
             return None
         version = (int(facts["version"][0]), int(facts["version"][1]))
@@ -87,21 +88,22 @@ def ask(path: str, own: bool = False) -> Base | None:
 
 
 def clean_environment() -> dict[str, str]:
-    """This process's environment without what steers another Python or would send pip's packages elsewhere."""
-    foreign = {"PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP", "VIRTUAL_ENV", "__PYVENV_LAUNCHER__"}
+    """A child's environment, with pip's own settings (an index of the house, a proxy) but none that would send its
+    packages elsewhere or bring others in."""
     elsewhere = {"PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_USER", "PIP_NO_DEPS", "PIP_CONSTRAINT", "PIP_REQUIREMENT"}
-    return {key: value for key, value in os.environ.items() if key not in foreign | elsewhere}
+    settings = {key: value for key, value in os.environ.items() if key.startswith("PIP_") and key not in elsewhere}
+    return environment(settings)
 
 
 def _candidates(own: str, oldest: tuple[int, int], newest: tuple[int, int]) -> Iterable[str]:
     if own:
         yield own
     for minor in range(newest[1], oldest[1] - 1, -1):
-        path = shutil.which(f"python3.{minor}")
+        path = find_program(f"python3.{minor}")
         if path:
             yield path
     for name in ("python3", "python"):
-        path = shutil.which(name)
+        path = find_program(name)
         if path:
             yield path
     yield from _windows_launcher()
@@ -109,7 +111,7 @@ def _candidates(own: str, oldest: tuple[int, int], newest: tuple[int, int]) -> I
 
 def _windows_launcher() -> Iterable[str]:
     """Pythons that the Windows launcher `py` knows of."""
-    launcher = shutil.which("py") if os.name == "nt" else None
+    launcher = find_program("py") if os.name == "nt" else None
     if launcher:
         try:
             listed = subprocess.run(
@@ -117,7 +119,9 @@ def _windows_launcher() -> Iterable[str]:
                 capture_output=True,
                 text=True,
                 timeout=20,
-                creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+                cwd=PACKAGE,
+                env=environment(),
+                creationflags=window_flags(),
             ).stdout
         except (OSError, subprocess.TimeoutExpired):
             return

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
-import json
 import re
 import urllib.parse
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from emodifftalk.core.opening import parse_json
 
 from .builds import Build, Source, table
 from .machine import Machine
@@ -69,7 +70,7 @@ def wheel_bytes(
     """
     page, kind = fetch(f"{index}/{name}/", seconds, accept=f"{_JSON}, text/html;q=0.5")
     if "json" in kind:
-        files = [(file["filename"], file.get("size"), file["url"]) for file in json.loads(page)["files"]]
+        files = [(file["filename"], file.get("size"), file["url"]) for file in parse_json(page)["files"]]
     else:
         links = [urllib.parse.urljoin(f"{index}/{name}/", link) for link in _HREF.findall(page.decode())]
         files = [(urllib.parse.unquote(link.partition("#")[0].rpartition("/")[2]), None, link) for link in links]

@@ -14,6 +14,8 @@ from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
+from emodifftalk.core.child_process import PACKAGE
+from emodifftalk.core.child_process import environment as child_environment
 from emodifftalk.core.errors import Cancelled, UserError
 
 SILENT_SECONDS = 1800.0
@@ -188,6 +190,7 @@ def _start(command: list[str], environment: dict[str, str], keep_open: tuple[int
     try:
         return subprocess.Popen(
             command,
+            cwd=PACKAGE,
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -214,9 +217,12 @@ def _kill_tree(process: subprocess.Popen) -> None:
     if process.poll() is not None:
         return
     if sys.platform == "win32":
+        taskkill = os.path.join(os.environ.get("SYSTEMROOT", r"C:\Windows"), "System32", "taskkill.exe")
         subprocess.run(
-            ["taskkill", "/PID", str(process.pid), "/T", "/F"],
+            [taskkill, "/PID", str(process.pid), "/T", "/F"],
             capture_output=True,
+            cwd=PACKAGE,
+            env=child_environment(),
             creationflags=subprocess.CREATE_NO_WINDOW,
         )
     else:
