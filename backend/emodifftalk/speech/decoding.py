@@ -30,7 +30,7 @@ _PIECE = 1 << 24
 
 
 class _Forward(soundfile.SoundFile):
-    """Read from its beginning to its end: to seek behind each block, as the package does, spoils the next one of MP3."""
+    """Read from beginning to end: to seek behind each block, as the package does, spoils the next one of MP3."""
 
     def seekable(self) -> bool:
         return False

@@ -152,7 +152,8 @@ def _eye_centers(value: object) -> tuple[tuple[float, ...], ...]:
 
 def _triples(value: object) -> bool:
     return isinstance(value, list | tuple) and all(
-        isinstance(v, list | tuple) and len(v) == 3 and all(type(x) in (int, float) and abs(x) < REASON for x in v) for v in value
+        isinstance(v, list | tuple) and len(v) == 3 and all(type(x) in (int, float) and abs(x) < REASON for x in v)
+        for v in value
     )
 
 

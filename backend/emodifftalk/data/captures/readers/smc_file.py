@@ -17,7 +17,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 
@@ -61,8 +61,7 @@ class SmcFile:
     def ask(self, op: str, key: str, name: str = "") -> tuple[dict[str, Any], dict[str, Array]]:
         """The other end's answer. Raises UserError with its sentence, or when it ends or is silent."""
         try:
-            assert self._process.stdin is not None
-            write_message(self._process.stdin, {"op": op, "key": key, "name": name})
+            write_message(cast(BinaryIO, self._process.stdin), {"op": op, "key": key, "name": name})
         except OSError:  # it has ended: what it said last, or how it ended, is said below
             pass
         return self._hear()
@@ -83,15 +82,22 @@ class SmcFile:
     def _hear(self) -> tuple[dict[str, Any], dict[str, Array]]:
         # A thread ends a process that does not answer: then the pipe ends too, and the reading of it.
         late = threading.Event()
-        timer = threading.Timer(SECONDS, lambda: (late.set(), self._process.kill()))
+
+        def give_up() -> None:
+            late.set()
+            self._process.kill()
+
+        timer = threading.Timer(SECONDS, give_up)
+        timer.daemon = True
         timer.start()
         try:
-            assert self._process.stdout is not None
-            header, arrays = read_message(self._process.stdout)
+            header, arrays = read_message(cast(BinaryIO, self._process.stdout))
         except (EOFError, OSError, ProtocolError) as error:
             self._process.kill()
             if late.is_set():
-                raise UserError(f"{self.path.name} was not read within {SECONDS:.0f} seconds: it is damaged.") from error
+                raise UserError(
+                    f"{self.path.name} was not read within {SECONDS:.0f} seconds: it is damaged."
+                ) from error
             how = how_it_ended(self._process.wait())
             raise UserError(f"{self.path.name} is damaged: the library that reads it ended with {how}.") from error
         finally:

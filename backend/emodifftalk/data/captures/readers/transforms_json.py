@@ -155,7 +155,7 @@ def _device(file: Path, data: dict, frame: dict, pose: object, name: str, pictur
 
 
 def _focal(side: float, angle: float | None) -> float:
-    """The focal length in pixels of a picture `side` pixels long that shows an angle (radians); 0 when it shows none."""
+    """The focal length in pixels of a picture `side` pixels long that shows an angle, radians; 0 without one."""
     return side / 2 / math.tan(angle / 2) if angle is not None and 1e-3 < angle < math.pi else 0.0
 
 
