@@ -9,6 +9,7 @@ import numpy as np
 
 from ..core.compact_take import compact_take
 from ..core.facs import AU_LABELS, AU_NAMES, FPS
+from ..core.opening import parse_json
 from ..core.progress_line import ProgressLine
 from ..core.take import STRETCHED, load_take, stretches
 from ..core.watch import UNWATCHED, Watch
@@ -100,7 +101,7 @@ def _inspect(options: argparse.Namespace) -> None:
     take = load_take(options.take)
     spans, values = stretches(take.confidence), take.confidence
     about = {key: take.metadata.get(key, "") for key in ("subject", "seed", "version")}
-    models = json.loads(take.metadata.get("models", "{}"))
+    models = _models(take.metadata.get("models", "{}"))
     if options.json:
         sure = {"mean": float(values.mean()), "least": float(values.min()), "stretches": spans} if take.judged else None
         print(json.dumps({**about, "frames": take.frames, "fps": FPS, "models": models, "confidence": sure}))
@@ -118,6 +119,15 @@ def _inspect(options: argparse.Namespace) -> None:
     for start, end in spans:
         here = values[start:end].min()
         print(f"    frames {start} to {end - 1}, {start / FPS:.2f} to {end / FPS:.2f} s: least {here:.3f}")
+
+
+def _models(text: str) -> dict[str, str]:
+    """What a take says it was made with: roles and names; empty when it makes no sense."""
+    try:
+        models = parse_json(text)
+    except ValueError:
+        return {}
+    return {str(role): str(name) for role, name in models.items()} if isinstance(models, dict) else {}
 
 
 def _compact(options: argparse.Namespace) -> None:

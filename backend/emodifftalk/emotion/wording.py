@@ -12,6 +12,8 @@ import unicodedata
 from functools import lru_cache
 from pathlib import Path
 
+from ..core.opening import read_text
+
 _LONGEST = 40  # words that are read at once; MiniLM's meaning of more of them is a blur
 _MOST = 128  # pieces of one prompt
 _EDGES = re.compile(r"(?<=[.!?;…。！？])\s+|\n+")
@@ -58,7 +60,6 @@ def _english(sentence: str) -> str:
 
 @lru_cache(maxsize=1)
 def _words_of_feeling() -> dict[str, str]:
-    with open(Path(__file__).with_name("words_of_feeling.toml"), "rb") as stream:
-        languages = tomllib.load(stream)
+    languages = tomllib.loads(read_text(Path(__file__).with_name("words_of_feeling.toml")))
     pairs = [(word, english) for words in languages.values() for english, said in words.items() for word in said]
     return {word.casefold(): english for word, english in pairs}

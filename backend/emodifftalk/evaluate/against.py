@@ -12,13 +12,13 @@ without `truth` they are those of our template, in the order of `held_out_set.li
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from ..core.errors import UserError
+from ..core.opening import read_json
 from ..core.watch import UNWATCHED, Watch
 from .held_out_set import HeldOutSet, Moment, Sitter
 from .landmarks import landmark_distance, sees_lips
@@ -90,16 +90,16 @@ def _landmarks(path: Path) -> tuple[dict, dict]:
     """`frames` and `truth` of a landmarks file, both empty when there is none."""
     if not path.exists():
         return {}, {}
+    data = read_json(path, what="The landmarks file")
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
         if data["format"] != "emodifftalk.landmarks" or data["schema"] != 1:
             raise ValueError("another format or schema")
         frames, truth = (
             {name: _points(points) for name, points in data.get(part, {}).items()} for part in ("frames", "truth")
         )
         return frames, truth
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise UserError(f"{path} is not a landmarks file that can be read: {error}.") from error
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
+        raise UserError(f"{path} is not a landmarks file that can be read: {str(error)[:200]}.") from error
 
 
 def _points(values: object) -> np.ndarray:

@@ -26,12 +26,14 @@ from ..core.camera import Camera
 from ..core.checks import expect, expect_format
 from ..core.errors import UserError
 from ..core.facs import ARTICULATIONS, AU_NAMES
-from ..core.opening import resolve_inside
+from ..core.opening import read_json, resolve_inside
 from ..core.performance import Performance, Prompt, Style, VoiceStrip
 from ..core.template import FacialTemplate
 from ..data.speech.synthesizers import PHONEMES, Phoneme, Utterance
 
 SCHEMA = 1
+_LARGEST = 8192
+"""Pixels along a side of a picture."""
 SHIPPED = Path(__file__).parents[3] / "sample_scenes" / "held_out"
 PAUSE = 0.8
 """Seconds of silence before and after every recording."""
@@ -137,15 +139,10 @@ def load_held_out(folder: str | os.PathLike = SHIPPED) -> HeldOutSet:
     """
     folder = Path(folder)
     path = folder / "set.json"
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"{folder} is not a held-out set: its set.json cannot be read ({error.strerror}).") from error
-    except (ValueError, RecursionError) as error:
-        raise UserError(f"{path} is not valid JSON: {error}.") from error
+    data = read_json(path, what="The held-out set")
     file = tensors.TensorFile(folder / "truth.safetensors")
     expect_format(file, "held_out_truth", SCHEMA)
-    if json.loads(file.metadata.get("au_names", "[]")) != list(AU_NAMES):
+    if file.metadata.get("au_names") != json.dumps(AU_NAMES):
         raise UserError(f"{file.path} lists other action units than this version knows.")
     try:
         if data["format"] != "emodifftalk.held_out" or data["schema"] != SCHEMA:
@@ -154,8 +151,8 @@ def load_held_out(folder: str | os.PathLike = SHIPPED) -> HeldOutSet:
         sitters = {name: _sitter(name, item, file) for name, item in data["subjects"].items()}
         held_out = HeldOutSet(folder, int(data["size"]), clips, sitters)
         _check(held_out)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise UserError(f"{path} is damaged or of another version: {error}.") from error
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise UserError(f"{path} is damaged or of another version: {str(error)[:200]}.") from error
     return held_out
 
 
@@ -172,22 +169,31 @@ def _clip(item: dict, folder: Path, file: tensors.TensorFile) -> Clip:
 
 
 def _sitter(name: str, item: dict, file: tensors.TensorFile) -> Sitter:
-    cameras = {
-        key: Camera(np.array(c["viewmat"], float).reshape(4, 4), np.array(c["K"], float).reshape(3, 3), *c["size"])
-        for key, c in item["cameras"].items()
-    }
+    cameras = {key: _camera(key, c) for key, c in item["cameras"].items()}
     moments = tuple(Moment(**moment) for moment in item["moments"])
     lips = expect(file, f"lips.{name}", (len(moments), None, 3)).astype(np.float32)
     return Sitter(name, item["identity"], item["strip"], cameras, moments, lips)
 
 
+def _camera(name: str, item: dict) -> Camera:
+    view, K = np.array(item["viewmat"], float).reshape(4, 4), np.array(item["K"], float).reshape(3, 3)
+    width, height = item["size"]
+    sizes = all(type(n) is int and 0 < n <= _LARGEST for n in (width, height))
+    if not sizes or not (np.isfinite(view).all() and np.isfinite(K).all()):
+        raise ValueError(f"camera {name} is not calibrated")
+    return Camera(view, K, width, height)
+
+
 def _check(held_out: HeldOutSet) -> None:
+    if not 0 < held_out.size <= _LARGEST:
+        raise ValueError(f"pictures of {held_out.size} pixels")
     for sitter in held_out.sitters.values():
         if sitter.strip not in held_out.clips:
             raise ValueError(f"no clip {sitter.strip}")
         for moment in sitter.moments:
-            inside = moment.clip in held_out.clips and 0 <= moment.frame < len(held_out.clips[moment.clip].true_aus)
-            if not inside or moment.camera not in sitter.cameras or Path(moment.picture).name != moment.picture:
+            known = moment.clip in held_out.clips and moment.camera in sitter.cameras and type(moment.frame) is int
+            inside = known and 0 <= moment.frame < len(held_out.clips[moment.clip].true_aus)
+            if not inside or Path(moment.picture).name != moment.picture:
                 raise ValueError(f"moment {moment.picture} is of no clip, frame or camera")
 
 

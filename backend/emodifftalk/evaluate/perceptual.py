@@ -17,6 +17,7 @@ import numpy as np
 import torch
 
 from ..core.errors import UserError
+from ..core.opening import opened
 
 ALEXNET = "alexnet-owt-7be5be79.pth"
 """The name under which torchvision publishes, and torch's cache keeps, AlexNet's weights."""
@@ -68,6 +69,9 @@ class Lpips:
         self.measure = measure
 
 
+_MOST_BYTES = 1 << 30
+
+
 def _network(path: Path) -> torch.nn.Module:
     import lpips
 
@@ -75,12 +79,15 @@ def _network(path: Path) -> torch.nn.Module:
         warnings.simplefilter("ignore")
         network = lpips.LPIPS(net="alex", version="0.1", pnet_rand=True, verbose=False).eval()
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        with opened(path, _MOST_BYTES, "The weights of AlexNet") as stream:
+            state = torch.load(stream, map_location="cpu", weights_only=True)
         # torchvision numbers the layers of AlexNet; lpips keeps those numbers inside its slices.
         layers = {name: layer for part in network.net.children() for name, layer in part.named_children()}
         for name, layer in layers.items():
             if isinstance(layer, torch.nn.Conv2d):
                 layer.load_state_dict({key: state[f"features.{name}.{key}"] for key in ("weight", "bias")})
+    except UserError:
+        raise
     except Exception as error:  # torch raises whatever the damaged file makes it stumble over
         raise UserError(f"{path} does not hold the weights of torchvision's AlexNet.") from error
     return network

@@ -11,7 +11,6 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 
@@ -20,6 +19,7 @@ from ..core import tensors
 from ..core.checks import expect
 from ..core.errors import UserError
 from ..core.facs import AU_NAMES
+from ..core.opening import is_plain_file, opened, parse_json
 from ..core.performance import Performance, to_json
 from ..core.take import Take, load_take, runs
 from ..motion.denoiser import FEATURES
@@ -43,7 +43,10 @@ def voice_hash(wave: np.ndarray, frames: int, seed: int, ears: tuple[str, ...], 
     """
     digest = _digest("voice", frames, seed, ears)
     digest.update(np.ascontiguousarray(wave, np.float32).tobytes())
-    digest.update(Path(model).read_bytes() if Path(model).is_file() else b"")
+    if is_plain_file(model):
+        with opened(model, None, "The model") as stream:
+            for piece in iter(lambda: stream.read(1 << 20), b""):
+                digest.update(piece)
     return digest.hexdigest()
 
 
@@ -88,7 +91,7 @@ class Earlier:
                 return
             self._asked = expect(take.file, "asked", (take.frames, len(AU_NAMES)))
             self._features = expect(take.file, "features", (take.frames, FEATURES))
-            self._heard_by = str(json.loads(take.metadata["models"])["front_end"])
+            self._heard_by = str(parse_json(take.metadata["models"])["front_end"])
             self._take = take
         except (KeyError, TypeError, ValueError):
             self._forget("it does not say what it was made with")

@@ -3,41 +3,63 @@
 from __future__ import annotations
 
 import os
-from math import gcd
+from collections import OrderedDict
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 
 from ..core.errors import UserError
+from ..core.opening import opened
+from ..core.outside import ask_outside
 
 SAMPLE_RATE = 16000
 _SPEECH_LEVEL = 0.06  # root mean square of active speech after `level`
 _CONTRAST = 6.0  # speech comes and goes: its loud moments have many times the power of its quiet ones
 _NOTHING = 1e-7  # mean square, at that level, under which nothing is heard (47 dB under speech)
+_MOST_BYTES = 4 << 30
+_RATIO = 8192
+"""Least common steps of two rates, past which they are rounded: by a part in a hundred million."""
+_SECONDS = 120.0
+"""A decoder that has not finished by then never will: two hours take ten seconds."""
+_SHORT, _RECORDINGS = 60.0, 8
+"""Seconds of a recording, and how many, that are remembered decoded: 30 MB at most."""
+_lately: OrderedDict[tuple[Path, int, int, int], np.ndarray] = OrderedDict()
 _REACH = 0.24  # seconds a face goes on after and starts before a sound: longer than any closure inside a word
 
 
 def load_audio(path: str | os.PathLike, sample_rate: int = SAMPLE_RATE) -> np.ndarray:
     """Samples (S,) float32, -1..1, mono at `sample_rate`.
 
-    Raises UserError when the file is missing, damaged, empty or in a format the decoder does not know.
+    Raises UserError when the file is missing, damaged, empty, in a format the decoder does not know, or longer than
+    two hours.
     """
-    import soundfile
+    path = Path(path).absolute()
+    with opened(path, _MOST_BYTES, "The recording") as stream:
+        status = os.fstat(stream.fileno())
+    # A film of many cuts asks for one recording again and again, a preview after every edit.
+    key = (path, status.st_size, status.st_mtime_ns, sample_rate)
+    wave = _lately.get(key)
+    if wave is None:
+        wave = _decoded(path, sample_rate)
+        if len(wave) <= _SHORT * sample_rate:
+            _lately[key] = wave
+        while len(_lately) > _RECORDINGS:
+            _lately.popitem(last=False)
+    return wave.copy()
+
+
+def _decoded(path: Path, sample_rate: int) -> np.ndarray:
     from scipy.signal import resample_poly
 
-    path = Path(path)
-    if not path.is_file():
-        raise UserError(f"The recording {path} does not exist.")
-    try:
-        wave, rate = soundfile.read(path, dtype="float32", always_2d=True)
-    except (soundfile.LibsndfileError, RuntimeError, OSError, ValueError) as error:
-        raise UserError(f"{path.name} is not a recording that can be read (wav, flac, ogg or mp3).") from error
-    if len(wave) == 0:
+    header, pieces = ask_outside("emodifftalk.speech.decoding", [str(path)], path.name, _SECONDS)
+    mono = np.concatenate(list(pieces.values()))
+    if len(mono) == 0:
         raise UserError(f"{path.name} contains no sound.")
-    mono = np.nan_to_num(wave.mean(axis=1), nan=0.0, posinf=1.0, neginf=-1.0)
-    divisor = gcd(int(rate), sample_rate)
-    if rate != sample_rate:
-        mono = resample_poly(mono, sample_rate // divisor, int(rate) // divisor)
+    # The usual rates as they are; of odd ones (44101 Hz) the filter would be longer than the recording.
+    ratio = Fraction(sample_rate, int(header["rate"])).limit_denominator(_RATIO)
+    if ratio != 1:
+        mono = resample_poly(mono, ratio.numerator, ratio.denominator)
     return mono.astype(np.float32)
 
 

@@ -186,7 +186,7 @@ def read_speech_model(path: Path, front_end: FrontEnd) -> SpeechModel:
     """Load weights from `path` into a new encoder for `front_end`. Raises UserError when they do not fit."""
     file = tensors.TensorFile(path)
     expect_format(file, "speech_to_au", SCHEMA)
-    if file.metadata.get("front_end") != front_end.name or json.loads(file.metadata["au_names"]) != list(AU_NAMES):
+    if file.metadata.get("front_end") != front_end.name or file.metadata.get("au_names") != json.dumps(AU_NAMES):
         raise UserError(f"{path.name} was trained for another front end or other action units.")
     embedded = isinstance(front_end, EmbeddedFrontEnd)
     encoder = SpeechToAU(front_end.dim)

@@ -19,7 +19,8 @@ def assemble_voice(performance: Performance) -> tuple[np.ndarray, float]:
     pitch: the lips say the same words, whether or not the player lets the voice rise. Raises UserError when there is
     neither a voice nor a duration, or a file cannot be read.
     """
-    pieces = [(strip, _used_part(strip)) for strip in performance.voice]
+    recordings = {path: load_audio(path, SAMPLE_RATE) for path in dict.fromkeys(s.path for s in performance.voice)}
+    pieces = [(strip, _used_part(strip, recordings[strip.path])) for strip in performance.voice]
     heard = max((strip.start + len(wave) / SAMPLE_RATE for strip, wave in pieces), default=0.0)
     seconds = heard if performance.duration is None else performance.duration
     if seconds <= 0:
@@ -35,8 +36,7 @@ def assemble_voice(performance: Performance) -> tuple[np.ndarray, float]:
     return mix, seconds
 
 
-def _used_part(strip: VoiceStrip) -> np.ndarray:
-    wave = load_audio(strip.path, SAMPLE_RATE)
+def _used_part(strip: VoiceStrip, wave: np.ndarray) -> np.ndarray:
     # `duration` is as it is heard: of a recording played faster, so many times more seconds are used.
     first = round(strip.offset * SAMPLE_RATE)
     last = None if strip.duration is None else first + round(strip.duration * strip.speed * SAMPLE_RATE)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +12,10 @@ from scipy.spatial import cKDTree
 from ...core import tensors
 from ...core.blender_process import BlenderDied, find_blender, find_script
 from ...core.camera import Camera
-from ...core.checks import expect_format
+from ...core.checks import expect, expect_format, expect_indices
 from ...core.errors import UserError
 from ...core.facs import AU_NAMES
+from ...core.opening import parse_json
 from ...core.plan import MESHES, Plan
 from ...core.range_of_motion import intensities
 from ...core.subject import OTF_GROUPS
@@ -82,7 +82,7 @@ def capture_character(
             # Before the first picture: a face our template does not fit is said now, not after hours.
             said = (_MEASURED, "Fitting the template to the face")
             watch.say(*said)
-            registered.append(_register(out))
+            registered.append(_register(out, plan))
         elif event["event"] == "progress":
             share = event["done"] / max(event["total"], 1)
             said = (_MEASURED + share * (_PHOTOGRAPHED - _MEASURED), _progress_text(event))
@@ -109,29 +109,59 @@ def _progress_text(event: dict) -> str:
     return f"picture {event['done']} of {event['total']}{time} ({event['text']})"
 
 
-def _register(out: Path) -> Attachment:
-    arrays, about = _measured(out)
-    moved = dict(zip(json.loads(about["units"]), arrays["moved"], strict=True))
+def _register(out: Path, plan: Plan) -> Attachment:
+    arrays, units, _, _ = _measured(out, plan)
+    moved = dict(zip(units, arrays["moved"], strict=True))
     eyes = {"left": arrays["eyes"][0], "right": arrays["eyes"][1]}
     return register_template(arrays["neutral"], arrays["triangles"], moved, {}, eyes)
 
 
-def _measured(out: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
-    expect_format(tensors.TensorFile(out / MESHES), "meshes", 1)
-    return tensors.load(out / MESHES)
+def _measured(out: Path, plan: Plan) -> tuple[dict[str, np.ndarray], list[str], list[int], str]:
+    """What Blender measured: the arrays, units of `moved`, shots that are photographed, the character's name."""
+    file = tensors.TensorFile(out / MESHES)
+    expect_format(file, "meshes", 1)
+    units, shots = _listed(file, "units", str), _listed(file, "shots", int)
+    if not all(0 <= index < len(plan.shots) for index in shots):
+        raise UserError(f"{file.path} belongs to another plan: capture into another folder.")
+    arrays = {"neutral": expect(file, "neutral", (None, 3))}
+    points = len(arrays["neutral"])
+    shapes: dict[str, tuple[int | None, ...]] = {
+        "moved": (len(units), points, 3),
+        "frames": (len(shots), points, 3),
+        "triangles": (None, 3),
+        "eyes": (2, 3),
+        "viewmats": (len(plan.places), 4, 4),
+        "Ks": (len(plan.places), 3, 3),
+        "seed_points": (None, 3),
+        "seed_colors": (None, 3),
+        "seed_group": (None,),
+    }
+    arrays |= {name: expect(file, name, shape) for name, shape in shapes.items()}
+    expect_indices(file, "triangles", arrays["triangles"], points)
+    expect_indices(file, "seed_group", arrays["seed_group"], len(OTF_GROUPS))
+    return arrays, units, shots, file.metadata.get("name", "")
+
+
+def _listed(file: tensors.TensorFile, name: str, kind: type) -> list:
+    try:
+        values = parse_json(file.metadata.get(name, "[]"))
+    except ValueError:
+        values = None
+    if not isinstance(values, list) or not all(type(value) is kind for value in values):
+        raise UserError(f"{file.path} is damaged: its “{name}” make no sense; capture into another folder.")
+    return values
 
 
 def _finish(out: Path, plan: Plan, attachment: Attachment, credit: str) -> CaptureReport:
     """Write the capture files for what was photographed."""
-    arrays, about = _measured(out)
-    units = json.loads(about["units"])
+    arrays, units, shots, name = _measured(out, plan)
     points = np.stack([attachment.follow(vertices) for vertices in arrays["frames"]])
     cameras = {
         place.name: CaptureCamera(place.name, Camera(viewmat, K, plan.size, plan.size), place.split)
         for place, viewmat, K in zip(plan.places, arrays["viewmats"], arrays["Ks"], strict=True)
     }
     frames = []
-    for index in json.loads(about["shots"]):
+    for index in shots:
         shot = plan.shots[index]
         shown = {unit: value for unit, value in shot.units.items() if unit in units}
         pictures: dict[str, Path | Picture] = {
@@ -140,7 +170,7 @@ def _finish(out: Path, plan: Plan, attachment: Attachment, credit: str) -> Captu
         frames.append(CaptureFrame(shot.name, intensities(shown)[0], pictures))
     rows = _seed_rows(arrays["seed_points"], arrays["seed_group"], points[0])
     seeds, colors, group = (arrays[name][rows] for name in ("seed_points", "seed_colors", "seed_group"))
-    name, eyeballs = plan.character or about["name"], {OTF_GROUPS.index(f"eye_{side}") for side in ("left", "right")}
+    name, eyeballs = plan.character or name, {OTF_GROUPS.index(f"eye_{side}") for side in ("left", "right")}
     eyes = arrays["eyes"] if eyeballs <= set(group.tolist()) else np.zeros((0, 3), np.float32)
     save_capture(out, Capture(name, credit, True, cameras, frames, points, seeds, colors, group, eye_centers=eyes))
     count = sum(len(frame.pictures) for frame in frames)

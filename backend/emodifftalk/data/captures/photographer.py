@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import queue
 import time
 from collections import deque
@@ -12,6 +11,7 @@ from pathlib import Path
 from ...core.blender_process import Blender, BlenderChild, BlenderDied
 from ...core.child_process import SOURCES, how_it_ended
 from ...core.errors import UserError
+from ...core.opening import parse_json
 from ...core.plan import SAY
 from ...core.watch import UNWATCHED, Watch
 
@@ -59,7 +59,7 @@ def _listen(child: BlenderChild, lines: queue.Queue[str | None], hear, watch: Wa
         if not line.startswith(SAY):
             last.append(line)
             continue
-        event, heard = json.loads(line.removeprefix(SAY)), time.monotonic()
+        event, heard = parse_json(line.removeprefix(SAY)), time.monotonic()
         if event["event"] == "error":
             raise UserError(event["text"])
         done = done or event["event"] == "done"

@@ -14,9 +14,11 @@ from ...core import tensors
 from ...core.dome import VIEWS, layout
 from ...core.errors import UserError
 from ...core.facs import AU_NAMES, FPS
-from ...core.plan import ENGINES, MESHES, NAME, Plan, load_plan, save_plan
+from ...core.opening import opened, read_json
+from ...core.plan import ENGINES, MESHES, NAME, Plan, expect_mapping, load_plan, save_plan
 from ...core.range_of_motion import POSES, Units, schedule
 from ...core.subject import file_hash
+from ...core.whole_file import whole_file
 
 VOICE = Path(__file__).parents[4] / "sample_scenes" / "hello.wav"
 """The sentence spoken when the person brings none."""
@@ -111,14 +113,11 @@ def farthest(track: np.ndarray, count: int) -> list[int]:
 def _read_mapping(path: str) -> dict:
     if not path:
         return {}
+    mapping = read_json(path, what="The mapping")
     try:
-        mapping = json.loads(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"The mapping {path} cannot be read: {error.strerror or error}.") from error
+        expect_mapping(mapping)
     except ValueError as error:
-        raise UserError(f"The mapping {path} is no JSON ({error}).") from error
-    if not isinstance(mapping, dict):
-        raise UserError(f"The mapping {path} must be one JSON object: shape names to shape keys.")
+        raise UserError(f"The mapping {path} makes no sense: {error}.") from error
     return mapping
 
 
@@ -176,12 +175,14 @@ def _keep_voice(out: Path, voice: Path, track: np.ndarray) -> None:
 
     try:
         out.mkdir(parents=True, exist_ok=True)
-        if voice.suffix.lower() == ".wav":
-            shutil.copyfile(voice, out / "voice.wav")
-        else:
-            import soundfile
+        with whole_file(out / "voice.wav") as copy:
+            if voice.suffix.lower() == ".wav":
+                with opened(voice, None, "The recording") as stream:
+                    shutil.copyfileobj(stream, copy)
+            else:
+                import soundfile
 
-            soundfile.write(out / "voice.wav", load_audio(voice), SAMPLE_RATE)
+                soundfile.write(copy, load_audio(voice), SAMPLE_RATE, format="WAV")
     except (OSError, RuntimeError) as error:
         raise UserError(f"{out / 'voice.wav'} cannot be written: {error}.") from error
     about = {"format": "emodifftalk.au_track", "schema": "1", "fps": str(FPS), "au_names": json.dumps(AU_NAMES)}

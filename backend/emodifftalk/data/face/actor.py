@@ -18,8 +18,12 @@ from scipy.spatial import cKDTree
 from ...core.errors import UserError
 from ...core.facs import ARTICULATIONS, AU_INDEX, AU_NAMES
 from ...core.jaw import TONGUE
+from ..numpy_files import phrase, read_npz
 
 _BOTH = ("left", "right")
+_HEADS = ("identities", "unit_delta_ancestry", "neutral", "units", "unit_delta", "faces", "face_part", "parts")
+"""The arrays of `cc0_heads.npz`."""
+_MOST_BYTES = 1 << 30
 
 
 def _both(pattern: str, weight: float) -> dict[str, float]:
@@ -82,6 +86,20 @@ def _symmetric(delta: dict[str, np.ndarray], neutral: np.ndarray) -> dict[str, n
     return delta
 
 
+def _check_heads(
+    neutral: np.ndarray, deltas: np.ndarray, faces: np.ndarray, part: np.ndarray, units: int, parts: int
+) -> None:
+    """Raise ValueError unless the arrays of a head fit each other."""
+    if neutral.ndim != 2 or neutral.shape[1] != 3 or not np.isfinite(neutral).all() or not len(neutral):
+        raise ValueError("“neutral” holds no points")
+    if deltas.shape != (units, *neutral.shape) or not np.isfinite(deltas).all():
+        raise ValueError("“unit_delta” does not belong to its points or units")
+    if faces.ndim != 2 or faces.shape[1] != 4 or not len(faces) or faces.min() < -1 or faces.max() >= len(neutral):
+        raise ValueError("“faces” names points that there are not")
+    if part.shape != faces.shape[:1] or part.dtype.kind not in "iu" or part.min() < 0 or part.max() >= parts:
+        raise ValueError("“face_part” names parts that there are not")
+
+
 @dataclass(frozen=True)
 class Actor:
     """One posed head.
@@ -102,25 +120,23 @@ class Actor:
     @staticmethod
     def load(path: str | os.PathLike, identity: str = "caucasian_female_young") -> Actor:
         """One identity of `cc0_heads.npz`. Raises UserError when the file or the identity is not there."""
+        data = read_npz(path, _HEADS, _MOST_BYTES, "The CC0 heads")
         try:
-            with np.load(Path(path), allow_pickle=False) as data:
-                names = [str(n) for n in data["identities"]]
-                if identity not in names:
-                    raise UserError(f"{Path(path).name} has no “{identity}”, it has {', '.join(names)}.")
-                ancestry = [str(n) for n in data["unit_delta_ancestry"]].index(identity.split("_")[0])
-                neutral = data["neutral"][names.index(identity)].astype(np.float32)
-                units = [str(n) for n in data["units"]]
-                deltas = data["unit_delta"][ancestry].astype(np.float32)
-                return Actor(
-                    name=identity,
-                    neutral=neutral,
-                    faces=data["faces"].astype(np.int32),
-                    part=data["face_part"],
-                    parts=tuple(str(n) for n in data["parts"]),
-                    delta=_symmetric(dict(zip(units, deltas, strict=True)), neutral),
-                )
-        except (OSError, KeyError, ValueError) as error:
-            raise UserError(f"{path} is not a readable file of CC0 heads: {error}.") from error
+            names = [str(n) for n in data["identities"]]
+            if identity not in names:
+                raise UserError(f"{Path(path).name} has no “{identity}”, it has {', '.join(names)[:200]}.")
+            ancestry = [str(n) for n in data["unit_delta_ancestry"]].index(identity.split("_")[0])
+            neutral = data["neutral"][names.index(identity)].astype(np.float32)
+            units = [str(n) for n in data["units"]]
+            deltas = data["unit_delta"][ancestry].astype(np.float32)
+            faces, part = data["faces"].astype(np.int32), data["face_part"]
+            parts = tuple(str(n) for n in data["parts"])
+            _check_heads(neutral, deltas, faces, part, len(units), len(parts))
+            return Actor(
+                identity, neutral, faces, part, parts, _symmetric(dict(zip(units, deltas, strict=True)), neutral)
+            )
+        except (KeyError, ValueError, IndexError, TypeError, OverflowError) as error:
+            raise UserError(f"{path} is not a readable file of CC0 heads: {phrase(error)}.") from error
 
     def faces_of(self, part: str) -> np.ndarray:
         """Quads (m, 4) of one part, by name."""

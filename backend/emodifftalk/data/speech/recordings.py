@@ -8,6 +8,7 @@ speech/NAME.safetensors    or “aus” (T, 17), 25 rows a second, 0 to 1
 from __future__ import annotations
 
 import csv
+import io
 import math
 import os
 from dataclasses import dataclass
@@ -20,7 +21,9 @@ from ...core.checks import expect
 from ...core.errors import UserError
 from ...core.facs import AU_INDEX, AU_NAMES, FPS
 from ...core.formats.openface import read_openface
+from ...core.opening import is_plain_file, read_text
 from ...speech.audio import SAMPLE_RATE, load_audio
+from ..numpy_files import phrase
 
 FOLDER = "speech"
 _SOUNDS = (".wav", ".flac", ".ogg", ".mp3")
@@ -64,9 +67,9 @@ def read_recordings(dataset: str | os.PathLike) -> list[SpeechRecording]:
 
 def _read(path: Path) -> SpeechRecording:
     wave = load_audio(path)
-    if (table := path.with_suffix(".safetensors")).is_file():
+    if is_plain_file(table := path.with_suffix(".safetensors")):
         aus = expect(tensors.TensorFile(table), "aus", (None, len(AU_NAMES)), finite=False).astype(np.float32)
-    elif (table := path.with_suffix(".csv")).is_file():
+    elif is_plain_file(table := path.with_suffix(".csv")):
         aus = _from_csv(table, len(wave) / SAMPLE_RATE)
     else:
         raise UserError(f"{path.name} has no action units: add {path.stem}.csv or {path.stem}.safetensors beside it.")
@@ -84,21 +87,23 @@ def _read(path: Path) -> SpeechRecording:
 
 
 def _from_csv(path: Path, seconds: float) -> np.ndarray:
+    reader = csv.reader(io.StringIO(read_text(path, what="The action units"), newline=""))
     try:
-        with open(path, encoding="utf-8", errors="replace", newline="") as stream:
-            names = [name.strip() for name in next(csv.reader(stream), [])]
-            if "timestamp" in names:
-                return _from_openface(path, names, seconds)
-            rows = [row for row in csv.reader(stream) if row]
-    except (OSError, csv.Error) as error:
+        names = [name.strip() for name in next(reader, [])]
+        if "timestamp" in names:
+            return _from_openface(path, names, seconds)
+        rows = [row for row in reader if row]
+    except csv.Error as error:
         raise UserError(f"{path.name} cannot be read: {error}.") from error
     if unknown := [name for name in names or [""] if name not in AU_INDEX]:
-        raise UserError(f"{path.name} has a column “{unknown[0]}”: its first row must name action units (AU01, …).")
+        raise UserError(
+            f"{path.name} has a column “{unknown[0][:100]}”: its first row must name action units (AU01, …)."
+        )
     aus = np.full((len(rows), len(AU_NAMES)), np.nan, np.float32)
     try:
         aus[:, [AU_INDEX[name] for name in names]] = np.array(rows, float).reshape(len(rows), len(names))
     except ValueError as error:
-        raise UserError(f"{path.name} is damaged: {error}.") from error
+        raise UserError(f"{path.name} is damaged: {phrase(error)}.") from error
     return aus
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from ...core.facs import AU_INDEX
+from ...core.opening import read_text
 from ...emotion.prototypes import Face, face
 
 KINDS = (
@@ -146,5 +147,4 @@ def _entry(item: dict, part: str) -> Entry:
 
 
 def _read(path: Path) -> dict:
-    with open(path, "rb") as stream:
-        return tomllib.load(stream)
+    return tomllib.loads(read_text(path))

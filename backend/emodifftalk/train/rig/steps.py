@@ -15,6 +15,7 @@ import torch
 
 from ...core.errors import UserError
 from ...core.facs import AU_INDEX
+from ...core.opening import opened
 from ...core.template import FacialTemplate
 from ...data.captures.capture import Capture
 from ...splat.metrics import psnr, ssim
@@ -200,7 +201,8 @@ class Trainer:
         if not path.exists():
             return
         try:
-            state = torch.load(path, weights_only=True, map_location=self.views[0][0].rgba.device)
+            with opened(path, None, "The checkpoint") as stream:
+                state = torch.load(stream, weights_only=True, map_location=self.views[0][0].rgba.device)
             if state["settings"] != repr(self._settings):
                 return
             self._use(Layout(**{k: v.cpu().numpy() for k, v in state["layout"].items()}))

@@ -6,7 +6,6 @@ goes on where the last one ended. When all is done the folder goes, the subject 
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import time
@@ -17,6 +16,7 @@ import numpy as np
 
 from ... import __version__
 from ...core.errors import UserError
+from ...core.opening import read_json
 from ...core.subject import file_hash
 from ...core.watch import UNWATCHED, Watch
 from ...data.captures.capture import Capture, load_capture, read_picture
@@ -47,7 +47,7 @@ def train_all(
     if out.exists():
         if not afresh and work.is_dir() and file_hash(out) in map(file_hash, work.glob("*.safetensors")):
             WorkFolder(work).remove()  # killed when all was done but this
-            return json.loads(Path(f"{out}.report.json").read_text(encoding="utf-8"))
+            return dict(read_json(f"{out}.report.json"))
         raise UserError(f"{out} exists already: choose another name, or move it away to train it again.")
     if out.suffix != ".safetensors":
         raise UserError(f"A subject is a .safetensors file: call it {out.stem}.safetensors.")

@@ -5,7 +5,6 @@ Every report says in one sentence (`said`) what happened, and what did not.
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -13,6 +12,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from ...core.errors import UserError
+from ...core.opening import read_json
 from ...core.subject import Subject, file_hash, load_subject
 from ...core.watch import Watch
 from ...data.captures.capture import Capture
@@ -142,7 +142,7 @@ def _canonical(work: StageWork) -> tuple[Subject, dict]:
         return subject, {"said": f"Taken as it is from {Path(settings.canonical_from).name}."}
     out = work.scratch / "rig.safetensors"
     report = train_canonical(work.task.dataset, out, settings.canonical, work.watch, settings.name)
-    rig_report = json.loads(Path(f"{out}.report.json").read_text(encoding="utf-8"))
+    rig_report = read_json(f"{out}.report.json")
     said = f"{report['gaussians']:,} Gaussians, {report['facial']:,} on the face, after {report['steps']} steps."
     return load_subject(out), {"said": said, **report, "curve": rig_report["curve"]}
 

@@ -13,6 +13,7 @@ import shutil
 from pathlib import Path
 
 from ...core.errors import UserError
+from ...core.opening import read_json
 from ...core.subject import Subject, file_hash, load_subject, save_subject
 from ..shared.page import save_page
 
@@ -35,7 +36,7 @@ class WorkFolder:
     def finished(self, stage: str, key: str) -> dict | None:
         """The report of a stage that was finished before, from the very same things; None when it was not."""
         try:
-            record = json.loads(self._report(stage).read_text(encoding="utf-8"))
+            record = read_json(self._report(stage))
             same = record["key"] == key and record["subject"] == file_hash(self.subject_path(stage))
             if same:
                 load_subject(self.subject_path(stage))

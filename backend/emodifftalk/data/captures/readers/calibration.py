@@ -9,6 +9,8 @@ from ....core.errors import UserError
 
 FOCAL = (0.2, 60.0)
 """Focal length in pictures' longer sides: from a fisheye to a long telephoto lens."""
+REASON = 1e9
+"""Beyond which no number is a place: a head in millionths of a metre has smaller ones."""
 LARGEST = 20000
 """Pixels along a side."""
 OPENGL = np.diag([1.0, -1.0, -1.0, 1.0])
@@ -24,12 +26,14 @@ def checked_camera(where: str, name: str, viewmat: object, K: object, width: obj
     try:
         view, intrinsics = np.asarray(viewmat, np.float64), np.asarray(K, np.float64)[:3, :3]
         columns, rows = float(width), float(height)  # type: ignore[arg-type]
-    except (TypeError, ValueError, IndexError) as error:
+    except (TypeError, ValueError, IndexError, OverflowError) as error:
         raise UserError(f"{said} is not calibrated: {error}.") from error
     if view.shape not in ((4, 4), (3, 4)) or intrinsics.shape != (3, 3):
         raise UserError(f"{said} needs a 4 × 4 pose and 3 × 3 intrinsics.")
     if not (np.isfinite(view).all() and np.isfinite(intrinsics).all()):
         raise UserError(f"{said} contains numbers that are not finite.")
+    if not (within_reason(view) and within_reason(intrinsics)):
+        raise UserError(f"{said} is farther away than anything.")
     if not (1 < columns <= LARGEST and 1 < rows <= LARGEST):
         raise UserError(f"{said} takes pictures of {columns:g} × {rows:g} pixels, which no camera does.")
     rotation = view[:3, :3]
@@ -62,12 +66,19 @@ def world_to_camera(where: str, name: str, pose: object, opengl: bool) -> np.nda
     """
     try:
         matrix = np.asarray(pose, np.float64)
+        if matrix.shape not in ((4, 4), (3, 4)) or not within_reason(matrix):
+            raise ValueError
         whole = np.eye(4)
         whole[:3] = matrix[:3, :4]
         # OpenGL's camera axes times diag(1, -1, -1) are OpenCV's; the pose turned round is the view.
         return np.linalg.inv(whole @ OPENGL if opengl else whole)
-    except (TypeError, ValueError, IndexError, np.linalg.LinAlgError) as error:
+    except (TypeError, ValueError, IndexError, OverflowError, np.linalg.LinAlgError) as error:
         raise UserError(f"{where}: camera {name} has a pose that is no 4 × 4 matrix of a rotation.") from error
+
+
+def within_reason(values: np.ndarray) -> bool:
+    """Whether all numbers are finite, and none so large that no unit of length explains it."""
+    return bool((np.abs(values) < REASON).all())
 
 
 def intrinsics(fx: float, fy: float, cx: float, cy: float) -> np.ndarray:

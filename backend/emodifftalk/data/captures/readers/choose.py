@@ -7,8 +7,8 @@ import numpy as np
 from ....core.errors import UserError
 from ....core.facs import AU_NAMES
 from ....core.formats.openface import read_openface
-from ....core.opening import resolve_inside
-from .recording import DatasetSettings, Recording
+from ....core.opening import is_plain_file, resolve_inside
+from .recording import DatasetSettings, Recording, is_number
 
 HOLD_OUT_EVERY = 6
 LEAST_CAMERAS = 5
@@ -72,7 +72,7 @@ def _expect_pictures(recording: Recording, views_of: dict, names: set[str], used
 def action_units(recording: Recording, settings: DatasetSettings) -> np.ndarray | None:
     """Intensities (F, 17) of all moments, or None when there is no CSV. Raises UserError when the times do not fit."""
     path = resolve_inside(recording.folder, settings.openface)
-    if not path.exists():
+    if not is_plain_file(path):
         if settings.openface != DatasetSettings.openface:
             raise UserError(f"The action units {path} do not exist.")
         recording.notes.append(
@@ -92,7 +92,7 @@ def action_units(recording: Recording, settings: DatasetSettings) -> np.ndarray 
             "dataset.json."
         )
     # Seconds of each moment: its number from the first picture on, the names' own where they are numbers.
-    numbered = all(name.isdigit() for name in taken)
+    numbered = all(is_number(name) for name in taken)
     number = {name: int(name) if numbered else i for i, name in enumerate(taken)}
     index = np.array([number[name] for name in names], float) - min(number.values())
     seconds = index / fps + track.times[0]

@@ -18,8 +18,8 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from ....core.errors import UserError
-from ....core.opening import resolve_inside
-from .calibration import checked_camera, intrinsics
+from ....core.opening import is_plain_file, resolve_inside
+from .calibration import checked_camera, intrinsics, within_reason
 from .colmap_files import ModelCamera, ModelImage, read_model
 from .lens import Lens, fisheye, radial
 from .meshes import MeshFolder
@@ -47,7 +47,7 @@ def read(path: Path, settings: DatasetSettings) -> Recording:
     seen: dict[PurePosixPath, list[tuple[ModelImage, Device, Path]]] = {}
     for image in images:
         name, path = PurePosixPath(image.name.replace("\\", "/")), resolve_inside(folder / "images", image.name)
-        if not path.is_file():
+        if not is_plain_file(path):
             raise UserError(f"The picture {path} of the COLMAP model is missing: copy the data set again, whole.")
         seen.setdefault(name.parent, []).append((image, _device(model, image, cameras), path))
     photographs = [one for parent, group in seen.items() for one in _photographs(folder, parent, group, settings.each)]
@@ -96,6 +96,8 @@ def _device(model: Path, image: ModelImage, cameras: dict[int, ModelCamera]) -> 
 def _optics(model: Path, image: ModelImage, camera: ModelCamera) -> tuple[np.ndarray, Lens | None]:
     """K (3, 3) and the lens of COLMAP's camera models (sensor/models.h)."""
     p = camera.parameters
+    if not within_reason(np.array(p)):
+        raise UserError(f"{model}: the camera of the picture {image.name} contains numbers that are not finite.")
     shared = {"SIMPLE_PINHOLE": 3, "SIMPLE_RADIAL": 3, "RADIAL": 3, "SIMPLE_RADIAL_FISHEYE": 3, "RADIAL_FISHEYE": 3}
     own = {"PINHOLE": 4, "OPENCV": 4, "OPENCV_FISHEYE": 4, "FULL_OPENCV": 4}
     if camera.model in shared:

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import struct
+from array import array
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from ....core.errors import UserError
+from ....core.opening import read_bytes, read_text
+from ...numpy_files import phrase
+from .calibration import within_reason
 
+MOST_BYTES = 512 << 20
+"""Of a file: ten million points, or the keypoints of thousands of pictures."""
 MODELS: dict[int, tuple[str, int]] = {
     0: ("SIMPLE_PINHOLE", 3),
     1: ("PINHOLE", 4),
@@ -64,16 +70,18 @@ def read_model(folder: Path) -> Model:
         raise UserError(f"{folder / f'images{kind}'} holds no picture: COLMAP registered none.")
     points = folder / f"points3D{kind}"
     table = _read(points, readers[2]) if points.is_file() else np.zeros((0, 6))
-    return cameras, images, table[:, :3], table[:, 3:] / 255
+    if not within_reason(table):
+        raise UserError(f"{points} holds numbers that are not finite: export the COLMAP model again.")
+    return cameras, images, table[:, :3], table[:, 3:].clip(0, 255) / 255
 
 
 def _read(path: Path, reader):
+    binary = path.suffix == ".bin"
+    data = read_bytes(path, MOST_BYTES, "The file") if binary else read_text(path, MOST_BYTES, "The file")
     try:
-        return reader(_Bytes(path.read_bytes()) if path.suffix == ".bin" else path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror}.") from error
-    except (ValueError, IndexError, KeyError, struct.error, UnicodeDecodeError) as error:
-        raise UserError(f"{path} is damaged or cut short ({error}): export the COLMAP model again.") from error
+        return reader(_Bytes(data) if isinstance(data, bytes) else data)
+    except (ValueError, IndexError, KeyError, struct.error, OverflowError, MemoryError) as error:
+        raise UserError(f"{path} is damaged or cut short ({phrase(error)}): export the COLMAP model again.") from error
 
 
 class _Bytes:
@@ -119,12 +127,12 @@ def _images_bin(data: _Bytes) -> list[ModelImage]:
 
 
 def _points_bin(data: _Bytes) -> np.ndarray:
-    rows = []
+    rows = array("d")
     for _ in range(data.take("Q")[0]):
         _, *row, _ = data.take("Q3d3Bd")
         data.skip(8 * data.take("Q")[0])
-        rows.append(row)
-    return np.array(rows, np.float64).reshape(-1, 6)
+        rows.extend(row)
+    return np.array(rows).reshape(-1, 6)
 
 
 def _lines(text: str) -> list[str]:
@@ -156,5 +164,9 @@ def _images_txt(text: str) -> list[ModelImage]:
 
 
 def _points_txt(text: str) -> np.ndarray:
-    rows = [[float(v) for v in line.split()[1:7]] for line in _lines(text) if line]
-    return np.array(rows, np.float64).reshape(-1, 6)
+    rows = array("d")
+    for line in _lines(text):
+        if line:
+            x, y, z, red, green, blue = line.split()[1:7]
+            rows.extend((float(x), float(y), float(z), float(red), float(green), float(blue)))
+    return np.array(rows).reshape(-1, 6)

@@ -22,12 +22,12 @@ from pathlib import Path
 import numpy as np
 
 from ....core.errors import UserError
-from .calibration import checked_camera
+from .calibration import checked_camera, within_reason
 from .lens import radial
 from .meshes import MeshFolder
 from .photographs import PICTURES, Photograph, find_matte, sort_photographs
 from .picture import StoredPicture
-from .recording import DatasetSettings, Device, Recording, Sight, read_json
+from .recording import DatasetSettings, Device, Recording, Sight, is_number, read_json
 
 CALIBRATIONS = ("camera_params.json", "cameras.json", "params.json")
 FOLDERS = ("images", "image", "imgs", "frames", "rgb")
@@ -112,9 +112,9 @@ def _facescape(path: Path, data: dict) -> dict[str, Device]:
 def _bent(path: Path, name: str, said: object, K: np.ndarray):
     try:
         coefficients = np.asarray(said, np.float64).ravel()
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         coefficients = np.full(1, np.nan)
-    if len(coefficients) > 5 or not np.isfinite(coefficients).all():
+    if len(coefficients) > 5 or not within_reason(coefficients):
         raise UserError(f"{path}: the distortion of camera {name} is not (k1, k2, p1, p2, k3).")
     return radial(K, *coefficients)
 
@@ -155,6 +155,6 @@ def _known(word: str, cameras: dict[str, Device]) -> str:
     """The camera that a word names, as it is or by its number; empty when none."""
     plain = word.lower().removeprefix("camera").removeprefix("cam").strip("_-")
     for name in cameras:
-        if name == word or name.lower() == plain or (name.isdigit() and plain.isdigit() and int(name) == int(plain)):
+        if name == word or name.lower() == plain or (is_number(name) and is_number(plain) and int(name) == int(plain)):
             return name
     return ""

@@ -30,7 +30,10 @@ def open_dataset(path: str | os.PathLike, **options: object) -> Capture:
         if layout.recognises(path):
             beside = renderme360.home(path) if layout is renderme360 else path if path.is_dir() else path.parent
             settings = read_settings(beside, options)
-            return assemble(layout.read(path, settings), settings)
+            try:
+                return assemble(layout.read(path, settings), settings)
+            except OSError as error:  # of a folder: files say themselves what is wrong with them
+                raise UserError(f"{error.filename or path} cannot be read: {error.strerror or error}.") from error
     if not path.exists():
         raise UserError(f"{path} is not a capture: there is no such folder or file ({own.FILE} cannot be read).")
     raise UserError(

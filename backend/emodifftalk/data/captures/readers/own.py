@@ -9,6 +9,7 @@ points.safetensors      points (frames, V, 3), seed_points (M, 3), seed_colors (
 from __future__ import annotations
 
 import json
+import math
 import os
 from pathlib import Path
 
@@ -16,49 +17,64 @@ import numpy as np
 
 from ....core import tensors
 from ....core.camera import Camera
-from ....core.checks import expect
+from ....core.checks import expect, expect_indices
 from ....core.errors import UserError
 from ....core.facs import AU_INDEX, AU_NAMES
-from ....core.opening import resolve_inside
-from .calibration import checked_camera
+from ....core.opening import is_plain_file, read_json, resolve_inside
+from ....core.subject import OTF_GROUPS
+from ....core.template import load_template
+from ....core.whole_file import whole_file
+from ...numpy_files import phrase
+from .calibration import checked_camera, within_reason
 from .picture import Picture, StoredPicture
 from .record import Capture, CaptureCamera, CaptureFrame
 
 FILE = "capture.json"
 SCHEMA = 1
+_SLACK = 0.01
+"""By which rounded colours may be outside 0 to 1."""
 
 
 def read_own(folder: Path) -> Capture:
     """Read and check a capture folder; pictures are only located. Raises UserError naming the first broken file."""
+    data = read_json(folder / FILE, what="The capture")
     try:
-        data = json.loads((folder / FILE).read_text(encoding="utf-8"))
         if data["schema"] != SCHEMA:
             raise UserError(f"{folder}: the capture has schema {data['schema']}, this version reads {SCHEMA}.")
         cameras = {c["name"]: _camera(folder / FILE, c) for c in data["cameras"]}
         frames = [_frame(item, folder, cameras) for item in data["frames"]]
         licence, consent = str(data.get("licence", "")), str(data.get("consent", ""))
         names = str(data["name"]), str(data.get("credit", "")), bool(data.get("synthetic", False))
-    except OSError as error:
-        raise UserError(f"{folder} is not a capture: {FILE} cannot be read.") from error
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise UserError(f"{folder / FILE} is damaged: {error}.") from error
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
+        raise UserError(f"{folder / FILE} is damaged: {phrase(error)}.") from error
     if not frames or not any(c.split == "train" for c in cameras.values()):
         raise UserError(f"{folder / FILE} has no {'camera to learn from' if frames else 'frames'}: make it again.")
     file = tensors.TensorFile(folder / "points.safetensors")
-    points = expect(file, "points", (len(frames), None, 3))
-    seeds = expect(file, "seed_points", (None, 3))
+    points = _places(file, "points", (len(frames), len(load_template().neutral), 3))
+    seeds = _places(file, "seed_points", (None, 3))
+    colors = expect(file, "seed_colors", (len(seeds), 3))
+    if colors.min(initial=0) < -_SLACK or colors.max(initial=0) > 1 + _SLACK:
+        raise UserError(f"{file.path.name}: “seed_colors” holds colours outside 0 to 1.")
+    group = expect(file, "seed_group", (len(seeds),))
     return Capture(
         *names,
         {name: CaptureCamera(name, _square(c.camera), c.split) for name, c in cameras.items()},
         frames,
         points,
         seeds,
-        expect(file, "seed_colors", (len(seeds), 3)),
-        expect(file, "seed_group", (len(seeds),)),
+        colors,
+        expect_indices(file, "seed_group", group, len(OTF_GROUPS)),
         licence=licence,
         consent=consent,
-        eye_centers=expect(file, "eye_centers", (2, 3)) if "eye_centers" in file.shapes else np.zeros((0, 3)),
+        eye_centers=_places(file, "eye_centers", (2, 3)) if "eye_centers" in file.shapes else np.zeros((0, 3)),
     )
+
+
+def _places(file: tensors.TensorFile, name: str, shape: tuple[int | None, ...]) -> np.ndarray:
+    places = expect(file, name, shape)
+    if places.dtype.kind != "f" or not within_reason(places):
+        raise UserError(f"{file.path.name}: “{name}” holds no places in metres.")
+    return places
 
 
 def save_capture(folder: str | os.PathLike, capture: Capture) -> None:
@@ -79,12 +95,10 @@ def save_capture(folder: str | os.PathLike, capture: Capture) -> None:
         arrays["eye_centers"] = capture.eye_centers.astype(np.float32)
     tensors.save(folder / "points.safetensors", arrays, {"format": "emodifftalk.capture", "schema": str(SCHEMA)})
     # Last, and whole or not at all: a folder is a capture only when everything else is there.
-    partial = folder / f".{FILE}.part"
     try:
-        partial.write_text(json.dumps(data, indent=1), encoding="utf-8")
-        partial.replace(folder / FILE)
+        with whole_file(folder / FILE) as stream:
+            stream.write(json.dumps(data, indent=1).encode())
     except OSError as error:
-        partial.unlink(missing_ok=True)
         raise UserError(f"{folder / FILE} cannot be written: {error.strerror or error}.") from error
 
 
@@ -145,12 +159,14 @@ def _frame(item: dict, folder: Path, cameras: dict[str, CaptureCamera]) -> Captu
     paths = {camera: resolve_inside(folder, path) for camera, path in item["pictures"].items()}
     if unknown := set(paths) - set(cameras):
         raise ValueError(f"frame {item['name']} was seen by unknown cameras {sorted(unknown)}")
-    if missing := next((path for path in paths.values() if not path.is_file()), None):
+    if missing := next((path for path in paths.values() if not is_plain_file(path)), None):
         raise UserError(f"The picture {missing} is missing: copy the capture again, whole.")
     pictures = {c: _picture(p, cameras[c].camera) for c, p in paths.items()}
     aus = aus.clip(0, 1)
-    yaw, pitch = item.get("gaze", (0, 0))
-    return CaptureFrame(str(item["name"]), aus, pictures, gaze=(float(yaw), float(pitch)))
+    yaw, pitch = (float(angle) for angle in item.get("gaze", (0, 0)))
+    if not (abs(yaw) < math.pi and abs(pitch) < math.pi):
+        raise ValueError(f"frame {item['name']} looks in a direction that there is not")
+    return CaptureFrame(str(item["name"]), aus, pictures, gaze=(yaw, pitch))
 
 
 def _picture(path: Path, camera: Camera) -> Path | Picture:

@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from ....core.errors import UserError
+from ....core.opening import is_plain_file
 from .picture import StoredPicture
 from .recording import Device, Sight
 
@@ -63,7 +64,7 @@ def find_matte(folder: Path, picture: Path) -> StoredPicture | None:
     for name in MATTES:
         if (folder / name).is_dir():
             for candidate in (below.with_suffix(".png"), PurePosixPath(f"{below}.png"), below):
-                if (folder / name / candidate).is_file():
+                if is_plain_file(folder / name / candidate):
                     return StoredPicture(folder / name / candidate)
     if StoredPicture(picture).has_alpha():
         return None

@@ -8,19 +8,24 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 import scipy.sparse as sp
 
 from ....core.errors import UserError
+from ....core.opening import opened
 from .lens import Lens
+from .smc_file import open_smc, stored_bytes
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
 MOST_PIXELS = 120_000_000
 """Larger pictures than any camera takes are not opened, whatever their header promises."""
+MOST_BYTES = 512 << 20
+KINDS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP")
+"""What Pillow may take a picture for; it knows some forty more, each with a decoder of its own."""
 
 
 @dataclass(frozen=True)
@@ -48,12 +53,15 @@ class StoredPicture:
     def pixels(self) -> np.ndarray:
         """(H, W, 4) float32 0..1, straight alpha (1 where the picture has none). Raises UserError when broken."""
         with self._opened() as image:
-            return np.asarray(image.convert("RGBA"), np.float32) / 255
+            pixels = np.asarray(image.convert("RGBA"), np.float32)
+        pixels /= 255  # in place: a picture of 100 megapixels is 1.6 GB of them
+        return pixels
 
     def matte(self) -> np.ndarray:
         """(H, W) float32 0..1: the alpha of the picture when it has one, else its brightest channel."""
         with self._opened() as image:
             bands = np.asarray(image.convert("RGB") if image.mode in ("P", "CMYK") else image, np.float32)
+            bands = np.nan_to_num(bands, copy=False, nan=0.0, posinf=65535.0, neginf=0.0)
             alpha = "A" in image.getbands()
         gray = bands if bands.ndim == 2 else bands[..., -1] if alpha else bands.max(axis=-1)
         # Labels are stored as 0 and 1 by some, as 0 and 255 by others, and rarely with 16 bits.
@@ -64,22 +72,25 @@ class StoredPicture:
     def _opened(self) -> Iterator[Image]:
         import PIL.Image
 
-        broken = (OSError, SyntaxError, ValueError, KeyError, PIL.Image.DecompressionBombError)
         try:
-            with PIL.Image.open(self._stream()) as image:
+            with self._stream() as stream, PIL.Image.open(stream, formats=KINDS) as image:
                 if image.width * image.height > MOST_PIXELS:
                     raise UserError(f"{self.name} says it has {image.width} × {image.height} pixels: that is too many.")
                 yield image
-        except broken as error:
+        except UserError:
+            raise
+        except Exception as error:  # Pillow raises whatever the damaged file makes it stumble over
             raise UserError(f"The picture {self.name} is missing or damaged.") from error
 
-    def _stream(self) -> io.BytesIO | Path:
+    @contextmanager
+    def _stream(self) -> Iterator[BinaryIO]:
         if not self.key:
-            return self.path
-        from .smc_file import open_smc, stored_bytes
-
+            with opened(self.path, MOST_BYTES, "The picture") as stream:
+                yield stream
+            return
         with open_smc(self.path) as file:
-            return io.BytesIO(stored_bytes(file, self.key))
+            data = stored_bytes(file, self.key)
+        yield io.BytesIO(data)
 
 
 @dataclass(frozen=True)

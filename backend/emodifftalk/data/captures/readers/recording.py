@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
+from ....core import opening
 from ....core.camera import Camera
 from ....core.errors import UserError
+from .calibration import REASON, within_reason
 from .lens import Lens
 from .picture import StoredPicture
 
 SETTINGS = "dataset.json"
+_DIGITS = 18
+_MOST_PICTURES = 10**9
 
 
 @dataclass(frozen=True)
@@ -131,16 +134,16 @@ def read_settings(folder: Path, given: dict[str, object]) -> DatasetSettings:
             checked[key] = tuple(value)
         elif kind is float and isinstance(value, int | float) and 0 <= value < 1e4:
             checked[key] = float(value)
-        elif (type(value) is int and value > 0) if kind is int else type(value) is kind:
+        elif (type(value) is int and 0 < value < _MOST_PICTURES) if kind is int else type(value) is kind:
             checked[key] = value
         else:
-            raise UserError(f"{SETTINGS}: “{key}” cannot be {value!r}.")
+            raise UserError(f"{SETTINGS}: “{key}” cannot be {repr(value)[:100]}.")
     return DatasetSettings(**checked)  # type: ignore[arg-type]
 
 
 def _eye_centers(value: object) -> tuple[tuple[float, ...], ...]:
     places = np.array(value, np.float64) if _triples(value) else np.zeros(0)
-    if places.shape != (2, 3) or not np.isfinite(places).all():
+    if places.shape != (2, 3) or not within_reason(places):
         raise UserError(
             f"{SETTINGS}: “eye_centers” must be two [x, y, z], the middles of the left and the right eyeball."
         )
@@ -149,20 +152,19 @@ def _eye_centers(value: object) -> tuple[tuple[float, ...], ...]:
 
 def _triples(value: object) -> bool:
     return isinstance(value, list | tuple) and all(
-        isinstance(v, list | tuple) and len(v) == 3 and all(type(x) in (int, float) for x in v) for v in value
+        isinstance(v, list | tuple) and len(v) == 3 and all(type(x) in (int, float) and abs(x) < REASON for x in v)
+        for v in value
     )
 
 
 def read_json(path: Path) -> dict:
     """The object in a JSON file. Raises UserError when it is missing, damaged or no object."""
-    try:
-        if path.stat().st_size > 512 << 20:
-            raise UserError(f"{path.name} is too large to be read.")
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror}.") from error
-    except (ValueError, RecursionError) as error:
-        raise UserError(f"{path} is damaged or cut short: {error}.") from error
+    data = opening.read_json(path, what="The file")
     if not isinstance(data, dict):
         raise UserError(f"{path} is no JSON object.")
     return data
+
+
+def is_number(word: str) -> bool:
+    """Whether a name counts something: digits that `int` reads, and no more of them than a counter has."""
+    return word.isdecimal() and len(word) <= _DIGITS

@@ -22,8 +22,8 @@ from .lens import radial
 from .mesh_files import read_triangles
 from .meshes import TOPOLOGY, MeshFolder
 from .picture import StoredPicture
-from .recording import DatasetSettings, Device, Recording, Sight
-from .smc_file import has, names, open_smc, stored
+from .recording import DatasetSettings, Device, Recording, Sight, is_number
+from .smc_file import SmcFile, attribute, has, names, open_smc, stored
 
 FPS = 30.0
 _RAW, _ANNO = "_raw", "_anno"
@@ -45,17 +45,17 @@ def read(path: Path, settings: DatasetSettings) -> Recording:
     with open_smc(anno) as file:
         cameras = _cameras(file, anno)
         mattes = {c: set(names(file, f"Camera/{c}/mask")) for c in cameras}
-        flame = [f for f in names(file, "FLAME") if f.isdigit() and has(file, f"FLAME/{f}/verts")]
+        flame = [f for f in names(file, "FLAME") if is_number(f) and has(file, f"FLAME/{f}/verts")]
     moments: dict[str, dict[str, Sight]] = {}
     notes, bare = [], 0
     with open_smc(raw) as file:
-        part = str(file.attrs.get("performance_part", raw.stem))
-        actor = str(file.attrs.get("actor_id", raw.stem.split("_")[0]))
+        part = _said(file, "performance_part", raw.stem)
+        actor = _said(file, "actor_id", raw.stem.split("_")[0])
         for camera in cameras:
             for frame in names(file, f"Camera/{camera}/color"):
                 if frame not in mattes[camera]:
                     bare += 1
-                elif frame.isdigit():
+                elif is_number(frame):
                     color = StoredPicture(raw, f"Camera/{camera}/color/{frame}")
                     matte = StoredPicture(anno, f"Camera/{camera}/mask/{frame}")
                     moments.setdefault(f"{int(frame):06d}", {})[camera] = Sight(color, matte)
@@ -129,12 +129,17 @@ def _part(path: Path) -> str:
     return path.stem.removesuffix(_RAW).removesuffix(_ANNO)
 
 
-def _cameras(file, path: Path) -> dict[str, Device]:
+def _said(file: SmcFile, name: str, otherwise: str) -> str:
+    value = attribute(file, "", name)
+    return otherwise if value is None else str(value)[:200]
+
+
+def _cameras(file: SmcFile, path: Path) -> dict[str, Device]:
     cameras = {}
-    resolution = np.asarray(file["Camera"].attrs.get("resolution", (0, 0))) if has(file, "Camera") else np.zeros(2)
-    if resolution.shape != (2,) or not resolution.all():
+    resolution = np.asarray(attribute(file, "Camera", "resolution"))
+    if resolution.shape != (2,) or resolution.dtype.kind not in "fiu" or not resolution.all():
         raise UserError(f"{path.name} does not say how large its pictures are (Camera, resolution).")
-    height, width = (int(v) for v in resolution)
+    height, width = resolution.tolist()
     for name in names(file, "Calibration"):
         K = stored(file, f"Calibration/{name}/K", (3, 3))
         bent = stored(file, f"Calibration/{name}/D", (5,))

@@ -16,8 +16,8 @@ import math
 from pathlib import Path
 
 from ....core.errors import UserError
-from ....core.opening import resolve_inside
-from .calibration import checked_camera, intrinsics, world_to_camera
+from ....core.opening import is_plain_file, resolve_inside
+from .calibration import REASON, checked_camera, intrinsics, world_to_camera
 from .lens import Lens, fisheye, radial
 from .mesh_files import read_mesh
 from .meshes import MeshFolder
@@ -102,10 +102,10 @@ def _photograph(folder: Path, file: Path, data: dict, frame: dict, split: str, e
 
 def _locate(folder: Path, said: str) -> Path:
     path = resolve_inside(folder, said)
-    if path.is_file():
+    if is_plain_file(path):
         return path
     for suffix in PICTURES:  # the synthetic NeRF scenes leave the ending out
-        if (longer := path.with_name(path.name + suffix)).is_file():
+        if is_plain_file(longer := resolve_inside(folder, said + suffix)):
             return longer
     raise UserError(f"The picture {path} is missing: copy the data set again, whole.")
 
@@ -115,10 +115,12 @@ def _moment(frame: dict, picture: Path, each: bool) -> str:
         return picture.stem
     if "mesh_path" in frame:
         return Path(str(frame["mesh_path"])).stem
-    if isinstance(frame.get("timestep_index"), int):
-        return f"{frame['timestep_index']:05d}"
-    if isinstance(frame.get("time"), int | float):
-        return f"{frame['time']:.6f}"
+    step = frame.get("timestep_index")
+    if isinstance(step, int) and abs(step) < REASON:
+        return f"{step:05d}"
+    time = frame.get("time")
+    if isinstance(time, int | float) and abs(time) < REASON:
+        return f"{time:.6f}"
     return STILL
 
 
@@ -130,16 +132,18 @@ def _named_like_pictures(items: list, meshes: MeshFolder) -> bool:
 def _device(file: Path, data: dict, frame: dict, pose: object, name: str, picture: StoredPicture, split: str) -> Device:
     def value(*keys: str) -> float | None:
         number = next((source[k] for source in (frame, data) for k in keys if k in source), None)
-        if number is not None and (isinstance(number, bool) or not isinstance(number, int | float)):
+        if number is None:
+            return None
+        if isinstance(number, bool) or not isinstance(number, int | float) or not abs(number) < REASON:
             raise UserError(f"{file}: “{keys[0]}” of {name} is no number.")
-        return number
+        return float(number)
 
     width, height = value("w"), value("h")
     if width is None or height is None:
         width, height = picture.size()
     angles = value("camera_angle_x"), value("camera_angle_y")
-    fx = value("fl_x") or (angles[0] and width / 2 / math.tan(angles[0] / 2))
-    fy = value("fl_y") or (angles[1] and height / 2 / math.tan(angles[1] / 2)) or fx
+    fx = value("fl_x") or _focal(width, angles[0])
+    fy = value("fl_y") or _focal(height, angles[1]) or fx
     if not fx or not fy:
         raise UserError(f"{file}: {name} has no focal length (fl_x or camera_angle_x).")
     cx, cy = value("cx"), value("cy")
@@ -148,6 +152,11 @@ def _device(file: Path, data: dict, frame: dict, pose: object, name: str, pictur
     model = str(frame.get("camera_model", data.get("camera_model", "OPENCV")))
     bent = bool(frame.get("is_fisheye", data.get("is_fisheye", False)))
     return Device(camera, _lens(file, name, model, bent, camera.K, value), split)
+
+
+def _focal(side: float, angle: float | None) -> float:
+    """The focal length in pixels of a picture `side` pixels long that shows an angle, radians; 0 without one."""
+    return side / 2 / math.tan(angle / 2) if angle is not None and 1e-3 < angle < math.pi else 0.0
 
 
 def _lens(file: Path, name: str, model: str, bent: bool, K, value) -> Lens | None:
@@ -163,7 +172,8 @@ def _lens(file: Path, name: str, model: str, bent: bool, K, value) -> Lens | Non
 
 def _split(data: dict, said: str, split: str) -> str:
     for key, kind in SPLITS.items():
-        if said in data.get(f"{key}_filenames", ()):
+        listed = data.get(f"{key}_filenames")
+        if isinstance(listed, list) and said in listed:
             return kind
     return split
 
@@ -184,7 +194,7 @@ def _points(folder: Path, pages: list) -> tuple:
 
     said = next((data["ply_file_path"] for _, data, _ in pages if data.get("ply_file_path")), None)
     path = resolve_inside(folder, str(said)) if said else None
-    if path is None or not path.exists():
+    if path is None or not is_plain_file(path):
         return np.zeros((0, 3)), np.zeros((0, 3))
     points = read_mesh(path)[0]
     return points, np.full(points.shape, 0.5)

@@ -14,6 +14,7 @@ from ....core.errors import UserError
 from ....core.template import load_template
 from ...face.registration import LANDMARK_NAMES
 from ...similarity import Similarity, fit_similarity
+from .calibration import REASON, within_reason
 from .recording import read_json
 
 FILE = "landmarks.json"
@@ -54,7 +55,7 @@ def read_landmarks(folder: Path, vertices: np.ndarray) -> tuple[dict[str, np.nda
             raise UserError(f"{path} names “{name}”: known are {known}.")
         if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < len(vertices):
             landmarks[name] = vertices[value]
-        elif isinstance(value, list) and len(value) == 3 and all(isinstance(v, int | float) for v in value):
+        elif isinstance(value, list) and len(value) == 3 and all(_is_place(v) for v in value):
             landmarks[name] = np.array(value, np.float64)
         else:
             raise UserError(f"{path}: “{name}” is neither [x, y, z] nor one of the mesh's {len(vertices)} vertices.")
@@ -76,6 +77,8 @@ def find_world(folder: Path, landmarks: dict[str, np.ndarray], vertices: np.ndar
     names = [name for name in landmarks if name in PLACES]
     source = np.stack([landmarks[name] for name in names])
     target = np.stack([template.neutral[template.landmarks[PLACES[n][0]][PLACES[n][1]]] for n in names]).astype(float)
+    if np.ptp(source, axis=0).max() < 1e-9 or not within_reason(vertices):
+        raise UserError(f"{folder / FILE}: the landmarks do not lie as on a face, they are all in one place.")
     world = fit_similarity(source, target, scaled=True)
     if metric and 0.6 < world.scale < 1.6:
         world = fit_similarity(source, target, scaled=False)
@@ -95,13 +98,21 @@ def find_world(folder: Path, landmarks: dict[str, np.ndarray], vertices: np.ndar
     return world
 
 
+def _is_place(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < REASON
+
+
 def _exchanged(folder: Path) -> str:
     return f"{folder / FILE}: left and right are exchanged (left means the person's own left)."
 
 
 def _matrix(path: Path, value: object) -> Similarity:
-    matrix = np.asarray(value, np.float64) if isinstance(value, list) else np.zeros(0)
-    if matrix.shape != (4, 4) or not np.isfinite(matrix).all() or np.linalg.det(matrix[:3, :3]) <= 0:
+    try:
+        matrix = np.asarray(value, np.float64) if isinstance(value, list) else np.zeros(0)
+    except (TypeError, ValueError, OverflowError):
+        matrix = np.zeros(0)
+    # Its volume at least that of micrometres: what is turned round by it must stay finite.
+    if matrix.shape != (4, 4) or not within_reason(matrix) or np.linalg.det(matrix[:3, :3]) < 1e-27:
         raise UserError(f"{path}: “to_ours” must be a 4 × 4 similarity.")
     # A similarity is s R: det (s R) = s³, and what is left after s must be orthogonal.
     scale = float(np.cbrt(np.linalg.det(matrix[:3, :3])))
