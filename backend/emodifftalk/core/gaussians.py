@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 
 from .arrays import Floats
+from .errors import UserError
+from .limits import COLOURS, FARTHEST, LARGEST
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,20 @@ class Gaussians:
         """All Gaussians of several heads in one table."""
         fields = ("means", "quats", "scales", "opacities", "colors")
         return Gaussians(*(np.concatenate([getattr(part, name) for part in parts]) for name in fields))
+
+
+def expect_bounds(name: str, means: Floats, scales: Floats, colors: Floats) -> None:
+    """Raise UserError, naming the file, when Gaussians lie or reach further, or shine more, than any scene's."""
+    for what, numbers, low, high in (
+        ("lies too far away", means, -FARTHEST, FARTHEST),
+        ("is too large", scales, 0.0, LARGEST),
+        ("has a colour that no screen shows", colors, *COLOURS),
+    ):
+        if numbers.size and not (numbers.min() >= low and numbers.max() <= high):  # what is not a number is neither
+            raise UserError(
+                f"{name} is damaged: a Gaussian {what} ({numbers.min():.3g} to {numbers.max():.3g}, where {low:g} to "
+                f"{high:g} make sense)."
+            )
 
 
 def _ellipsoids(halves: Floats) -> tuple[Floats, Floats]:

@@ -6,7 +6,7 @@ import math
 import os
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,8 +15,9 @@ import numpy as np
 
 from .arrays import Floats, Mask
 from .errors import UserError
-from .facs import AU_INDEX, AU_NAMES, FPS
-from .limits import FARTHEST_SECOND, LOUDEST, SPEEDS, STRONGEST
+from .facs import AU_NAMES, FPS
+from .fields import listed, mapped, number, only_known, text, whole
+from .limits import FARTHEST_SECOND, LONGEST_SHOT, LOUDEST, SPEEDS, STRONGEST
 from .opening import read_json, resolve_inside
 
 T = TypeVar("T")
@@ -121,6 +122,13 @@ class Performance:
     au_gains: dict[str, float] = field(default_factory=dict)
 
 
+_FIELDS = ("format", "schema", *(field.name for field in fields(Performance)))
+_VOICE_FIELDS, _PROMPT_FIELDS, _STYLE_FIELDS = (
+    tuple(field.name for field in fields(kind)) for kind in (VoiceStrip, Prompt, Style)
+)
+_MOST_STRIPS = 100_000
+
+
 def sample_curve(curve: Curve, times: Floats, default: float = 0.0) -> Floats:
     """Values (T,) float32 of a curve at times (T,) in seconds."""
     if not curve:
@@ -206,40 +214,32 @@ def from_json(data: object, folder: str | os.PathLike[str] | None = None) -> Per
         raise UserError("This is not an EmoDiffTalk performance.")
     if data.get("schema") not in range(1, SCHEMA + 1):
         raise UserError(f"This performance has schema {data.get('schema')}, this version reads up to {SCHEMA}.")
-    part = "voice"
+    part = "fields"
     try:
-        voice = tuple(_voice(item, folder) for item in data.get("voice", []))
+        only_known(data, _FIELDS)
+        part = "voice"
+        voice = tuple(_voice(item, folder) for item in listed(data.get("voice", []), _MOST_STRIPS))
         part = "prompts"
-        prompts = tuple(_prompt(item) for item in data.get("prompts", []))
+        prompts = tuple(_prompt(item) for item in listed(data.get("prompts", []), _MOST_STRIPS))
         part = "au_offsets"
         offsets = _by_unit(data.get("au_offsets", {}), _curve)
         part = "au_curves"
         drawn = _by_unit(data.get("au_curves", {}), _curve)
         part = "au_gains"
-        gains = _by_unit(data.get("au_gains", {}), partial(_number, low=0.0, high=LOUDEST))
+        gains = _by_unit(data.get("au_gains", {}), partial(number, low=0.0, high=LOUDEST))
         part = "style"
-        style = Style(**data.get("style", {}))
-        if style.mode not in MODES or style.gap not in GAPS:
-            raise ValueError("mode or gap is unknown")
-        for name in ("alpha", "beta", "expressiveness", "lip_sync", "liveliness"):
-            _number(getattr(style, name), low=0.0, high=10.0)
-        _number(style.voice_feeling, low=0.0, high=1.0)
-        part = "curves"
+        style = _style(data.get("style", {}))
+        part = "seed"
+        seed = whole(data.get("seed", 0), 0, 2**63 - 1)
+        part = "duration"
         duration = data.get("duration")
-        return Performance(
-            voice=voice,
-            prompts=prompts,
-            au_offsets=offsets,
-            valence=_curve(data.get("valence", [])),
-            arousal=_curve(data.get("arousal", [])),
-            seed=int(data.get("seed", 0)),
-            duration=None if duration is None else _number(duration, low=0.0),
-            style=style,
-            au_curves=drawn,
-            au_gains=gains,
-        )
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise UserError(f"The performance's {part} cannot be understood: {error}.") from error
+        duration = None if duration is None else number(duration, 0.0, LONGEST_SHOT)
+        part = "curves"
+        valence, arousal = _curve(data.get("valence", [])), _curve(data.get("arousal", []))
+    except (ValueError, KeyError) as error:
+        reason = f"it has no {error}" if isinstance(error, KeyError) else error
+        raise UserError(f"The performance's {part} cannot be understood: {reason}.") from error
+    return Performance(voice, prompts, offsets, valence, arousal, seed, duration, style, drawn, gains)
 
 
 def load_performance(path: str | os.PathLike[str]) -> Performance:
@@ -258,54 +258,60 @@ def _portable(path: Path, folder: str | os.PathLike[str] | None) -> str:
         raise UserError(f"Copy {Path(path).name} into the folder of the performance first.") from error
 
 
-def _voice(item: Json, folder: str | os.PathLike[str] | None) -> VoiceStrip:
-    path = Path(item["path"]) if folder is None else resolve_inside(folder, item["path"])
+def _voice(item: Any, folder: str | os.PathLike[str] | None) -> VoiceStrip:
+    only_known(mapped(item), _VOICE_FIELDS)
+    path = text(item["path"])
     duration = item.get("duration")
     return VoiceStrip(
-        path=path,
-        start=_number(item.get("start", 0.0)),
-        offset=_number(item.get("offset", 0.0), low=0.0),
-        duration=None if duration is None else _number(duration, low=0.0),
-        gain=_number(item.get("gain", 1.0), low=0.0),
-        speed=_number(item.get("speed", 1.0), *SPEEDS),
+        path=Path(path) if folder is None else resolve_inside(folder, path),
+        start=_seconds(item.get("start", 0.0)),
+        offset=number(item.get("offset", 0.0), 0.0, FARTHEST_SECOND),
+        duration=None if duration is None else number(duration, 0.0, LONGEST_SHOT),
+        gain=number(item.get("gain", 1.0), 0.0, 1e6),
+        speed=number(item.get("speed", 1.0), *SPEEDS),
     )
 
 
-def _prompt(item: Json) -> Prompt:
-    if not isinstance(item["text"], str):
-        raise ValueError("a prompt without words")
-    aus = item.get("aus")
-    if aus is not None:
-        aus = {name: _number(value, low=0.0, high=1.0) for name, value in aus.items() if AU_INDEX[name] >= 0}
-    end = item.get("end")
+def _prompt(item: Any) -> Prompt:
+    only_known(mapped(item), _PROMPT_FIELDS)
+    end, aus = item.get("end"), item.get("aus")
     return Prompt(
-        text=item["text"],
-        start=_number(item.get("start", 0.0)),
-        end=None if end is None else _number(end),
-        ease_in=_number(item.get("ease_in", 0.3), low=0.0),
-        ease_out=_number(item.get("ease_out", 0.3), low=0.0),
+        text=text(item["text"]),
+        start=_seconds(item.get("start", 0.0)),
+        end=None if end is None else _seconds(end),
+        ease_in=number(item.get("ease_in", 0.3), 0.0, FARTHEST_SECOND),
+        ease_out=number(item.get("ease_out", 0.3), 0.0, FARTHEST_SECOND),
         intensity=_curve(item.get("intensity", [[0.0, 1.0]])),
-        aus=aus,
-        id=str(item.get("id") or uuid.uuid4().hex),
+        aus=None if aus is None else _by_unit(aus, partial(number, low=0.0, high=1.0)),
+        id=text(item.get("id") or uuid.uuid4().hex),
     )
 
 
-def _by_unit(data: Json, read: Callable[[Any], T]) -> dict[str, T]:
-    if unknown := set(data) - set(AU_NAMES):
-        raise ValueError(f"unknown action units {', '.join(sorted(unknown))}")
+def _style(data: Any) -> Style:
+    only_known(mapped(data), _STYLE_FIELDS)
+    style = Style(**data)
+    if style.mode not in MODES or style.gap not in GAPS:
+        raise ValueError(f"mode is one of {', '.join(MODES)}, gap one of {', '.join(GAPS)}")
+    for name in ("alpha", "beta", "expressiveness", "lip_sync", "liveliness"):
+        number(getattr(style, name), 0.0, 10.0)
+    number(style.voice_feeling, 0.0, 1.0)
+    return style
+
+
+def _by_unit(data: Any, read: Callable[[Any], T]) -> dict[str, T]:
+    only_known(mapped(data), AU_NAMES)
     return {name: read(value) for name, value in data.items()}
 
 
-def _curve(keys: list[list[float]]) -> Curve:
-    return tuple((_number(t), _number(v)) for t, v in keys)
+def _curve(keys: Any) -> Curve:
+    if any(type(key) is not list or len(key) != 2 for key in listed(keys)):
+        raise ValueError("a curve is a list of [second, value]")
+    return tuple((_seconds(t), number(v, -1e6, 1e6)) for t, v in keys)
+
+
+def _seconds(value: Any) -> float:
+    return number(value, -FARTHEST_SECOND, FARTHEST_SECOND)
 
 
 def _keys(curve: Curve) -> list[list[float]]:
     return [[float(t), float(v)] for t, v in curve]
-
-
-def _number(value: object, low: float = -FARTHEST_SECOND, high: float = FARTHEST_SECOND) -> float:
-    number = float(value)  # type: ignore[arg-type]
-    if not low <= number <= high:  # NaN fails this too
-        raise ValueError(f"{value} is not between {low:g} and {high:g}")
-    return number

@@ -6,7 +6,6 @@ import hashlib
 import os
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 
@@ -17,6 +16,7 @@ from .errors import UserError
 from .facs import AU_NAMES
 from .gaussians import Gaussians, quat_multiply
 from .jaw import TONGUE, Jaw, jaw_opening, jaw_reading
+from .opening import opened
 from .template import FacialTemplate, name_metadata, read_template
 
 SCHEMA = 1
@@ -215,11 +215,8 @@ def _check_appearance(name: str, appearance: dict[str, Array], n_face: int) -> N
 
 def file_hash(path: str | os.PathLike[str]) -> str:
     """SHA-256 of a file, the identity by which a Take remembers its Subject. Raises UserError when unreadable."""
-    try:
-        with open(path, "rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
-    except OSError as error:
-        raise UserError(f"The file {Path(path)} cannot be read: {error.strerror}.") from error
+    with opened(path, None) as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _read_part(file: tensors.TensorFile, prefix: str) -> dict[str, Array]:

@@ -22,6 +22,7 @@ from .errors import UserError
 from .facs import AU_NAMES, FPS
 from .frame_store import TINT_STEPS, CompactFrames, WholeFrames
 from .gaussians import Gaussians, normalize
+from .opening import parse_json
 from .subject import Subject, pose
 
 SCHEMA, COMPACT_SCHEMA = 1, 2
@@ -75,7 +76,7 @@ class Take:
         expect_format(file, "take", SCHEMA, COMPACT_SCHEMA)
         self.aus = expect(file, "aus", (None, len(AU_NAMES)))
         self.frames = len(self.aus)
-        if self.frames == 0 or json.loads(file.metadata.get("au_names", "[]")) != list(AU_NAMES):
+        if self.frames == 0 or parse_json(file.metadata.get("au_names", "[]")) != list(AU_NAMES):
             raise UserError(f"{file.path.name} has no frames or lists other action units than this version knows.")
         self.aus_voice = expect(file, "aus_voice", (self.frames, len(AU_NAMES)))
         self.aus_emotion: Floats | None = None
@@ -176,7 +177,7 @@ def load_take(path: str | os.PathLike[str]) -> Take:
     """Open a take. Raises UserError when it is missing, damaged or of another version."""
     try:
         return Take(path)
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise UserError(f"{Path(path).name} is damaged: {error}.") from error
 
 

@@ -15,6 +15,7 @@ from .arrays import Array, Floats, Ints
 from .checks import expect, expect_format, expect_indices
 from .errors import UserError
 from .facs import ARTICULATIONS, AU_NAMES
+from .opening import parse_json
 
 SCHEMA = 1
 REGIONS: tuple[str, ...] = (
@@ -159,7 +160,7 @@ def load_template(path: str | os.PathLike[str] | None = None) -> FacialTemplate:
 
 def _expect_names(file: tensors.TensorFile, key: str, names: tuple[str, ...]) -> None:
     try:
-        listed = tuple(json.loads(file.metadata.get(key, "null")) or ())
+        listed = tuple(parse_json(file.metadata.get(key, "null")) or ())
     except (ValueError, TypeError):
         listed = ()
     if listed != names:

@@ -176,10 +176,9 @@ def test_a_header_that_promises_a_million_million_is_refused_at_once(tmp_path):
     (tmp_path / "huge.spz").write_bytes(gzip.compress(struct.pack("<IIIBBBB", 0x5053474E, 3, 2**32 - 1, 0, 12, 0, 0)))
     bomb = struct.pack("<IIIBBBB", 0x5053474E, 3, 10, 0, 12, 0, 0) + bytes(50_000_000)
     (tmp_path / "bomb.spz").write_bytes(gzip.compress(bomb))
-    for name in ("huge.ply", "huge.spz"):
+    for name in ("huge.ply", "huge.spz", "bomb.spz"):
         with pytest.raises(UserError):
             read_gaussians(tmp_path / name)
-    assert len(read_gaussians(tmp_path / "bomb.spz")) == 10  # and no more than those is unpacked
 
 
 def test_another_file_says_what_it_is_not(tmp_path):

@@ -11,9 +11,12 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import UserError
-from ..gaussians import Gaussians, normalize
+from ..gaussians import Gaussians, expect_bounds, normalize
+from ..opening import read_bytes
 from ..whole_file import whole_file
 
+_MOST_BYTES = 4 << 30
+"""A hundred million Gaussians and more."""
 _ROW = np.dtype([("mean", "<f4", 3), ("scale", "<f4", 3), ("rgba", "u1", 4), ("rot", "u1", 4)])
 
 
@@ -39,11 +42,13 @@ def read_splat(path: str | os.PathLike[str]) -> Gaussians:
     """The Gaussians of a .splat file, in its own axes. Raises UserError when it is damaged, OSError when it cannot be
     read."""
     name = Path(path).name
-    if os.path.getsize(path) % _ROW.itemsize:
+    data = read_bytes(path, _MOST_BYTES)
+    if len(data) % _ROW.itemsize:
         raise UserError(f"{name} is cut short, or not a .splat file: its length is not a multiple of 32 bytes.")
-    rows = np.fromfile(path, _ROW)
+    rows = np.frombuffer(data, _ROW)
     if not (np.isfinite(rows["mean"]).all() and np.isfinite(rows["scale"]).all()):
         raise UserError(f"{name} is damaged: it contains numbers that are not finite.")
+    expect_bounds(name, rows["mean"], rows["scale"], np.zeros(0))
     rgba = rows["rgba"].astype(np.float32) / 255
     quats = (rows["rot"].astype(np.float32) - 128) / 128
     # Four bytes of 128 are no direction: a rotation of nothing, as other readers take it.

@@ -5,12 +5,11 @@ Each becomes action units over seconds, by the names of its columns; columns tha
 
 from __future__ import annotations
 
-import csv
-import io
-import json
+import os
 import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -18,13 +17,17 @@ from ..arkit import ARKIT, from_arkit
 from ..arrays import Floats, Mask
 from ..errors import UserError
 from ..facs import AU_NAMES
+from ..limits import FARTHEST_SECOND
+from ..opening import MOST_TEXT, opened, parse_json, read_text
+from ..outside import ask_outside
 from ..performance import Curve, Performance
 from .openface import read_openface
+from .table import MOST_ROWS, Table, read_table
 
-_MOST_BYTES = 512 << 20
-_MOST_FRAMES = 2_000_000
+_MOST_USD = 256 << 20
+_MOST_VALUE = 1e6
 _RATES = (24, 25, 30, 48, 50, 60, 120)
-_TIMECODE = re.compile(r"^(\d+):(\d+):(\d+):(\d+(?:\.\d+)?)$")
+_TIMECODE = re.compile(r"([0-9]{1,3}):([0-9]{1,2}):([0-9]{1,2}):([0-9]{1,4}(?:\.[0-9]{1,9})?)")
 _ARKIT_LOWER = {name.lower() for name in ARKIT}
 
 
@@ -75,36 +78,27 @@ def perform_with(performance: Performance, imported: FaceCurves, mode: str = "re
 def read_face_curves(path: Path | str) -> FaceCurves:
     """Read a file of face curves of any kind we know. Raises UserError, one sentence, when it is none or damaged."""
     path = Path(path)
-    try:
-        if path.stat().st_size > _MOST_BYTES:
-            raise UserError(f"{path.name} is too large to be read.")
-        if path.suffix.lower() in (".usd", ".usda", ".usdc"):
-            return _usd(path)
-        text = path.read_text(encoding="utf-8-sig", errors="replace")
-    except OSError as error:
-        raise UserError(f"The face curves {path} cannot be read: {error.strerror}.") from error
-    if text.lstrip().startswith("{"):
+    if path.suffix.lower() in (".usd", ".usda", ".usdc"):
+        return _usd(path)
+    text = read_text(path, MOST_TEXT, "The face curves")
+    if text.lstrip()[:1] in ("{", "["):
         return _checked(path, *_json(path, text))
     return _csv(path, text)
 
 
 def _csv(path: Path, text: str) -> FaceCurves:
-    try:
-        rows = [row for row in csv.reader(io.StringIO(text)) if any(cell.strip() for cell in row)]
-    except csv.Error as error:
-        raise UserError(f"{path.name} is damaged: {error}.") from error
-    names = [name.strip() for name in rows[0]] if rows else []
-    lower = [name.lower() for name in names]
+    table = read_table(path, "The face curves", ("timecode",), text)
+    names, lower = table.names, [name.lower() for name in table.names]
     if "timestamp" in lower and any(name.endswith("_r") and name.startswith("au") for name in lower):
         track = read_openface(path)
         known = np.array([f"{au.lower()}_r" in lower for au in AU_NAMES])
-        gaze = _openface_gaze(rows, names, len(track.times))
+        gaze = _openface_gaze(table, len(track.times))
         return FaceCurves(track.times - track.times[0], track.aus, known, gaze, "OpenFace", track.notes)
-    table = [row + [""] * (len(names) - len(row)) for row in rows[1:]]
-    if not table:
+    if not len(table.numbers):
         raise UserError(f"{path.name} has no rows of face curves.")
-    if "timecode" in lower and _TIMECODE.match(table[0][lower.index("timecode")].strip()):
-        times, kind = _timecodes(path, [row[lower.index("timecode")] for row in table]), "Live Link Face"
+    codes = table.texts.get("timecode", [""])
+    if _TIMECODE.fullmatch(codes[0].strip()):
+        times, kind = _timecodes(path, codes), "Live Link Face"
         skipped = {"timecode", "blendshapecount"}
     else:
         key = next((name for name in ("seconds", "time", "timecode", "timestamp") if name in lower), None)
@@ -113,30 +107,18 @@ def _csv(path: Path, text: str) -> FaceCurves:
                 f"{path.name} is no table of face curves we know: it needs a column Timecode, seconds, time or "
                 "timestamp, and columns named after ARKit's shapes or action units."
             )
-        times = _column([row[lower.index(key)] for row in table])
+        times = table.numbers[:, lower.index(key)]
         kind, skipped = "", {key, "frame"}
     # values (T, S): every other column as numbers, whatever it is called; which of them are known is asked later.
     columns = [i for i, name in enumerate(lower) if name not in skipped and name]
-    values = np.stack([_column([row[i] for row in table]) for i in columns], axis=1) if columns else None
-    if values is None:
+    if not columns:
         raise UserError(f"{path.name} has no columns of face curves.")
-    return _checked(path, times, [names[i] for i in columns], values, kind)
-
-
-def _column(cells: list[str]) -> Floats:
-    """Numbers of a column; cells that hold none are NaN."""
-    numbers = np.full(len(cells), np.nan)
-    for i, cell in enumerate(cells):
-        try:
-            numbers[i] = float(cell)
-        except ValueError:
-            continue
-    return numbers
+    return _checked(path, times, [names[i] for i in columns], table.numbers[:, columns], kind)
 
 
 def _timecodes(path: Path, cells: list[str]) -> Floats:
     """Seconds of hours:minutes:seconds:frames. The rate is the lowest usual one that has so many frames."""
-    matches = [_TIMECODE.match(cell.strip()) for cell in cells]
+    matches = [_TIMECODE.fullmatch(cell.strip()) for cell in cells]
     if not all(matches):
         row = next(i for i, match in enumerate(matches) if not match)
         raise UserError(f"{path.name}: row {row + 2} has no timecode like 11:53:37:12.5.")
@@ -150,50 +132,58 @@ def _timecodes(path: Path, cells: list[str]) -> Floats:
 
 def _json(path: Path, text: str) -> tuple[Floats, list[str], Floats, str]:
     try:
-        data = json.loads(text)
+        data = parse_json(text)
         if "weightMat" in data:  # Audio2Face
-            values = np.array(data["weightMat"], np.float64)
-            rate = float(data.get("exportFps", 30.0))
+            values = _numbers(data["weightMat"])
+            rate = _rate(data.get("exportFps", 30.0))
             return np.arange(len(values)) / rate, [str(name) for name in data["facsNames"]], values, "Audio2Face"
         frames, names = data["frames"], [str(name) for name in data["names"]]
         if isinstance(frames[0], dict):  # LAM_Audio2Expression, ARKit recorders
-            rate = float(data.get("metadata", {}).get("fps", data.get("fps", 30.0)))
-            values = np.array([frame["weights"] for frame in frames], np.float64)
-            times = [frame.get("time", i / rate) for i, frame in enumerate(frames)]
-            return np.array(times, np.float64), names, values, "ARKit"
-        rate = float(data.get("fps", 25.0))
-        return np.arange(len(frames)) / rate, names, np.array(frames, np.float64), "Action units"
-    except (ValueError, KeyError, TypeError, IndexError, AttributeError, ZeroDivisionError, RecursionError) as error:
+            rate = _rate(data.get("metadata", {}).get("fps", data.get("fps", 30.0)))
+            values = _numbers([frame["weights"] for frame in frames])
+            times = [[frame.get("time", i / rate)] for i, frame in enumerate(frames)]
+            return _numbers(times)[:, 0], names, values, "ARKit"
+        rate = _rate(data.get("fps", 25.0))
+        return np.arange(len(frames)) / rate, names, _numbers(frames), "Action units"
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise UserError(f"{path.name} is no JSON of face curves we know ({type(error).__name__}: {error}).") from error
 
 
+def _numbers(rows: Any) -> Floats:
+    """A table (T, S) of numbers. Raises ValueError when it is none, TypeError for what are no lists."""
+    width = len(rows[0]) if rows else 0
+    if len(rows) > MOST_ROWS or any(type(row) is not list or len(row) != width for row in rows):
+        raise ValueError("its rows differ in length, or are too many")
+    if any(type(cell) not in (int, float) or abs(cell) > _MOST_VALUE for row in rows for cell in row):
+        raise ValueError("something in its rows is no number")
+    return np.array(rows, np.float64).reshape(len(rows), width)
+
+
+def _rate(value: Any) -> float:
+    if type(value) not in (int, float) or not 0.1 <= value <= 10_000:
+        raise ValueError("its frame rate makes no sense")
+    return float(value)
+
+
 def _usd(path: Path) -> FaceCurves:
+    """Read by a process of its own: the library for USD crashes on damaged files."""
+    with opened(path, _MOST_USD, "The face curves"):
+        pass
+    whole = os.path.abspath(path)
+    header, arrays = ask_outside("emodifftalk.core.formats.usd_curves", [whole], path.name)
     try:
-        from pxr import Tf, Usd, UsdSkel
-    except ImportError as error:
-        raise UserError("Reading USD needs usd-core: export the curves as CSV or JSON instead.") from error
-    try:
-        stage = Usd.Stage.Open(str(path))
-    except Tf.ErrorException as error:
-        raise UserError(f"{path.name} is no USD file, or damaged.") from error
-    for prim in stage.Traverse():
-        animation = UsdSkel.Animation(prim)
-        names = animation.GetBlendShapesAttr().Get() if prim.IsA(UsdSkel.Animation) else None
-        codes = animation.GetBlendShapeWeightsAttr().GetTimeSamples() if names else []
-        if names and codes and len(codes) <= _MOST_FRAMES:
-            values = [animation.GetBlendShapeWeightsAttr().Get(code) for code in codes]
-            if any(len(row) != len(names) for row in values):
-                raise UserError(f"{path.name} is damaged: its weights do not fit its blend shapes.")
-            rate = stage.GetTimeCodesPerSecond() or 24.0
-            return _checked(path, np.array(codes) / rate, list(names), np.array(values, np.float64), "USD blend shapes")
-    raise UserError(f"{path.name} holds no animation of blend shapes.")
+        names, codes, values = [str(name) for name in header["names"]], arrays["codes"], arrays["values"]
+        times = codes / _rate(header["rate"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{path.name} is damaged: its animation makes no sense.") from error
+    return _checked(path, times, names, values, "USD blend shapes")
 
 
 def _checked(path: Path, times: Floats, names: list[str], values: Floats, kind: str) -> FaceCurves:
     """Curves by the names of their columns. Raises UserError when they do not fit, or none is known."""
-    if values.ndim != 2 or values.shape != (len(times), len(names)) or not 0 < len(times) <= _MOST_FRAMES:
+    if values.ndim != 2 or values.shape != (len(times), len(names)) or not 0 < len(times) <= MOST_ROWS:
         raise UserError(f"{path.name} is damaged: its frames do not fit its {len(names)} columns.")
-    if not np.isfinite(times).all() or (np.diff(times) < 0).any():
+    if not np.isfinite(times).all() or np.abs(times).max() > FARTHEST_SECOND or (np.diff(times) < 0).any():
         raise UserError(f"{path.name}: its times do not rise, or are no numbers.")
     # Of rows with the same time the first stays: curves need times that rise.
     first = np.concatenate([[True], np.diff(times) > 1e-9])
@@ -222,7 +212,7 @@ def _by_name(names: list[str], values: Floats) -> tuple[Floats, Mask, Floats | N
         return units.aus, units.known, units.gaze, units.unused
     aus, known, used = np.zeros((len(values), len(AU_NAMES)), np.float32), np.zeros(len(AU_NAMES), bool), set()
     for i, name in enumerate(plain):
-        match = re.fullmatch(r"au_?0*(\d+)(_r)?", name.lower())
+        match = re.fullmatch(r"au_?0{0,2}([0-9]{1,2})(_r)?", name.lower())
         if match and (au := f"AU{int(match[1]):02d}") in AU_NAMES:
             # OpenFace's columns end in _r and go to 5; plain AU columns go to 1.
             scale = 5.0 if match[2] else 1.0
@@ -231,10 +221,10 @@ def _by_name(names: list[str], values: Floats) -> tuple[Floats, Mask, Floats | N
     return aus, known, None, tuple(name for i, name in enumerate(names) if i not in used)
 
 
-def _openface_gaze(rows: list[list[str]], names: list[str], count: int) -> Floats | None:
+def _openface_gaze(table: Table, count: int) -> Floats | None:
     """OpenFace's angles: x to the picture's right is the head's left, y downwards; radians."""
-    if "gaze_angle_x" not in names or "gaze_angle_y" not in names or len(rows) - 1 != count:
+    if "gaze_angle_x" not in table.names or "gaze_angle_y" not in table.names or len(table.numbers) != count:
         return None
-    x, y = (_column([row[names.index(name)] for row in rows[1:]]) for name in ("gaze_angle_x", "gaze_angle_y"))
-    gaze: Floats = np.nan_to_num(np.stack([x, -y], axis=1)).astype(np.float32)
+    angles = np.stack([table.column("gaze_angle_x"), -table.column("gaze_angle_y")], axis=1)
+    gaze: Floats = np.nan_to_num(angles, posinf=0.0, neginf=0.0).clip(-np.pi, np.pi).astype(np.float32)
     return gaze

@@ -6,7 +6,6 @@ Columns are found by name, the blanks before names taken off: `timestamp` (secon
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,9 +14,10 @@ import numpy as np
 from ..arrays import Floats
 from ..errors import UserError
 from ..facs import AU_NAMES
+from ..limits import FARTHEST_SECOND
+from .table import Table, read_table
 
 LEAST_CONFIDENCE = 0.7
-_MOST_BYTES = 512 << 20
 
 
 @dataclass(frozen=True)
@@ -43,37 +43,31 @@ def read_openface(path: Path) -> AuTrack:
 
     Raises UserError when it is missing, no such file, has several faces, or no tracked frame.
     """
-    try:
-        if path.stat().st_size > _MOST_BYTES:
-            raise UserError(f"{path.name} is too large to be read.")
-        with open(path, encoding="utf-8", errors="replace", newline="") as stream:
-            rows = [row for row in csv.reader(stream) if row]
-    except OSError as error:
-        raise UserError(f"The action units {path} cannot be read: {error.strerror}.") from error
-    except csv.Error as error:
-        raise UserError(f"{path.name} is damaged: {error}.") from error
-    names = {name.strip(): i for i, name in enumerate(rows[0])} if rows else {}
+    table = read_table(path, "The action units")
+    names = table.names
     if "timestamp" not in names or "AU12_r" not in names:
         raise UserError(
             f"{path.name} is no CSV of OpenFace's FeatureExtraction with action units: it needs the columns timestamp "
             "and AU01_r to AU45_r (run FeatureExtraction with -aus)."
         )
-    table = _table(path, rows, len(rows[0]))
-    if "face_id" in names and len(np.unique(table[:, names["face_id"]])) > 1:
+    _must_be_whole(path, table)
+    if "face_id" in names and len(np.unique(table.column("face_id"))) > 1:
         raise UserError(f"{path.name} follows several faces: keep one.")
-    times = table[:, names["timestamp"]]
+    times = table.column("timestamp")
+    if not np.isfinite(times).all() or np.abs(times).max() > FARTHEST_SECOND:
+        raise UserError(f"{path.name}: its timestamps are no seconds of a recording.")
     if (np.diff(times) <= 0).any():
         raise UserError(f"{path.name}: its timestamps do not rise at row {int(np.argmin(np.diff(times) > 0)) + 3}.")
-    aus = np.zeros((len(table), len(AU_NAMES)))
+    aus = np.zeros((len(times), len(AU_NAMES)))
     missing = [name for name in AU_NAMES if f"{name}_r" not in names]
     for i, name in enumerate(AU_NAMES):
         if name not in missing:
-            aus[:, i] = table[:, names[f"{name}_r"]] / 5
+            aus[:, i] = table.column(f"{name}_r") / 5
     # good (T,): rows with all numbers, a face, and one OpenFace is sure enough of.
     good = np.isfinite(aus).all(axis=1)
     for column, least in (("success", 0.5), ("confidence", LEAST_CONFIDENCE)):
         if column in names:
-            good &= table[:, names[column]] >= least
+            good &= table.column(column) >= least
     if not good.any():
         raise UserError(f"{path.name}: OpenFace tracked the face in no frame.")
     # Each unit (T,) drawn anew through the tracked rows alone: gaps become straight lines, ends are held.
@@ -81,21 +75,18 @@ def read_openface(path: Path) -> AuTrack:
     return AuTrack(times, aus.astype(np.float32), _notes(path, missing, names, len(good), int((~good).sum())))
 
 
-def _table(path: Path, rows: list[list[str]], width: int) -> Floats:
-    table = np.full((len(rows) - 1, width), np.nan)
-    for i, row in enumerate(rows[1:]):
-        if len(row) != width:
-            raise UserError(f"{path.name} is cut short: row {i + 2} has {len(row)} of {width} columns.")
-        try:
-            table[i] = [float(cell) for cell in row]
-        except ValueError as error:
-            raise UserError(f"{path.name}: row {i + 2} holds something that is no number: {error}.") from error
-    if not len(table):
+def _must_be_whole(path: Path, table: Table) -> None:
+    if table.ragged is not None:
+        row, width = table.ragged
+        raise UserError(f"{path.name} is cut short: row {row + 2} has {width} of {len(table.names)} columns.")
+    if table.worded is not None:
+        row, cell = table.worded
+        raise UserError(f"{path.name}: row {row + 2} holds something that is no number: “{cell}”.")
+    if not len(table.numbers):
         raise UserError(f"{path.name} has no rows.")
-    return table
 
 
-def _notes(path: Path, missing: list[str], names: dict[str, int], count: int, lost: int) -> tuple[str, ...]:
+def _notes(path: Path, missing: list[str], names: list[str], count: int, lost: int) -> tuple[str, ...]:
     notes = []
     if missing:
         notes.append(f"{path.name} has no {', '.join(missing)}: taken as 0 throughout.")

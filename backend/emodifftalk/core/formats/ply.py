@@ -14,7 +14,7 @@ import numpy as np
 
 from ..arrays import Floats
 from ..errors import UserError
-from ..gaussians import Gaussians, normalize
+from ..gaussians import Gaussians, expect_bounds, normalize
 from ..whole_file import whole_file
 from .ply_header import read_elements, read_rows
 
@@ -95,13 +95,16 @@ def gaussians_of(
 ) -> Gaussians:
     """Gaussians from what such files hold: scales (N, 3) as natural logarithms, opacities (N,) as logits.
 
-    Colours are cut to 0..1. Raises UserError naming the file when a number is not finite or a rotation has no length.
+    Colours a little outside 0..1 are cut. Raises UserError naming the file when a number is not finite or absurd, or a
+    rotation has no length.
     """
     # A logit or logarithm may be infinite (opacity 1, scale 0), NaN is damage; the clips below keep `exp` in float32.
-    length = np.linalg.norm(quats, axis=1)
+    expect_bounds(name, means, np.exp(np.clip(log_scales, -30, 30)), colors)
+    with np.errstate(over="ignore", invalid="ignore"):
+        length = np.linalg.norm(quats, axis=1)
     if not all(np.isfinite(array).all() for array in (means, quats, colors)) or np.isnan(log_scales).any():
         raise UserError(f"{name} is damaged: it contains numbers that are not finite.")
-    if np.isnan(logits).any() or (length < 1e-12).any():
+    if np.isnan(logits).any() or not ((length > 1e-12) & (length < np.inf)).all():
         raise UserError(f"{name} is damaged: a Gaussian has no opacity or no direction.")
     return Gaussians(
         means=np.ascontiguousarray(means, np.float32),

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..arrays import Array
 from ..errors import UserError
+from ..opening import opened
 
 _TYPES = {
     **{name: "i1" for name in ("char", "int8")},
@@ -23,6 +24,7 @@ _TYPES = {
     **{name: "<f8" for name in ("double", "float64")},
 }
 _MOST_BYTES = 64 << 10
+_MOST_PROPERTIES = 512
 
 
 @dataclass(frozen=True)
@@ -42,10 +44,10 @@ class Element:
 
 def read_elements(path: str | os.PathLike[str]) -> dict[str, Element]:
     """The elements of a binary little-endian .ply, in order. Raises UserError when the file is another thing or shorter
-    than its header promises, OSError when it cannot be read."""
+    than its header promises, or cannot be read."""
     path = Path(path)
-    with open(path, "rb") as stream:
-        head = stream.read(_MOST_BYTES)
+    with opened(path, None) as stream:
+        head, size = stream.read(_MOST_BYTES), os.fstat(stream.fileno()).st_size
     end = head.find(b"end_header")
     stop = head.find(b"\n", end)
     if not head.startswith(b"ply") or end < 0 or stop < 0:
@@ -57,16 +59,18 @@ def read_elements(path: str | os.PathLike[str]) -> dict[str, Element]:
             dtype = np.dtype(fields)
         except (TypeError, ValueError) as error:
             raise UserError(f"{path.name}: the properties of “{name}” make no sense ({error}).") from error
+        if name in elements or not dtype.itemsize or len(fields) > _MOST_PROPERTIES:
+            raise UserError(f"{path.name}: its header tells of “{name}” twice, or of no or too many properties of it.")
         elements[name] = Element(name, count, dtype, at)
         at += count * dtype.itemsize
-    if at > path.stat().st_size:
+    if at > size:
         raise UserError(f"{path.name} is cut short, or its header promises more than it holds.")
     return elements
 
 
 def read_rows(path: str | os.PathLike[str], element: Element) -> Array:
     """The rows of an element, a structured array. Raises UserError when the file has been cut meanwhile."""
-    with open(path, "rb") as stream:
+    with opened(path, None) as stream:
         stream.seek(element.start)
         data = stream.read(element.count * element.dtype.itemsize)
     if len(data) != element.count * element.dtype.itemsize:
@@ -80,7 +84,7 @@ def _declared(path: Path, lines: list[str]) -> list[tuple[str, int, list[tuple[s
         match words:
             case ["format", kind, *_] if kind != "binary_little_endian":
                 raise UserError(f"{path.name} is a .ply of format {kind}: only binary little-endian is read.")
-            case ["element", name, count] if count.isascii() and count.isdigit():
+            case ["element", name, count] if count.isascii() and count.isdigit() and len(count) < 16:
                 elements.append((name, int(count), []))
             case ["property", kind, name] if elements and kind in _TYPES:
                 elements[-1][2].append((name, _TYPES[kind]))

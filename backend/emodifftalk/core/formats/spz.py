@@ -19,6 +19,7 @@ import numpy as np
 from ..arrays import Floats, Ints
 from ..errors import UserError
 from ..gaussians import Gaussians, normalize
+from ..opening import read_bytes
 from ..whole_file import whole_file
 from .ply import SH_C0, gaussians_of
 
@@ -26,8 +27,10 @@ _MAGIC = 0x5053474E
 _HEADER = struct.Struct("<IIIBBBB")
 _COLOR_SPREAD = 0.15
 _FRACTION_BITS = 16
+_MOST_BYTES = 2 << 30
 _MOST = 20_000_000
 """Gaussians; more in one frame is a damaged header."""
+_PIECE = 1 << 20
 _EFFORT = 1
 """Of gzip: more takes longer and gains less than one percent on these columns."""
 _STEPS = 511
@@ -66,7 +69,7 @@ def read_spz(path: str | os.PathLike[str]) -> Gaussians:
 
     Raises UserError when it is damaged or of a version not known, OSError when it cannot be read.
     """
-    name, packed = Path(path).name, Path(path).read_bytes()
+    name, packed = Path(path).name, read_bytes(path, _MOST_BYTES)
     head = _inflated(name, packed, _HEADER.size)
     if len(head) < _HEADER.size:
         raise UserError(f"{name} is not a .spz file.")
@@ -77,9 +80,7 @@ def read_spz(path: str | os.PathLike[str]) -> Gaussians:
         raise UserError(f"{name} is of version {version} of .spz: only 2 and 3 are read.")
     widths = (9, 1, 3, 3, 4 if version == 3 else 3)
     needed = _HEADER.size + count * sum(widths)
-    data = np.frombuffer(_inflated(name, packed, needed), np.uint8)
-    if len(data) < needed:
-        raise UserError(f"{name} is cut short.")
+    data = np.frombuffer(_inflated(name, packed, needed, to_its_end=True), np.uint8)
     # The columns lie one behind the other, each for all Gaussians: cut at the running sum of their sizes.
     edges = np.cumsum([_HEADER.size, *(count * width for width in widths)])
     positions, alphas, colors, scales, rotations = (data[a:b].reshape(count, -1) for a, b in pairwise(edges))
@@ -105,12 +106,24 @@ def _fraction_bits(reach: float) -> int:
     return next(bits for bits in range(_FRACTION_BITS, 11, -1) if reach * (1 << bits) < (1 << 23) - 1)
 
 
-def _inflated(name: str, packed: bytes, most: int) -> bytes:
-    """The first `most` bytes of a gzip stream: whatever it claims, no more is unpacked."""
+def _inflated(name: str, packed: bytes, most: int, to_its_end: bool = False) -> bytes:
+    """The first `most` bytes of a gzip stream: whatever it claims, no more is unpacked.
+
+    to_its_end: there must be so many and, behind what they may be followed by (harmonics, at most twice as much), the
+    right checksum.
+    """
+    stream = zlib.decompressobj(31)
     try:
-        return zlib.decompressobj(31).decompress(packed, most)
+        data = stream.decompress(packed, most)
+        if to_its_end:
+            beyond = 0
+            while not stream.eof and stream.unconsumed_tail and beyond <= 3 * most:
+                beyond += len(stream.decompress(stream.unconsumed_tail, _PIECE))
+            if len(data) < most or not stream.eof:
+                raise UserError(f"{name} is cut short, or longer than its header says.")
     except zlib.error as error:
         raise UserError(f"{name} is not a .spz file, or damaged ({error}).") from error
+    return data
 
 
 def _byte(values: Floats) -> Ints:
