@@ -1,17 +1,19 @@
 """The two things that can go wrong in a way a person should hear about."""
 
-_LONGEST = 800
-"""Letters of a sentence; what it quotes of a file may be longer than anybody reads."""
+_LONGEST = 1000
 
 
 class UserError(Exception):
-    """One sentence the animator can act on. Shown as it is, without a stack trace."""
+    """One sentence the animator can act on. Shown as it is, without a stack trace.
+
+    It is one line of at most `_LONGEST` letters, however much of a damaged file whoever raises it has quoted.
+    """
 
     def __init__(self, sentence: str) -> None:
-        """What it quotes of a file is cut to a length that can be read, its line breaks and the like become blanks."""
-        line = "".join(letter if letter.isprintable() else " " for letter in sentence[: 4 * _LONGEST])
-        half = _LONGEST // 2
-        super().__init__(line if len(line) <= _LONGEST else f"{line[:half]} … {line[-half:]}")
+        line = str(sentence)
+        if len(line) > _LONGEST:
+            line = f"{line[: _LONGEST * 2 // 3]} … {line[-_LONGEST // 4 :]}"
+        super().__init__("".join(letter if letter.isprintable() else " " for letter in line))
 
 
 class Cancelled(Exception):

@@ -216,7 +216,7 @@ def _check_appearance(name: str, appearance: dict[str, Array], n_face: int) -> N
 def file_hash(path: str | os.PathLike[str]) -> str:
     """SHA-256 of a file, the identity by which a Take remembers its Subject. Raises UserError when unreadable."""
     with opened(path, None) as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+        return hashlib.file_digest(stream, "sha256").hexdigest()  # type: ignore[arg-type]  # the stub wants more than it needs
 
 
 def _read_part(file: tensors.TensorFile, prefix: str) -> dict[str, Array]:

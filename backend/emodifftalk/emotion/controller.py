@@ -177,7 +177,8 @@ def read_controller(path: str | Path, encoder: TextEncoder) -> TextToAU:
     }
     controller.load_state_dict(state)
     names = [name for name in file.shapes if name.startswith("adapter.")]
-    arrays = {n.removeprefix("adapter."): torch.from_numpy(file.read(n).astype(np.float32)) for n in names}
+    halves = {name.removeprefix("adapter."): expect(file, name, file.shapes[name]) for name in names}
+    arrays = {name: torch.from_numpy(value.astype(np.float32)) for name, value in halves.items()}
     merge_adapters(encoder, arrays)
     return TextToAU(encoder, controller, expect(file, "threshold", (len(AU_NAMES),)))
 

@@ -17,7 +17,7 @@ import torch
 from torch import nn
 
 from ..core import tensors
-from ..core.checks import expect_format
+from ..core.checks import expect, expect_format
 from ..core.errors import UserError
 from ..core.facs import AU_NAMES, FPS
 from ..core.watch import UNWATCHED, Watch
@@ -204,7 +204,10 @@ def read_speech_model(path: Path, front_end: FrontEnd) -> SpeechModel:
 
 def _state(file: tensors.TensorFile, prefix: str) -> dict[str, torch.Tensor]:
     names = [name for name in file.shapes if name.startswith(prefix)]
-    return {name.removeprefix(prefix): torch.from_numpy(file.read(name).astype(np.float32)) for name in names}
+    return {
+        name.removeprefix(prefix): torch.from_numpy(expect(file, name, file.shapes[name]).astype(np.float32))
+        for name in names
+    }
 
 
 @lru_cache(maxsize=2)

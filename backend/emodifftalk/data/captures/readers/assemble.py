@@ -28,6 +28,8 @@ _MIDDLE = np.array([0.0, 0.06, 0.015])
 _LEAST_FIT = 0.6
 """Share of the neutral face's points that must lie inside the mattes."""
 _CHECK = 128
+_FEW, _LONGEST_SIDE = 300, 0.2
+"""Of more triangles than these, half are shorter than this share of the head."""
 
 
 def assemble(recording: Recording, settings: DatasetSettings) -> Capture:
@@ -82,6 +84,7 @@ def _follow(recording: Recording, names: list[str], template: FacialTemplate) ->
     triangles = recording.meshes.triangles()
     if triangles.max() >= len(neutral):
         raise UserError(f"The triangles of {recording.meshes.where} belong to another mesh than its vertices.")
+    _expect_surface(recording, neutral, triangles)
     landmarks, given = read_landmarks(recording.folder, neutral)
     world = given or find_world(recording.folder, landmarks, neutral, recording.metric)
     ours = {name: world.points(place) for name, place in landmarks.items()}
@@ -96,6 +99,14 @@ def _follow(recording: Recording, names: list[str], template: FacialTemplate) ->
         straight = fit_similarity(points[0], template.neutral.astype(np.float64), scaled=False)
         points, world = straight.points(points), world.then(straight)
     return points, world
+
+
+def _expect_surface(recording: Recording, vertices: np.ndarray, triangles: np.ndarray) -> None:
+    """Raise UserError when triangles join points from all over the head: what lies between them would take for ever."""
+    sides = np.linalg.norm(vertices[triangles] - vertices[np.roll(triangles, 1, axis=1)], axis=2)
+    size = float(np.ptp(vertices, axis=0).max())
+    if len(triangles) > _FEW and np.median(sides) > _LONGEST_SIDE * size:
+        raise UserError(f"The triangles of {recording.meshes.where} belong to another mesh than its vertices.")
 
 
 def _hold_still(

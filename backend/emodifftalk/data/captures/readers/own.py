@@ -153,7 +153,7 @@ def _camera(file: Path, item: dict) -> CaptureCamera:
 def _frame(item: dict, folder: Path, cameras: dict[str, CaptureCamera]) -> CaptureFrame:
     aus = np.zeros(len(AU_NAMES), np.float32)
     for name, value in item.get("aus", {}).items():
-        aus[AU_INDEX[name]] = float(value)
+        aus[AU_INDEX[name]] = np.clip(float(value), -2, 2)  # beyond which a single-precision number may be none
     if not (np.isfinite(aus).all() and aus.min() > -1e-3 and aus.max() < 1 + 1e-3):
         raise ValueError(f"frame {item['name']} has action units outside 0 to 1")
     paths = {camera: resolve_inside(folder, path) for camera, path in item["pictures"].items()}

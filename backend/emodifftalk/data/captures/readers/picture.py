@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -61,26 +62,26 @@ class StoredPicture:
         """(H, W) float32 0..1: the alpha of the picture when it has one, else its brightest channel."""
         with self._opened() as image:
             bands = np.asarray(image.convert("RGB") if image.mode in ("P", "CMYK") else image, np.float32)
-            bands = np.nan_to_num(bands, copy=False, nan=0.0, posinf=65535.0, neginf=0.0)
             alpha = "A" in image.getbands()
         gray = bands if bands.ndim == 2 else bands[..., -1] if alpha else bands.max(axis=-1)
+        gray = np.nan_to_num(gray, nan=0.0, posinf=65535.0, neginf=0.0)
         # Labels are stored as 0 and 1 by some, as 0 and 255 by others, and rarely with 16 bits.
         most = gray.max(initial=0)
         return gray / (1.0 if most <= 1 else 255.0 if most <= 255 else 65535.0)
 
     @contextmanager
     def _opened(self) -> Iterator[Image]:
-        import PIL.Image
-
-        try:
-            with self._stream() as stream, PIL.Image.open(stream, formats=KINDS) as image:
-                if image.width * image.height > MOST_PIXELS:
-                    raise UserError(f"{self.name} says it has {image.width} × {image.height} pixels: that is too many.")
-                yield image
-        except UserError:
-            raise
-        except Exception as error:  # Pillow raises whatever the damaged file makes it stumble over
-            raise UserError(f"The picture {self.name} is missing or damaged.") from error
+        with self._stream() as stream:
+            try:
+                with _recognised(stream) as image:
+                    width, height = image.size
+                    if width * height > MOST_PIXELS:
+                        raise UserError(f"{self.name} says it has {width} × {height} pixels: that is too many.")
+                    yield image
+            except UserError:
+                raise
+            except Exception as error:  # Pillow raises whatever the damaged file makes it stumble over
+                raise UserError(f"The picture {self.name} is missing or damaged.") from error
 
     @contextmanager
     def _stream(self) -> Iterator[BinaryIO]:
@@ -91,6 +92,15 @@ class StoredPicture:
         with open_smc(self.path) as file:
             data = stored_bytes(file, self.key)
         yield io.BytesIO(data)
+
+
+def _recognised(stream: BinaryIO) -> Image:
+    import PIL.Image
+
+    # Pillow warns of pictures that we refuse, or let through because cameras do take them.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PIL.Image.DecompressionBombWarning)
+        return PIL.Image.open(stream, formats=KINDS)
 
 
 @dataclass(frozen=True)

@@ -120,7 +120,9 @@ def main() -> None:
     path, last = Path(sys.argv[2]), [time.monotonic()]
     threading.Thread(target=_end_when_idle, args=(last,), daemon=True).start()
     try:
-        with opened(path, None), h5py.File(path, "r") as file:
+        with opened(path, None):
+            pass
+        with h5py.File(path, "r") as file:
             write_message(sys.stdout.buffer, {"answer": True})
             while True:
                 asked = read_message(sys.stdin.buffer)[0]

@@ -41,7 +41,7 @@ class SmcFile:
     """An .smc file with the process that reads it."""
 
     def __init__(self, path: Path, key: tuple[object, ...]) -> None:
-        self.path, self.key, self.asked_before = path, key, False
+        self.path, self.key = path, key
         words = module_words(sys.executable, _MODULE, str(_MEGABYTES), str(path.absolute()))
         self._process = subprocess.Popen(
             words,
@@ -94,6 +94,7 @@ class SmcFile:
             header, arrays = read_message(cast(BinaryIO, self._process.stdout))
         except (EOFError, OSError, ProtocolError) as error:
             self._process.kill()
+            self._process.wait()
             if late.is_set():
                 raise UserError(
                     f"{self.path.name} was not read within {SECONDS:.0f} seconds: it is damaged."
@@ -122,9 +123,19 @@ def open_smc(path: Path) -> Iterator[SmcFile]:
     file = _ready(path, (path.absolute(), status.st_size, status.st_mtime_ns))
     try:
         yield file
+    except UserError:
+        if file.alive:  # it has said a sentence, and can be asked for something else
+            _wait(file)
+        else:
+            file.close()
+        raise
     except BaseException:
         file.close()
         raise
+    _wait(file)
+
+
+def _wait(file: SmcFile) -> None:
     with _lock:
         _waiting.append(file)
         ended = [_waiting.pop(0) for _ in range(len(_waiting) - _PROCESSES)]
