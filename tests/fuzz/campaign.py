@@ -165,6 +165,8 @@ class _Worker:
             return None
         index, case, _ = BEAT.unpack(self._beat[: BEAT.size])
         self._died_of = f"{signal.Signals(-code).name if code < 0 else f'exit_{code}'}"
+        if code > 0:  # a fault of the campaign's own
+            print((self.folder / "log").read_text(encoding="utf-8", errors="replace")[-2000:], flush=True)
         return self._names[index], max(case, self.following[self._names[index]]), "crash"
 
     def file(self) -> Path:

@@ -8,5 +8,6 @@ from .readers_captures import CAPTURES
 from .readers_core import CORE
 from .readers_models import MODELS
 from .readers_shots import SHOTS
+from .readers_work import WORK
 
-READERS: dict[str, Reader] = {r.name: r for r in (*CORE, *SHOTS, *CAPTURES, *MODELS, *ADDON)}
+READERS: dict[str, Reader] = {r.name: r for r in (*CORE, *SHOTS, *CAPTURES, *MODELS, *WORK, *ADDON)}
