@@ -15,7 +15,7 @@ from types import SimpleNamespace
 
 from emodifftalk.core.performance import Performance, Prompt, to_json
 
-from .reader import Reader
+from .reader import Reader, content
 
 
 def _text(name: str, content: object) -> Callable[[Path], list[str]]:
@@ -50,7 +50,7 @@ def _read_pace(root: Path, path: Path) -> None:
 def _read_shown(root: Path, path: Path) -> None:
     from addon.curves import au_curves
 
-    text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+    text = content(path).decode(errors="replace")
     shown = au_curves.shown(SimpleNamespace(emodifftalk=SimpleNamespace(au_shown=text)))
     shown.get("a"), shown.items()
 
@@ -65,7 +65,7 @@ def _read_made_from(root: Path, path: Path) -> None:
     from addon.takes import staleness
     from emodifftalk.core.changes import compare_performances
 
-    text = path.read_text(encoding="latin1") if path.is_file() else ""
+    text = content(path).decode("latin1")
     made_from = staleness._unpacked(text)
     if made_from is not None and not isinstance(made_from, dict):
         raise AssertionError("what a take is made from is no object")
@@ -108,7 +108,7 @@ def _fingerprint(folder: Path) -> list[str]:
 def _read_fingerprint(root: Path, path: Path) -> None:
     from addon.files import head_files
 
-    text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else "||"
+    text = content(path).decode(errors="replace")
     (root / "b.safetensors").write_bytes(bytes(12))
     head_files.same_content(root / "b.safetensors", text)
 
@@ -117,7 +117,7 @@ def _read_replies(root: Path, path: Path) -> None:
     from addon.backend import client
 
     events: queue.Queue[dict] = queue.Queue()
-    client._read_replies(io.BytesIO(path.read_bytes() if path.is_file() else b""), events)
+    client._read_replies(io.BytesIO(content(path)), events)
     last = None
     while not events.empty():
         last = events.get()

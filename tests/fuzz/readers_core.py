@@ -31,7 +31,7 @@ from emodifftalk.core.template import load_template
 from tests.helpers.tiny_datasets import openface_csv
 from tests.helpers.tiny_subject import save_tiny_subject, save_tiny_take
 
-from .reader import Reader
+from .reader import Reader, content
 
 FURTHEST = 1e6
 """No Gaussian that was read lies farther or is larger, metres: what is drawn stays finite."""
@@ -180,7 +180,7 @@ def _text(name: str, content: str) -> Callable[[Path], list[str]]:
 
 
 def _read_stretches(root: Path, path: Path) -> None:
-    stretches = voice_time.from_text(path.read_text(encoding="utf-8", errors="replace") if path.is_file() else "")
+    stretches = voice_time.from_text(content(path).decode(errors="replace"))
     if not all(math.isfinite(v) for s in stretches for v in (s.start, s.offset, s.duration, s.speed)):
         raise AssertionError("stretches without end")
 
@@ -214,7 +214,7 @@ def _frames(folder: Path) -> list[str]:
 
 
 def _read_frames(root: Path, path: Path) -> None:
-    stream = io.BytesIO(path.read_bytes() if path.is_file() else b"")
+    stream = io.BytesIO(content(path))
     while True:
         header, arrays = read_message(stream)
         if not isinstance(header, dict) or not all(isinstance(name, str) for name in arrays):

@@ -12,7 +12,7 @@ from pathlib import Path
 from emodifftalk.core.protocol import read_message, write_message
 from tests.helpers.places import BACKEND
 
-from .reader import Reader
+from .reader import Reader, content
 
 _MODELS = BACKEND / "emodifftalk" / "models"
 _LAST = 424242
@@ -95,7 +95,7 @@ def _read_requests(root: Path, path: Path) -> None:
     """The server gets the requests and, behind them, one that it must answer if all before it were whole messages."""
     from emodifftalk.serve.server import Server
 
-    data = path.read_bytes() if path.is_file() else b""
+    data = content(path)
     whole = path.suffix == ".json"
     if whole:
         try:

@@ -37,6 +37,13 @@ def test_every_folder_of_the_corpus_is_of_a_reader_and_small():
     assert all(path.stat().st_size <= 4096 for path in files) and sum(p.stat().st_size for p in files) <= 150_000
 
 
+@pytest.mark.parametrize("name", ["server", "held_out", "landmarks"])
+def test_what_once_was_too_much_for_the_backend_is_read_or_refused(tmp_path, name):
+    pytest.importorskip("torch")
+    bench = Bench(READERS[name], tmp_path, seed=0, places=False)
+    assert [found for found in bench.once_failing() if found[1].how not in ("read", "refused")] == []
+
+
 @pytest.mark.once
 def test_a_campaign_tries_the_cases_it_was_asked_for_in_a_process_of_its_own(tmp_path):
     campaign = Campaign(seed=1, until=time.time() + 60, cases=20, save=tmp_path, places=False)
