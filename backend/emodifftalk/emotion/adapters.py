@@ -40,7 +40,13 @@ def merge_adapters(model: nn.Module, arrays: dict[str, torch.Tensor]) -> None:
     layers = {name: module for name, module in model.named_modules() if isinstance(module, nn.Linear)}
     for name in sorted({key.rpartition(".")[0] for key in arrays}):
         up, down = arrays.get(f"{name}.up"), arrays.get(f"{name}.down")
-        if name not in layers or up is None or down is None or (up @ down).shape != layers[name].weight.shape:
+        if name not in layers or up is None or down is None or not _fits(up, down, layers[name]):
             raise UserError("The text-to-AU model was trained for another text encoder: train it again.")
         with torch.no_grad():
             layers[name].weight += up @ down
+
+
+def _fits(up: torch.Tensor, down: torch.Tensor, layer: nn.Linear) -> bool:
+    """Whether up (out, rank) @ down (rank, in) is as large as the layer's weights."""
+    matrices = up.ndim == down.ndim == 2 and up.shape[1] == down.shape[0]
+    return matrices and (up.shape[0], down.shape[1]) == tuple(layer.weight.shape)
