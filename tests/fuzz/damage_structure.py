@@ -209,6 +209,27 @@ def damaged_frames(rng: random.Random, data: bytes) -> bytes:
     return b"".join(len(frame).to_bytes(4, "little") + frame for frame in frames)
 
 
+def damaged_png(rng: random.Random, data: bytes) -> bytes:
+    """A .png of which one part is damaged, missing or twice there, its checksums set right."""
+    parts, place = [], 8
+    while place + 12 <= len(data):
+        size = int.from_bytes(data[place : place + 4], "big")
+        parts.append([data[place + 4 : place + 8], data[place + 8 : place + 8 + size]])
+        place += 12 + size
+    at, way = rng.randrange(len(parts)), rng.random()
+    if way < 0.7:
+        parts[at][1] = damaged_bytes(rng, parts[at][1])
+    elif way < 0.8:
+        del parts[at]
+    elif way < 0.9:
+        parts[at:at] = [parts[at]] * rng.choice((1, 300))
+    else:
+        parts[at][0] = rng.choice((b"IDAT", b"PLTE", b"tRNS", b"iCCP", b"zTXt", b"acTL", b"fdAT"))
+    return data[:8] + b"".join(
+        len(body).to_bytes(4, "big") + kind + body + zlib.crc32(kind + body).to_bytes(4, "big") for kind, body in parts
+    )
+
+
 # ---- packed ----------------------------------------------------------------------------------------------------------
 
 
@@ -266,6 +287,7 @@ BY_ENDING: dict[str, Damage] = {
     ".safetensors": damaged_tensors,
     ".ply": damaged_ply,
     ".npz": damaged_zip,
+    ".png": damaged_png,
     ".spz": packed(gzip.decompress, lambda data: gzip.compress(data, 1, mtime=0), damaged_bytes),
     ".frames": damaged_frames,
     ".packed": _packed_text,

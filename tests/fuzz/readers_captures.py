@@ -196,14 +196,20 @@ def _made(name: str) -> Callable[[Path], list[str]]:
     return functools.partial(_layout, name)
 
 
+_CHILD = 128
+"""MiB of a process that reads HDF5 or sound for us, with its interpreter and libraries."""
 CAPTURES = (
-    *(Reader(name, _made(name), _read_layout, per_byte=64) for name in tiny_datasets.LAYOUTS),
+    *(Reader(name, _made(name), _read_layout, per_byte=64, fixed=_CHILD) for name in tiny_datasets.LAYOUTS),
     Reader("own_capture", _own, _read_own, per_byte=64),
     Reader("mesh", _meshes, _read_mesh, per_byte=64),
     Reader("picture", _pictures, _read_picture, fixed=64),
-    Reader("recordings_csv", functools.partial(_recordings, "csv"), _read_recordings, per_byte=64),
-    Reader("recordings_openface", functools.partial(_recordings, "openface"), _read_recordings, per_byte=64),
-    Reader("recordings_tensors", functools.partial(_recordings, "tensors"), _read_recordings, per_byte=64),
+    Reader("recordings_csv", functools.partial(_recordings, "csv"), _read_recordings, per_byte=64, fixed=_CHILD),
+    Reader(
+        "recordings_openface", functools.partial(_recordings, "openface"), _read_recordings, per_byte=64, fixed=_CHILD
+    ),
+    Reader(
+        "recordings_tensors", functools.partial(_recordings, "tensors"), _read_recordings, per_byte=64, fixed=_CHILD
+    ),
     Reader("calibration", _calibration, _read_calibration, per_byte=64),
     Reader("dataset_settings", _settings, lambda root, path: read_settings(root, {}) or DatasetSettings(), per_byte=64),
     Reader("capture_mapping", _mapping, lambda root, path: _read_mapping(str(path)), per_byte=64),

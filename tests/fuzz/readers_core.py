@@ -241,6 +241,6 @@ CORE = (
     Reader("performance", _performance, _read_performance, per_byte=64),
     Reader("voice_time", _text("a.json", voice_time.to_text((voice_time.Stretch("a.wav", 0.0, 0.5, 2.0, 1.0),))),
            _read_stretches),
-    Reader("sound", _sound, _read_sound, per_byte=64),
+    Reader("sound", _sound, _read_sound, per_byte=64, fixed=128),
     Reader("pipe", _frames, _read_frames, refuses=(EOFError, ProtocolError)),
 )  # fmt: skip
