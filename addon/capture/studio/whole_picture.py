@@ -7,6 +7,9 @@ import struct
 import zlib
 from pathlib import Path
 
+from emodifftalk.core.errors import UserError
+from emodifftalk.core.opening import opened
+
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _RGBA = 6
 
@@ -14,8 +17,9 @@ _RGBA = 6
 def is_whole(path: Path, width: int, height: int) -> bool:
     """Whether `path` is a PNG of that size with alpha, every part of it there and undamaged."""
     try:
-        size = os.path.getsize(path)
-        with open(path, "rb") as stream:
+        # Compressed it is smaller than its pixels; what is much larger is not looked at.
+        with opened(path, width * height * 8 + (1 << 20)) as stream:
+            size = os.fstat(stream.fileno()).st_size
             if stream.read(8) != _SIGNATURE:
                 return False
             while True:
@@ -30,5 +34,5 @@ def is_whole(path: Path, width: int, height: int) -> bool:
                     return False
                 if kind == b"IEND":
                     return True
-    except (OSError, struct.error):
+    except (UserError, OSError, struct.error, IndexError):
         return False

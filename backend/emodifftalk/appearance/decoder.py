@@ -82,7 +82,7 @@ class AppearanceDecoder(nn.Module):
             stored = weights_of(subject.appearance)
             decoder = AppearanceDecoder(subject, stored.kind, stored.on_surface, stored.widths)
             decoder.load_state_dict(stored.weights)
-        except (RuntimeError, KeyError, ValueError, IndexError) as error:
+        except (RuntimeError, KeyError, ValueError, IndexError, TypeError) as error:
             raise UserError(f"The appearance decoder of {subject.name} does not fit this version.") from error
         return decoder.eval().to(device)
 

@@ -38,13 +38,15 @@ def add_adapters(model: nn.Module, rank: int = RANK) -> dict[str, nn.Parameter]:
 def merge_adapters(model: nn.Module, arrays: dict[str, torch.Tensor]) -> None:
     """Add trained adapters to a model's weights for good. Raises UserError when they do not fit the model."""
     layers = {name: module for name, module in model.named_modules() if isinstance(module, nn.Linear)}
-    pairs = {key.rpartition(".")[0] for key in arrays}
-    # All are asked before the first is added: B (out, rank) and A (rank, in), which a few bytes could claim to be huge.
-    for name in pairs:
+    for name in sorted({key.rpartition(".")[0] for key in arrays}):
         up, down = arrays.get(f"{name}.up"), arrays.get(f"{name}.down")
-        fits = name in layers and up is not None and down is not None and up.ndim == down.ndim == 2
-        if not fits or up.shape[1] != down.shape[0] or (len(up), down.shape[1]) != layers[name].weight.shape:  # type: ignore[union-attr]
+        if name not in layers or up is None or down is None or not _fits(up, down, layers[name]):
             raise UserError("The text-to-AU model was trained for another text encoder: train it again.")
-    for name in sorted(pairs):
         with torch.no_grad():
-            layers[name].weight += arrays[f"{name}.up"] @ arrays[f"{name}.down"]
+            layers[name].weight += up @ down
+
+
+def _fits(up: torch.Tensor, down: torch.Tensor, layer: nn.Linear) -> bool:
+    """Whether up (out, rank) @ down (rank, in) is as large as the layer's weights."""
+    matrices = up.ndim == down.ndim == 2 and up.shape[1] == down.shape[0]
+    return matrices and (up.shape[0], down.shape[1]) == tuple(layer.weight.shape)

@@ -15,6 +15,7 @@ import numpy as np
 
 from ..core.axes import AXES, turned
 from ..core.errors import Cancelled, UserError
+from ..core.opening import read_json
 from ..core.watch import UNWATCHED, Watch
 from ..core.whole_file import whole_file
 from .cast import Cast
@@ -170,8 +171,8 @@ def _missing(files: list[Path], manifest: Path, about: dict, options: ExportOpti
     """Which frames are still to be written. Raises UserError when files of another export are in the way."""
     standing = [path for path in files if path.exists()]
     try:
-        same = json.loads(manifest.read_text(encoding="utf-8")).get("export") == about["export"]
-    except (OSError, ValueError, AttributeError):
+        same = read_json(manifest).get("export") == about["export"]
+    except (UserError, AttributeError):
         same = False
     if same:
         return [i for i, path in enumerate(files) if not path.exists()]

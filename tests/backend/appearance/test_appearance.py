@@ -149,9 +149,10 @@ def test_a_decoder_that_is_not_known_or_does_not_fit_is_named_in_one_sentence(tm
         save_subject(tmp_path / "s.safetensors", replace(whole, appearance=whole.appearance | wrong))
         with pytest.raises(UserError, match=sentence):
             load_subject(tmp_path / "s.safetensors")
-    strange = replace(whole, appearance={"kind": np.array([0], np.uint8), "x": np.zeros(3, np.float32)})
-    with pytest.raises(UserError, match="does not fit this version"):
-        AppearanceDecoder.from_subject(strange)
+    for name in ("x", "rotnet.net.leave.weight"):
+        strange = replace(whole, appearance={"kind": np.array([0], np.uint8), name: np.zeros(3, np.float32)})
+        with pytest.raises(UserError, match="does not fit this version"):
+            AppearanceDecoder.from_subject(strange)
 
 
 def test_changing_colours_are_kept_in_a_take_and_shown(tmp_path):

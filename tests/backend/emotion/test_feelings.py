@@ -17,6 +17,7 @@ from emodifftalk.core.labels import INTENSITIES, LABELS
 from emodifftalk.core.performance import Style
 from emodifftalk.data.words.corpus import entries, held_out_texts, sentence_targets, single_sentences
 from emodifftalk.emotion import text_encoders
+from emodifftalk.emotion.adapters import merge_adapters
 from emodifftalk.emotion.affect import S6_POINTS, affect_offsets
 from emodifftalk.emotion.controller import load_text_to_au, read_controller
 from emodifftalk.emotion.edit import apply_emotion, closure, equation7
@@ -240,6 +241,13 @@ def test_a_damaged_model_is_refused(tmp_path):
     (tmp_path / "cut.safetensors").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(UserError, match=r"cut\.safetensors"):
         read_controller(tmp_path / "cut.safetensors", text_encoders.load_text_encoder("embedded"))
+
+
+@pytest.mark.parametrize("shapes", [((4, 2), (3, 5)), ((4,), (5,)), ((1, 4, 2), (2, 5))])
+def test_adapters_of_another_shape_than_their_layer_are_refused(shapes):
+    arrays = {f"0.{part}": torch.zeros(shape) for part, shape in zip(("up", "down"), shapes, strict=True)}
+    with pytest.raises(UserError, match="another text encoder"):
+        merge_adapters(torch.nn.Sequential(torch.nn.Linear(5, 4)), arrays)
 
 
 # ---- Equations --------------------------------------------------------------------------------------------------

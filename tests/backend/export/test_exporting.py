@@ -160,6 +160,13 @@ def test_files_of_another_export_are_neither_kept_nor_replaced_unasked(cast, fil
     assert export_sequence(later, tmp_path, ExportOptions("ply", overwrite=True)).written == FRAMES
 
 
+def test_a_manifest_that_is_nested_without_end_is_of_another_export(cast, tmp_path):
+    done = export_sequence(cast, tmp_path, ExportOptions("ply"))
+    done.manifest.write_text("[" * 5000)
+    with pytest.raises(UserError, match="exists already"):
+        export_sequence(cast, tmp_path, ExportOptions("ply"))
+
+
 def test_a_disk_that_is_too_small_is_noticed_after_one_frame(cast, tmp_path, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(total=10, used=0, free=1000))
     with pytest.raises(UserError, match="make room"):
