@@ -193,6 +193,7 @@ class EMODIFFTALK_PT_shot_output(InTab, Panel):
         layout.use_property_split, layout.use_property_decorate = True, False
         layout.prop(shot_list, "folder", placeholder="//renders")
         layout.prop(shot_list, "jobs")
+        layout.prop(shot_list, "patience")
         layout.prop(shot_list, "changed")
         if bpy.data.filepath and output_folder(shot_list).is_dir():
             layout.operator("wm.path_open", text="Open Folder", icon="FILE_FOLDER").filepath = str(

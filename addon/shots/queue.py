@@ -34,6 +34,7 @@ def list_data(shot_list: ShotQueueSettings, blend: Path, as_seen: bool) -> dict:
         "schema": SCHEMA,
         "output": str(output_folder(shot_list)),
         "jobs": shot_list.jobs,
+        "patience": shot_list.patience,
         "shots": [_shot_data(shot, blend, as_seen) for shot in shot_list.shots],
     }
 

@@ -90,6 +90,12 @@ class ShotQueueSettings(PropertyGroup):
         name="Blenders", description="How many Blenders render at a time; each needs the memory of the scene",
         default=1, min=1, soft_max=8, max=64,
     )  # fmt: skip
+    patience: IntProperty(
+        name="Patience",
+        description="Minutes without a sign of life after which a Blender is ended and its frame given to another "
+        "(0: three times the slowest frame so far and at least 5; 30 until a frame is done)",
+        default=0, min=0, soft_max=120, max=10_000,
+    )  # fmt: skip
     changed: EnumProperty(
         name="Changed Shots",
         description="What happens to frames that were rendered before the file or the shot was changed",

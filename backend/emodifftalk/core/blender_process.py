@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -121,6 +122,11 @@ class BlenderChild:
                 continue
         self.dismiss()
         self._stdout.close()
+
+    def kill(self) -> None:
+        """End it at once, also one that is stopped."""
+        with contextlib.suppress(OSError):
+            self._process.kill()
 
     def wait(self) -> int:
         """Its exit code, negative for a signal."""

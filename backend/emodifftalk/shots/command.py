@@ -21,7 +21,7 @@ from .names import CANCEL, CANCELLED, CHANGED, FAILED, PAUSE, REFUSE, RENDERING,
 from .queue_folder import QueueFolder
 from .report import clock, remarks, status_sentence, write_queue_report
 from .runner import Runner, RunnerSettings
-from .shot_list import ShotList, list_of_folder, load_list
+from .shot_list import LONGEST_PATIENCE, ShotList, list_of_folder, load_list
 from .time_left import in_words
 
 SCRIPT = ("shots", "worker", "render_worker.py")
@@ -45,6 +45,11 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     run.add_argument(
         "--changed", choices=CHANGED, default=REFUSE,
         help="frames of another version of the shot: refuse to mix (default), render them again, keep them",
+    )  # fmt: skip
+    run.add_argument(
+        "--patience", type=float,
+        help="minutes without a sign of life after which a Blender is ended and its frame given to another (default: "
+        "the list's, else three times the slowest frame so far and at least 5; 30 until a frame is done)",
     )  # fmt: skip
     # For the add-on's panel: its own script, and to end when the standard input closes.
     run.add_argument("--worker", default="", help=argparse.SUPPRESS)
@@ -85,8 +90,11 @@ def _run(options: argparse.Namespace) -> int:
     jobs = options.jobs if options.jobs is not None else shots.jobs
     if not 1 <= jobs <= 64:
         raise UserError(f"--jobs must be from 1 to 64, {jobs} does not fit.")
+    patience = options.patience if options.patience is not None else shots.patience
+    if not 0 <= patience <= LONGEST_PATIENCE:
+        raise UserError(f"--patience is minutes from 0 to {LONGEST_PATIENCE}, {patience:g} does not fit.")
     script = find_script(*SCRIPT, chosen=options.worker)
-    settings = RunnerSettings(find_blender(options.blender), script, jobs, options.changed)
+    settings = RunnerSettings(find_blender(options.blender), script, jobs, options.changed, patience * 60)
     if options.polite and hasattr(os, "nice"):
         os.nice(10)
     print(f"{len(shots.shots)} shots to {shots.folder}", flush=True)

@@ -7,7 +7,9 @@ import sys
 from pathlib import Path
 
 from ..core.errors import UserError
+from ..core.opening import read_text
 
+_MOST_BYTES = 1000
 _FAR = 1 << 30
 """Windows locks bytes, and locked ones cannot be read: one far behind the text."""
 
@@ -40,8 +42,8 @@ class FileLock:
     def holder(self) -> str:
         """Who holds it or held it last, in words."""
         try:
-            return self.path.read_text(encoding="utf-8") or "another process"
-        except OSError:
+            return read_text(self.path, _MOST_BYTES).strip() or "another process"
+        except UserError:
             return "another process"
 
 

@@ -11,9 +11,13 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from ..core.errors import UserError
+from ..core.fields import listed, mapped, number, text, whole
+from ..core.opening import opened, parse_json
 from .complete_picture import is_complete
-from .shot_list import Shot
+from .shot_list import MOST_FRAMES, Shot
 
+_LONGEST_LINE = 1 << 20
 UNFINISHED = ".unfinished"
 """In the name of a file that is being written."""
 
@@ -31,36 +35,46 @@ class Journal:
         append(self.path, entry)
 
     def entries(self) -> Iterator[dict]:
-        """Its whole lines, oldest first."""
+        """Its whole lines that make sense, oldest first; others are passed over as torn ones are."""
         try:
-            lines = self.path.read_text(encoding="utf-8", errors="replace").splitlines()
-        except OSError:
+            with opened(self.path, None, "The journal") as stream:
+                yield from filter(None, map(_entry, iter(lambda: stream.readline(_LONGEST_LINE), b"")))
+        except UserError:
             return
-        for line in lines:
-            try:
-                entry = json.loads(line)
-            except ValueError:
-                continue
-            if isinstance(entry, dict):
-                yield entry
 
     def begun(self) -> dict:
         """The last line that says what the shot is rendered from: "fingerprint" and, once known, "frames"; or {}."""
-        return next((entry for entry in reversed(list(self.entries())) if entry.get("event") == "begun"), {})
+        begun: dict = {}
+        for entry in self.entries():
+            if entry["event"] == "begun":
+                begun = entry
+        return begun
 
     def has_movie(self, frames: range) -> bool:
         """Whether the movie is there and was made of just these frames."""
-        made = [entry.get("frames") for entry in self.entries() if entry.get("event") == "movie"]
-        return self.shot.movie_path.is_file() and made[-1:] == [[frames[0], frames[-1]]]
+        made = [entry for entry in self.entries() if entry.get("event") == "movie"]
+        path = self.shot.movie_path
+        if not made or not path.is_file() or made[-1].get("frames") != [frames[0], frames[-1]]:
+            return False
+        # Journals of earlier versions do not say how large it was.
+        return made[-1].get("bytes", path.stat().st_size) == path.stat().st_size
 
     def finished(self, frames: Iterable[int]) -> set[int]:
         """Those of the frames whose files are there and whole."""
-        return {frame for frame in frames if is_complete(self.shot.picture(frame))}
+        there = _names(self.shot.folder)
+        return {
+            frame
+            for frame in frames
+            if self.shot.picture_name(frame) in there and is_complete(self.shot.picture(frame))
+        }
 
     def seconds(self, frame: int) -> float:
         """How long a frame took; 0 when nobody wrote it down."""
-        times = [e["seconds"] for e in self.entries() if e.get("event") == "frame" and e.get("frame") == frame]
-        return float(times[-1]) if times else 0.0
+        seconds = 0.0
+        for entry in self.entries():
+            if entry["event"] == "frame" and entry.get("frame") == frame:
+                seconds = float(entry.get("seconds", 0.0))
+        return seconds
 
     def has_pictures(self) -> bool:
         """Whether any frame lies in the folder, of whatever range."""
@@ -84,6 +98,33 @@ class Journal:
         for path in self.shot.folder.iterdir():
             if path.name.startswith(begin) and path.suffix == end and _is_number(path.stem.removeprefix(begin)):
                 yield path
+
+
+def _names(folder: Path) -> set[str]:
+    """What lies in a folder: asked once, for a shot may have a million frames, and most are not there."""
+    try:
+        return set(os.listdir(folder))
+    except OSError:
+        return set()
+
+
+def _entry(line: bytes) -> dict | None:
+    """What a line says; None when it is torn, or says what no queue says."""
+    try:
+        entry = mapped(parse_json(line, _LONGEST_LINE))
+        text(entry["event"])
+        if entry.get("frames") is not None:
+            first, last = (whole(frame, -MOST_FRAMES, MOST_FRAMES) for frame in listed(entry["frames"], 2))
+            whole(last - first, 0, MOST_FRAMES)
+        if "frame" in entry:
+            whole(entry["frame"], -MOST_FRAMES, MOST_FRAMES)
+        if "seconds" in entry:
+            number(entry["seconds"], 0, 1e9)
+        if "fingerprint" in entry:
+            mapped(entry["fingerprint"])
+    except (ValueError, KeyError):
+        return None
+    return entry
 
 
 def unfinished(path: Path) -> Path:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ..core.errors import UserError
+from ..core.opening import is_plain_file
 from .journal import Journal
 from .names import REFUSE, RENDER
 from .shot_list import Shot
@@ -27,12 +29,14 @@ class Planner:
         except OSError as error:
             at = error.filename or shot.folder
             work.fail(f"{at} cannot be read or written: {error.strerror or error}.")
+        except UserError as error:
+            work.fail(str(error))
         return work
 
     def _begin(self, work: ShotWork) -> None:
         shot, journal = work.shot, work.journal
-        if not shot.blend.is_file():
-            work.fail(f"The file {shot.blend} does not exist.")
+        if not is_plain_file(shot.blend):
+            work.fail(f"The file {shot.blend} does not exist, or is no plain file.")
             return
         work.blend = self._snapshots.take(shot.blend)
         if shot.blend not in self._hashes:

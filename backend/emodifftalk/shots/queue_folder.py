@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 from ..core.errors import UserError
+from ..core.opening import read_text
+from ..core.whole_file import whole_file
 from .file_lock import FileLock, is_held
+from .names import CANCEL, PAUSE, RESUME
+from .status import read_status
+
+_MOST_ASKED = 1000
 
 
 class QueueFolder:
@@ -38,12 +43,8 @@ class QueueFolder:
         write_whole(path, json.dumps(status, ensure_ascii=False))
 
     def status(self) -> dict:
-        """What was said last; {} when nothing was."""
-        try:
-            said = json.loads((self.folder / "status.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return {}
-        return said if isinstance(said, dict) else {}
+        """What was said last; {} when nothing was, or nothing that makes sense."""
+        return read_status(self.folder / "status.json")
 
     def ask(self, what: str) -> None:
         """Ask the runner to PAUSE, RESUME or CANCEL (of `names`). Raises UserError when that cannot be written."""
@@ -53,20 +54,18 @@ class QueueFolder:
         """What was asked since the last look; empty when nothing was."""
         path = self.folder / "asked"
         try:
-            what = path.read_text(encoding="utf-8").strip()
+            what = read_text(path, _MOST_ASKED).strip()
             path.unlink()
-        except OSError:
+        except (OSError, UserError):
             return ""
-        return what
+        return what if what in (PAUSE, RESUME, CANCEL) else ""
 
 
 def write_whole(path: Path, text: str) -> None:
     """Write a small file so that it is never seen half written. Raises UserError."""
-    partial = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(text, encoding="utf-8")
-        os.replace(partial, path)
+        with whole_file(path) as stream:
+            stream.write(text.encode())
     except OSError as error:
-        partial.unlink(missing_ok=True)
         raise UserError(f"{path} cannot be written: {error.strerror or error}.") from error

@@ -8,16 +8,23 @@ from __future__ import annotations
 
 import json
 import queue
+import time
 from collections import deque
 from pathlib import Path
+from typing import Any, TextIO
 
 from ..core.blender_process import Blender, BlenderChild
 from ..core.child_process import SOURCES, how_it_ended
+from ..core.errors import UserError
+from ..core.fields import listed, mapped, number, whole
+from ..core.opening import is_plain_file, parse_json
+from .shot_list import MOST_FRAMES
 from .work import MOVIE, OPEN, ShotWork
 
 SAY = "@shots "
 _OURS = "EmoDiffTalk: "
 """Begins the sentences that the add-on prints for people: a fallback announces itself so."""
+_LONGEST = 1 << 20
 _FULL = ("No space left", "disk full", "Disk full")
 
 
@@ -34,9 +41,10 @@ class RenderBlender:
         self.number, self.work = number, work
         self.doing: int | str | None = work.begin(OPEN)
         self.leaving = False
+        self._heard_of, self._killed_for = time.monotonic(), ""
         self._last: deque[str] = deque(maxlen=20)
         work.journal.log.parent.mkdir(parents=True, exist_ok=True)
-        self._log = open(work.journal.log, "a", encoding="utf-8")
+        self._log = _log(work.journal.log)
         words = ["--core", str(SOURCES), "--lock", str(lock)]
         try:
             self._child = BlenderChild(blender.command(script, words), lambda line: heard.put((self, line)))
@@ -56,7 +64,7 @@ class RenderBlender:
 
     def give(self, what: int | str) -> None:
         """Let it render a frame or make the movie."""
-        self.doing, shot = what, self.work.shot
+        self.doing, shot, self._heard_of = what, self.work.shot, time.monotonic()
         if what == MOVIE:
             frames = self.work.frames or range(0)  # known long before the movie is made
             pictures = [str(shot.picture(frame)) for frame in frames]
@@ -65,12 +73,10 @@ class RenderBlender:
             self._tell(do="frame", frame=what, path=str(shot.picture(what)))
 
     def take(self, line: str) -> dict | None:
-        """Keep a line in the log; what it says to us, if anything."""
+        """Keep a line in the log; what it says to us, if anything. Raises ValueError when that makes no sense."""
+        self._heard_of = time.monotonic()
         if line.startswith(SAY):
-            try:
-                return json.loads(line.removeprefix(SAY))
-            except ValueError:
-                return None
+            return _message(line.removeprefix(SAY))
         self._log.write(line + "\n")
         self._log.flush()
         self._last.append(line)
@@ -81,17 +87,29 @@ class RenderBlender:
     def why_it_died(self) -> tuple[str, bool]:
         """One sentence, and whether it is hopeless to try again."""
         code = self._child.wait()
+        if self._killed_for:
+            return f"Blender {self._killed_for} while {self._doing_in_words()} and was ended.", False
         last = next((line.strip() for line in reversed(self._last) if line.strip()), "")
         if any(sign in line for line in self._last for sign in _FULL):
             return f"The disk of {self.work.shot.folder} is full: make room and run the list again.", True
-        if isinstance(self.doing, int):
-            while_ = f"rendering frame {self.doing}"
-        else:
-            while_ = "making the movie" if self.doing == MOVIE else f"opening {self.work.shot.blend.name}"
         said = f"; its last words were “{last[:160]}”" if last else ""
         killed = " (killed from outside, or out of memory)" if code == -9 else ""
         how = "crashed" if code < 0 or code == 11 else "ended"
-        return f"Blender {how} while {while_} ({how_it_ended(code)}{killed}){said}.", False
+        return f"Blender {how} while {self._doing_in_words()} ({how_it_ended(code)}{killed}){said}.", False
+
+    def _doing_in_words(self) -> str:
+        if isinstance(self.doing, int):
+            return f"rendering frame {self.doing}"
+        return "making the movie" if self.doing == MOVIE else f"opening {self.work.shot.blend.name}"
+
+    def silent_for(self) -> float:
+        """Seconds since it was given something to do and has said nothing, 0 when it has nothing to do."""
+        return time.monotonic() - self._heard_of if self.doing is not None and not self._killed_for else 0.0
+
+    def kill(self, why: str) -> None:
+        """End it at once, also one that is stopped or deaf; `why` goes into `why_it_died`."""
+        self._killed_for = why
+        self._child.kill()
 
     def dismiss(self) -> None:
         """It has nothing more to do: it may leave in its own time."""
@@ -109,3 +127,24 @@ class RenderBlender:
 
     def _tell(self, **message: object) -> None:
         self._child.say(json.dumps(message))
+
+
+def _message(text: str) -> dict[str, Any]:
+    """What a Blender says to us, its fields checked. Raises ValueError when it makes no sense."""
+    event = mapped(parse_json(text, _LONGEST))
+    if event.get("event") not in ("did", "missed", "opened", "refused"):
+        raise ValueError("it says nothing we know")
+    event["text"] = str(event.get("text", "It gave no reason."))
+    event["seconds"] = number(event.get("seconds", 0.0), 0, 1e9)
+    event["notes"] = [str(note) for note in listed(event.get("notes", []))]
+    if "frames" in event:
+        first, last = (whole(frame, -(2**31), 2**31) for frame in listed(event["frames"], 2))
+        whole(last - first, 0, MOST_FRAMES)
+    return event
+
+
+def _log(path: Path) -> TextIO:
+    """The shot's log, to be written on. Raises UserError when it is no plain file."""
+    if path.exists() and not is_plain_file(path):
+        raise UserError(f"The log {path} is no plain file.")
+    return open(path, "a", encoding="utf-8")

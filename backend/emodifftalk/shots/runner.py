@@ -21,6 +21,7 @@ from .names import CANCEL, CANCELLED, DONE, FAILED, PAUSE, PAUSED, PAUSING, REFU
 from .planning import Planner
 from .queue_folder import QueueFolder
 from .render_blender import RenderBlender
+from .report import clock
 from .shot_list import ShotList
 from .snapshot import Snapshots
 from .time_left import seconds_left
@@ -29,6 +30,7 @@ from .work import MOVIE, OPEN, ShotWork, shot_status
 _LOOK = 0.1  # seconds between two looks at what was asked
 _TELL, _TELL_STILL = 0.3, 3.0
 """Seconds between two statuses, when something happens and when nothing does."""
+_LEAST_PATIENCE, _FIRST_PATIENCE = 300.0, 1800.0
 _ORPHANS = 60.0
 """Seconds that the Blenders of a killed runner are waited for."""
 
@@ -40,12 +42,15 @@ class RunnerSettings:
     script: the add-on's that a Blender runs.
     jobs: Blenders at a time.
     changed: one of `names.CHANGED`.
+    patience: seconds without a sign of life after which a Blender is ended and its frame given to another; 0: three
+        times the slowest frame so far and at least `_LEAST_PATIENCE`, `_FIRST_PATIENCE` until a frame is done.
     """
 
     blender: Blender
     script: Path
     jobs: int = 1
     changed: str = REFUSE
+    patience: float = 0.0
 
 
 class Runner:
@@ -85,6 +90,7 @@ class Runner:
                 self._assign()
                 self._tell()
                 self._hear()
+                self._end_frozen()
         finally:
             for blender in self._blenders:
                 blender.abandon()
@@ -179,12 +185,27 @@ class Runner:
             except queue.Empty:
                 return
 
+    def _end_frozen(self) -> None:
+        """End Blenders that have given no sign for too long: a file that hangs must not hold up the others."""
+        patience = self._settings.patience or self._usual_patience()
+        for blender in self._blenders:
+            if blender.silent_for() > patience:
+                blender.kill(f"gave no sign for {clock(patience)}")
+
+    def _usual_patience(self) -> float:
+        slowest = max((seconds for work in self.works for seconds in work.rendered.values()), default=0.0)
+        return max(_LEAST_PATIENCE, 3 * slowest) if slowest else _FIRST_PATIENCE
+
     def _take(self, blender: RenderBlender, line: str | None) -> None:
         self._news = True
         if line is None:
             self._bury(blender)
             return
-        event = blender.take(line)
+        try:
+            event = blender.take(line)
+        except ValueError as error:
+            blender.kill(f"talked nonsense ({error})")
+            return
         if event is None:
             return
         work = blender.work
@@ -201,7 +222,14 @@ class Runner:
             if doing == OPEN and work.frames is None:
                 self._learn(work, event["frames"])
             elif doing == MOVIE and work.frames is not None:
-                self._journal(work, event="movie", frames=[work.frames[0], work.frames[-1]])
+                self._made_movie(work, work.frames)
+
+    def _made_movie(self, work: ShotWork, frames: range) -> None:
+        try:
+            size = work.shot.movie_path.stat().st_size
+        except OSError:
+            return  # it is made again by the next run
+        self._journal(work, event="movie", frames=[frames[0], frames[-1]], bytes=size)
 
     def _learn(self, work: ShotWork, frames: list[int]) -> None:
         first, last = frames

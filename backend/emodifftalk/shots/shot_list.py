@@ -6,7 +6,6 @@ folder: a slip in one shot never writes among the files of another project. Abso
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Mapping
@@ -14,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..core.errors import UserError
+from ..core.fields import number, only_known
+from ..core.opening import read_json
 
 SCHEMA = 1
 EXTENSIONS: Mapping[str, str] = {
@@ -25,9 +26,13 @@ MOVIES = {"H264": ".mp4", "PRORES": ".mov"}
 _FIELDS = (
     "name", "blend", "scene", "camera", "frames", "step", "takes", "format", "movie", "codec", "output", "enabled",
 )  # fmt: skip
-_LIST_FIELDS = ("schema", "output", "jobs", "shots")
+_LIST_FIELDS = ("schema", "output", "jobs", "patience", "shots")
 _NAME = re.compile(r"[^\W_][\w .\-]{0,79}")
-_MOST_FRAMES = 1_000_000
+MOST_FRAMES = 1_000_000
+"""Of a shot, and the furthest a frame lies from 0."""
+LONGEST_PATIENCE = 10_000
+_LONGEST = 4096
+"""Letters of a name or path."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +64,11 @@ class Shot:
 
     def picture(self, frame: int) -> Path:
         """The file of a frame."""
-        return self.folder / f"{self.name}_{frame:04d}{EXTENSIONS[self.format]}"
+        return self.folder / self.picture_name(frame)
+
+    def picture_name(self, frame: int) -> str:
+        """The name of a frame's file."""
+        return f"{self.name}_{frame:04d}{EXTENSIONS[self.format]}"
 
     @property
     def movie_path(self) -> Path:
@@ -69,11 +78,13 @@ class Shot:
 
 @dataclass(frozen=True)
 class ShotList:
-    """Shots, the folder they are rendered to, and how many are rendered at a time."""
+    """Shots, the folder they are rendered to, how many are rendered at a time, and minutes without a sign after which a
+    Blender is taken for frozen (0: three times the slowest frame, see `runner`)."""
 
     folder: Path
     shots: tuple[Shot, ...]
     jobs: int = 1
+    patience: float = 0.0
 
 
 def load_list(path: str | os.PathLike, output: str = "") -> ShotList:
@@ -82,15 +93,12 @@ def load_list(path: str | os.PathLike, output: str = "") -> ShotList:
     Raises UserError naming the shot and the field that is wrong.
     """
     path = Path(path).absolute()
-    if path.is_dir():
-        return _parse(list_of_folder(path), path, output, path)
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"The shot list {path} cannot be read: {error.strerror or error}.") from error
-    except ValueError as error:
-        raise UserError(f"The shot list {path} is no JSON ({error}).") from error
-    return _parse(data, path.parent, output, path)
+        if path.is_dir():
+            return _parse(list_of_folder(path), path, output, path)
+        return _parse(read_json(path, what="The shot list"), path.parent, output, path)
+    except (ValueError, OSError, RuntimeError) as error:  # a path with a zero byte, or a circle of links
+        raise UserError(f"The shot list {path} names something that cannot be: {error}.") from error
 
 
 def list_of_folder(folder: Path) -> dict:
@@ -118,6 +126,10 @@ def _parse(data: object, base: Path, output: str, path: Path) -> ShotList:
     if data.get("schema", SCHEMA) != SCHEMA:
         raise UserError(f"{path.name} has list schema {data['schema']}, this version of EmoDiffTalk reads {SCHEMA}.")
     jobs = _whole(data.get("jobs", 1), path.name, "jobs", 1, 64)
+    try:
+        patience = number(data.get("patience", 0), 0, LONGEST_PATIENCE)
+    except ValueError as error:
+        raise UserError(f"{path.name}: “patience” is minutes, and {error}.") from error
     given = _text(data.get("output", "renders"), path.name, "output")
     folder = Path(output).absolute() if output else _joined(base, given)
     shots = tuple(
@@ -128,7 +140,7 @@ def _parse(data: object, base: Path, output: str, path: Path) -> ShotList:
     if not shots:
         raise UserError(f"{path.name} has no shot to render.")
     _must_differ(shots)
-    return ShotList(folder, shots, jobs)
+    return ShotList(folder, shots, jobs, patience)
 
 
 def _shot(item: object, base: Path, folder: Path, number: int) -> Shot:
@@ -146,7 +158,7 @@ def _shot(item: object, base: Path, folder: Path, number: int) -> Shot:
     if not blend:
         raise UserError(f"{where}: “blend” must name the .blend file.")
     fields = {key: _text(item.get(key, ""), where, key) for key in ("scene", "camera")}
-    movie, step = _flag(item, "movie", where), _whole(item.get("step", 1), where, "step", 1, _MOST_FRAMES)
+    movie, step = _flag(item, "movie", where), _whole(item.get("step", 1), where, "step", 1, MOST_FRAMES)
     _flag(item, "enabled", where)
     if movie and step != 1:
         raise UserError(f"{where}: a “movie” needs every frame, so “step” must be 1.")
@@ -169,7 +181,7 @@ def _frames(value: object, where: str) -> tuple[int, int] | None:
     if not isinstance(value, list) or len(value) != 2 or any(type(frame) is not int for frame in value):
         raise UserError(f"{where}: “frames” must be the first and the last frame, like [1, 24].")
     first, last = value
-    if last < first or last - first >= _MOST_FRAMES or abs(first) >= _MOST_FRAMES:
+    if last < first or last - first >= MOST_FRAMES or abs(first) >= MOST_FRAMES:
         raise UserError(f"{where}: “frames” goes from {first} to {last}, which is no range to render.")
     return first, last
 
@@ -206,17 +218,14 @@ def _must_differ(shots: tuple[Shot, ...]) -> None:
 
 
 def _only_known(data: dict, known: tuple[str, ...], where: str) -> None:
-    from difflib import get_close_matches
-
-    for key in data:
-        if key not in known:
-            near = get_close_matches(key, known, 1)
-            hint = f", did you mean “{near[0]}”" if near else f"; there are {', '.join(known)}"
-            raise UserError(f"{where}: there is no field “{key}”{hint}.")
+    try:
+        only_known(data, known)
+    except ValueError as error:
+        raise UserError(f"{where}: {error}.") from error
 
 
 def _text(value: object, where: str, field: str) -> str:
-    if not isinstance(value, str):
+    if not isinstance(value, str) or len(value) > _LONGEST or "\0" in value:
         raise UserError(f"{where}: “{field}” must be text.")
     return value
 

@@ -11,19 +11,20 @@ import os
 import shutil
 from pathlib import Path
 
+from ..core.opening import opened
 from .shot_list import Shot
 
 
 def content_hash(path: Path) -> str:
-    """SHA-256 of a file. Raises OSError."""
-    with open(path, "rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+    """SHA-256 of a file. Raises UserError."""
+    with opened(path, None) as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()  # type: ignore[arg-type]  # the stub wants more than it needs
 
 
 def shot_fingerprint(shot: Shot, hashes: dict[Path, str]) -> dict:
     """What makes a shot's pictures what they are; frames of another fingerprint do not belong among them.
 
-    hashes: of files, filled as they are asked for. Raises OSError when the .blend cannot be read.
+    hashes: of files, filled as they are asked for. Raises UserError when the .blend cannot be read.
     """
     return {
         "blend": _hash(shot.blend, hashes),

@@ -27,6 +27,7 @@ from emodifftalk.shots.journal import Journal, append
 from emodifftalk.shots.queue_folder import QueueFolder
 from emodifftalk.shots.shot_list import load_list
 from emodifftalk.shots.work import ShotWork
+from tests.helpers.pixel import PIXEL
 from tests.helpers.places import BACKEND, with_paths
 from tests.helpers.small_shots import BEEPS, FPS, FPS_BASE, RATE, save_shot
 
@@ -311,7 +312,7 @@ def test_a_frame_is_tried_twice_and_three_failed_ones_end_the_shot(tmp_path):
     work.plan(range(1, 10))
     assert work.next() == 1
     shot.folder.mkdir(parents=True)
-    shot.picture(1).write_bytes(bytes(100) + b"IEND\xaeB`\x82")
+    shot.picture(1).write_bytes(PIXEL)
     work.missed(1, "Blender was killed after it had finished the frame.")
     assert work.finished == {1} and work.next() == 2
     work.missed(2, "The disk is full.", hopeless=True)
