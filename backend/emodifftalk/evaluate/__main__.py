@@ -12,12 +12,14 @@ from ..core.errors import Cancelled, UserError
 from ..core.performance import Prompt
 from ..core.progress_line import ProgressLine
 from ..core.watch import Watch
+from ..core.whole_file import whole_file
 from . import against, tables
 from .held_out_set import SHIPPED, HeldOutSet, load_held_out
 from .into import write_between
 from .measure import Evaluation, MeasureOptions, evaluate
 from .perceptual import Lpips
 
+_KINDS = {"jpg": "JPEG", "png": "PNG"}
 _ROOT = Path(__file__).parents[3]
 _EXAMPLES = """examples:
   python3 run.py evaluate                                      all tables and pictures into out/evaluation
@@ -77,7 +79,8 @@ def _feelings(held_out: HeldOutSet, subjects: dict[str, Path], out: Path, line: 
     }
     for name, picture in pictures.items():
         try:
-            picture.save(out / name, optimize=True, quality=90, subsampling=0)
+            with whole_file(out / name) as stream:
+                picture.save(stream, "JPEG", optimize=True, quality=90, subsampling=0)
         except OSError as error:
             raise UserError(f"{out / name} cannot be written: {error.strerror}.") from error
         print(f"Drawn: {out / name}")
@@ -117,8 +120,9 @@ def _write(out: Path, name: str, text: str, data: dict) -> None:
     """Print the tables and write them beside their JSON. Raises UserError."""
     try:
         out.mkdir(parents=True, exist_ok=True)
-        (out / f"{name}.md").write_text(f"# Evaluation\n\n{text}", encoding="utf-8")
-        (out / f"{name}.json").write_text(json.dumps(data, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        with whole_file(out / f"{name}.md") as page, whole_file(out / f"{name}.json") as numbers:
+            page.write(f"# Evaluation\n\n{text}".encode())
+            numbers.write(f"{json.dumps(data, indent=1, ensure_ascii=False)}\n".encode())
     except OSError as error:
         raise UserError(f"{out} cannot be written: {error.strerror}.") from error
     print(f"\n{text}\nWritten: {out / name}.md, {out / name}.json")
@@ -137,7 +141,8 @@ def _draw(evaluation: Evaluation, folder: Path, prefix: str = "") -> None:
             if sheet is None:
                 continue
             try:
-                sheet.save(path, optimize=True, quality=92, subsampling=0)
+                with whole_file(path) as stream:
+                    sheet.save(stream, _KINDS[suffix], optimize=True, quality=92, subsampling=0)
             except OSError as error:
                 raise UserError(f"{path} cannot be written: {error.strerror}.") from error
             print(f"Drawn: {path}")

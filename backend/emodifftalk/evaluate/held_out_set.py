@@ -29,6 +29,7 @@ from ..core.facs import ARTICULATIONS, AU_NAMES
 from ..core.opening import read_json, resolve_inside
 from ..core.performance import Performance, Prompt, Style, VoiceStrip
 from ..core.template import FacialTemplate
+from ..core.whole_file import whole_file
 from ..data.speech.synthesizers import PHONEMES, Phoneme, Utterance
 
 SCHEMA = 1
@@ -232,4 +233,5 @@ def save_held_out(held_out: HeldOutSet) -> None:
     text = json.dumps({**data, "clips": clips, "subjects": subjects}, ensure_ascii=False)
     # A clip or a moment a line: readable, and small.
     text = text.replace('{"name"', '\n{"name"').replace('{"picture"', '\n{"picture"').replace('"test', '\n"test')
-    (held_out.folder / "set.json").write_text(text + "\n", encoding="utf-8")
+    with whole_file(held_out.folder / "set.json") as stream:
+        stream.write(f"{text}\n".encode())

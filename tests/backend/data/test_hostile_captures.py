@@ -253,6 +253,18 @@ def test_pictures_larger_than_any_camera_takes_and_kinds_that_are_not_read_are_s
     assert "damaged" in sentence(StoredPicture(tmp_path / "b.png").size)
 
 
+def test_pictures_whose_pieces_do_not_cover_what_they_say_are_sentences(tmp_path):
+    Image.new("RGBA", (32, 32)).save(tmp_path / "a.tif")
+    data = bytearray((tmp_path / "a.tif").read_bytes())
+    place = data.index(struct.pack("<HHII", 257, 4, 1, 32))  # how high it is
+    data[place : place + 12] = struct.pack("<HHII", 257, 4, 1, 262_176)
+    (tmp_path / "a.tif").write_bytes(data)
+    assert "more pixels than it holds" in sentence(StoredPicture(tmp_path / "a.tif").pixels)
+    for kind, mode in (("PNG", "1"), ("TIFF", "RGB"), ("JPEG", "RGB"), ("BMP", "L"), ("WEBP", "RGB")):
+        Image.new(mode, (1500, 1500)).save(tmp_path / "b", kind)
+        assert not StoredPicture(tmp_path / "b").matte().any()
+
+
 def test_a_matte_of_fractions_that_are_no_numbers_hides(tmp_path):
     Image.fromarray(np.array([[np.nan, 1.0], [0.5, 0.0]], np.float32)).save(tmp_path / "a.tif")
     assert StoredPicture(tmp_path / "a.tif").matte().tolist() == [[0.0, 1.0], [0.5, 0.0]]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 import tempfile
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from scipy.signal import resample_poly
 
+from ...core.child_process import environment, find_program
 from ...core.errors import UserError
 from .synthesizers import PHONEMES, SAMPLE_RATE, Phoneme, Utterance, with_stress
 
@@ -28,7 +28,8 @@ def festival(text: str, voice: str = HELD_OUT_FESTIVAL) -> Utterance:
 
     Raises UserError when Festival or the voice is not installed.
     """
-    if not shutil.which("festival"):
+    program = find_program("festival")
+    if program is None:
         raise UserError("Measuring on Festival's voice needs it: install the packages festival and festvox-kdlpc16k.")
     import soundfile
 
@@ -36,7 +37,8 @@ def festival(text: str, voice: str = HELD_OUT_FESTIVAL) -> Utterance:
     with tempfile.TemporaryDirectory() as folder:
         path, script = Path(folder) / "voice.wav", Path(folder) / "speak.scm"
         script.write_text(_SCRIPT.format(voice=voice, text=quoted, path=path))
-        answer = subprocess.run(["festival", "-b", str(script)], capture_output=True, text=True)
+        words = [program, "-b", str(script)]
+        answer = subprocess.run(words, capture_output=True, text=True, cwd=folder, env=environment())
         if not path.exists():
             raise UserError(f"Festival has no voice {voice}: install the package festvox-kdlpc16k.")
         wave, rate = soundfile.read(path, dtype="float32")

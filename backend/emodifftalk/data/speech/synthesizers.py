@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 import tempfile
 from dataclasses import dataclass, replace
@@ -13,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from scipy.signal import resample_poly
 
+from ...core.child_process import environment, find_program
 from ...core.errors import UserError
 from .espeak_process import NO_LIBRARY, NO_VOICE, ask
 from .ipa import mouth_shapes
@@ -148,19 +148,20 @@ def flite(text: str, voice: str, stretch: float = 1.0, pitch: float = 0.0, sprea
 
     Raises UserError when flite is not installed.
     """
-    if not shutil.which("flite"):
+    program = find_program("flite")
+    if program is None:
         raise UserError("Making training speech needs flite: install the package flite.")
     import soundfile
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "voice.wav"
-        command = ["flite", "-voice", voice, "--setf", f"duration_stretch={stretch}", "-psdur"]
+        command = [program, "-voice", voice, "--setf", f"duration_stretch={stretch}", "-psdur"]
         command += ["-t", text, "-o", str(path)]
         if pitch:
             command[1:1] = ["--setf", f"int_f0_target_mean={pitch}"]
         if spread:
             command[1:1] = ["--setf", f"int_f0_target_stddev={spread}"]
-        answer = subprocess.run(command, capture_output=True, text=True, check=True)
+        answer = subprocess.run(command, capture_output=True, text=True, check=True, cwd=folder, env=environment())
         wave, rate = soundfile.read(path, dtype="float32")
     phonemes, last = [], 0.0
     for symbol, end in re.findall(r"([a-z]+):([\d.]+)", answer.stdout):
@@ -182,7 +183,7 @@ def with_stress(phonemes: list[Phoneme]) -> tuple[Phoneme, ...]:
 
 def missing_synthesizers() -> tuple[str, ...]:
     """Names of the packages that making training speech lacks on this machine; empty when it can be made."""
-    missing = [] if shutil.which("flite") else ["flite"]
+    missing = [] if find_program("flite") else ["flite"]
     try:
         espeak()
     except UserError:

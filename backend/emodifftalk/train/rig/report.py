@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from ...core.errors import UserError
+from ...core.whole_file import whole_file
 from ..shared.held_out import frame_score, held_out_summary
 from ..shared.page import chart, embedded, encoded, html_page, html_table, save_page
 from .parameters import Rig
@@ -31,10 +32,9 @@ def evaluate_rig(rig: Rig, views: list[CapturedView], unseen: set[int], backend:
 
 def save_picture(path: Path, picture: np.ndarray) -> None:
     """Write a picture (H, W, 3), 0..1, whole or not at all. Raises UserError when it cannot be written."""
-    partial = path.with_suffix(".part")
     try:
-        partial.write_bytes(encoded(picture))
-        partial.replace(path)
+        with whole_file(path) as stream:
+            stream.write(encoded(picture))
     except OSError as error:
         raise UserError(f"{path} cannot be written: {error.strerror}.") from error
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from ...core.errors import UserError
 from ...core.facs import AU_INDEX
 from ...core.opening import opened
 from ...core.template import FacialTemplate
+from ...core.whole_file import whole_file
 from ...data.captures.capture import Capture
 from ...splat.metrics import psnr, ssim
 from .details import Details
@@ -188,12 +188,10 @@ class Trainer:
         state |= {"layout": {k: torch.from_numpy(v) for k, v in vars(self.rig.layout).items()}, "pull": self._pull}
         state |= {"loss": self.loss, "recent": self.recent, "curve": self.curve, "rng": self._rng.bit_generator.state}
         state |= {"settings": repr(self._settings), "seconds": self.seconds + time.monotonic() - self._began}
-        partial = path.with_suffix(".part")
         try:
-            torch.save(state, partial)
-            os.replace(partial, path)
+            with whole_file(path) as stream:
+                torch.save(state, stream)
         except (OSError, RuntimeError) as error:
-            partial.unlink(missing_ok=True)
             raise UserError(f"The checkpoint {path} cannot be written: make room on its disk ({error}).") from error
 
     def resume(self, path: Path) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image
 
 from ...core.errors import UserError
+from ...core.whole_file import whole_file
 
 _STYLE = (
     "<style>body{font:15px/1.5 system-ui;margin:2em auto;padding:0 1em;max-width:1080px;background:#1d1d1d;color:#ddd}"
@@ -33,12 +34,10 @@ def html_page(title: str, body: str) -> str:
 
 def save_page(path: Path, text: str) -> None:
     """Write a page or another text, whole or not at all. Raises UserError when it cannot be written."""
-    partial = path.with_name(f".{path.name}.part")
     try:
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(path)
+        with whole_file(path) as stream:
+            stream.write(text.encode())
     except OSError as error:
-        partial.unlink(missing_ok=True)
         raise UserError(f"The report {path.name} cannot be written: {error.strerror}.") from error
 
 

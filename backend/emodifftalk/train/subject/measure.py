@@ -16,6 +16,7 @@ from ...core.errors import UserError
 from ...core.gaussians import Gaussians
 from ...core.gaze import turn_eyes
 from ...core.subject import Subject, load_subject, pose
+from ...core.whole_file import whole_path
 from ...data.captures.capture import Capture, load_capture, read_picture
 from ...splat.rasterize import choose_rasterizer
 from ...splat.render import render
@@ -91,7 +92,8 @@ def measure(
 
 def _save(picture: Image.Image, path: Path) -> None:
     try:
-        picture.save(path)
+        with whole_path(path, path.suffix) as part:
+            picture.save(part)
     except (OSError, ValueError) as error:
         raise UserError(f"The sheet {path} cannot be written: {error}.") from error
 

@@ -20,11 +20,14 @@ from .lens import Lens
 from .smc_file import open_smc, stored_bytes
 
 if TYPE_CHECKING:
-    from PIL.Image import Image
+    from PIL.ImageFile import ImageFile
 
 MOST_PIXELS = 120_000_000
 """Larger pictures than any camera takes are not opened, whatever their header promises."""
 MOST_BYTES = 512 << 20
+_RATIOS = {"PNG": 2000, "JPEG": 2000, "MPO": 2000, "BMP": 2000, "TIFF": 20_000}
+"""How many times larger than its file a picture may be: deflate packs 1032 to 1, an empty JPEG 1500, a fax 5000."""
+_SLACK = 1 << 20
 KINDS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP")
 """What Pillow may take a picture for; it knows some forty more, each with a decoder of its own."""
 
@@ -70,13 +73,15 @@ class StoredPicture:
         return gray / (1.0 if most <= 1 else 255.0 if most <= 255 else 65535.0)
 
     @contextmanager
-    def _opened(self) -> Iterator[Image]:
+    def _opened(self) -> Iterator[ImageFile]:
         with self._stream() as stream:
             try:
                 with _recognised(stream) as image:
                     width, height = image.size
                     if width * height > MOST_PIXELS:
                         raise UserError(f"{self.name} says it has {width} × {height} pixels: that is too many.")
+                    if _pretends(image, _size(stream)):
+                        raise UserError(f"{self.name} says it has more pixels than it holds: copy it again, whole.")
                     yield image
             except UserError:
                 raise
@@ -94,12 +99,30 @@ class StoredPicture:
         yield io.BytesIO(data)
 
 
-def _recognised(stream: BinaryIO) -> Image:
+def _pretends(image: ImageFile, size: int) -> bool:
+    """Whether a picture says it has more pixels than a file of `size` bytes can hold, or than its pieces cover."""
+    # A grey or a palette may be of one bit; nothing limits how small an even WebP is.
+    bits = 1 if image.mode in ("1", "L", "P") else 8 * len(image.getbands())
+    pixels = image.width * image.height
+    pieces = [piece[1] for piece in image.tile if piece[1] is not None]
+    covered = sum((right - left) * (bottom - top) for left, top, right, bottom in pieces)
+    most = _RATIOS.get(image.format or "", 1 << 40) * size + _SLACK
+    return pixels * bits // 8 > most or (bool(pieces) and covered < pixels)
+
+
+def _size(stream: BinaryIO) -> int:
+    place = stream.tell()
+    size = stream.seek(0, io.SEEK_END)
+    stream.seek(place)
+    return size
+
+
+def _recognised(stream: BinaryIO) -> ImageFile:
     import PIL.Image
 
-    # Pillow warns of pictures that we refuse, or let through because cameras do take them.
+    # Pillow warns of what we refuse ourselves, or let through because cameras do take it.
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", PIL.Image.DecompressionBombWarning)
+        warnings.simplefilter("ignore")
         return PIL.Image.open(stream, formats=KINDS)
 
 
