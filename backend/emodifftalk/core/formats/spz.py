@@ -75,7 +75,7 @@ def read_spz(path: str | os.PathLike[str]) -> Gaussians:
         raise UserError(f"{name} is not a .spz file.")
     magic, version, count, _, bits, _, _ = _HEADER.unpack(head)
     if magic != _MAGIC or not 0 < count <= _MOST or bits > 24:
-        raise UserError(f"{name} is not a .spz file, or its header is damaged.")
+        raise UserError(f"{name} is not a .spz file, holds no Gaussians, or its header is damaged.")
     if version not in (2, 3):
         raise UserError(f"{name} is of version {version} of .spz: only 2 and 3 are read.")
     widths = (9, 1, 3, 3, 4 if version == 3 else 3)
