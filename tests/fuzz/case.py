@@ -26,7 +26,7 @@ SECONDS = 2.0
 """Within which a reader answers."""
 _TRIES = 3
 """A case that took longer is tried again: the machine may have been busy."""
-_LONGEST = 1500
+_LONGEST = 1010
 """Letters of a sentence that somebody reads."""
 _OURS = ("/emodifftalk/", "/addon/")
 
@@ -160,7 +160,7 @@ def _called(reader: Reader, root: Path, path: Path) -> Outcome:
         return Outcome("read")
     except reader.refuses as error:
         sentence = str(error)
-        bad = not sentence.strip() or "\n" in sentence or len(sentence) > _LONGEST
+        bad = not sentence.strip() or any(letter in sentence for letter in "\n\r\0\x1b") or len(sentence) > _LONGEST
         if isinstance(error, UserError) and bad:
             return Outcome("crash", f"Sentence{_place(error)}")
         return Outcome("refused")

@@ -81,3 +81,17 @@ def limit_memory(megabytes: int) -> None:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     except (OSError, ValueError):
         return
+
+
+def limit_growth(megabytes: int) -> None:
+    """Called in the child when its libraries are loaded: a file cannot make it take more than so much on top of what it
+    has. Only Linux says and limits that."""
+    if sys.platform != "linux":
+        return
+    import resource
+
+    with open("/proc/self/status", "rb") as stream:
+        has = next((int(line.split()[1]) << 10 for line in stream if line.startswith(b"VmData")), None)
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    if has is not None and hard == resource.RLIM_INFINITY:
+        resource.setrlimit(resource.RLIMIT_DATA, (has + (megabytes << 20), hard))

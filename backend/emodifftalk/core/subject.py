@@ -25,6 +25,8 @@ ON_JAW = {"teeth_lower": 1.0, "tongue": TONGUE}
 """Groups that ride on the jaw, and how much of its way they go."""
 APPEARANCES: tuple[str, ...] = ("opcnet", "featurenet", "opcnet_without_codes")
 """What a subject's appearance can be decoded with, by the number `kind` in its file (0 when the file says nothing)."""
+_MOST_HASHED = 64 << 30
+"""Bytes of a subject, a take or a recording; what says it has more takes too long to be looked at."""
 _TEXTS = ("name", "licence", "credit", "consent")
 _WEIGHTS = ("appearance", "motion", "speech")
 
@@ -215,7 +217,7 @@ def _check_appearance(name: str, appearance: dict[str, Array], n_face: int) -> N
 
 def file_hash(path: str | os.PathLike[str]) -> str:
     """SHA-256 of a file, the identity by which a Take remembers its Subject. Raises UserError when unreadable."""
-    with opened(path, None) as stream:
+    with opened(path, _MOST_HASHED) as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()  # type: ignore[arg-type]  # the stub wants more than it needs
 
 

@@ -7,6 +7,7 @@ import io
 import math
 import os
 import struct
+import sys
 import zipfile
 import zlib
 from pathlib import Path
@@ -78,7 +79,10 @@ def _array(stream: BinaryIO, size: int) -> Array:
     count = math.prod(shape)
     if count * dtype.itemsize > size - stream.tell():
         raise ValueError("it promises more than it holds")
-    flat = np.frombuffer(stream.read(count * dtype.itemsize), dtype, count)
+    data = stream.read(count * dtype.itemsize)
+    flat = np.frombuffer(data, dtype, count)
+    if dtype.kind == "U" and count and np.frombuffer(data, dtype.str[0] + "u4").max() > sys.maxunicode:
+        raise ValueError("it holds letters that there are not")  # and Python fails over them much later
     # Columns first: the axes lie in the file the other way round.
     return flat.reshape(shape[::-1]).T if header["fortran_order"] is True else flat.reshape(shape)
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import struct
+import subprocess
+import sys
 import zlib
 
 import numpy as np
@@ -18,7 +21,9 @@ from emodifftalk.core.formats.gaussian_file import read_gaussians
 from emodifftalk.core.formats.ply import write_ply
 from emodifftalk.core.formats.spz import write_spz
 from emodifftalk.core.gaussians import Gaussians
+from emodifftalk.core.subject import file_hash
 from emodifftalk.core.tensors import TensorFile
+from tests.helpers.places import BACKEND, with_paths
 
 
 def some(**changes) -> Gaussians:
@@ -170,3 +175,25 @@ def test_a_usd_file_is_read_by_a_process_that_may_die_and_opens_no_other_file(tm
     for name, said in (("a.usda", "no animation"), ("b.usdc", "damaged")):
         with pytest.raises(UserError, match=said):
             read_face_curves(tmp_path / name)
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_a_spz_without_gaussians_is_refused(tmp_path, version):
+    (tmp_path / "a.spz").write_bytes(gzip.compress(struct.pack("<IIIBBBB", 0x5053474E, version, 0, 0, 12, 0, 0)))
+    with pytest.raises(UserError, match="header is damaged"):
+        read_gaussians(tmp_path / "a.spz")
+
+
+def test_what_says_it_has_a_tebibyte_is_not_hashed(tmp_path):
+    (tmp_path / "a.safetensors").touch()
+    os.truncate(tmp_path / "a.safetensors", 1 << 40)
+    with pytest.raises(UserError, match="larger"):
+        file_hash(tmp_path / "a.safetensors")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits it")
+def test_a_process_for_strangers_files_takes_no_more_than_it_is_given():
+    words = "from emodifftalk.core.outside import limit_growth; limit_growth(64)"
+    words += "; bytearray(32 << 20); print(1); bytearray(96 << 20)"
+    done = subprocess.run([sys.executable, "-c", words], env=with_paths(BACKEND), capture_output=True, text=True)
+    assert done.stdout == "1\n" and "MemoryError" in done.stderr

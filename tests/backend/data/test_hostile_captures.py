@@ -315,3 +315,8 @@ def test_a_process_that_dies_or_does_not_answer_is_a_sentence(smc, monkeypatch):
     assert "ended with exit code 0" in sentence(smc_file.SmcFile, smc, ())
     monkeypatch.setattr(smc_file, "SECONDS", 0.0)
     assert "not read within 0 seconds" in sentence(smc_file.SmcFile, smc, ())
+
+
+def test_words_with_letters_that_there_are_not_are_refused(tmp_path):
+    np.savez(tmp_path / "a.npz", a=np.array(["head"]).view(np.uint32).__ior__(1 << 30).view("<U4"))
+    sentence(read_npz, tmp_path / "a.npz", ("a",), 1 << 20, "The heads")

@@ -11,10 +11,13 @@ from typing import Any
 import numpy as np
 
 from ..errors import UserError
-from ..outside import answer_outside, limit_memory
+from ..outside import answer_outside, limit_growth, limit_memory
 
 _MOST_FRAMES = 1_000_000
-_MOST_NUMBERS = 50_000_000
+_MOST_NUMBERS = 12_000_000
+"""An hour of 52 shapes, sixty times a second."""
+_ROOM = 384
+"""MiB that a file may take once the library is loaded; so many numbers need half of it."""
 
 
 def main() -> int:
@@ -33,6 +36,7 @@ def _read(path: str) -> tuple[dict[str, Any], dict[str, Any]]:
         from pxr import Sdf, Usd, UsdSkel
     except ImportError as error:
         raise UserError("Reading USD needs usd-core: export the curves as CSV or JSON instead.") from error
+    limit_growth(_ROOM)
     try:
         return _animation(_only(Sdf, Usd, path), name, UsdSkel)
     except UserError:
