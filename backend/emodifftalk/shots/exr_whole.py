@@ -86,7 +86,7 @@ def _described(values: dict[str, bytes], version: int) -> _Part:
         if mode & 15 or not across or not down:
             raise ValueError("levels of tiles, whose number no writer of ours leaves out")
         return _Part(-(-width // across) * -(-height // down), tiled, deep)
-    compression = values.get("compression", b"\0")[0]
+    compression = int.from_bytes(values.get("compression", b"\0")[:1], "little")
     if compression >= len(_LINES):
         raise ValueError("a compression of a later version")
     return _Part(-(-height // _LINES[compression]), tiled, deep)

@@ -18,6 +18,8 @@ from .complete_picture import is_complete
 from .shot_list import MOST_FRAMES, Shot
 
 _LONGEST_LINE = 1 << 20
+_MOST_BYTES = 512 << 20
+"""Of a journal: a million frames have 300 MB."""
 UNFINISHED = ".unfinished"
 """In the name of a file that is being written."""
 
@@ -37,7 +39,7 @@ class Journal:
     def entries(self) -> Iterator[dict]:
         """Its whole lines that make sense, oldest first; others are passed over as torn ones are."""
         try:
-            with opened(self.path, None, "The journal") as stream:
+            with opened(self.path, _MOST_BYTES, "The journal") as stream:
                 yield from filter(None, map(_entry, iter(lambda: stream.readline(_LONGEST_LINE), b"")))
         except UserError:
             return
