@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from emodifftalk.core.child_process import PACKAGE, environment, module_words, window_flags
 from emodifftalk.core.errors import UserError
-from emodifftalk.core.protocol import PROTOCOL, ProtocolError, read_message, write_message
+from emodifftalk.core.fields import mapped, number, text, whole
+from emodifftalk.core.protocol import PROTOCOL, Nonsense, ProtocolError, read_message, write_message
 
 if TYPE_CHECKING:
     import numpy as np
@@ -140,7 +141,11 @@ class BackendClient:
             except queue.Empty:
                 break
             self._heard = time.monotonic()
-            if message.get("event") == "closed":
+            if message["event"] == "closed":
+                if message["problem"]:
+                    return replies + self._fail(
+                        f"The backend said something that makes no sense ({message['problem']})."
+                    )
                 gone = True
                 break
             replies += self._take(message)
@@ -229,12 +234,37 @@ class BackendClient:
 
 
 def _read_replies(stream: BinaryIO, events: queue.Queue[dict]) -> None:
+    problem = ""
     try:
         while True:
             header, arrays = read_message(stream)
-            events.put({**header, "arrays": arrays})
-    except (EOFError, ProtocolError, OSError, ValueError):
-        events.put({"event": "closed"})
+            events.put({**well_formed(header), "arrays": arrays})
+    except (ProtocolError, Nonsense) as error:
+        problem = str(error)
+    except (EOFError, OSError, ValueError):
+        pass  # it is gone, or its pipe was closed
+    finally:  # also when memory is short: whoever waits must hear of it
+        events.put({"event": "closed", "problem": problem})
+
+
+def well_formed(header: dict) -> dict:
+    """A reply as everybody here expects it. Raises Nonsense for any other."""
+    try:
+        event = text(header.get("event"), 40)
+        if event == "hello":
+            return header
+        if event not in ("progress", "result", "error", "cancelled"):
+            raise ValueError(f"“{event}”")
+        if header.get("id") is not None:
+            whole(header["id"], 0, 2**63)
+        reply = {"id": header.get("id"), "event": event, "text": text(header.get("text", ""), 100_000)}
+        if event == "progress":
+            reply["fraction"] = number(header.get("fraction", 0.0), -1e6, 1e6)
+        if event == "result":
+            reply["result"] = mapped(header.get("result", {}))
+    except ValueError as error:
+        raise Nonsense(f"a reply that is none: {error}") from error
+    return reply
 
 
 def _write_requests(stream: BinaryIO, outgoing: queue.Queue[dict | None]) -> None:

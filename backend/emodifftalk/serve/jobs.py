@@ -14,11 +14,15 @@ import numpy as np
 
 from ..core.camera import Camera
 from ..core.errors import UserError
+from ..core.fields import whole
 from ..core.facs import AU_NAMES
 from ..core.gaussians import Gaussians
+from ..core.limits import FARTHEST_SECOND
 from ..core.performance import from_json
 from ..core.watch import Watch
+from .asked import number_of, settings_of, text_of
 
+_MOST_PIXELS = 1 << 15
 Job = Callable[[dict, Watch], dict[str, Any]]
 
 
@@ -37,7 +41,7 @@ def text_to_au(params: dict, watch: Watch) -> dict:
     """
     from ..emotion.controller import load_text_to_au, read_words
 
-    text, encoder = _text(params, "text"), params.get("encoder", "auto")
+    text, encoder = text_of(params, "text"), text_of(params, "encoder", "auto")
     meaning = read_words(text, encoder)
     aus = {name: round(float(v), 4) for name, v in zip(AU_NAMES, meaning.aus, strict=True)}
     reading = {"prompt": text, "aus": aus, "encoder": load_text_to_au(encoder).name}
@@ -55,10 +59,10 @@ def drive(params: dict, watch: Watch) -> dict:
     from ..core.take import STRETCHED
     from ..perform.pipeline import PerformSettings, perform
 
-    settings = PerformSettings(**params.get("settings", {}))
+    settings = settings_of(PerformSettings, params.get("settings"), "for a take")
     performance = from_json(params.get("performance"))
-    out, previous = _text(params, "out"), params.get("previous") or None
-    report = perform(_text(params, "subject"), performance, out, settings, watch, previous)
+    out, previous = text_of(params, "out"), text_of(params, "previous", "") or None
+    report = perform(text_of(params, "subject"), performance, out, settings, watch, previous)
     return {
         "take": str(report.take),
         "frames": report.frames,
@@ -78,13 +82,10 @@ def preview(params: dict, watch: Watch) -> dict:
     from ..perform.pipeline import PerformSettings
     from ..perform.preview import preview_frame
 
-    settings = PerformSettings(**params.get("settings", {}))
-    performance, previous = from_json(params.get("performance")), params.get("previous") or None
-    try:
-        seconds = float(params["seconds"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise UserError(f"The request for a preview makes no sense ({error}).") from error
-    seen = preview_frame(_text(params, "subject"), performance, seconds, previous, settings, watch)
+    settings = settings_of(PerformSettings, params.get("settings"), "for a take")
+    performance, previous = from_json(params.get("performance")), text_of(params, "previous", "") or None
+    seconds = number_of(params, "seconds", -FARTHEST_SECOND, FARTHEST_SECOND, "for a preview")
+    seen = preview_frame(text_of(params, "subject"), performance, seconds, previous, settings, watch)
     arrays = {name: rows for name, rows in vars(seen.frame).items() if rows is not None}
     report = {"confidence": seen.confidence, "unread": list(seen.unread), "milliseconds": seen.milliseconds}
     return {**report, "arrays": arrays}
@@ -97,14 +98,14 @@ def capture(params: dict, watch: Watch) -> dict:
     from ..data.captures.plan import CaptureRequest
 
     report = capture_character(
-        _text(params, "blend"),
-        _text(params, "out"),
-        CaptureRequest(**params.get("settings", {})),
+        text_of(params, "blend"),
+        text_of(params, "out"),
+        settings_of(CaptureRequest, params.get("settings"), "for a capture"),
         watch.part(0.0, 1.0, "capture"),
         overwrite=bool(params.get("overwrite", False)),
-        blender=str(params.get("blender", "")),
-        script=_text(params, "script"),
-        credit=str(params.get("credit", "")),
+        blender=text_of(params, "blender", ""),
+        script=text_of(params, "script"),
+        credit=text_of(params, "credit", ""),
     )
     missing = list(report.missing)
     return {"folder": str(report.folder), "pictures": report.pictures, "frames": report.frames, "missing": missing}
@@ -120,17 +121,16 @@ def train_subject(params: dict, watch: Watch) -> dict:
     from ..train.subject.all_stages import train_all
     from ..train.subject.stages import AllSettings
 
-    given = dict(params.get("settings", {}))
-    try:
-        settings = AllSettings(**{**given, "canonical": CanonicalSettings(**given.get("canonical", {}))})
-    except TypeError as error:
-        raise UserError(f"The request to train a subject makes no sense ({error}).") from error
+    what, given = "to train a subject", params.get("settings")
+    if isinstance(given, dict):
+        given = {**given, "canonical": settings_of(CanonicalSettings, given.get("canonical"), what)}
+    settings = settings_of(AllSettings, given, what)
 
     def titled(fraction: float, stage: str, text: str) -> None:
         watch.progress(fraction, stage, f"{stage}: {text}")
 
-    out = Path(_text(params, "out"))
-    report = train_all(_text(params, "capture"), out, settings, replace(watch, progress=titled))
+    out = Path(text_of(params, "out"))
+    report = train_all(text_of(params, "capture"), out, settings, replace(watch, progress=titled))
     return {"subject": str(out), "page": f"{out}.report.html", "report": report}
 
 
@@ -149,15 +149,15 @@ def export(params: dict, watch: Watch) -> dict:
     from ..export.sequence import ExportOptions, export_sequence
     from ..export.shot_files import SHOT_FORMATS, export_shot
 
-    out = Path(_text(params, "out"))
+    out = Path(text_of(params, "out"))
     try:
-        heads, options = params["heads"], ExportOptions(**params.get("options", {}))
+        heads, options = params["heads"], settings_of(ExportOptions, params.get("options"), "to export")
         columns = {key: _stacked(heads, key) for key in ("seconds", "gaze", "matrices", "rest")}
         files = [(str(head["subject"]), str(head.get("take") or "")) for head in heads]
         if columns["seconds"] is None or columns["gaze"] is None:
             raise ValueError("a head lacks its seconds or its gaze")
         cast = cast_of_many(files, columns["seconds"], columns["gaze"], columns["matrices"], columns["rest"])
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise UserError(f"The request to export makes no sense ({error}).") from error
 
     if options.format in FORMATS:
@@ -186,9 +186,12 @@ def rasterize(params: dict, watch: Watch) -> dict:
     names = ("means", "quats", "scales", "opacities", "colors")
     try:
         gaussians = Gaussians(*(params["arrays"][name] for name in names))
-        width, height = int(params["width"]), int(params["height"])
+        for array, columns in zip(vars(gaussians).values(), ((3,), (4,), (3,), (), (3,)), strict=True):
+            if array.shape != (len(gaussians), *columns) or array.dtype.kind != "f":
+                raise ValueError("its Gaussians do not fit together")
+        width, height = (whole(params[side], 1, _MOST_PIXELS) for side in ("width", "height"))
         camera = Camera(np.array(params["viewmat"], float), np.array(params["K"], float), width, height)
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise UserError(f"The request to draw a picture makes no sense ({error}).") from error
     image, alpha, depth = render(gaussians, camera)
     return {"rasterizer": choose_rasterizer("auto"), "arrays": {"rgba": np.dstack([image, alpha]), "depth": depth}}
@@ -197,13 +200,6 @@ def rasterize(params: dict, watch: Watch) -> dict:
 def _stacked(heads: list[dict], key: str) -> np.ndarray | None:
     """What every head gives under a key, one after the other; None when one of them gives nothing."""
     return np.array([head[key] for head in heads], float) if all(head.get(key) is not None for head in heads) else None
-
-
-def _text(params: dict, key: str) -> str:
-    value = params.get(key)
-    if not isinstance(value, str) or not value.strip():
-        raise UserError(f"The request lacks its {key}.")
-    return value
 
 
 JOBS: dict[str, Job] = {

@@ -20,10 +20,12 @@ import numpy as np
 
 from .. import __version__
 from ..core.errors import Cancelled, UserError
-from ..core.protocol import PROTOCOL, ProtocolError, read_message, write_message
+from ..core.protocol import PROTOCOL, Nonsense, ProtocolError, number_of, read_message, write_message
 from ..core.watch import Watch
 from .jobs import JOBS, SOON
 
+_PATIENCE = 60.0
+"""Seconds a job is given to end after its listener has gone."""
 _LOOK_ASIDE: dict = {}
 """Wakes the worker when something must not wait."""
 
@@ -31,8 +33,9 @@ _LOOK_ASIDE: dict = {}
 class Server:
     """Reads requests from `source` in a thread of its own, works on them in the caller's, writes replies to `sink`."""
 
-    def __init__(self, source: BinaryIO, sink: BinaryIO) -> None:
-        self._source, self._sink = source, sink
+    def __init__(self, source: BinaryIO, sink: BinaryIO, gone: Callable[[], None] = lambda: None) -> None:
+        """gone: called, in the thread that listens, when nothing more will be heard."""
+        self._source, self._sink, self._gone = source, sink, gone
         self._lock = threading.Lock()
         self._requests: queue.Queue[dict | None] = queue.Queue()
         self._soon: queue.Queue[dict] = queue.Queue()
@@ -49,23 +52,49 @@ class Server:
             self._between()
 
     def _listen(self) -> None:
-        while True:
-            try:
-                header, arrays = read_message(self._source)
-            except (EOFError, ProtocolError, OSError, ValueError):
-                break
-            if header.get("op") == "shutdown":
-                break
-            if header.get("op") == "cancel":
-                self._cancelled.add(header.get("target", -1))
-            elif header.get("op") in SOON:
-                self._soon.put({**header, "arrays": arrays})
-                self._requests.put(_LOOK_ASIDE)
-            else:
-                self._requests.put({**header, "arrays": arrays})
-        self._requests.put(None)
-        # A job in mid-work has nobody left to report to: the process ends with its pipe.
-        self._cancelled = _Everything()
+        try:
+            while self._hear():
+                pass
+        except Exception:  # whatever it is: a process that cannot hear must not stay
+            traceback.print_exc()
+        finally:
+            # A job in mid-work has nobody left to report to: the process ends with its pipe.
+            self._requests.put(None)
+            self._cancelled = _Everything()
+            self._gone()
+
+    def _hear(self) -> bool:
+        """Take the next message; whether there can be another one."""
+        try:
+            header, arrays = read_message(self._source)
+        except Nonsense as error:
+            self._refuse(error.number, str(error))
+            return True
+        except ProtocolError as error:
+            self._refuse(None, str(error))
+            return False
+        except (EOFError, OSError, ValueError):
+            return False
+        op, number, params = header.get("op"), number_of(header), header.get("params", {})
+        if op == "shutdown":
+            return False
+        if op == "cancel":
+            target = header.get("target")
+            if type(target) is int:
+                self._cancelled.add(target)
+        elif not isinstance(op, str) or number is None or not isinstance(params, dict):
+            self._refuse(number, "a request is an operation, a number and parameters")
+        else:
+            request = {"id": number, "op": op, "params": params, "arrays": arrays}
+            if op in SOON:
+                self._soon.put(request)
+                request = _LOOK_ASIDE
+            self._requests.put(request)
+        return True
+
+    def _refuse(self, number: int | None, why: str) -> None:
+        text = f"The backend was asked something that makes no sense ({why[:200]}): the versions may differ."
+        self._say({"id": number, "event": "error", "text": text})
 
     def _between(self) -> None:
         """Do what must not wait, one after the other."""
@@ -79,13 +108,13 @@ class Server:
             self._aside = False
 
     def _work(self, request: dict) -> None:
-        number = request.get("id")
-        job = JOBS.get(request.get("op", ""))
+        number = request["id"]
+        job = JOBS.get(request["op"])
         try:
             if job is None:
-                unknown = f"The backend does not know “{request.get('op')}”"
+                unknown = f"The backend does not know “{request['op'][:60]}”"
                 raise UserError(f"{unknown}: the add-on and the backend differ in version.")
-            params = {**request.get("params", {}), "arrays": request["arrays"]}
+            params = {**request["params"], "arrays": request["arrays"]}
             result = job(params, Watch(self._progress(number), lambda: number in self._cancelled))
             arrays = result.pop("arrays", None)
             self._say({"id": number, "event": "result", "result": result}, arrays)
@@ -138,10 +167,17 @@ def _abilities() -> dict[str, str]:
     }
 
 
+def _leave_soon() -> None:
+    """A job that does not listen, in the midst of a library's work, must not keep a process that nobody hears."""
+    timer = threading.Timer(_PATIENCE, os._exit, (1,))
+    timer.daemon = True
+    timer.start()
+
+
 def main() -> int:
     """Serve the process's own stdin and stdout; returns the exit code."""
     sink = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     sys.stdout = sys.stderr
-    Server(sys.stdin.buffer, sink).run()
+    Server(sys.stdin.buffer, sink, _leave_soon).run()
     return 0
