@@ -19,6 +19,8 @@ from .protocol import ProtocolError, read_message, write_message
 MEGABYTES = 4096
 """Memory of a child, where nothing else is said; its libraries alone reserve some hundreds."""
 SECONDS = 60.0
+_ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+"""Threads that nothing needs reserve memory, on computers of many cores all that there may be."""
 
 
 def ask_outside(
@@ -37,7 +39,7 @@ def ask_outside(
             capture_output=True,
             timeout=seconds,
             cwd=PACKAGE,
-            env=environment(sources=SOURCES),
+            env=environment(_ONE_THREAD, sources=SOURCES),
             creationflags=window_flags(),
         )
     except subprocess.TimeoutExpired as error:

@@ -21,7 +21,8 @@ MOST_SECONDS = 2 * 3600
 RATES = (4000, 384_000)
 """Hz: from worse than a telephone to more than any studio records."""
 MOST_CHANNELS = 64
-MOST_SAMPLES = MOST_SECONDS * 96_000
+MOST_SAMPLES = MOST_SECONDS * 48_000
+"""Of one channel: 1.4 GB."""
 LOUDEST = 1e6
 """Where 1 is full scale: some write floats as large as their integers would be."""
 _BLOCK = 1 << 20
@@ -60,8 +61,8 @@ def _expect_honest(name: str, sound: soundfile.SoundFile) -> None:
     if not 1 <= channels <= MOST_CHANNELS:
         raise UserError(f"{name} says it has {channels} channels, {MOST_CHANNELS} can be read: save it again.")
     # 2^63 - 1 is how the library says that the file does not know.
-    if sound.frames < 2**62 and sound.frames > min(MOST_SECONDS * rate, MOST_SAMPLES):
-        raise _too_long(name)
+    if _most(rate) < sound.frames < 2**62:
+        raise _too_long(name, rate)
 
 
 def _samples(name: str, sound: soundfile.SoundFile) -> list[np.ndarray]:
@@ -71,8 +72,8 @@ def _samples(name: str, sound: soundfile.SoundFile) -> list[np.ndarray]:
         wave = sound.read(block, dtype="float32", always_2d=True)
         last = len(wave)
         count += last
-        if count > min(MOST_SECONDS * sound.samplerate, MOST_SAMPLES):
-            raise _too_long(name)
+        if count > _most(sound.samplerate):
+            raise _too_long(name, sound.samplerate)
         # What is no number, and what no microphone gives, is taken for silence and for full scale.
         with np.errstate(over="ignore", invalid="ignore"):
             mono = np.nan_to_num(wave.mean(axis=1), nan=0.0, posinf=1.0, neginf=-1.0).clip(-LOUDEST, LOUDEST)
@@ -83,8 +84,14 @@ def _samples(name: str, sound: soundfile.SoundFile) -> list[np.ndarray]:
     return pieces
 
 
-def _too_long(name: str) -> UserError:
-    return UserError(f"{name} is longer than {MOST_SECONDS // 3600} hours, or says so: cut it, or save it again.")
+def _most(rate: int) -> int:
+    """Samples of a channel."""
+    return min(MOST_SECONDS * rate, MOST_SAMPLES)
+
+
+def _too_long(name: str, rate: int) -> UserError:
+    most = f"{_most(rate) // rate // 60} minutes, the most that is read at its rate"
+    return UserError(f"{name} lasts more than {most}, or says so: cut it, or save it again.")
 
 
 def main() -> None:
