@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -16,6 +15,7 @@ import numpy as np
 from emodifftalk.core.camera import Camera
 from emodifftalk.core.errors import UserError
 from emodifftalk.core.range_of_motion import ScheduledPose, Units
+from emodifftalk.core.whole_file import finish_part
 
 from .camera import add_camera, apply_camera
 from .character import Character
@@ -128,7 +128,7 @@ def _take(scene: bpy.types.Scene, picture: _Picture) -> None:
     if reason or not replace(picture, path=partial).is_there():
         partial.unlink(missing_ok=True)
         raise UserError(_why_not_written(path, reason))
-    os.replace(partial, path)
+    finish_part(partial, path)
 
 
 def _why_not_written(path: Path, reason: str) -> str:

@@ -1,6 +1,7 @@
 """The command line: everything the backend can do, without Blender.
 
-Exit codes: 0 done, 1 something a person can mend (one sentence on stderr), 2 wrong usage, 130 cancelled.
+Exit codes: 0 done, 1 something a person can mend (one sentence on stderr), 2 wrong usage, 130 cancelled, 143 ended from
+outside (SIGTERM).
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import sys
 
 from .. import __version__
 from ..core.errors import Cancelled, UserError
+from ..core.told_to_end import ToldToEnd, ends_when_told
 from ..serve.server import main as serve
 from . import capturing, checking, exporting, inspecting, making, rendering, training
 
@@ -26,13 +28,17 @@ def main(arguments: list[str] | None = None) -> int:
             stream.reconfigure(encoding="utf-8", errors="replace")  # type: ignore[union-attr]
     options = _parser().parse_args(arguments)
     try:
-        return options.run(options) or 0
+        with ends_when_told():
+            return options.run(options) or 0
     except UserError as error:
         print(f"emodifftalk: {error}", file=sys.stderr)
         return 1
     except (Cancelled, KeyboardInterrupt) as stop:
         print(f"emodifftalk: cancelled, {str(stop) or 'nothing was written'}.", file=sys.stderr)
         return 130
+    except ToldToEnd:
+        print("emodifftalk: ended from outside; nothing half-written stays.", file=sys.stderr)
+        return 143
     except BrokenPipeError:
         return 1
 

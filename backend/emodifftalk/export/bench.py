@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from ..core.camera import look_at
+from ..core.child_process import PACKAGE, SOURCES, environment, module_words
 from ..core.formats.gaussian_file import read_gaussians
 from ..core.formats.ply import FIELDS, ply_table
 from ..core.gaussians import Gaussians
@@ -38,8 +39,8 @@ def main() -> None:
     print(f"{frames} frames of {cast.splats:,} Gaussians")
     print(f"{'format':<16}{'MB a frame':>11}{'MB/s':>8}{'ms a frame':>12}{'peak MB':>9}")
     for name in (*FRAME_FORMATS, *SHOT_FORMATS):
-        command = [sys.executable, "-m", "emodifftalk.export.bench", str(frames), name]
-        answer = subprocess.run(command, capture_output=True, text=True)
+        command = module_words(sys.executable, "emodifftalk.export.bench", str(frames), name)
+        answer = subprocess.run(command, capture_output=True, text=True, cwd=PACKAGE, env=environment(sources=SOURCES))
         print(f"{name:<16}{answer.stdout.strip() or answer.stderr.strip().splitlines()[-1]}")
     seconds, size = _plyfile(cast.gaussians(0))
     print(f"{'plyfile by row':<16}{size / 1e6:11.2f}{size / 1e6 / seconds:8.0f}{1e3 * seconds:12.0f}")

@@ -12,13 +12,14 @@ from pathlib import Path
 
 import numpy as np
 
+from ..core.child_process import environment, find_program, window_flags
 from ..core.errors import UserError
 from ..core.formats.compressed_ply import write_compressed_ply
 from ..core.formats.dot_splat import write_splat
 from ..core.formats.ply import write_ply
 from ..core.formats.spz import write_spz
 from ..core.gaussians import Gaussians
-from ..core.whole_file import whole_file
+from ..core.whole_file import whole_file, whole_path
 from .glb import write_glb
 
 SOG_TOOL = "splat-transform"
@@ -53,23 +54,26 @@ def write_sog(path: str | os.PathLike, gaussians: Gaussians) -> None:
 
     Raises UserError when the tool is not on the PATH or fails.
     """
-    tool = shutil.which(SOG_TOOL)
+    tool = find_program(SOG_TOOL)
     if tool is None:
         raise UserError(
             "A .sog is written by PlayCanvas' splat-transform, which is not on this computer: install Node.js, then "
             "run “npm install -g @playcanvas/splat-transform”."
         )
     path = Path(path)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".sog.") as folder:
+    with whole_path(path, ".sog") as whole, tempfile.TemporaryDirectory() as folder:
         write_ply(Path(folder) / "frame.ply", gaussians)
         # It takes its names relative to where it runs; the processor is asked for, since there may be no card.
         command = [tool, "--gpu", "cpu", "-w", "frame.ply", "frame.sog"]
-        answer = subprocess.run(command, cwd=folder, capture_output=True, text=True, errors="replace")
+        answer = subprocess.run(
+            command, cwd=folder, env=environment(), capture_output=True, text=True, errors="replace",
+            creationflags=window_flags(),
+        )  # fmt: skip
         made = Path(folder) / "frame.sog"
         if answer.returncode or not made.is_file():
             last = (answer.stderr or answer.stdout).strip().splitlines()
             raise UserError(f"splat-transform could not write {path.name}: {last[-1] if last else 'no reason given'}.")
-        os.replace(made, path)
+        shutil.move(made, whole)
 
 
 FRAME_FORMATS: dict[str, FrameFormat] = {

@@ -7,8 +7,6 @@ frames per second. What does not change is written once.
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +18,7 @@ from ..core.colour_space import linear_colour
 from ..core.errors import UserError
 from ..core.formats.ply import SH_C0
 from ..core.gaussians import Gaussians, normalize
+from ..core.whole_file import begin_part, drop_part, finish_part
 from .reel import Reel
 
 _FRAMES_IN_MEMORY = 20
@@ -115,9 +114,7 @@ def _write(path: Path, reel: Reel, columns: Callable[[object, int], list[_Column
         sentence = "USD files are written by usd-core, which this backend lacks: run “pip install usd-core”."
         raise UserError(sentence) from error
     numbers = reel.numbers
-    handle, part = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}.", suffix=".usdc")
-    os.close(handle)
-    os.unlink(part)
+    part = str(begin_part(path, ".usdc"))
     try:
         stage = Usd.Stage.CreateNew(part)
         UsdGeom.SetStageUpAxis(stage, "Z" if reel.axes == "blender" else "Y")
@@ -148,14 +145,13 @@ def _write(path: Path, reel: Reel, columns: Callable[[object, int], list[_Column
             reel.written(i)
         stage.Save()
         stage = None
-        os.chmod(part, 0o644)
-        os.replace(part, path)
+        finish_part(Path(part), path)
     except Tf.ErrorException as error:
-        Path(part).unlink(missing_ok=True)
+        drop_part(Path(part))
         raise UserError(f"{path.name} could not be written by USD: {str(error).strip().splitlines()[-1]}") from error
     except BaseException:
         stage = None
-        Path(part).unlink(missing_ok=True)
+        drop_part(Path(part))
         raise
 
 

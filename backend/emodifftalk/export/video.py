@@ -10,7 +10,9 @@ from types import TracebackType
 
 import numpy as np
 
+from ..core.child_process import PACKAGE, environment, window_flags
 from ..core.errors import UserError
+from ..core.whole_file import begin_part, drop_part, finish_part
 
 
 class VideoWriter:
@@ -39,14 +41,29 @@ class VideoWriter:
             self.path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise UserError(f"{self.path.parent} cannot be written: {error.strerror}.") from error
-        self._part = self.path.with_name(f".{self.path.stem}.part{self.path.suffix}")
+        try:
+            self._part = begin_part(self.path, self.path.suffix)
+        except OSError as error:
+            raise UserError(f"{self.path} cannot be written: {error.strerror}.") from error
         video = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}", "-r", f"{fps:g}", "-i", "-"]
-        voice = ["-ss", f"{audio_start:g}", "-i", str(audio), "-c:a", "aac", "-b:a", "160k"] if audio else []
+        # Nothing but a file: ffmpeg would take a name like “http://…” or “concat:…” for what it says.
+        voice = (
+            ["-ss", f"{audio_start:g}", "-i", f"file:{os.path.abspath(audio)}", "-c:a", "aac", "-b:a", "160k"]
+            if audio
+            else []
+        )
         self._log = tempfile.TemporaryFile()
         command = [imageio_ffmpeg.get_ffmpeg_exe(), "-y", "-loglevel", "error", *video, *voice]
         command += ["-c:v", "libx264", "-crf", "16", "-preset", "medium", "-pix_fmt", "yuv420p"]
-        command += ["-movflags", "+faststart", str(self._part)]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stderr=self._log)
+        command += ["-movflags", "+faststart", f"file:{os.path.abspath(self._part)}"]
+        self._process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stderr=self._log,
+            cwd=PACKAGE,
+            env=environment(),
+            creationflags=window_flags(),
+        )
         assert self._process.stdin is not None  # it was asked for
         self._pipe = self._process.stdin
 
@@ -65,13 +82,19 @@ class VideoWriter:
             self._pipe.close()
         except OSError:
             pass
+        if error is not None:
+            self._process.kill()  # it must not go on to make a movie of half of it
         code = self._process.wait()
-        if error is None and code == 0:
-            os.replace(self._part, self.path)
+        if error is not None or code:
+            drop_part(self._part)
+            if error is None:
+                self._fail()
             return
-        self._part.unlink(missing_ok=True)
-        if error is None:
-            self._fail()
+        try:
+            finish_part(self._part, self.path)
+        except OSError as refused:
+            drop_part(self._part)
+            raise UserError(f"{self.path} cannot be written: {refused.strerror}.") from refused
 
     def _fail(self) -> None:
         self._log.seek(0)

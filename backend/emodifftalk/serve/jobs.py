@@ -14,8 +14,8 @@ import numpy as np
 
 from ..core.camera import Camera
 from ..core.errors import UserError
-from ..core.fields import whole
 from ..core.facs import AU_NAMES
+from ..core.fields import whole
 from ..core.gaussians import Gaussians
 from ..core.limits import FARTHEST_SECOND
 from ..core.performance import from_json

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -15,6 +16,7 @@ from emodifftalk.core.child_process import environment, find_program, module_wor
 from emodifftalk.core.errors import UserError
 from emodifftalk.core.opening import opened, parse_json, read_bytes, read_json, read_text, resolve_inside
 from emodifftalk.core.outside import ask_outside
+from emodifftalk.core.told_to_end import ToldToEnd, ends_when_told
 from emodifftalk.core.whole_file import sweep_parts, whole_file, whole_path
 
 posix = pytest.mark.skipif(os.name == "nt", reason="Windows has no such files")
@@ -117,6 +119,15 @@ def test_a_file_is_there_whole_or_not_at_all(tmp_path):
         part.write_bytes(b"all")
         assert part.suffix == ".mp4"
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+@posix
+def test_a_process_that_is_told_to_end_tidies_up_first(tmp_path):
+    with pytest.raises(ToldToEnd), ends_when_told(), whole_file(tmp_path / "take") as stream:
+        stream.write(b"half")
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(5)
+    assert not list(tmp_path.iterdir()) and signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
 
 
 def test_what_a_killed_process_left_is_swept_by_the_next_that_writes_there(tmp_path, swept_anew):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import struct
 from dataclasses import replace
@@ -19,10 +20,12 @@ from emodifftalk.core.formats.ply import SH_C0
 from emodifftalk.core.gaussians import Gaussians
 from emodifftalk.core.take import load_take, save_take
 from emodifftalk.core.watch import Watch
+from emodifftalk.core.whole_file import begin_part
 from emodifftalk.export.cast import Cast, Head, cast_of_many, cast_of_one
 from emodifftalk.export.frame_formats import FRAME_FORMATS
 from emodifftalk.export.sequence import ExportOptions, export_sequence
 from emodifftalk.export.shot_files import export_shot
+from emodifftalk.export.video import VideoWriter
 from tests.helpers.tiny_subject import save_tiny_subject, save_tiny_take
 
 FRAMES = 8
@@ -300,4 +303,25 @@ def test_a_cancelled_shot_leaves_nothing(cast, tmp_path):
     for name in ("usd", "glb-animated"):
         with pytest.raises(Cancelled):
             export_shot(cast, tmp_path / name, ExportOptions(name), Watch(cancelled=lambda: True))
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+@pytest.mark.parametrize("ending", [".mp4", ".ply"])
+def test_an_export_never_takes_the_place_of_what_is_no_file(tmp_path, ending):
+    path = tmp_path / f"a{ending}"
+    os.mkfifo(path)
+    with pytest.raises((UserError, OSError), match="not replaced"):
+        if ending == ".mp4":
+            with VideoWriter(path, 16, 16, 25.0) as video:
+                video.add(np.zeros((16, 16, 3), np.uint8))
+        else:
+            begin_part(path)
+    assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
+
+
+def test_a_movie_that_is_given_up_leaves_nothing(tmp_path):
+    with pytest.raises(KeyboardInterrupt), VideoWriter(tmp_path / "a.mp4", 16, 16, 25.0) as video:
+        video.add(np.zeros((16, 16, 3), np.uint8))
+        raise KeyboardInterrupt
     assert not list(tmp_path.iterdir())

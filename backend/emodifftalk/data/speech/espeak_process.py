@@ -45,7 +45,8 @@ def ask(
 ) -> tuple[int, bytes, list[tuple[str, int]], int]:
     """Exit code, samples as 16-bit bytes, events (IPA name, first sample), samples a second."""
     request = json.dumps([text, voice, rate, pitch, pitch_range])
-    done = subprocess.run([sys.executable, "-I", "-S", str(Path(__file__)), request], capture_output=True)
+    words = [sys.executable, "-I", "-S", str(Path(__file__).resolve()), request]
+    done = subprocess.run(words, capture_output=True, cwd=Path(__file__).resolve().parent)
     if done.returncode:
         return done.returncode, b"", [], 0
     head, _, samples = done.stdout.partition(b"\n")

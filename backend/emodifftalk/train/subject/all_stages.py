@@ -19,6 +19,7 @@ from ...core.errors import UserError
 from ...core.opening import read_json
 from ...core.subject import file_hash
 from ...core.watch import UNWATCHED, Watch
+from ...core.whole_file import whole_path
 from ...data.captures.capture import Capture, load_capture, read_picture
 from ...data.speech.recordings import read_recordings
 from .report import write_whole_report
@@ -134,10 +135,8 @@ def _open_pictures(capture: Capture, watch: Watch) -> None:
 
 def _copy(trained: Path, out: Path) -> None:
     """Whole or not at all: the subject appears under its name when everything else is done."""
-    partial = out.with_name(f".{out.name}.part")
     try:
-        shutil.copyfile(trained, partial)
-        partial.replace(out)
+        with whole_path(out) as part:
+            shutil.copyfile(trained, part)
     except OSError as error:
-        partial.unlink(missing_ok=True)
         raise UserError(f"{out} cannot be written: {error.strerror or error}.") from error
