@@ -6,6 +6,7 @@ them ends with the process. `poll` hands out what has arrived and notices when t
 
 from __future__ import annotations
 
+import contextlib
 import os
 import queue
 import signal
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from emodifftalk.core.child_process import PACKAGE, environment, module_words, window_flags
 from emodifftalk.core.errors import UserError
-from emodifftalk.core.protocol import PROTOCOL, ProtocolError, read_message, write_message
+from emodifftalk.core.protocol import PROTOCOL, NoMessage, ProtocolError, read_message, write_message
 
 if TYPE_CHECKING:
     import numpy as np
@@ -231,10 +232,21 @@ class BackendClient:
 def _read_replies(stream: BinaryIO, events: queue.Queue[dict]) -> None:
     try:
         while True:
-            header, arrays = read_message(stream)
-            events.put({**header, "arrays": arrays})
+            with contextlib.suppress(NoMessage):
+                header, arrays = read_message(stream)
+                if _is_reply(header):
+                    events.put({**header, "arrays": arrays})
     except (EOFError, ProtocolError, OSError, ValueError):
+        pass  # it is gone, or cannot be understood any more
+    finally:
         events.put({"event": "closed"})
+
+
+def _is_reply(header: dict) -> bool:
+    """Whether a message has the parts that those who wait for it read."""
+    number, event = header.get("id"), header.get("event")
+    sane = isinstance(number, int | None) and isinstance(event, str) and event != "closed"
+    return sane and isinstance(header.get("result", {}), dict) and type(header.get("fraction", 0.0)) in (int, float)
 
 
 def _write_requests(stream: BinaryIO, outgoing: queue.Queue[dict | None]) -> None:

@@ -20,7 +20,7 @@ import numpy as np
 
 from .. import __version__
 from ..core.errors import Cancelled, UserError
-from ..core.protocol import PROTOCOL, ProtocolError, read_message, write_message
+from ..core.protocol import PROTOCOL, NoMessage, ProtocolError, read_message, write_message
 from ..core.watch import Watch
 from .jobs import JOBS, SOON
 
@@ -49,23 +49,48 @@ class Server:
             self._between()
 
     def _listen(self) -> None:
-        while True:
-            try:
-                header, arrays = read_message(self._source)
-            except (EOFError, ProtocolError, OSError, ValueError):
-                break
-            if header.get("op") == "shutdown":
-                break
-            if header.get("op") == "cancel":
-                self._cancelled.add(header.get("target", -1))
-            elif header.get("op") in SOON:
-                self._soon.put({**header, "arrays": arrays})
+        try:
+            while self._hear():
+                pass
+        except (EOFError, OSError, ValueError):
+            pass  # the other side is gone
+        except ProtocolError as error:
+            # What follows cannot be told from what was meant: a new process is better than one that guesses.
+            self._refuse(None, f"a message that could not be read ({error})")
+        except Exception:
+            traceback.print_exc()
+        finally:
+            # However it ended, nobody is heard any more, and a job in mid-work has nobody left to report to: the
+            # process ends with its pipe.
+            self._requests.put(None)
+            self._cancelled = _Everything()
+
+    def _hear(self) -> bool:
+        """Take one message in; false when it was the last one. Raises as `read_message`."""
+        try:
+            header, arrays = read_message(self._source)
+        except NoMessage as error:
+            self._refuse(None, str(error))
+            return True
+        number, op = header.get("id"), header.get("op", "")
+        if not isinstance(number, int | None) or not isinstance(op, str):
+            self._refuse(None, "a request without a number or a name")
+        elif op == "shutdown":
+            return False
+        elif op == "cancel":
+            target = header.get("target", -1)
+            if isinstance(target, int):
+                self._cancelled.add(target)
+        elif not isinstance(header.get("params", {}), dict):
+            self._refuse(number, "a request whose parameters are no object")
+        else:
+            (self._soon if op in SOON else self._requests).put({**header, "arrays": arrays})
+            if op in SOON:
                 self._requests.put(_LOOK_ASIDE)
-            else:
-                self._requests.put({**header, "arrays": arrays})
-        self._requests.put(None)
-        # A job in mid-work has nobody left to report to: the process ends with its pipe.
-        self._cancelled = _Everything()
+        return True
+
+    def _refuse(self, number: int | None, what: str) -> None:
+        self._say({"id": number, "event": "error", "text": f"The backend was sent {what}."})
 
     def _between(self) -> None:
         """Do what must not wait, one after the other."""

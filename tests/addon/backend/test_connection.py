@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import os
+import queue
 import signal
 import sys
 import time
@@ -13,7 +15,7 @@ import pytest
 bpy = pytest.importorskip("bpy")
 
 from addon.backend import connection
-from addon.backend.client import BUSY, DEAD, DEATHS, READY, STARTING, STOPPED, BackendClient
+from addon.backend.client import BUSY, DEAD, DEATHS, READY, STARTING, STOPPED, BackendClient, _read_replies
 from addon.blender import compat
 from addon.curves.au_curves import drawn_over, path_of
 from addon.playback import gaussians, sources, take_time
@@ -22,6 +24,7 @@ from addon.takes.generate import job_of, start_job
 from addon.timeline.prompts import add_prompt
 from emodifftalk.core.errors import UserError
 from emodifftalk.core.facs import AU_INDEX
+from emodifftalk.core.protocol import write_message
 from tests.helpers.waiting import until
 
 # A process that says hello like the backend and then does what a test wants. It is run by a real interpreter over real
@@ -287,3 +290,21 @@ def test_generate_says_why_it_cannot(scene, head):
     assert not bpy.ops.emodifftalk.generate.poll()
     bpy.data.objects.remove(head)
     assert "Import a subject" in why_not(bpy.context)
+
+
+@pytest.mark.parametrize(
+    "wrong", [b"[1]", b'{"id": [1], "event": "result"}', b'{"id": 1, "event": "result", "result": 3}']
+)
+def test_a_reply_that_is_none_is_passed_over_and_the_next_one_is_heard(wrong):
+    stream, events = io.BytesIO(len(wrong).to_bytes(4, "little") + wrong), queue.Queue()
+    stream.seek(0, io.SEEK_END)
+    write_message(stream, {"id": 2, "event": "result", "result": {}})
+    stream.seek(0)
+    _read_replies(stream, events)
+    assert [events.get_nowait().get("id") for _ in range(events.qsize())] == [2, None]
+
+
+def test_after_a_reply_that_cannot_be_read_the_pipe_counts_as_closed():
+    events = queue.Queue()
+    _read_replies(io.BytesIO((5000).to_bytes(4, "little") + b"[" * 5000), events)
+    assert events.get_nowait() == {"event": "closed"}

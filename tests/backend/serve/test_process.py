@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emodifftalk.core.protocol import ProtocolError, read_message, write_message
+from emodifftalk.serve import server
 from tests.helpers.backend_process import ask
 
 json_values = st.recursive(
@@ -55,6 +56,36 @@ def test_arrays_of_objects_or_absurd_sizes_are_refused(spec):
     text = json.dumps({"arrays": [{"name": "x", "dtype": "<f4", "shape": [1], **spec}]}).encode()
     with pytest.raises((ProtocolError, EOFError)):
         read_message(io.BytesIO(len(text).to_bytes(4, "little") + text + bytes(64)))
+
+
+@pytest.mark.parametrize("wrong", [
+    b"[1]", b"7", b'{"op": ["ping"], "id": 1}', b'{"op": "ping", "id": [1]}', b'{"op": "ping", "id": 1, "params": 3}',
+    b'{"op": "cancel", "target": {}}',
+])  # fmt: skip
+def test_no_whole_frame_makes_the_server_deaf(wrong, monkeypatch):
+    monkeypatch.setattr(server, "_abilities", dict)
+    asked, said = io.BytesIO(len(wrong).to_bytes(4, "little") + wrong), io.BytesIO()
+    asked.seek(0, io.SEEK_END)
+    write_message(asked, {"id": 2, "op": "ping", "params": {}})
+    asked.seek(0)
+    server.Server(asked, said).run()
+    said.seek(0)
+    answers = []
+    while said.tell() < len(said.getvalue()):
+        answers.append(read_message(said)[0])
+    assert {"id": 2, "event": "result", "result": {"pong": True}} in answers
+    assert b"cancel" in wrong or "error" in [answer["event"] for answer in answers]
+
+
+@pytest.mark.parametrize(
+    "wrong", [b"no JSON", b"[" * 5000, b'{"op": "ping", "arrays": [{"name": [], "dtype": "<f4"}]}']
+)
+def test_after_a_frame_that_cannot_be_read_the_server_says_so_and_ends(wrong, monkeypatch):
+    monkeypatch.setattr(server, "_abilities", dict)
+    said = io.BytesIO()
+    server.Server(io.BytesIO(len(wrong).to_bytes(4, "little") + wrong), said).run()
+    said.seek(0)
+    assert [read_message(said)[0]["event"] for _ in range(2)] == ["hello", "error"]
 
 
 def test_it_answers_and_survives_what_it_cannot_do(backend):
