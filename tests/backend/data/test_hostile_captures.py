@@ -7,6 +7,7 @@ import json
 import os
 import struct
 import sys
+import time
 import zipfile
 from pathlib import Path
 
@@ -309,6 +310,16 @@ def test_whatever_hdf5_stumbles_over_is_a_sentence(smc, monkeypatch):
     with h5py.File(smc) as file:
         assert "damaged" in sentence(smc_child.answer, file, {"op": "names", "key": ""})
         assert "too many" in sentence(smc_child.answer, file, {"op": "read", "key": "wide"})
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the time that a process computes cannot be limited there")
+def test_an_answer_computes_for_two_seconds_at_most(monkeypatch):
+    import resource
+
+    limits = []
+    monkeypatch.setattr(resource, "setrlimit", lambda kind, values: limits.append((kind, values[0])))
+    smc_child._limit_computing()
+    assert limits[0][0] == resource.RLIMIT_CPU and 1 <= limits[0][1] - time.process_time() <= 2.1
 
 
 def test_a_process_that_dies_or_does_not_answer_is_a_sentence(smc, monkeypatch):

@@ -34,6 +34,8 @@ MOST_BYTES = 64 << 20
 """No encoded picture and no mesh of a head is larger."""
 MOST_NAMES = 100_000
 _IDLE = 20.0
+_COMPUTING = 1.0
+"""Seconds; to unpack MOST_BYTES takes a third of that."""
 
 Answer = tuple[dict[str, Any], dict[str, Array]]
 
@@ -108,6 +110,19 @@ def _expect_size(shape: tuple[int, ...] | None, dtype: np.dtype[Any]) -> None:
         raise ValueError("more bytes than it can have")
 
 
+def _limit_computing() -> None:
+    """From here on this process ends when it computes for longer than an answer takes: damage can send HDF5 in circles.
+
+    A slow disk costs no computing. Windows has no such limit: there whoever has asked ends the process.
+    """
+    if sys.platform == "win32":
+        return
+    import resource
+
+    most, (_, hard) = math.ceil(time.process_time() + _COMPUTING), resource.getrlimit(resource.RLIMIT_CPU)
+    resource.setrlimit(resource.RLIMIT_CPU, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
+
+
 def _end_when_idle(last: list[float]) -> None:
     while time.monotonic() - last[0] < _IDLE:
         time.sleep(_IDLE / 10)
@@ -122,11 +137,13 @@ def main() -> None:
     try:
         with opened(path, None):
             pass
+        _limit_computing()
         with h5py.File(path, "r") as file:
             write_message(sys.stdout.buffer, {"answer": True})
             while True:
                 asked = read_message(sys.stdin.buffer)[0]
                 last[0] = math.inf
+                _limit_computing()
                 try:
                     said = answer(file, asked)
                 except UserError as error:
