@@ -24,7 +24,7 @@ from emodifftalk.core.formats.spz import write_spz
 from emodifftalk.core.gaussians import Gaussians, normalize
 from emodifftalk.core.opening import read_json
 from emodifftalk.core.performance import Performance, Prompt, VoiceStrip, load_performance, to_json
-from emodifftalk.core.protocol import ProtocolError, read_message, write_message
+from emodifftalk.core.protocol import Nonsense, ProtocolError, read_message, write_message
 from emodifftalk.core.subject import load_subject, pose
 from emodifftalk.core.take import load_take
 from emodifftalk.core.template import load_template
@@ -242,5 +242,5 @@ CORE = (
     Reader("voice_time", _text("a.json", voice_time.to_text((voice_time.Stretch("a.wav", 0.0, 0.5, 2.0, 1.0),))),
            _read_stretches),
     Reader("sound", _sound, _read_sound, per_byte=64, fixed=128),
-    Reader("pipe", _frames, _read_frames, refuses=(EOFError, ProtocolError)),
+    Reader("pipe", _frames, _read_frames, refuses=(EOFError, Nonsense, ProtocolError)),
 )  # fmt: skip

@@ -9,7 +9,6 @@ from pathlib import Path
 from .campaign import ROOT, Tally
 
 PAGE = ROOT / "docs" / "science" / "reliability.md"
-BEGIN, END = "<!-- begin: fuzz -->", "<!-- end: fuzz -->"
 _HEAD = "| reader | cases | crashes | hangs | too much memory | slowest, s | peak, MB |\n|---|--:|--:|--:|--:|--:|--:|"
 
 
@@ -29,13 +28,19 @@ def lines(tallies: dict[str, Tally], seed: int, seconds: float) -> list[str]:
 
 
 def write(table: list[str]) -> None:
-    """Put the table between the marks of the page; they are added at its end when it has none."""
+    """Put the table into the page."""
+    put("fuzz", table)
+
+
+def put(part: str, table: list[str]) -> None:
+    """Put a table between the marks of a part of the page; they are added at its end when it has none."""
+    begin, end = f"<!-- begin: {part} -->", f"<!-- end: {part} -->"
     text = PAGE.read_text(encoding="utf-8") if PAGE.exists() else "# Reliability\n"
-    if BEGIN not in text:
-        text = f"{text.rstrip()}\n\n{BEGIN}\n{END}\n"
-    before, _, behind = text.partition(BEGIN)
-    after = behind.partition(END)[2]
-    PAGE.write_text(f"{before}{BEGIN}\n\n{chr(10).join(table)}\n\n{END}{after}", encoding="utf-8")
+    if begin not in text:
+        text = f"{text.rstrip()}\n\n{begin}\n{end}\n"
+    before, _, behind = text.partition(begin)
+    after = behind.partition(end)[2]
+    PAGE.write_text(f"{before}{begin}\n\n{chr(10).join(table)}\n\n{end}{after}", encoding="utf-8")
 
 
 def _row(name: str, tally: Tally) -> str:
