@@ -58,6 +58,7 @@ def package_contents() -> dict[str, bytes]:
     paths += [ROOT / "wheels" / CORE_WHEEL]
     paths += sample_files()
     paths += sorted((ROOT / "backend").glob("requirements*.txt"))
+    paths += sorted((ROOT / "backend" / "locks").glob("*.txt"))
     files = {p.relative_to(ROOT).as_posix(): p.read_bytes() for p in paths}
     files[f"backend/{BACKEND_WHEEL}"] = build_backend_wheel().read_bytes()
     return files

@@ -48,7 +48,22 @@ def tiny_extension(root: Path, code: str = "", version: str = VERSION) -> tuple[
     make_wheel(backend, "emodifftalk", version, code)
     (backend / "requirements.txt").write_text("# pins\ntinytorch==2.0\n")
     (backend / "requirements-nodeps.txt").write_text("tinywords==0.3\n")
+    write_lock(backend, "pypi", house, "tinytorch==2.0", "tinymath==1.5")
+    write_lock(backend, "without-torch", house, "tinymath==1.5")
+    write_lock(backend, "weights", house, "tinywords==0.3")
+    write_lock(backend, "pip", house)
     return Source(backend, version, ("tinytorch", "tinymath", "emodifftalk")), house
+
+
+def write_lock(backend: Path, name: str, house: Path, *pins: str) -> None:
+    """A lock of these packages, by the hashes of their wheels in a folder."""
+    lines = []
+    for pin in pins:
+        wheel = house / f"{pin.replace('==', '-')}-py3-none-any.whl"
+        lines.append(f"{pin} --hash=sha256:{hashlib.sha256(wheel.read_bytes()).hexdigest()}\n")
+    path = backend / "locks" / f"{name}.txt"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("".join(lines))
 
 
 def tiny_build(choice: str = "cpu") -> Build:
@@ -61,6 +76,7 @@ class Index:
 
     def __init__(self, house: Path) -> None:
         self.asked: list[str] = []
+        self.house = house
         self.stall: set[str] = set()
         self.stalled = threading.Event()
         self._closing = threading.Event()

@@ -72,6 +72,15 @@ class Source:
         """Packages that are wanted without their dependencies."""
         return self.folder / "requirements-nodeps.txt"
 
+    def lock(self, name: str) -> Path:
+        """A lock (tools/locks.py): every package, those they need included, with its version and its files' hashes."""
+        return self.folder / "locks" / f"{name}.txt"
+
+    def lock_of_torch(self, build: Build) -> Path | None:
+        """The lock of a build of PyTorch that has an index of its own; None where none was made."""
+        path = self.lock(f"torch-{build.system}-{build.processor}-{build.choice}")
+        return path if path.is_file() else None
+
     @property
     def package(self) -> Path:
         """The backend itself: the wheel that the extension brings, or the sources of a checkout."""
@@ -82,7 +91,9 @@ class Source:
     def fingerprint(self) -> str:
         """Changes when something else would be installed. Raises UserError when a part is missing."""
         try:
-            stamps = [(path, path.stat()) for path in (self.requirements, self.bare_requirements, self.package)]
+            locks = (self.lock(name) for name in ("pypi", "without-torch", "weights", "pip"))
+            paths = (self.requirements, self.bare_requirements, self.package, *locks)
+            stamps = [(path, path.stat()) for path in paths]
         except OSError as error:
             raise UserError(
                 f"The extension is incomplete ({Path(error.filename).name} is missing): install its .zip again."

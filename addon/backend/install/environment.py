@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from emodifftalk.core.errors import UserError
-from emodifftalk.core.opening import parse_json
+from emodifftalk.core.opening import parse_json, read_text
 from emodifftalk.core.whole_file import whole_file
 
 from .home import Home, delete
@@ -24,12 +24,15 @@ Run = Callable[[list[str]], str]
 """Runs a command to its end and returns what it said; raises CommandFailed."""
 
 
-def make(work: Work, home: Home, base: Base, run: Run, wheelhouse: Path | None) -> None:
-    """Make the environment, mend one that lost its Python, keep one that is whole. Raises UserError."""
+def make(work: Work, home: Home, base: Base, run: Run, wheelhouse: Path | None, pip_lock: Path) -> None:
+    """Make the environment, mend one that lost its Python, keep one that is whole. Raises UserError.
+
+    pip_lock: the lock that names pip and its hash, should it have to be fetched.
+    """
     there = ask(str(home.python))
     if there is not None and there.version == base.version:
         if not there.pip:
-            _bring_pip(work, home, base, run, wheelhouse)
+            _bring_pip(work, home, base, run, wheelhouse, pip_lock)
         return
     if _can_be_mended(home, base):
         work.write("The environment's Python is gone: putting a new one under the same packages")
@@ -42,7 +45,7 @@ def make(work: Work, home: Home, base: Base, run: Run, wheelhouse: Path | None) 
     if (made := ask(str(home.python))) is None:
         raise UserError(f"The environment made with {base.named} does not start: see the log.")
     if not made.pip:
-        _bring_pip(work, home, base, run, wheelhouse)
+        _bring_pip(work, home, base, run, wheelhouse, pip_lock)
 
 
 def _can_be_mended(home: Home, base: Base) -> bool:
@@ -73,7 +76,7 @@ def _venv(work: Work, home: Home, base: Base, run: Run) -> None:
         ) from error
 
 
-def _bring_pip(work: Work, home: Home, base: Base, run: Run, wheelhouse: Path | None) -> None:
+def _bring_pip(work: Work, home: Home, base: Base, run: Run, wheelhouse: Path | None, pip_lock: Path) -> None:
     """pip from a wheel at hand, from the base's own pip, or from the package index. Raises UserError."""
     work.say("Putting pip into the environment")
     patterns = [str(wheelhouse / "pip-*.whl")] if wheelhouse else []
@@ -83,7 +86,8 @@ def _bring_pip(work: Work, home: Home, base: Base, run: Run, wheelhouse: Path | 
             return
     if base.pip and not wheelhouse:
         try:
-            run([str(base.path), "-I", "-m", "pip", "--python", str(home.python), "install", "pip"])
+            locked = ["--no-deps", "--require-hashes", "-r", str(pip_lock)]
+            run([str(base.path), "-I", "-m", "pip", "--python", str(home.python), "install", *locked])
             return
         except CommandFailed:
             work.write("The base's pip could not do it either; fetching pip")
@@ -91,7 +95,7 @@ def _bring_pip(work: Work, home: Home, base: Base, run: Run, wheelhouse: Path | 
         raise UserError(f"{base.named} brings no pip: put pip's wheel into {wheelhouse}.")
     work.write(f"Fetching pip from {PYPI}")
     try:
-        fetched = _fetch_pip(home.temporary)
+        fetched = _fetch_pip(home.temporary, read_text(pip_lock))
     except (OSError, ValueError) as error:
         raise UserError(
             f"{base.named} brings no pip, and it could not be fetched ({error}): check the network, or on Debian and "
@@ -110,16 +114,19 @@ def _from_wheel(home: Home, run: Run, wheel: str) -> bool:
     return True
 
 
-def _fetch_pip(folder: Path) -> Path:
-    """The newest pip's wheel, its hash checked. Raises OSError or ValueError."""
+def _fetch_pip(folder: Path, lock: str) -> Path:
+    """The wheel of pip that the lock names, its hash checked. Raises OSError or ValueError."""
+    wanted = re.search(r"^pip==([\d.]+)", lock, re.MULTILINE)
+    hashes = re.findall(r"sha256:([0-9a-f]{64})", lock)
     page, _ = fetch(f"{PYPI}/pip/", 20, accept="application/vnd.pypi.simple.v1+json")
-    final = re.compile(r"pip-[\d.]+-py3-none-any\.whl")
-    files = [file for file in parse_json(page)["files"] if final.fullmatch(file["filename"]) and not file.get("yanked")]
-    newest = max(files, key=lambda file: [int(part) for part in file["filename"].split("-")[1].split(".")])
-    data, _ = fetch(newest["url"], 60)
-    if hashlib.sha256(data).hexdigest() != newest["hashes"]["sha256"]:
-        raise ValueError("the download arrived damaged")
-    path = folder / newest["filename"]
+    name = f"pip-{wanted[1] if wanted else ''}-py3-none-any.whl"
+    url = next((file["url"] for file in parse_json(page)["files"] if file["filename"] == name), "")
+    if not url:
+        raise ValueError(f"the index has no {name}")
+    data, _ = fetch(url, 60)
+    if hashlib.sha256(data).hexdigest() not in hashes:
+        raise ValueError("the download is not the file that this version was made with")
+    path = folder / name
     with whole_file(path) as stream:
         stream.write(data)
     return path

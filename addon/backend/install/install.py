@@ -13,7 +13,8 @@ import time
 from collections.abc import Callable
 
 from emodifftalk.core.errors import UserError
-from emodifftalk.core.opening import parse_json
+from emodifftalk.core.opening import parse_json, read_text
+from emodifftalk.core.whole_file import whole_file
 
 from . import environment, packages
 from .builds import constraints, python_range
@@ -109,7 +110,7 @@ def _steps(work: Work, order: Order, record: Record, repair: bool, keep_open: tu
     work.say("Looking for a Python to build on", 0.02)
     base = find_base(order.own_python, *python_range())
     work.write(f"Building on {base.named}")
-    pip.plainly(lambda run: environment.make(work, home, base, run, order.wheelhouse))
+    pip.plainly(lambda run: environment.make(work, home, base, run, order.wheelhouse, order.source.lock("pip")))
     record.python = ".".join(map(str, base.version))
     pip.update()
 
@@ -120,9 +121,13 @@ def _steps(work: Work, order: Order, record: Record, repair: bool, keep_open: tu
             record.steps[name] = stamp
             write_record(home, record)
 
-    home.constraints.write_text(constraints(order.build, order.source), encoding="utf-8")
-    pins = order.source.requirements.read_text(encoding="utf-8") + home.constraints.read_text(encoding="utf-8")
-    bare = order.source.bare_requirements.read_text(encoding="utf-8")
+    with whole_file(home.constraints) as file:
+        file.write(constraints(order.build, order.source).encode())
+    # Whatever decides which files are installed: a change of it installs them anew.
+    source, torch = order.source, order.source.lock_of_torch(order.build)
+    locks = [source.lock("pypi"), source.lock("without-torch"), *([torch] if torch else [])]
+    pins = "".join(map(read_text, (source.requirements, home.constraints, *locks)))
+    bare = read_text(source.bare_requirements) + read_text(source.lock("weights"))
     step("packages", pins, lambda: pip.packages(0.05, 0.88))
     step("weights", bare, lambda: pip.bare_packages(0.88, 0.92))
     step("backend", record.fingerprint, lambda: pip.backend(0.92, 0.94))

@@ -30,6 +30,16 @@ print(json.dumps({"cuda": bool(torch and torch.cuda.is_available())}), flush=Tru
 """
 
 
+_BINARY = ["--only-binary", ":all:"]
+
+
+def _locked(lock: Path) -> list[str]:
+    """What a lock lists and nothing else, every file checked by its hash. Raises UserError when it is missing."""
+    if not lock.is_file():
+        raise UserError(f"The extension is incomplete (locks/{lock.name} is missing): install its .zip again.")
+    return ["--no-deps", "--require-hashes", *_BINARY, "-r", str(lock)]
+
+
 class Pip:
     """The environment's pip, run so that it asks nothing, writes nowhere else and says how far it is."""
 
@@ -58,24 +68,39 @@ class Pip:
             return
         self._work.say("Updating pip", 0.02)
         try:
-            self.run([*self._pip(), "install", *self._from(), "--upgrade", "--retries", "1", f"pip>={table()['pip']}"])
+            wanted_pip = [f"pip>={table()['pip']}"] if house else _locked(self._order.source.lock("pip"))
+            self.run([*self._pip(), "install", *self._from(), "--upgrade", "--retries", "1", *wanted_pip])
         except CommandFailed:
             self._work.write("pip could not be updated; going on with the one there is")
         self._ask_version()
 
     def packages(self, start: float, end: float) -> None:
         """The requirements, in the chosen build. start, end: the part of the whole work that this is, 0..1."""
-        arguments = ["--only-binary", ":all:", "-r", str(self._order.source.requirements)]
-        if not self._order.wheelhouse:
-            if self._order.build.index:
-                arguments += ["--extra-index-url", self._order.build.index]
-            arguments += ["-c", str(self._order.home.constraints)]
-        self._install(arguments, self._order.build.download, start, end)
+        source, build = self._order.source, self._order.build
+        if self._order.wheelhouse:  # whoever fills such a folder answers for it
+            self._install([*_BINARY, "-r", str(source.requirements)], build.download, start, end)
+        elif not build.index:
+            self._install(_locked(source.lock("pypi")), build.download, start, end)
+        else:
+            # One index for each package, never two for one: another of the same name would do to be installed.
+            middle = start + (end - start) * (1 - build.torch / build.download)
+            self._install(_locked(source.lock("without-torch")), build.download - build.torch, start, middle)
+            self._install(self._torch(), build.torch, middle, end)
+
+    def _torch(self) -> list[str]:
+        source, build = self._order.source, self._order.build
+        from_there = ["--index-url", build.index]
+        lock = source.lock_of_torch(build)
+        if lock is not None:
+            return [*from_there, *_locked(lock)]
+        self._work.write("PyTorch's own builds have no list of hashes yet: it is taken by its exact version, unchecked")
+        return [*from_there, "--no-deps", *_BINARY, "-r", str(self._order.home.constraints)]
 
     def bare_packages(self, start: float, end: float) -> None:
         """The packages that are wanted without their dependencies."""
-        arguments = ["--no-deps", "--only-binary", ":all:", "-r", str(self._order.source.bare_requirements)]
-        self._install(arguments, 84e6, start, end)
+        source = self._order.source
+        bare = ["--no-deps", *_BINARY, "-r", str(source.bare_requirements)]
+        self._install(bare if self._order.wheelhouse else _locked(source.lock("weights")), 84e6, start, end)
 
     def backend(self, start: float, end: float) -> None:
         """The backend itself, always anew: its version may be the same while its contents are not."""
@@ -114,6 +139,9 @@ class Pip:
         try:
             work.command(command, self._environment, heard, idle, self._keep_open)
         except CommandFailed as error:
+            if "not match the hashes" in error.output.lower():
+                delete(self._order.home.cache)  # else it would be taken from there again
+                self._order.home.cache.mkdir(exist_ok=True)
             raise UserError(explain(error.output, error.code)) from error
 
     def _pip(self) -> list[str]:

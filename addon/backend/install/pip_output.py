@@ -148,7 +148,12 @@ _REASONS: tuple[tuple[tuple[str, ...], str], ...] = (
         "let PIP_CERT name its certificate, or install from a folder of wheels (see the add-on's preferences).",
     ),
     (
-        ("not match the hashes", "bad crc", "badzipfile", "is not a zip file", "invalid wheel", "is invalid"),
+        ("not match the hashes",),
+        "A download is not the file that this version was made with, it was damaged on its way or exchanged: press the "
+        "button again; if that does not help, report it.",
+    ),
+    (
+        ("bad crc", "badzipfile", "is not a zip file", "invalid wheel", "is invalid"),
         "A download arrived damaged: press the button again.",
     ),
     (

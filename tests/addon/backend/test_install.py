@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ensurepip
+import importlib.metadata
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -12,6 +14,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from addon.backend.install import builds, install, machine, packages, pythons, sizes
 from addon.backend.install import home as homes
@@ -22,7 +26,7 @@ from addon.backend.install.pip_output import PipProgress, explain
 from addon.backend.install.work import Work
 from emodifftalk.core.errors import UserError
 from tests.helpers.places import BACKEND
-from tests.helpers.tiny_wheels import Index, make_wheel, tiny_build, tiny_extension
+from tests.helpers.tiny_wheels import Index, make_wheel, tiny_build, tiny_extension, write_lock
 
 SOURCE = builds.Source(BACKEND, "0.1.0")
 CARD = {"card": "NVIDIA RTX 4090", "driver": "581.42", "capability": 8.9}
@@ -116,6 +120,36 @@ def test_the_wheel_asked_about_is_the_one_pip_would_take():
     assert sizes.choose(files, "torch", "2.12.0", linux, (3, 13)) is None
 
 
+# Which files those are.
+
+LOCKED = re.compile(r"^([a-z0-9-]+)==([^\s;]+)", re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", ["pypi", "without-torch", "weights", "pip"])
+def test_every_package_is_locked_by_the_hashes_of_its_files_from_the_ordinary_index_alone(name):
+    text = SOURCE.lock(name).read_text()
+    entries = re.split(r"\n(?=[a-z0-9])", text.partition("\n")[2])
+    assert all("--hash=sha256:" in entry for entry in entries) and LOCKED.findall(text)
+    assert not re.search(r"index-url|find-links|file:|://|@", text.partition("\n")[2])
+    assert "https://pypi.org/simple alone" in text.partition("\n")[0]
+
+
+def test_the_locks_hold_what_is_required_at_the_version_that_is_required():
+    wanted = LOCKED.findall(SOURCE.requirements.read_text().replace("_", "-"))
+    locked = {name: LOCKED.findall(SOURCE.lock(name).read_text()) for name in ("pypi", "without-torch")}
+    assert set(wanted) <= set(locked["pypi"])
+    torch = {"torch", "torchvision"}
+    assert {pin for pin in wanted if pin[0] not in torch} <= set(locked["without-torch"])
+    assert not torch & {name for name, _ in locked["without-torch"]}
+    # What installed packages say they need is there too, so that pip may be told to look for nothing else.
+    names = {name for name, _ in locked["pypi"]}
+    for name in ("torch", "transformers", "open-clip-torch", "numba", "soundfile"):
+        for need in importlib.metadata.requires(name) or []:
+            wish = Requirement(need)
+            if wish.marker is None or wish.marker.evaluate({"extra": ""}):
+                assert canonicalize_name(wish.name) in names, f"{name} needs {need}"
+
+
 # What pip says.
 
 
@@ -163,7 +197,7 @@ Installing collected packages: numpy, scipy, torch
          "short path"),
         ("Downloading torch", -9, "lack of memory"),
         ("MemoryError", 1, "ran out of memory"),
-        ("ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE", 1, "arrived damaged"),
+        ("ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE", 1, "not the file that this"),
         ("ImportError: DLL load failed while importing _C: The specified module could not be found.", 1, "Visual C++"),
         ("ERROR: something nobody has seen", 1, "something nobody has seen"),
     ],
@@ -440,13 +474,16 @@ def processes_of(home: Home) -> list[str]:
 
 @pytest.mark.once
 @pytest.mark.slow
-def test_a_package_the_index_lacks_is_a_sentence_and_the_next_try_goes_on(index):
-    _, order = index
-    order.source.requirements.write_text("tinytorch==2.0\ntinynew==4.0\n")
+def test_a_package_the_index_lacks_is_a_sentence_and_the_next_try_goes_on(index, tmp_path):
+    served, order = index
+    for wheel in served.house.glob("tiny[tm]*.whl"):
+        shutil.copy(wheel, tmp_path)
+    new = make_wheel(tmp_path, "tinynew", "4.0")
+    write_lock(order.source.folder, "pypi", tmp_path, "tinytorch==2.0", "tinymath==1.5", "tinynew==4.0")
     work = run(install.install(order))
     assert "tinynew==4.0) does not come for this system" in work.problem
     assert standing(order.home, order.source.fingerprint) == HALF
-    make_wheel(order.source.folder.parent.parent / "wheels", "tinynew", "4.0")
+    shutil.copy(new, served.house)
     assert run(install.install(order)).done
     assert python(order.home, "import tinynew; print(tinynew.__version__)") == "4.0"
 
@@ -532,3 +569,20 @@ def test_the_button_installs_and_generate_finds_it_and_uninstall_takes_it_away(b
     assert bpy.ops.emodifftalk.uninstall_backend() == {"FINISHED"}
     assert "not installed yet" in connection.unavailable_reason()
     assert not backend_home.home().root.exists()
+
+
+@pytest.mark.once
+@pytest.mark.slow
+def test_a_wheel_that_is_not_the_one_that_was_locked_is_not_installed(index, tmp_path):
+    served, order = index
+    order = replace(order, home=Home(tmp_path / "other" / "backend"))
+    wheel = next(path for path in served.house.glob("tinymath-*.whl"))
+    before = wheel.read_bytes()
+    try:
+        make_wheel(served.house, "tinymath", "1.5", code="raise SystemExit('exchanged')\n")
+        work = run(install.install(order))
+    finally:
+        wheel.write_bytes(before)
+    assert "not the file that this version was made with" in work.problem
+    assert not list(order.home.env.rglob("tinymath")) and not list(order.home.cache.glob("tinymath*"))
+    assert run(install.install(order)).done, "and the right one is fetched again"
