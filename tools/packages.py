@@ -11,6 +11,7 @@ import zipfile
 from pathlib import Path
 
 from .environments import ROOT, Missing
+from .sbom import sbom
 
 _SAID = (ROOT / "backend" / "emodifftalk" / "__init__.py").read_text(encoding="utf-8")
 (VERSION,) = re.findall(r'^__version__ = "(.+)"$', _SAID, re.MULTILINE)
@@ -51,7 +52,7 @@ def package_contents() -> dict[str, bytes]:
     """Name and bytes of every file of the extension but its manifest. Raises Missing.
 
     Beside the add-on and the wheel it plays takes with: the sample scenes, and in `backend` what the backend is
-    installed from, its own wheel and the lists of packages it needs.
+    installed from, its own wheel and the lists and locks of packages it needs; and a list of all of that (`sbom`).
     """
     paths = [ROOT / name for name in ("__init__.py", "LICENSE", "LICENSES.md", "README.md")]
     paths += sorted(p for p in (ROOT / "addon").rglob("*") if p.is_file() and "__pycache__" not in p.parts)
@@ -61,7 +62,7 @@ def package_contents() -> dict[str, bytes]:
     paths += sorted((ROOT / "backend" / "locks").glob("*.txt"))
     files = {p.relative_to(ROOT).as_posix(): p.read_bytes() for p in paths}
     files[f"backend/{BACKEND_WHEEL}"] = build_backend_wheel().read_bytes()
-    return files
+    return files | {"sbom.cdx.json": sbom(VERSION, files)}
 
 
 def sample_files() -> list[Path]:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import ast
+import hashlib
 import io
+import json
+import re
 import subprocess
 import sys
 import tomllib
@@ -148,3 +151,19 @@ def imported(name: str, tree: ast.AST) -> set[str]:
             whole = {f"{module}.{alias.name}" for alias in node.names}
             found |= {child if (ROOT / f"{child.replace('.', '/')}.py").exists() else module for child in whole}
     return found
+
+
+def test_the_package_says_what_it_is_made_of_and_what_the_backend_fetches_with_hashes(contents):
+    said = json.loads(contents["sbom.cdx.json"])
+    assert (said["bomFormat"], said["specVersion"]) == ("CycloneDX", "1.6")
+    parts = {part["bom-ref"]: part for part in said["components"]}
+    assert len(parts) == len(said["components"])
+    nora = "sample_scenes/subjects/nora.safetensors"
+    assert parts[nora]["hashes"] == [{"alg": "SHA-256", "content": hashlib.sha256(contents[nora]).hexdigest()}]
+    torch = next(part for name, part in parts.items() if name.startswith("pkg:pypi/torch@"))
+    (files,) = torch["externalReferences"]
+    assert torch["scope"] == "optional" and len(files["hashes"]) > 5
+    assert set(re.findall(r"^([a-z0-9-]+)==", (BACKEND / "locks" / "pypi.txt").read_text(), re.MULTILINE)) <= {
+        part["name"] for part in said["components"]
+    }
+    assert said == json.loads(packages.sbom(VERSION, {k: v for k, v in contents.items() if k != "sbom.cdx.json"}))
