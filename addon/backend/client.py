@@ -62,6 +62,7 @@ class BackendClient:
         self._cancels: dict[int, float] = {}
         self._heard = 0.0
         self._number = 0
+        self._unsaid: list[dict] = []
 
     @property
     def pid(self) -> int | None:
@@ -80,6 +81,8 @@ class BackendClient:
         """
         if self.alive:
             return
+        if self._process is not None:  # it has died, and nobody has looked since: whoever waits for it hears that
+            self._unsaid += self._died()
         recent = [moment for moment in self._deaths if time.monotonic() - moment < DEATHS_WITHIN]
         if len(recent) >= DEATHS:
             raise UserError(
@@ -132,7 +135,7 @@ class BackendClient:
 
         When the process has died, one `error` with the reason for every request it left unanswered.
         """
-        replies: list[dict] = []
+        replies, self._unsaid = self._unsaid, []
         # Asked before the queue is emptied: what a dying process still said must not get lost.
         gone = self._process is not None and not self.alive
         while True:
@@ -159,6 +162,7 @@ class BackendClient:
         self.state = STOPPED
         self.pending.clear()
         self._cancels.clear()
+        self._unsaid.clear()
         if process is None:
             return
         self._outgoing.put({"op": "shutdown"})

@@ -52,6 +52,7 @@ def story() -> Iterator[float]:
         look_at(only_head())
         shoot("reopened", only_head())
 
+    yield from a_strangers_file(samples)
     bpy.ops.wm.open_mainfile(filepath=str(samples / "hello.blend"))
     yield 0.1
     with timed("the sample shot"):
@@ -78,6 +79,48 @@ def story() -> Iterator[float]:
         bpy.ops.preferences.addon_disable(module=PACKAGE)
         keep_screenshot("switched off")
     facts["left behind"] = differences(before, traces(PACKAGE))
+
+
+PLANTED = ("json", "numpy", "sitecustomize", "usercustomize", "emodifftalk", "torch")
+
+
+def a_strangers_file(samples: Path) -> Iterator[float]:
+    """A file from elsewhere, its words changed and Live on, with modules beside it that would like to be run: opened
+    from its folder, then allowed to use the backend, for which a Python without one stands in."""
+    folder = OUT / "downloaded"
+    folder.mkdir()
+    for name in PLANTED:
+        code = f"open({str(folder / 'ran')!r}, 'a').write({name!r})\n"
+        (folder / f"{name}.py").write_text(code, encoding="utf-8")
+    bpy.ops.wm.open_mainfile(filepath=str(samples / "hello.blend"))
+    yield 0.1
+    prompts()[0].text = "something else entirely"
+    sys.modules[f"{PACKAGE}.addon.takes.settings"].live_settings().on = True
+    bpy.ops.wm.save_as_mainfile(filepath=str(folder / "shot.blend"))
+    os.utime(folder / "shot.blend", (1, 1))  # another file in its place: this computer has not saved it
+    bpy.context.preferences.addons[PACKAGE].preferences.python_path = sys.executable
+    os.chdir(folder)
+    began = time.monotonic()
+    bpy.ops.wm.open_mainfile(filepath=str(folder / "shot.blend"))
+    yield 0.2
+    live, client = sys.modules[f"{PACKAGE}.addon.takes.live"], sys.modules[f"{PACKAGE}.addon.backend.connection"].client
+    bpy.context.scene.frame_set(30)
+    prompts()[0].emodifftalk.text = "and something else again"
+    yield 2.0
+    untouched = {"state": client.state, "deaths": len(client._deaths), "live": live.status(only_head())[0]}
+    bpy.ops.emodifftalk.resume_live()
+    while client.state != "dead" and time.monotonic() - began < 30:
+        yield 0.2
+    facts["downloaded"] = untouched | {
+        "after the press": client.state,
+        "it said": client.problem,
+        "ran": (folder / "ran").read_text() if (folder / "ran").exists() else "",
+    }
+    live.live_settings().on = False
+    client.clear()
+    bpy.context.preferences.addons[PACKAGE].preferences.python_path = ""
+    os.chdir(OUT)
+    facts["seconds"]["a stranger's file"] = time.monotonic() - began
 
 
 class timed:

@@ -132,6 +132,14 @@ def test_f12_renders_the_head_where_the_camera_sees_it(session, facts):
     expect_head(mask, box)
 
 
+def test_a_file_from_elsewhere_starts_nothing_until_a_press_and_code_beside_it_is_never_run(facts):
+    found = facts["downloaded"]
+    assert found["state"] == "stopped" and found["deaths"] == 0
+    assert "not saved on this computer" in found["live"]
+    assert found["after the press"] == "dead" and "No module named" in found["it said"]
+    assert found["ran"] == ""
+
+
 def test_switched_off_it_leaves_nothing_behind(session, facts):
     assert facts["left behind"] == {}
     name = "frame 60"

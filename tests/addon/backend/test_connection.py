@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 import time
 
 import numpy as np
@@ -127,6 +128,21 @@ def test_nonsense_on_the_pipe_ends_it(play):
     client = play("hello()\nhear()\nsys.stdout.buffer.write(b'\\xff' * 64); sys.stdout.buffer.flush(); time.sleep(60)")
     text = answers(client, client.request("ping", {}))[-1]["text"]
     assert "makes no sense" in text and client.state == DEAD and not client.alive
+
+
+def test_a_death_nobody_has_noticed_is_heard_of_when_it_is_started_again(play, tmp_path):
+    client = play("hello()\nhear()\nsys.exit(3)")
+    number = client.request("ping", {})
+    until(lambda: not client.alive, lambda: None, 20)
+    client.start(sys.executable, tmp_path)
+    ended = [reply for reply in client.poll() if reply.get("id") == number]
+    client.stop(0.0)
+    assert [reply["event"] for reply in ended] == ["error"] and "exit code 3" in ended[0]["text"]
+
+    def writing():
+        return [thread for thread in threading.enumerate() if thread.name.startswith("emodifftalk_write")]
+
+    until(lambda: not writing(), lambda: None, 20)
 
 
 def test_a_backend_that_never_says_hello_is_given_up(play):
