@@ -15,6 +15,7 @@ import bpy
 
 from emodifftalk.core.child_process import PACKAGE, SOURCES, environment, module_words, window_flags
 from emodifftalk.core.errors import UserError
+from emodifftalk.core.opening import read_text
 from emodifftalk.shots.names import CANCEL, FAILED
 
 from ..backend import connection
@@ -147,8 +148,8 @@ class ShotProcess:
 
     def _last_words(self) -> str:
         try:
-            lines = self._log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-        except OSError:
+            lines = read_text(self._log).strip().splitlines()
+        except UserError:
             lines = []
         return lines[-1].removeprefix("emodifftalk: ") if lines else "The shot queue ended without a reason."
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from emodifftalk.core.child_process import PACKAGE, environment, find_program, window_flags
+from emodifftalk.core.errors import UserError
+from emodifftalk.core.opening import read_text
 
 OLDEST_DRIVER = 580
 """The oldest NVIDIA driver that runs CUDA 13, which torch is built for."""
@@ -109,8 +111,8 @@ def _nvidia_smi() -> str | None:
 def _kernel_module(path: Path = Path("/proc/driver/nvidia/version")) -> tuple[str, str, float]:
     """Linux's driver says its version even where its tools are not installed."""
     try:
-        words = path.read_text(encoding="utf-8", errors="replace").split()
-    except OSError:
+        words = read_text(path, 10_000).split()
+    except UserError:
         return "", "", 0.0
     driver = next((word for word in words if word[:1].isdigit() and "." in word), "")
     return "An NVIDIA card", driver, 0.0

@@ -10,6 +10,7 @@ import bpy
 from bpy.types import Scene
 
 from emodifftalk.core.errors import UserError
+from emodifftalk.core.whole_file import finish_part
 from emodifftalk.shots.complete_picture import is_complete
 from emodifftalk.shots.journal import unfinished
 
@@ -47,7 +48,7 @@ def keep(partial: Path, path: Path) -> None:
         os.fsync(file)
     finally:
         os.close(file)
-    os.replace(partial, path)
+    finish_part(partial, path)
 
 
 def not_written(path: Path, reason: str) -> UserError:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import ctypes.util
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -46,7 +47,8 @@ def ask(
     """Exit code, samples as 16-bit bytes, events (IPA name, first sample), samples a second."""
     request = json.dumps([text, voice, rate, pitch, pitch_range])
     words = [sys.executable, "-I", "-S", str(Path(__file__).resolve()), request]
-    done = subprocess.run(words, capture_output=True, cwd=Path(__file__).resolve().parent)
+    passed = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "LD_PRELOAD"))}
+    done = subprocess.run(words, capture_output=True, cwd=Path(__file__).resolve().parent, env=passed)
     if done.returncode:
         return done.returncode, b"", [], 0
     head, _, samples = done.stdout.partition(b"\n")
