@@ -14,7 +14,7 @@ from .arrays import Array, Floats, Ints
 from .checks import expect, expect_format, expect_indices
 from .errors import UserError
 from .facs import AU_NAMES
-from .gaussians import Gaussians, quat_multiply
+from .gaussians import Gaussians, expect_bounds, quat_multiply
 from .jaw import TONGUE, Jaw, jaw_opening, jaw_reading
 from .opening import opened
 from .template import FacialTemplate, name_metadata, read_template
@@ -240,4 +240,5 @@ def _read_gaussians(file: tensors.TensorFile) -> Gaussians:
         raise UserError(f"{file.path.name}: its Gaussians have no size or no direction.")
     if opacities.min() < -1e-3 or opacities.max() > 1.001:
         raise UserError(f"{file.path.name}: opacities must lie between 0 and 1.")
+    expect_bounds(file.path.name, means, scales, colors)
     return Gaussians(means, quats / length, scales, opacities.clip(0, 1), colors)
