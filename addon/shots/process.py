@@ -15,7 +15,7 @@ import bpy
 
 from emodifftalk.core.child_process import PACKAGE, SOURCES, environment, module_words, window_flags
 from emodifftalk.core.errors import UserError
-from emodifftalk.core.opening import read_text
+from emodifftalk.core.opening import is_plain_file, read_text
 from emodifftalk.shots.names import CANCEL, FAILED
 
 from ..backend import connection
@@ -68,6 +68,8 @@ class ShotProcess:
         words += ["--changed", changed, "--blender", blender, "--worker", str(_SCRIPT), "--child", "--polite"]
         try:
             self._log.parent.mkdir(parents=True, exist_ok=True)
+            if self._log.exists() and not is_plain_file(self._log):  # a pipe would be waited for
+                raise UserError(f"The log {self._log} is no plain file: take it away.")
             with open(self._log, "wb") as log:
                 self._process = subprocess.Popen(
                     module_words(sys.executable, "emodifftalk.shots", *words), stdin=subprocess.PIPE, stdout=log,

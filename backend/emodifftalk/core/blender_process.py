@@ -18,6 +18,7 @@ from .errors import UserError
 
 _PATIENCE = 5.0
 """Seconds a child is given to leave before it is made to."""
+_LONGEST_LINE = 1 << 20
 
 
 class BlenderDied(UserError):
@@ -135,7 +136,8 @@ class BlenderChild:
 
 def _read(printed: IO[bytes], hear: Callable[[str | None], None]) -> None:
     try:
-        for line in printed:
+        # A line without an end comes in pieces.
+        while line := printed.readline(_LONGEST_LINE):
             hear(line.decode(errors="replace").rstrip())
     except (OSError, ValueError):
         pass  # the pipe was closed while we read

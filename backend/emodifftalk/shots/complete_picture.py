@@ -15,6 +15,8 @@ from .tiff_whole import is_whole_tiff
 
 _LEAST = 26
 """Bytes of the smallest picture there is, a WebP of one pixel."""
+_MOST_CHUNKS = 500_000
+"""Of a PNG, whose writers make them of 8 kB or more."""
 
 
 def is_complete(path: Path) -> bool:
@@ -36,7 +38,9 @@ def _is_whole_png(stream: BinaryIO, size: int) -> bool:
     if stream.read(8) != b"\x89PNG\r\n\x1a\n":
         return False
     at = 8
-    while at + 12 <= size:  # length, kind, content, checksum
+    for _ in range(_MOST_CHUNKS):  # length, kind, content, checksum
+        if at + 12 > size:
+            break
         stream.seek(at)
         length, kind = struct.unpack(">I4s", stream.read(8))
         at += 12 + length

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from ..core.errors import UserError
@@ -28,8 +29,9 @@ class FileLock:
         self._file = _locked(self.path)
         if self._file is None:
             return False
-        os.ftruncate(self._file, 0)
-        os.write(self._file, f"process {os.getpid()} on {platform.node() or 'this computer'}".encode())
+        with suppress(OSError):  # the words are for people; the lock is held without them
+            os.ftruncate(self._file, 0)
+            os.write(self._file, f"process {os.getpid()} on {platform.node() or 'this computer'}".encode())
         return True
 
     def release(self) -> None:

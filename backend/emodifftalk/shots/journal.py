@@ -6,8 +6,10 @@ end of the file, so that several Blenders can write, and a torn last line, which
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -139,6 +141,8 @@ def append(path: Path, entry: dict) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0), 0o644)
     try:
+        if not stat.S_ISREG(os.fstat(file).st_mode):
+            raise OSError(errno.EEXIST, "it is no plain file", str(path))
         size = os.fstat(file).st_size
         os.lseek(file, max(size - 1, 0), os.SEEK_SET)
         torn = size > 0 and os.read(file, 1) != b"\n"

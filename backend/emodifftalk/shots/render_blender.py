@@ -1,21 +1,22 @@
 """One Blender that renders frames of one shot, one after the other, as it is told over its standard input.
 
 Told: {"do": "open" | "frame" | "movie" | "end", …}, a line of JSON each. It answers in lines that begin with SAY:
-{"event": "opened" | "did" | "missed" | "refused", …}. Everything it prints is kept in the shot's log.
+{"event": "did" | "missed", …}. Everything it prints is kept in the shot's log.
 """
 
 from __future__ import annotations
 
+import errno
 import json
 import queue
 import time
 from collections import deque
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TextIO
 
 from ..core.blender_process import Blender, BlenderChild
 from ..core.child_process import SOURCES, how_it_ended
-from ..core.errors import UserError
 from ..core.fields import listed, mapped, number, whole
 from ..core.opening import is_plain_file, parse_json
 from .shot_list import MOST_FRAMES
@@ -24,7 +25,8 @@ from .work import MOVIE, OPEN, ShotWork
 SAY = "@shots "
 _OURS = "EmoDiffTalk: "
 """Begins the sentences that the add-on prints for people: a fallback announces itself so."""
-_LONGEST = 1 << 20
+_LONGEST, _MOST_SAID, _MOST_NOTES = 1 << 20, 1000, 100
+"""Letters of a message and of a sentence in it; sentences."""
 _FULL = ("No space left", "disk full", "Disk full")
 
 
@@ -32,19 +34,21 @@ class RenderBlender:
     """A child process, the shot it works on, what it is busy with (None when idle), and whether it was told to go."""
 
     def __init__(
-        self, number: int, work: ShotWork, blender: Blender, script: Path, lock: Path, heard: queue.Queue
+        self, number: int, work: ShotWork, blender: Blender, script: Path, lock: Path, log: TextIO, heard: queue.Queue
     ) -> None:
-        """number: its place among those at work. lock: a file it holds locked while it lives. heard: gets (self, line).
+        """number: its place among those at work. lock: a file it holds locked while it lives. log: gets what it prints,
+        and is closed in the end. heard: gets (self, line).
 
         Raises UserError when it cannot be started.
         """
         self.number, self.work = number, work
         self.doing: int | str | None = work.begin(OPEN)
         self.leaving = False
-        self._heard_of, self._killed_for = time.monotonic(), ""
+        self.killed_for = ""
+        """Why the queue ended it, empty while it did not."""
+        self._heard_of = time.monotonic()
         self._last: deque[str] = deque(maxlen=20)
-        work.journal.log.parent.mkdir(parents=True, exist_ok=True)
-        self._log = _log(work.journal.log)
+        self._log = log
         words = ["--core", str(SOURCES), "--lock", str(lock)]
         try:
             self._child = BlenderChild(blender.command(script, words), lambda line: heard.put((self, line)))
@@ -76,19 +80,20 @@ class RenderBlender:
         """Keep a line in the log; what it says to us, if anything. Raises ValueError when that makes no sense."""
         self._heard_of = time.monotonic()
         if line.startswith(SAY):
-            return _message(line.removeprefix(SAY))
-        self._log.write(line + "\n")
-        self._log.flush()
+            return message(line.removeprefix(SAY), self.doing == OPEN)
+        with suppress(OSError):  # a full disk is noticed, and said, where frames are written
+            self._log.write(line + "\n")
+            self._log.flush()
         self._last.append(line)
         if line.startswith(_OURS):
-            self.work.note(line.removeprefix(_OURS))
+            self.work.note(line.removeprefix(_OURS)[:_MOST_SAID])
         return None
 
     def why_it_died(self) -> tuple[str, bool]:
         """One sentence, and whether it is hopeless to try again."""
         code = self._child.wait()
-        if self._killed_for:
-            return f"Blender {self._killed_for} while {self._doing_in_words()} and was ended.", False
+        if self.killed_for:
+            return f"Blender {self.killed_for} while {self._doing_in_words()} and was ended.", False
         last = next((line.strip() for line in reversed(self._last) if line.strip()), "")
         if any(sign in line for line in self._last for sign in _FULL):
             return f"The disk of {self.work.shot.folder} is full: make room and run the list again.", True
@@ -104,11 +109,11 @@ class RenderBlender:
 
     def silent_for(self) -> float:
         """Seconds since it was given something to do and has said nothing, 0 when it has nothing to do."""
-        return time.monotonic() - self._heard_of if self.doing is not None and not self._killed_for else 0.0
+        return time.monotonic() - self._heard_of if self.doing is not None and not self.killed_for else 0.0
 
     def kill(self, why: str) -> None:
         """End it at once, also one that is stopped or deaf; `why` goes into `why_it_died`."""
-        self._killed_for = why
+        self.killed_for = why
         self._child.kill()
 
     def dismiss(self) -> None:
@@ -123,28 +128,31 @@ class RenderBlender:
     def end(self) -> None:
         """See that it is gone."""
         self._child.end()
-        self._log.close()
+        with suppress(OSError):
+            self._log.close()
 
     def _tell(self, **message: object) -> None:
         self._child.say(json.dumps(message))
 
 
-def _message(text: str) -> dict[str, Any]:
-    """What a Blender says to us, its fields checked. Raises ValueError when it makes no sense."""
+def message(text: str, opening: bool) -> dict[str, Any]:
+    """What a Blender that is `opening` its file, or is not, says to us, its fields checked. Raises ValueError when it
+    makes no sense."""
     event = mapped(parse_json(text, _LONGEST))
-    if event.get("event") not in ("did", "missed", "opened", "refused"):
+    if event.get("event") not in ("did", "missed"):
         raise ValueError("it says nothing we know")
-    event["text"] = str(event.get("text", "It gave no reason."))
+    event["text"] = str(event.get("text", "It gave no reason."))[:_MOST_SAID]
     event["seconds"] = number(event.get("seconds", 0.0), 0, 1e9)
-    event["notes"] = [str(note) for note in listed(event.get("notes", []))]
-    if "frames" in event:
-        first, last = (whole(frame, -(2**31), 2**31) for frame in listed(event["frames"], 2))
+    event["notes"] = [str(note)[:_MOST_SAID] for note in listed(event.get("notes", []), _MOST_NOTES)]
+    if "frames" in event or (opening and event["event"] == "did"):
+        first, last = (whole(frame, -(2**31), 2**31) for frame in listed(event.get("frames"), 2))
         whole(last - first, 0, MOST_FRAMES)
     return event
 
 
-def _log(path: Path) -> TextIO:
-    """The shot's log, to be written on. Raises UserError when it is no plain file."""
-    if path.exists() and not is_plain_file(path):
-        raise UserError(f"The log {path} is no plain file.")
+def open_log(path: Path) -> TextIO:
+    """A shot's log, to be written on. Raises OSError, also when something that is no plain file has its name."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists() and not is_plain_file(path):  # a pipe would be waited for
+        raise OSError(errno.EEXIST, "it is no plain file", str(path))
     return open(path, "a", encoding="utf-8")

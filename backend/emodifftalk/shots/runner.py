@@ -12,6 +12,7 @@ import platform
 import queue
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from ..core.errors import UserError
 from .names import CANCEL, CANCELLED, DONE, FAILED, PAUSE, PAUSED, PAUSING, REFUSE, RENDERING, RESUME
 from .planning import Planner
 from .queue_folder import QueueFolder
-from .render_blender import RenderBlender
+from .render_blender import RenderBlender, open_log
 from .report import clock
 from .shot_list import ShotList
 from .snapshot import Snapshots
@@ -31,6 +32,8 @@ _LOOK = 0.1  # seconds between two looks at what was asked
 _TELL, _TELL_STILL = 0.3, 3.0
 """Seconds between two statuses, when something happens and when nothing does."""
 _LEAST_PATIENCE, _FIRST_PATIENCE = 300.0, 1800.0
+_LINES_AT_ONCE = 10_000
+"""Lines heard before the queue looks up again: one Blender that prints without end must not make it deaf."""
 _ORPHANS = 60.0
 """Seconds that the Blenders of a killed runner are waited for."""
 
@@ -44,6 +47,8 @@ class RunnerSettings:
     changed: one of `names.CHANGED`.
     patience: seconds without a sign of life after which a Blender is ended and its frame given to another; 0: three
         times the slowest frame so far and at least `_LEAST_PATIENCE`, `_FIRST_PATIENCE` until a frame is done.
+    patience_to_open: seconds without a sign that the opening of a file, which says little, is given at least; the
+        movie too.
     """
 
     blender: Blender
@@ -51,6 +56,7 @@ class RunnerSettings:
     jobs: int = 1
     changed: str = REFUSE
     patience: float = 0.0
+    patience_to_open: float = _LEAST_PATIENCE
 
 
 class Runner:
@@ -82,7 +88,8 @@ class Runner:
         self._lock()
         try:
             self._folder.asked()  # what was asked of an earlier run
-            self._folder.report.unlink(missing_ok=True)
+            with suppress(OSError):  # what cannot be taken away is said when the new one is written
+                self._folder.report.unlink(missing_ok=True)
             self._wait_for_orphans()
             self._plan()
             while not self._over():
@@ -167,34 +174,42 @@ class Runner:
         taken = {blender.number for blender in self._blenders}
         number = next(i for i in range(self._settings.jobs) if i not in taken)
         lock = self._folder.worker_lock(number)
-        lock.parent.mkdir(parents=True, exist_ok=True)
-        self._blenders.append(
-            RenderBlender(number, work, self._settings.blender, self._settings.script, lock, self._heard)
-        )
         self._news = True
+        try:
+            lock.parent.mkdir(parents=True, exist_ok=True)
+            log = open_log(work.journal.log)
+        except OSError as error:
+            work.fail(f"{error.filename or work.journal.log} cannot be written: {error.strerror or error}.")
+            return
+        settings = self._settings
+        self._blenders.append(RenderBlender(number, work, settings.blender, settings.script, lock, log, self._heard))
 
     def _hear(self) -> None:
         try:
             blender, line = self._heard.get(timeout=_LOOK)
         except queue.Empty:
             return
-        while True:
+        for _ in range(_LINES_AT_ONCE):
             self._take(blender, line)
             try:
                 blender, line = self._heard.get_nowait()
             except queue.Empty:
                 return
+        self._take(blender, line)
 
     def _end_frozen(self) -> None:
         """End Blenders that have given no sign for too long: a file that hangs must not hold up the others."""
-        patience = self._settings.patience or self._usual_patience()
         for blender in self._blenders:
+            patience = self._patience(blender)
             if blender.silent_for() > patience:
                 blender.kill(f"gave no sign for {clock(patience)}")
 
-    def _usual_patience(self) -> float:
-        slowest = max((seconds for work in self.works for seconds in work.rendered.values()), default=0.0)
-        return max(_LEAST_PATIENCE, 3 * slowest) if slowest else _FIRST_PATIENCE
+    def _patience(self, blender: RenderBlender) -> float:
+        patience = self._settings.patience
+        if not patience:
+            slowest = max((seconds for work in self.works for seconds in work.rendered.values()), default=0.0)
+            patience = max(_LEAST_PATIENCE, 3 * slowest) if slowest else _FIRST_PATIENCE
+        return patience if isinstance(blender.doing, int) else max(patience, self._settings.patience_to_open)
 
     def _take(self, blender: RenderBlender, line: str | None) -> None:
         self._news = True
@@ -243,6 +258,8 @@ class Runner:
             why, hopeless = blender.why_it_died()
             self._journal(blender.work, event="missed", what=blender.doing, reason=why)
             blender.work.missed(blender.doing, why, hopeless)
+            if blender.killed_for and not blender.work.over and blender.doing not in blender.work.failed:
+                blender.work.note(f"{why.removesuffix('.')}; another Blender took its place.")
         blender.end()
         self._blenders.remove(blender)
 

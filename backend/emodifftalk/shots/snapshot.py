@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 from ..core.opening import opened
@@ -54,6 +55,13 @@ class Snapshots:
         self._mark = hashlib.sha256(str(owner).encode()).hexdigest()[:8]
         self._made: dict[Path, Path] = {}
 
+    def _sweep(self, folder: Path) -> None:
+        """Take away what a killed queue of this output folder left in a folder, of files that may not be listed now."""
+        for link in folder.glob(f".*.{self._mark}.shots.blend"):
+            if link not in self._made.values():
+                with suppress(OSError):
+                    link.unlink()
+
     def take(self, blend: Path) -> Path:
         """The path under which the file keeps its content: the file itself where nothing can be put beside it."""
         if blend not in self._made:
@@ -62,19 +70,24 @@ class Snapshots:
 
     def _keep(self, blend: Path) -> Path:
         link = blend.with_name(f".{blend.stem}.{self._mark}.shots.blend")
-        try:
-            link.unlink(missing_ok=True)
-            try:
-                os.link(blend.resolve(), link)
-            except OSError:  # a file system without links
-                shutil.copyfile(blend, link)
-        except OSError:
+        self._sweep(blend.parent)
+        if os.path.lexists(link):  # something that cannot be taken away
             return blend
+        try:
+            os.link(blend.resolve(), link)
+        except OSError:  # a file system without links
+            try:
+                shutil.copyfile(blend, link)
+            except OSError:
+                with suppress(OSError):
+                    link.unlink(missing_ok=True)
+                return blend
         return link
 
     def remove(self) -> None:
         """Take them away again."""
         for blend, link in self._made.items():
             if link != blend:
-                link.unlink(missing_ok=True)
+                with suppress(OSError):
+                    link.unlink(missing_ok=True)
         self._made.clear()

@@ -10,7 +10,9 @@ _OFFSETS, _COUNTS = (273, 324), (279, 325)
 _TYPES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 """Bytes of a value by its type."""
 _NUMBERS = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}
-_MOST_DIRECTORIES, _MOST_ENTRIES = 256, 4096
+_MOST_DIRECTORIES, _MOST_ENTRIES, _MOST_VALUES = 16, 4096, 1 << 20
+"""Directories, entries of one, bytes of one entry's numbers: a picture of the queue has one directory, and a strip for
+every row at most."""
 
 
 def is_whole_tiff(stream: BinaryIO, size: int) -> bool:
@@ -49,6 +51,8 @@ def _directory(stream: BinaryIO, at: int, size: int, order: str, big: bool) -> i
         if place is not None and place + length > size:
             raise ValueError("a value outside the file")
         if tag in (*_OFFSETS, *_COUNTS) and kind in _NUMBERS:
+            if tag in found or length > _MOST_VALUES:
+                raise ValueError("more strips than a picture has")
             found[tag] = _values(stream, place, packed, f"{order}{count}{_NUMBERS[kind]}", length)
     for offsets, counts in zip(_OFFSETS, _COUNTS, strict=True):
         pairs = zip(found.get(offsets, ()), found.get(counts, ()), strict=True)

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import json
 import os
+import struct
 import sys
+import time
+from dataclasses import replace
 from pathlib import Path
+from shutil import rmtree
 
 import pytest
 
 from emodifftalk.core.blender_process import Blender
 from emodifftalk.shots.command import progress_line
 from emodifftalk.shots.complete_picture import is_complete
-from emodifftalk.shots.journal import Journal
+from emodifftalk.shots.journal import Journal, append
 from emodifftalk.shots.planning import Planner
 from emodifftalk.shots.queue_folder import QueueFolder
-from emodifftalk.shots.report import status_sentence
+from emodifftalk.shots.render_blender import message
+from emodifftalk.shots.report import remarks, status_sentence
 from emodifftalk.shots.runner import Runner, RunnerSettings
 from emodifftalk.shots.shot_list import EXTENSIONS, load_list
 from emodifftalk.shots.snapshot import Snapshots
@@ -66,6 +71,17 @@ def test_a_picture_cut_anywhere_is_not_finished(tmp_path, scene, style, codec):
 def test_a_pipe_is_no_picture(tmp_path):
     os.mkfifo(tmp_path / "a.png")
     assert not is_complete(tmp_path / "a.png")
+    with pytest.raises(OSError, match="no plain file"):
+        append(tmp_path / "a.png", {"event": "frame"})
+
+
+def test_a_picture_of_endless_pieces_is_answered_at_once(tmp_path):
+    began = time.monotonic()
+    (tmp_path / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(64 << 20))
+    directory = b"\x01\0" + struct.pack("<HHII", 273, 1, 60 << 20, 100) + bytes(4)
+    (tmp_path / "a.tif").write_bytes(b"II*\0\x08\0\0\0" + directory + bytes(64 << 20))
+    assert not is_complete(tmp_path / "a.png") and not is_complete(tmp_path / "a.tif")
+    assert time.monotonic() - began < 2
 
 
 WORKER = """
@@ -107,6 +123,53 @@ def test_a_blender_that_hangs_or_talks_nonsense_is_ended_and_its_frame_given_to_
     assert status["state"] == "done" and status["shots"][0]["done"] == 3
     missed = [entry for entry in Journal(shots.shots[0]).entries() if entry["event"] == "missed"]
     assert len(missed) == 1 and missed[0]["what"] == 2 and said in missed[0]["reason"]
+    (remark,) = remarks(status["shots"][0])
+    assert said in remark and "frame 2" in remark and remark.endswith("another Blender took its place.")
+
+
+def test_opening_a_file_has_a_limit_of_its_own(tmp_path):
+    slow = "import time\ntime.sleep(0.6)\n" + WORKER.format(trouble="pass", pixel=PIXEL.hex())
+    (tmp_path / "worker.py").write_text(slow)
+    shots = load_list(shot_of(tmp_path).blend.with_name("list.json"))
+    settings = RunnerSettings(Blender(sys.executable, is_module=True), tmp_path / "worker.py", patience=0.3)
+    assert Runner(shots, settings).run()["state"] == "done"
+    rmtree(shots.folder)
+    status = Runner(shots, replace(settings, patience_to_open=0.2)).run()
+    assert status["state"] == "failed" and "gave no sign" in status["shots"][0]["problem"]
+
+
+@pytest.mark.parametrize("damage", ["log", "report"])
+def test_a_folder_in_the_place_of_a_file_stops_no_other_shot(tmp_path, damage):
+    (tmp_path / "worker.py").write_text(WORKER.format(trouble="pass", pixel=PIXEL.hex()))
+    (tmp_path / "a.blend").write_bytes(b"BLENDER")
+    names = [{"name": name, "blend": "a.blend", "frames": [1, 1]} for name in "ab"]
+    (tmp_path / "list.json").write_text(json.dumps({"shots": names}))
+    shots = load_list(tmp_path / "list.json")
+    path = shots.shots[0].folder / "log" / "blender.log" if damage == "log" else shots.folder / "report.html"
+    path.mkdir(parents=True)
+    settings = RunnerSettings(Blender(sys.executable, is_module=True), tmp_path / "worker.py")
+    states = {shot["name"]: shot["state"] for shot in Runner(shots, settings).run()["shots"]}
+    assert states == {"a": "failed" if damage == "log" else "done", "b": "done"}
+
+
+@pytest.mark.parametrize(
+    "line", ['{"event": "did"}', '{"event": "opened"}', '{"event": "did", "frames": [1]}', "[]", '{"event": []}', "\0"]
+)
+def test_a_blender_that_says_nothing_sensible_of_its_file_is_not_believed(line):
+    with pytest.raises(ValueError):
+        message(line, opening=True)
+    assert message('{"event": "missed", "text": 7}', opening=True)["text"] == "7"
+
+
+def test_a_snapshot_that_a_kill_left_goes_with_the_next_run_even_of_a_file_no_longer_listed(tmp_path):
+    killed, others = Snapshots(tmp_path / "renders"), Snapshots(tmp_path / "elsewhere")
+    for name in ("a.blend", "b.blend"):
+        (tmp_path / name).write_bytes(b"BLENDER")
+        killed.take(tmp_path / name), others.take(tmp_path / name)
+    again = Snapshots(tmp_path / "renders")
+    again.take(tmp_path / "a.blend")
+    again.remove()
+    assert len(list(tmp_path.glob(".*.shots.blend"))) == 2  # those of the other output folder
 
 
 def shot_of(folder: Path):
