@@ -36,7 +36,8 @@ class Planner:
     def _begin(self, work: ShotWork) -> None:
         shot, journal = work.shot, work.journal
         if not is_plain_file(shot.blend):
-            work.fail(f"The file {shot.blend} does not exist, or is no plain file.")
+            what = "is no plain file" if shot.blend.exists() else "does not exist"
+            work.fail(f"The file {shot.blend} {what}.")
             return
         work.blend = self._snapshots.take(shot.blend)
         if shot.blend not in self._hashes:

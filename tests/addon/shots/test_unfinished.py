@@ -40,6 +40,7 @@ def write(path: Path, style: str, codec: str) -> None:
     look.file_format = style
     if codec:
         look.exr_codec = codec
+        assert look.exr_codec == codec
     if style == "OPEN_EXR_MULTILAYER":
         scene.camera = bpy.data.objects.new("Camera", bpy.data.cameras.new("Camera"))
         scene.collection.objects.link(scene.camera)
