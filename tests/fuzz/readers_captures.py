@@ -172,9 +172,7 @@ def _settings(folder: Path) -> list[str]:
 
 
 def _mapping(folder: Path) -> list[str]:
-    (folder / "a.json").write_text(
-        '{"jawOpen": "Mouth_Open", "AU12": {"SmileLeft": 0.5, "SmileRight": 1}, "AU01": ["BrowL", "BrowR"]}'
-    )
+    (folder / "a.json").write_text('{"jawOpen": "Mouth_Open", "AU12": {"SmileLeft": 0.5, "SmileRight": 1}}')
     return ["a.json"]
 
 
