@@ -145,7 +145,8 @@ def measured(reader: Reader, root: Path, path: Path, size: int) -> Outcome:
     outcome = _called(reader, root, path)
     outcome.seconds = time.perf_counter() - began
     outcome.grown = max(status("VmHWM") - before, 0)
-    if _children() > children:
+    # Before it becomes another program a child is as large as its parent, and the system counts that as its own.
+    if _children() > max(children, status("VmHWM")):
         outcome.grown = max(outcome.grown, _children())
     if outcome.how in ("read", "refused") and outcome.grown > reader.allowed(size):
         outcome.how, outcome.where = "memory", f"{outcome.grown >> 20} MiB for {size} bytes"

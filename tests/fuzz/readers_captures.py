@@ -172,7 +172,7 @@ def _settings(folder: Path) -> list[str]:
 
 
 def _mapping(folder: Path) -> list[str]:
-    (folder / "a.json").write_text('{"jawOpen": "Mouth_Open", "AU12": {"left": "L", "right": ["R", 0.5]}}')
+    (folder / "a.json").write_text('{"jawOpen": "Mouth_Open", "AU12": {"SmileLeft": 0.5, "SmileRight": 1}}')
     return ["a.json"]
 
 

@@ -15,7 +15,7 @@ from tests.fuzz.readers_shots import SHOTS
 from tests.fuzz.table import lines
 
 SLOW = {"usd", "emotalk3d", "nersemble", "transforms", "colmap_text", "colmap_binary", "renderme360", "own_capture",
-        "calibration"}  # fmt: skip
+        "calibration", "sound", "recordings_csv", "recordings_openface", "recordings_tensors"}  # fmt: skip
 """Their good files take long to make, or every case starts a process: only the command tries them."""
 QUICK = [reader for reader in (*CORE, *SHOTS, *CAPTURES) if reader.name not in SLOW]
 

@@ -205,6 +205,8 @@ def test_a_damaged_file_is_refused_in_a_sentence_or_read_whole(folder, kind, dat
         ({"gaussians.colors": np.zeros((7, 3), np.float32)}, "expected 340 × 3"),
         ({"gaussians.quats": np.zeros((340, 4), np.float32)}, "no size or no direction"),
         ({"gaussians.opacities": np.full(340, 3, np.float32)}, "between 0 and 1"),
+        ({"gaussians.means": np.full((340, 3), 1e30, np.float32)}, "lies too far away"),
+        ({"gaussians.colors": np.full((340, 3), -5, np.float32)}, "no screen shows"),
         ({"face.triangle": np.full(300, 99999, np.int32)}, "points outside"),
         ({"otf.group": np.full(40, 77, np.uint8)}, "points outside"),
         ({"appearance.feature_line": np.zeros((17, 5, 16), np.float16)}, "feature line does not fit"),
