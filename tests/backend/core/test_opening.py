@@ -130,7 +130,8 @@ def test_a_process_that_is_told_to_end_tidies_up_first(tmp_path):
     assert not list(tmp_path.iterdir()) and signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
 
 
-def test_what_a_killed_process_left_is_swept_by_the_next_that_writes_there(tmp_path, swept_anew):
+@pytest.mark.usefixtures("swept_anew")
+def test_what_a_killed_process_left_is_swept_by_the_next_that_writes_there(tmp_path):
     left, living = part_of(tmp_path / "take", dead_pid()), part_of(tmp_path / "take", os.getppid())
     ours_of_before = part_of(tmp_path / "other", os.getpid())  # another process had our number
     folder = left.with_name(left.name.replace("take", "shot"))
@@ -145,7 +146,8 @@ def test_what_a_killed_process_left_is_swept_by_the_next_that_writes_there(tmp_p
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted([".mine.part", living.name, "take"])
 
 
-def test_a_part_of_yesterday_is_nobodys(tmp_path, swept_anew):
+@pytest.mark.usefixtures("swept_anew")
+def test_a_part_of_yesterday_is_nobodys(tmp_path):
     elsewhere = tmp_path / ".take.abcdef-12-00c0ffee.part"
     elsewhere.touch()
     sweep_parts(tmp_path)
