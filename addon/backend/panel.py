@@ -134,6 +134,8 @@ def _draw_place(layout: UILayout, survey: Survey, chosen: str) -> None:
     column.label(text=f"{sizes.readable(build.room)} needed while installing, {sizes.readable(free)} free")
     if survey.base is not None:
         column.label(text=f"With {survey.base.named}")
+    if house is None and (unchecked := home.source().unchecked(build)):
+        draw_sentence(layout, unchecked, icon="INFO", width=74)
     draw_sentence(layout, f"Into {root}", icon="FILE_FOLDER", width=74)
     if free < build.room and home.home().packages() is None:
         draw_problem(layout, "There is not enough free space on this disk.", 74)

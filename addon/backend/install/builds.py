@@ -81,6 +81,15 @@ class Source:
         path = self.lock(f"torch-{build.system}-{build.processor}-{build.choice}")
         return path if path.is_file() else None
 
+    def unchecked(self, build: Build) -> str:
+        """What of this build is installed without a look at its hash, one sentence; empty when nothing is."""
+        if not build.index or self.lock_of_torch(build) is not None:
+            return ""
+        return (
+            "Every package is checked by its hash but PyTorch: this build of it has no list of hashes yet and is taken "
+            f"by its exact version from {build.index.split('/')[2]}."
+        )
+
     @property
     def package(self) -> Path:
         """The backend itself: the wheel that the extension brings, or the sources of a checkout."""

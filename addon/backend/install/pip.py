@@ -40,6 +40,14 @@ def _locked(lock: Path) -> list[str]:
     return ["--no-deps", "--require-hashes", *_BINARY, "-r", str(lock)]
 
 
+def only_from(index: str, empty: Path) -> dict[str, str]:
+    """Settings that keep pip to one index, whatever the person's own name beside it. empty: a folder of no wheels.
+
+    A setting that is left empty is one pip finds elsewhere: in its files, where it cannot be taken back.
+    """
+    return {"PIP_INDEX_URL": index, "PIP_EXTRA_INDEX_URL": index, "PIP_FIND_LINKS": str(empty)}
+
+
 class Pip:
     """The environment's pip, run so that it asks nothing, writes nowhere else and says how far it is."""
 
@@ -85,7 +93,7 @@ class Pip:
             # One index for each package, never two for one: another of the same name would do to be installed.
             middle = start + (end - start) * (1 - build.torch / build.download)
             self._install(_locked(source.lock("without-torch")), build.download - build.torch, start, middle)
-            self._install(self._torch(), build.torch, middle, end)
+            self._install(self._torch(), build.torch, middle, end, only_from(build.index, self._order.home.temporary))
 
     def _torch(self) -> list[str]:
         source, build = self._order.source, self._order.build
@@ -93,7 +101,7 @@ class Pip:
         lock = source.lock_of_torch(build)
         if lock is not None:
             return [*from_there, *_locked(lock)]
-        self._work.write("PyTorch's own builds have no list of hashes yet: it is taken by its exact version, unchecked")
+        self._work.write(source.unchecked(build))
         return [*from_there, "--no-deps", *_BINARY, "-r", str(self._order.home.constraints)]
 
     def bare_packages(self, start: float, end: float) -> None:
@@ -116,7 +124,10 @@ class Pip:
         """Import these modules; the last line of the answer is JSON. Raises CommandFailed or Cancelled."""
         return self.run([*self._python(), "-c", _PROBE, *modules])
 
-    def _install(self, arguments: list[str], expected: float, start: float, end: float) -> None:
+    def _install(
+        self, arguments: list[str], expected: float, start: float, end: float, more: dict[str, str] | None = None
+    ) -> None:
+        """more: settings of pip's for this once."""
         progress, work = PipProgress(expected), self._work
 
         def show() -> None:
@@ -137,7 +148,7 @@ class Pip:
         command = [*self._pip(), "install", "--progress-bar", bar, *arguments, *self._from()]
         work.say("Asking the package index", start)
         try:
-            work.command(command, self._environment, heard, idle, self._keep_open)
+            work.command(command, self._environment | (more or {}), heard, idle, self._keep_open)
         except CommandFailed as error:
             if "not match the hashes" in error.output.lower():
                 delete(self._order.home.cache)  # else it would be taken from there again

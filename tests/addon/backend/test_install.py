@@ -16,9 +16,11 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from pip._internal.commands import create_command
 
 from addon.backend.install import builds, install, machine, packages, pythons, sizes
 from addon.backend.install import home as homes
+from addon.backend.install import pip as pip_module
 from addon.backend.install.home import ABSENT, BROKEN, HALF, MARKER, OLD, READY, Home, claim, standing
 from addon.backend.install.machine import Machine
 from addon.backend.install.order import Order
@@ -148,6 +150,26 @@ def test_the_locks_hold_what_is_required_at_the_version_that_is_required():
             wish = Requirement(need)
             if wish.marker is None or wish.marker.evaluate({"extra": ""}):
                 assert canonicalize_name(wish.name) in names, f"{name} needs {need}"
+
+
+def test_what_is_installed_unchecked_is_said_before_anything_is_fetched(tmp_path):
+    linux = builds.builds_for(Machine("linux", "x86_64"))
+    assert SOURCE.unchecked(linux["cuda"]) == ""
+    source = builds.Source(tmp_path, "0.1.0")
+    assert "but PyTorch" in source.unchecked(linux["cpu"]) and "download.pytorch.org" in source.unchecked(linux["cpu"])
+    write_lock(tmp_path, "torch-linux-x86_64-cpu", tmp_path)
+    assert source.unchecked(linux["cpu"]) == ""
+
+
+def test_what_has_no_hash_comes_from_one_index_whatever_else_pip_is_set_to(tmp_path, monkeypatch):
+    settings = tmp_path / "pip.conf"
+    settings.write_text("[global]\nextra-index-url = https://other.example/simple\nfind-links = /other\n")
+    monkeypatch.setenv("PIP_CONFIG_FILE", str(settings))
+    for name, value in pip_module.only_from("https://one.example/whl", tmp_path).items():
+        monkeypatch.setenv(name, value)
+    options = create_command("install").parser.get_default_values()
+    assert {options.index_url, *options.extra_index_urls} == {"https://one.example/whl"}
+    assert options.find_links == [str(tmp_path)]
 
 
 # What pip says.
