@@ -12,6 +12,7 @@ import zlib
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
+from unittest import mock
 
 from emodifftalk.core.performance import Performance, Prompt, to_json
 
@@ -39,9 +40,10 @@ def _read_preset(root: Path, path: Path) -> None:
 def _read_pace(root: Path, path: Path) -> None:
     from addon.takes import pace
 
-    pace.user_folder = lambda name: root
-    pace.forget()
-    known = pace.known()
+    with mock.patch.object(pace, "user_folder", lambda name: root):
+        pace.forget()
+        known = pace.known()
+        pace.forget()  # the next test's Blender has learned nothing from this one
     if known is not None:
         known.estimate(SimpleNamespace(frames=10, heard_anew=True, made_again=5))
         float(known.beside)

@@ -144,9 +144,9 @@ def test_only_the_last_of_many_quick_edits_is_shown_and_never_more_than_one_is_a
     asked = []
     request = connection.request
 
-    def counted(op, *arguments):
+    def counted(op, *arguments, **more):
         asked.append(op)
-        return request(op, *arguments)
+        return request(op, *arguments, **more)
 
     monkeypatch.setattr(connection, "request", counted)
     for words in ("shy", "bored", "proud", "scared", "furious"):
