@@ -16,7 +16,7 @@ from collections import deque
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from emodifftalk.core.child_process import PACKAGE, environment, module_words, window_flags
+from emodifftalk.core.child_process import module_words, start_child
 from emodifftalk.core.errors import UserError
 from emodifftalk.core.fields import mapped, number, text, whole
 from emodifftalk.core.protocol import PROTOCOL, Nonsense, ProtocolError, read_message, write_message
@@ -90,15 +90,7 @@ class BackendClient:
                 "mend that and press Restart in the Backend panel."
             )
         try:
-            process = subprocess.Popen(
-                module_words(python, "emodifftalk", "serve"),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                cwd=PACKAGE,
-                env=environment(sources=sources),
-                creationflags=window_flags(),
-            )
+            process = start_child(module_words(python, "emodifftalk", "serve"), subprocess.PIPE, sources)
         except OSError as error:
             raise UserError(f"The backend's Python {python} cannot be started: {error.strerror or error}.") from error
         self._process, self.state, self.problem, self.hello = process, STARTING, "", {}

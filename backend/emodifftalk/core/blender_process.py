@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import IO
 
-from .child_process import PACKAGE, SOURCES, environment, find_program, window_flags
+from .child_process import SOURCES, find_program, start_child
 from .errors import UserError
 
 _PATIENCE = 5.0
@@ -76,15 +76,7 @@ class BlenderChild:
     def __init__(self, words: list[str], hear: Callable[[str | None], None]) -> None:
         """Raises UserError when it cannot be started."""
         try:
-            self._process = subprocess.Popen(
-                words,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                cwd=PACKAGE,
-                env=environment(),
-                creationflags=window_flags(),
-            )
+            self._process = start_child(words, subprocess.STDOUT)
         except OSError as error:
             raise UserError(f"Blender ({words[0]}) cannot be started: {error.strerror or error}.") from error
         assert self._process.stdin is not None and self._process.stdout is not None  # both were asked for as pipes

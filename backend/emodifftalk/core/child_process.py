@@ -10,7 +10,7 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parents[1]
@@ -52,6 +52,24 @@ def environment(more: Mapping[str, str] = {}, sources: Path | None = None) -> di
 def module_words(python: str | os.PathLike[str], module: str, *words: str | os.PathLike[str]) -> list[str]:
     """The command line that runs a module with a Python."""
     return [os.fspath(python), "-P", "-m", module, *(os.fspath(word) for word in words)]
+
+
+def start_child(
+    words: Sequence[str], stderr: int, sources: Path | None = None, more: Mapping[str, str] = {}
+) -> subprocess.Popen[bytes]:
+    """Start a process that is spoken to over pipes: its standard input and output are ours.
+
+    stderr: where what it complains goes, as for `subprocess`. sources, more: as for `environment`. Raises OSError.
+    """
+    return subprocess.Popen(
+        words,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=stderr,
+        cwd=PACKAGE,
+        env=environment(more, sources),
+        creationflags=window_flags(),
+    )
 
 
 def window_flags(more: int = 0) -> int:

@@ -22,7 +22,7 @@ from typing import Any, BinaryIO, cast
 import numpy as np
 
 from ....core.arrays import Array
-from ....core.child_process import PACKAGE, SOURCES, environment, how_it_ended, module_words, window_flags
+from ....core.child_process import SOURCES, how_it_ended, module_words, start_child
 from ....core.errors import UserError
 from ....core.opening import opened
 from ....core.protocol import ProtocolError, read_message, write_message
@@ -43,15 +43,8 @@ class SmcFile:
     def __init__(self, path: Path, key: tuple[object, ...]) -> None:
         self.path, self.key = path, key
         words = module_words(sys.executable, _MODULE, str(_MEGABYTES), str(path.absolute()))
-        self._process = subprocess.Popen(
-            words,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            cwd=PACKAGE,
-            env=environment({"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}, sources=SOURCES),
-            creationflags=window_flags(),
-        )
+        one_thread = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+        self._process = start_child(words, subprocess.DEVNULL, SOURCES, one_thread)
         try:
             self._hear()
         except BaseException:
