@@ -15,6 +15,7 @@ import bpy
 
 from emodifftalk.core.errors import UserError
 
+from ..blender.guarding import start_timer
 from ..blender.redraw import SIDE_BARS, redraw
 from ..blender.registering import Adds
 from ..scene.preference_values import is_whole_path, preferences
@@ -107,8 +108,7 @@ def start(by_itself: bool = False) -> None:
     elif not trust.is_given():
         raise UserError(trust.WAITS)
     client.start(python_path(), sources())
-    if not bpy.app.background and not bpy.app.timers.is_registered(_tick):
-        bpy.app.timers.register(_tick, first_interval=_TICK, persistent=True)
+    start_timer(_tick, _TICK)
 
 
 def request(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import bpy
 
+from ..blender.guarding import start_timer
 from ..blender.registering import Adds
 from ..blender.state import State
 from ..scene.preference_values import is_whole_path, preferences
@@ -95,8 +96,7 @@ def start(new: Work) -> None:
         connection.client.forgive()
     state.work = new
     new.start()
-    if not bpy.app.background and not bpy.app.timers.is_registered(_tick):
-        bpy.app.timers.register(_tick, first_interval=_TICK, persistent=True)
+    start_timer(_tick, _TICK)
     connection.redraw_panels()
 
 

@@ -11,6 +11,7 @@ from bpy.types import Operator
 
 from emodifftalk.core.errors import UserError
 
+from ..blender.guarding import start_timer
 from ..blender.registering import Adds
 from ..blender.state import State
 from . import connection, memory, trust
@@ -93,8 +94,7 @@ def start(new: LongJob, params: dict) -> None:
     client.start(connection.python_path(), connection.sources())
     new.number = client.request(new.op, params)
     _state.job = new
-    if not bpy.app.background and not bpy.app.timers.is_registered(_tick):
-        bpy.app.timers.register(_tick, first_interval=_TICK, persistent=True)
+    start_timer(_tick, _TICK)
     connection.redraw_panels()
 
 

@@ -7,6 +7,7 @@ from bpy.props import StringProperty
 from bpy.types import AddonPreferences, Context
 
 from ..blender.registering import Adds
+from ..blender.unforeseen import guarded
 from ..scene.panel_parts import draw_problem
 from ..scene.preference_values import PACKAGE, is_whole_path
 from . import connection
@@ -18,6 +19,7 @@ _WIDTH = 90
 def _whole(name: str) -> Callable[[AddonPreferences, Context], None]:
     """What makes a path whole that Blender's file browser gave relative to the open file."""
 
+    @guarded("Keeping the path")
     def changed(preferences: AddonPreferences, context: Context) -> None:
         text = getattr(preferences, name)
         if text.startswith("//") and bpy.data.filepath:

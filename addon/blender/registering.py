@@ -17,7 +17,9 @@ from types import ModuleType
 import bpy
 from bpy.props import PointerProperty
 
+from . import guarding
 from .bell import Bell
+from .unforeseen import guarded
 
 ROOMS = (
     "blender",
@@ -38,8 +40,18 @@ ROOMS = (
 )
 """In the order of the data: none imports one that comes after it."""
 
+WHERE = {
+    "depsgraph_update_post": "Following your changes",
+    "frame_change_post": "Following the playhead",
+    "load_post": "Opening the file",
+    "load_pre": "Leaving the file",
+    "redo_post": "Redo",
+    "save_post": "Saving the file",
+    "save_pre": "Saving the file",
+    "undo_post": "Undo",
+}
+"""What our handlers do, as the animator knows it."""
 Function = Callable[..., object]
-Timer = Callable[[], float | None]
 _added = ExitStack()
 """How to take away what has been added, the latest first."""
 
@@ -65,7 +77,7 @@ class Adds:
     handlers: tuple[tuple[str, Function], ...] = ()
     listens: tuple[tuple[Bell, Function], ...] = ()
     drawings: tuple[tuple[str, Function, str], ...] = ()
-    timers: tuple[Timer, ...] = ()
+    timers: tuple[guarding.Timer, ...] = ()
     begin: Function | None = None
     end: Function | None = None
     at_exit: Function | None = None
@@ -98,6 +110,7 @@ def unregister(add_on: str) -> None:
 def _add(what: Adds, added: ExitStack) -> None:
     """Add what one file says; how to take each thing away again goes on the stack."""
     for cls in what.classes:
+        guarding.guard_class(cls)
         bpy.utils.register_class(cls)
         added.callback(bpy.utils.unregister_class, cls)
     for owner, name, group, options in what.properties:
@@ -107,9 +120,11 @@ def _add(what: Adds, added: ExitStack) -> None:
     for name, draw in what.menus:
         menu = getattr(bpy.types, name, None)
         if menu is not None:
+            draw = guarded("A menu")(draw)
             menu.append(draw)
             added.callback(menu.remove, draw)
     for name, function in what.handlers:
+        function = guarded(WHERE.get(name, "EmoDiffTalk"))(function)
         getattr(bpy.app.handlers, name).append(function)
         added.callback(getattr(bpy.app.handlers, name).remove, function)
     for bell, function in what.listens:
@@ -118,20 +133,16 @@ def _add(what: Adds, added: ExitStack) -> None:
     if not bpy.app.background:
         for name, draw, when in what.drawings:
             space = getattr(bpy.types, name)
-            handle = space.draw_handler_add(draw, (), "WINDOW", when)
+            handle = space.draw_handler_add(guarded("Drawing heads and lines")(draw), (), "WINDOW", when)
             added.callback(space.draw_handler_remove, handle, "WINDOW")
     for timer in what.timers:
-        added.callback(_stop, timer)
+        added.callback(guarding.stop_timer, timer)
     if what.at_exit is not None:
-        atexit.register(what.at_exit)
-        added.callback(atexit.unregister, what.at_exit)
-        added.callback(what.at_exit)
+        at_exit = guarded("Leaving Blender")(what.at_exit)
+        atexit.register(at_exit)
+        added.callback(atexit.unregister, at_exit)
+        added.callback(at_exit)
     if what.end is not None:
         added.callback(what.end)
     if what.begin is not None:
         what.begin()
-
-
-def _stop(timer: Timer) -> None:
-    if bpy.app.timers.is_registered(timer):
-        bpy.app.timers.unregister(timer)

@@ -9,12 +9,15 @@ from bpy.types import Context, PropertyGroup, Scene, ViewLayer
 
 from ..blender.redraw import VIEWS, redraw
 from ..blender.registering import Adds
+from ..blender.unforeseen import guarded
 
 
+@guarded("Showing the change")
 def _redraw(self: PropertyGroup, context: Context) -> None:
     redraw(VIEWS)
 
 
+@guarded("Showing the change")
 def _passes_changed(self: PropertyGroup, context: Context) -> None:
     scene: Any = self.id_data
     for layer in scene.view_layers:

@@ -14,6 +14,7 @@ from emodifftalk.core.opening import read_bytes
 from emodifftalk.core.whole_file import whole_file
 
 from ..backend import trust
+from ..blender.guarding import start_timer
 from ..blender.operators import Explained
 from ..blender.registering import Adds
 from ..scene.heads import user_folder
@@ -85,8 +86,7 @@ class EMODIFFTALK_OT_open_sample(Explained, Operator):
             return {"CANCELLED"}
         trust.remember(str(path))  # it is ours
         bpy.ops.wm.open_mainfile(how, filepath=str(path), display_file_selector=False)
-        if not bpy.app.background and not bpy.app.timers.is_registered(_frame_strips):
-            bpy.app.timers.register(_frame_strips, first_interval=0.5, persistent=True)
+        start_timer(_frame_strips, 0.5)
         return {"FINISHED"}
 
 

@@ -6,9 +6,11 @@ from bpy.props import BoolProperty, PointerProperty, StringProperty
 from bpy.types import Context, PropertyGroup, Scene
 
 from ..blender.registering import Adds
+from ..blender.unforeseen import guarded
 from .bells import COLOURS_CHANGED
 
 
+@guarded("Showing the change")
 def _colours_changed(self: CompositeSettings, context: Context) -> None:
     COLOURS_CHANGED.ring(self.id_data)
 

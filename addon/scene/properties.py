@@ -19,6 +19,7 @@ from emodifftalk.core.facs import AU_LABELS
 from emodifftalk.core.limits import GAZE, LOUDEST, STRONGEST
 
 from ..blender.registering import Adds
+from ..blender.unforeseen import guarded
 from .bells import HAND_CHANGED, LOOK_CHANGED, TAKE_CHANGED, WORDS_CHANGED
 from .heads import AU_PROPERTIES
 from .overrides import OVERRIDABLE, let_overrides_change
@@ -100,10 +101,12 @@ AuMutes = type(
 )
 
 
+@guarded("Showing the change")
 def _look_changed(self: PropertyGroup, context: Context) -> None:
     LOOK_CHANGED.ring(context.scene)
 
 
+@guarded("Showing the change")
 def _take_changed(self: PropertyGroup, context: Context) -> None:
     LOOK_CHANGED.ring(context.scene)
     TAKE_CHANGED.ring(self.id_data, context.scene)
@@ -135,15 +138,18 @@ def _head_of(head_settings: "HeadSettings") -> Any:
     return head_settings.id_data
 
 
+@guarded("Naming the voice", "")
 def _voice_get(self: "HeadSettings") -> str:
     strips = voice_strips(_head_of(self), bpy.context.scene)
     return strips[0].name if strips else ""
 
 
+@guarded("Choosing the voice")
 def _voice_set(self: "HeadSettings", name: str) -> None:
     choose_voice(_head_of(self), name, bpy.context)
 
 
+@guarded("Looking for voices", ())
 def _voice_search(self: "HeadSettings", context: Context, text: str) -> list[str]:
     names = [strip.name for strip in sound_strips(strip_scene(_head_of(self), context.scene))]
     return [name for name in names if text.lower() in name.lower()]
@@ -288,6 +294,7 @@ class HeadSettings(PropertyGroup):
     )
 
 
+@guarded("Reading the words")
 def _words_changed(self: "StripSettings", context: Context) -> None:
     show_words(self)
     strip = owner_of(self)
@@ -295,6 +302,7 @@ def _words_changed(self: "StripSettings", context: Context) -> None:
         WORDS_CHANGED.ring(strip)
 
 
+@guarded("Set by Hand")
 def _hand_changed(self: "StripSettings", context: Context) -> None:
     HAND_CHANGED.ring(self)
 

@@ -19,6 +19,7 @@ from emodifftalk.core.opening import is_plain_file, read_text
 from emodifftalk.shots.names import CANCEL, FAILED
 
 from ..backend import connection
+from ..blender.guarding import start_timer
 from ..blender.registering import Adds
 from . import memory
 
@@ -78,8 +79,7 @@ class ShotProcess:
                 )  # fmt: skip
         except OSError as error:
             raise UserError(f"The shot queue cannot be started: {error.filename or ''} {error.strerror}.") from error
-        if not bpy.app.background and not bpy.app.timers.is_registered(_tick):
-            bpy.app.timers.register(_tick, first_interval=_TICK, persistent=True)
+        start_timer(_tick, _TICK)
 
     def poll(self) -> bool:
         """Hear what has happened; returns whether anything has."""

@@ -14,6 +14,7 @@ from bpy.types import Context, Object, PropertyGroup, Scene
 from emodifftalk.shots.names import KEEP, REFUSE, RENDER
 
 from ..blender.registering import Adds
+from ..blender.unforeseen import guarded
 from ..scene.heads import is_head, settings
 
 _FOLDER = {"subtype": "DIR_PATH", "options": {"PATH_SUPPORTS_BLEND_RELATIVE"}}
@@ -27,17 +28,26 @@ _FORMATS = (
 )
 
 
+@guarded("Looking for takes", ())
 def _take_search(self: "ShotTake", context: Context, text: str) -> list[str]:
     names = [entry.name for entry in settings(self.head).takes] if is_head(self.head) else []
     return [name for name in names if text.lower() in name.lower()]
 
 
+@guarded("Looking for heads", False)
+def _is_head(self: "ShotTake", obj: Object) -> bool:
+    return is_head(obj)
+
+
+@guarded("Looking for cameras", False)
+def _is_camera(self: "ShotItem", obj: Object) -> bool:
+    return obj.type == "CAMERA"
+
+
 class ShotTake(PropertyGroup):
     """Which take of a head plays in a shot."""
 
-    head: PointerProperty(
-        type=Object, name="Head", description="A head of the shot's scene", poll=lambda self, obj: is_head(obj)
-    )
+    head: PointerProperty(type=Object, name="Head", description="A head of the shot's scene", poll=_is_head)
     take: StringProperty(
         name="Take", description="The take it plays in this shot, whichever plays now", search=_take_search
     )
@@ -52,7 +62,7 @@ class ShotItem(PropertyGroup):
         type=Object,
         name="Camera",
         description="The camera to render with (empty: the scene's own, and those bound to its markers)",
-        poll=lambda self, obj: obj.type == "CAMERA",
+        poll=_is_camera,
     )
     own_range: BoolProperty(name="Own Range", description="Other frames than the range of the scene")
     frame_start: IntProperty(name="Start", description="First frame of the shot", default=1)

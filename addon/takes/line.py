@@ -13,6 +13,7 @@ from bpy.types import Context, Menu, PropertyGroup, Region, Scene, UILayout
 from ..blender.redraw import TIME_EDITORS, redraw
 from ..blender.registering import Adds
 from ..blender.state import State
+from ..blender.unforeseen import guarded
 from ..scene.heads import active_head, heads, settings
 from . import memory
 from .staleness import BAKED, MISSING, STALE, STRETCHED, status
@@ -57,6 +58,11 @@ class _LineState(State):
 _state = memory.keep(_LineState())
 
 
+@guarded("Showing the change")
+def _switched(self: PropertyGroup, context: Context) -> None:
+    redraw(TIME_EDITORS)
+
+
 class LineSettings(PropertyGroup):
     """How the time editors of a scene look."""
 
@@ -64,7 +70,7 @@ class LineSettings(PropertyGroup):
         name="Take Status",
         description="Show under the ruler where the take is up to date, stale, missing, or of low confidence",
         default=True,
-        update=lambda self, context: redraw(TIME_EDITORS),
+        update=_switched,
     )
 
 

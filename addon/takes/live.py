@@ -19,6 +19,7 @@ from ..backend import connection, trust
 from ..backend.client import DEAD, STARTING
 from ..backend.connection import Listener
 from ..blender import animation
+from ..blender.guarding import start_timer
 from ..blender.redraw import is_playing
 from ..blender.registering import Adds
 from ..blender.state import State
@@ -245,8 +246,7 @@ def status(head: Object) -> tuple[str, str]:
 
 def soon() -> None:
     """Step as soon as Blender has a moment."""
-    if not bpy.app.background and not bpy.app.timers.is_registered(_at_once):
-        bpy.app.timers.register(_at_once, first_interval=0.0)
+    start_timer(_at_once, 0.0, persistent=False)
 
 
 def _at_once() -> float | None:
@@ -294,8 +294,7 @@ def _switched(on: bool) -> None:
 
 
 def _begin() -> None:
-    if not bpy.app.background:
-        bpy.app.timers.register(_tick, first_interval=_TICK, persistent=True)
+    start_timer(_tick, _TICK)
 
 
 ADDS = Adds(

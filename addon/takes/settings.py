@@ -8,11 +8,13 @@ from bpy.types import Context, PropertyGroup, WindowManager
 
 from ..blender.bell import Bell
 from ..blender.registering import Adds
+from ..blender.unforeseen import guarded
 
 LIVE_SWITCHED = Bell()
 """Rung with whether Live is on now."""
 
 
+@guarded("Switching Live")
 def _switched(self: LiveSettings, context: Context) -> None:
     LIVE_SWITCHED.ring(self.on)
 

@@ -23,6 +23,7 @@ from emodifftalk.core.errors import UserError
 from emodifftalk.core.opening import parse_json
 
 from ..blender import animation
+from ..blender.guarding import start_timer
 from ..blender.redraw import TIME_EDITORS, VIEWS, is_playing, redraw
 from ..blender.registering import Adds
 from ..blender.state import State
@@ -252,9 +253,8 @@ def status(head: Object, scene: Scene) -> Status:
     uid = head.session_uid
     if uid not in _looking.answers or _looking.changed or time.monotonic() - _looking.looked > _AGAIN:
         _looking.asking[uid] = scene.name
-        if not bpy.app.timers.is_registered(_look):
-            pause = max(_PAUSE, _RESTRAINT * _looking.cost) - (time.monotonic() - _looking.looked)
-            bpy.app.timers.register(_look, first_interval=max(pause, 0.01))
+        pause = max(_PAUSE, _RESTRAINT * _looking.cost) - (time.monotonic() - _looking.looked)
+        start_timer(_look, max(pause, 0.01), persistent=False)
     return _looking.answers.get(uid, Status())
 
 

@@ -11,6 +11,7 @@ from bpy.types import Context, Event, Gizmo, GizmoGroup, Object, Operator, Prope
 from ..blender import compat
 from ..blender.redraw import VIEWS, redraw
 from ..blender.registering import Adds
+from ..blender.unforeseen import guarded
 from ..scene.heads import active_head, settings
 from ..scene.operators import ForHead
 from . import affect_drawing
@@ -25,6 +26,7 @@ _MOST_STEPS = 240
 _FIELD, _CROSS = 0, 1
 
 
+@guarded("Showing the change")
 def _shown_changed(self: PropertyGroup, context: Context) -> None:
     redraw(VIEWS)
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-import bpy
 import numpy as np
 from bpy.types import Context
 
 from emodifftalk.core import thinning
 
+from ..blender.guarding import start_timer
 from ..blender.redraw import VIEWS, redraw
 from ..blender.registering import Adds
 from ..playback.latest import Latest
@@ -59,8 +59,7 @@ class ChangeWatch:
     @staticmethod
     def look_again() -> None:
         """Draw the viewports again when everything may have come to rest."""
-        if not bpy.app.timers.is_registered(_redraw):
-            bpy.app.timers.register(_redraw, first_interval=1.2 * _STILL)
+        start_timer(_redraw, 1.2 * _STILL, persistent=False)
 
 
 def _redraw() -> None:

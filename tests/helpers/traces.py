@@ -16,7 +16,7 @@ def traces(package: str) -> dict[str, list[str]]:
     """Everything there is of each kind, by name: compare two of them. package: of the add-on, to look for timers."""
     return {
         "handlers": sorted(_handlers()),
-        "timers": sorted(name for name, function in _functions(package) if bpy.app.timers.is_registered(function)),
+        "timers": sorted(name for name, function in _functions(package) if _is_timer(function)),
         "types": sorted(dir(bpy.types)),
         "properties": sorted(_properties()),
         "operators": sorted(dir(bpy.ops.emodifftalk)),
@@ -40,6 +40,10 @@ def _handlers() -> Iterator[str]:
         functions = getattr(bpy.app.handlers, name)
         if isinstance(functions, list):
             yield from (f"{name}: {function.__module__}.{function.__qualname__}" for function in functions)
+
+
+def _is_timer(function: FunctionType) -> bool:
+    return bpy.app.timers.is_registered(getattr(function, "guarded", function))
 
 
 def _functions(package: str) -> Iterator[tuple[str, FunctionType]]:
