@@ -95,6 +95,12 @@ def right_handle(strip: Strip) -> float:
     return float(getattr(strip, _RIGHT))
 
 
+def move_strip(strip: Strip, frames: int) -> None:
+    """Move a strip in time."""
+    if frames:
+        setattr(strip, _START, content_start(strip) + frames)
+
+
 def set_right_handle(strip: Strip, frame: int) -> None:
     """Trim or extend the strip's end."""
     setattr(strip, _RIGHT, frame)

@@ -2,5 +2,5 @@
 
 from ..blender.state import Memory
 
-MODULES = ("confidence", "shown", "imported")
+MODULES = ("confidence", "shown", "hand", "imported")
 memory = Memory()

@@ -82,8 +82,7 @@ def sampled(head: Object, scene: Scene, au: str, evaluate: Evaluate, clock: Cloc
     values = np.array([evaluate(clock.frame(second)) for second in seconds.tolist()])
     track = track_of(head)
     if track is not None:
-        place = take_time.take_clock(head, scene)
-        there = np.array([place.seconds(clock.frame(second)) * FPS for second in seconds.tolist()])
+        there = take_time.many_take_seconds(head, scene, [clock.frame(second) for second in seconds.tolist()]) * FPS
         nearest = np.rint(there).astype(int)  # to the bit where the two lie frame on frame
         frame_on_frame = (np.abs(there - nearest) < 1e-3) & (nearest >= 0) & (nearest < len(track))
         taken = track[nearest.clip(0, len(track) - 1), AU_NAMES.index(au)].astype(np.float64)

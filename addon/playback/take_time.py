@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -57,6 +58,15 @@ def take_moment(head: Object, scene: Scene, frame: float | None = None) -> TakeT
 def take_seconds(head: Object, scene: Scene, frame: float | None = None) -> float:
     """Seconds into the head's active take at a frame (by default the scene's current one)."""
     return take_moment(head, scene, frame).seconds
+
+
+def many_take_seconds(head: Object, scene: Scene, frames: Sequence[float]) -> np.ndarray:
+    """Seconds (N,) into the head's active take at frames (N,) of the timeline."""
+    heard, clock = voice_map(head, scene), scene_clock(scene)
+    if heard is not None:
+        return heard.many(np.array(frames, np.float64) / clock.rate)
+    start = take_clock(head, scene)
+    return np.array([start.seconds(frame) for frame in frames])
 
 
 def by_frame(track: np.ndarray, head: Object, scene: Scene) -> tuple[np.ndarray, np.ndarray]:

@@ -265,6 +265,14 @@ class HeadSettings(PropertyGroup):
     au_gains: PointerProperty(type=AuGains)
     au_mutes: PointerProperty(type=AuMutes)
     au_shown: StringProperty(options={"HIDDEN"})
+    hand_laid: StringProperty(options={"HIDDEN"})
+    hand_follows: BoolProperty(
+        name="Follow Voice",
+        description="What you keyed on this head (mood, gaze, action units) goes where the words go that it lies over, "
+        "when the voice is moved, cut, trimmed or played faster, and when the frame rate changes",
+        default=True,
+        options=set(),
+    )
     gaze_yaw: FloatProperty(
         name="Gaze Left",
         description="How far the eyes look to the head's left; negative to its right. Seen at once, no take needed",

@@ -17,7 +17,7 @@ from emodifftalk.core.voice_time import Stretch
 from emodifftalk.core.whole_file import whole_file
 
 from ..blender.animation import Evaluate, evaluators
-from ..curves import au_curves
+from ..curves import au_curves, hand
 from ..playback.take_time import Anchor
 from ..scene.heads import AU_PROPERTIES, settings, user_folder
 from ..scene.strips import give_own_uids, prompt_strips, strip_scene
@@ -54,6 +54,7 @@ def build_performance(head: Object, scene: Scene, looking: bool = False) -> Requ
 
     if not looking:
         give_own_uids(prompt_strips(head, scene))
+        hand.lay(head, scene)
     timeline = read_timeline(head, scene)
     clock, duration = _begun(timeline)
     frames = [clock.frame(i / CURVE_FPS) for i in range(math.ceil(duration * CURVE_FPS - 1e-6) + 1)]

@@ -69,7 +69,7 @@ class TakeTime:
 
 
 @dataclass(frozen=True)
-class _Run:
+class Run:
     """From `first` to `last` seconds of the timeline the take runs from second `take` on at `pace`.
 
     heard: false where what the timeline plays there is muted.
@@ -82,10 +82,12 @@ class _Run:
     heard: bool
 
     def at(self, seconds: float) -> float:
+        """Second of the take at one of the timeline."""
         return self.take + (seconds - self.first) * self.pace
 
     @property
     def end(self) -> float:
+        """Second of the take at which it is over."""
         return self.at(self.last)
 
 
@@ -99,7 +101,7 @@ class VoiceMap:
 
     def __init__(self, performed: Iterable[Stretch], playing: Iterable[Stretch], began: float = 0.0) -> None:
         self._performed = sorted(performed, key=lambda stretch: stretch.start)
-        self.runs = _disjoint(_matches(self._performed, list(playing), -began))
+        self.runs = runs_of(self._performed, playing, -began)
         self._starts: list[float] = []
         self._lines: list[tuple[float, float, float]] = []
         self._mouth_rests = [(run.first, run.last) for run in _joined(run for run in self.runs if not run.heard)]
@@ -178,7 +180,7 @@ class VoiceMap:
         if torn:
             self._mouth_rests.append((last.last, math.inf))
 
-    def _bridge(self, run: _Run, after: _Run) -> None:
+    def _bridge(self, run: Run, after: Run) -> None:
         """Between two stretches the silence that followed the first goes on, waits, and leads into the second."""
         # Half of each silence, at most half of the gap: the take runs on from `run`, stands still, jumps, stands still
         # and runs into `after`. The jump is from silence to silence, so little of it is seen.
@@ -208,7 +210,15 @@ class VoiceMap:
         return max(silence, 0.0), silence < min(_SHORT, width - _SAME)
 
 
-def _matches(performed: list[Stretch], playing: list[Stretch], shift: float) -> list[_Run]:
+def runs_of(performed: Sequence[Stretch], playing: Iterable[Stretch], shift: float = 0.0) -> list[Run]:
+    """What is played now and was performed, one run at a time, in the order of the timeline.
+
+    shift: seconds to add to the timeline's to get the take's, where there is a choice.
+    """
+    return _disjoint(_matches(list(performed), list(playing), shift))
+
+
+def _matches(performed: list[Stretch], playing: list[Stretch], shift: float) -> list[Run]:
     """What is played now and was performed; where it was performed more than once, the one that fits the others."""
     matches = [(piece, run) for piece in playing for past in performed if (run := _match(piece, past)) is not None]
     # Every match has as many votes as seconds for its own shift; the usual shift is that of most of the voice. Nearest
@@ -217,15 +227,23 @@ def _matches(performed: list[Stretch], playing: list[Stretch], shift: float) -> 
     for _, run in matches:
         agreed[round(run.take - run.first, 3)] += run.last - run.first
     usual = max(agreed, key=lambda s: (round(agreed[s], 3), -abs(s - shift)), default=0.0)
-    chosen: list[tuple[Stretch, _Run]] = []
+    chosen: list[tuple[Stretch, Run]] = []
     for piece, run in sorted(matches, key=lambda each: abs(each[1].take - each[1].first - usual)):
-        rivals = (other for owner, other in chosen if owner is piece)
-        if all(run.last <= other.first + _SAME or other.last <= run.first + _SAME for other in rivals):
-            chosen.append((piece, run))
+        rivals = [other for owner, other in chosen if owner is piece]
+        chosen += [(piece, part) for part in _without(run, rivals)]
     return [run for _, run in chosen]
 
 
-def _match(piece: Stretch, past: Stretch) -> _Run | None:
+def _without(run: Run, others: list[Run]) -> list[Run]:
+    """The parts of a run in which none of the others plays."""
+    free = [(run.first, run.last)]
+    for other in others:
+        halves = [half for a, b in free for half in ((a, min(b, other.first)), (max(a, other.last), b))]
+        free = [(a, b) for a, b in halves if b - a > _SAME]
+    return [Run(first, last, run.at(first), run.pace, run.heard) for first, last in free]
+
+
+def _match(piece: Stretch, past: Stretch) -> Run | None:
     if piece.recording != past.recording:
         return None
     begin, end = max(piece.offset, past.offset), min(piece.used, past.used)
@@ -234,10 +252,10 @@ def _match(piece: Stretch, past: Stretch) -> _Run | None:
     first = piece.start + (begin - piece.offset) / piece.speed
     take = past.start + (begin - past.offset) / past.speed
     pace = piece.speed / past.speed
-    return _Run(first, first + (end - begin) / piece.speed, take, pace, piece.heard)
+    return Run(first, first + (end - begin) / piece.speed, take, pace, piece.heard)
 
 
-def _disjoint(runs: list[_Run]) -> list[_Run]:
+def _disjoint(runs: list[Run]) -> list[Run]:
     """One run at a time: what is heard before what is muted, what began later before what began earlier."""
     # Between neighbouring edges no run begins or ends, so one of them holds all of a part.
     edges = sorted({edge for run in runs for edge in (run.first, run.last)})
@@ -246,16 +264,16 @@ def _disjoint(runs: list[_Run]) -> list[_Run]:
         here = [run for run in runs if run.first <= first and run.last >= last]
         if here and last - first > _SAME / 10:
             run = max(here, key=lambda run: (run.heard, run.first))
-            parts.append(_Run(first, last, run.at(first), run.pace, run.heard))
+            parts.append(Run(first, last, run.at(first), run.pace, run.heard))
     return parts
 
 
-def _joined(runs: Iterable[_Run]) -> list[_Run]:
+def _joined(runs: Iterable[Run]) -> list[Run]:
     """Runs that touch as one; what the take does in them is lost."""
-    joined: list[_Run] = []
+    joined: list[Run] = []
     for run in runs:
         if joined and run.first - joined[-1].last < _SAME:
-            run = _Run(joined[-1].first, run.last, 0.0, 1.0, run.heard)
+            run = Run(joined[-1].first, run.last, 0.0, 1.0, run.heard)
             joined.pop()
         joined.append(run)
     return joined
