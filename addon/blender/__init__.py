@@ -2,4 +2,5 @@
 
 from .state import Memory
 
+MODULES = ("status_bar",)
 memory = Memory()

@@ -7,10 +7,12 @@ from bpy.types import Context, Operator, Panel
 
 from ..backend import trust
 from ..blender.operators import Explained
+from ..blender.regions import Box, free_box
 from ..blender.registering import Adds
 from ..playback import gaussians
 from ..scene.heads import active_head, active_take, heads, no_head_reason
 from ..scene.panel_parts import OfHead, draw_problem, draw_sentence, letters
+from ..timeline import affect_pad
 from . import live
 from .settings import live_settings
 
@@ -100,16 +102,25 @@ def draw_word() -> None:
     import blf
 
     scale, text = context.preferences.system.ui_scale, "Preview"
-    covered = sum(region.width for region in context.area.regions if region.type == "UI" and region.width > 1)
     blf.size(0, _SIZE * scale)
-    width, _ = blf.dimensions(0, text)
-    right = context.region.width - covered * context.preferences.system.use_region_overlap
+    width, height = blf.dimensions(0, text)
+    pad = affect_pad.square_in(context)
+    place = corner(free_box(context.area, context.region), width, height, _EDGE * scale, pad.frame if pad else None)
     blf.enable(0, blf.SHADOW)
     blf.shadow(0, 5, 0.0, 0.0, 0.0, 0.9)
     blf.color(0, *_COLOUR)
-    blf.position(0, right - width - _EDGE * scale, _EDGE * scale, 0)
+    blf.position(0, place.left, place.bottom, 0)
     blf.draw(0, text)
     blf.disable(0, blf.SHADOW)
+
+
+def corner(free: Box, width: float, height: float, edge: float, pad: Box | None) -> Box:
+    """Where a word goes that must not be overlooked: in the lower right corner of what can be seen of a viewport, else
+    in the first of the others in which the pad does not lie."""
+    right, left = free.right - edge - width, free.left + edge
+    low, high = free.bottom + edge, free.top - edge - height
+    boxes = [Box(x, y, x + width, y + height) for y in (low, high) for x in (right, left)]
+    return next((box for box in boxes if pad is None or not box.meets(pad)), boxes[0])
 
 
 ADDS = Adds(
