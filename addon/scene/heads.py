@@ -73,8 +73,10 @@ def by_session_uid(uid: int) -> Object | None:
 
 
 def present_head(uid: int) -> Object | None:
-    """The head that has this session uid and stands in a scene; None while it is deleted, though a prompt that was meant
-    for it still holds its object."""
+    """The head that has this session uid and stands in a scene; None while it is deleted.
+
+    A deleted one may still be among Blender's objects: the prompts that are meant for it hold it.
+    """
     head = by_session_uid(uid)
     return head if head is not None and is_head(head) and head.users_scene else None
 

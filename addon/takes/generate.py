@@ -160,7 +160,7 @@ def land(job: Job) -> None:
         job.problem = str(error)
         return
     # Live's takes are no steps of their own: undo goes from edit to edit.
-    if not bpy.app.background and not job.live:
+    if not job.live:
         push_undo("EmoDiffTalk Take")
 
 
