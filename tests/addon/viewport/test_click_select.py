@@ -11,20 +11,31 @@ bpy = pytest.importorskip("bpy")
 from addon.viewport import click_select
 
 
+class Window:
+    """The context of a viewport, in which an operator can stay until the button is let go."""
+
+    window_manager = SimpleNamespace(modal_handler_add=lambda operator: None)
+    preferences = SimpleNamespace(inputs=SimpleNamespace(drag_threshold_mouse=3))
+
+    def __getattr__(self, name: str):
+        return getattr(bpy.context, name)
+
+
 @pytest.fixture
 def click(head, monkeypatch):
     """Click on the head; returns how the operator ended."""
     monkeypatch.setattr(click_select, "head_at", lambda context, x, y: head)
+    monkeypatch.setattr(click_select, "_select_mouse", lambda context: "LEFTMOUSE")
     operator = click_select.EMODIFFTALK_OT_click_select
     methods = {name: getattr(operator, name) for name in ("invoke", "modal", "_ended")}
 
     def clicked(toggle: bool = False, move: bool = False) -> set[str]:
         held = type("Click", (), {**methods, "toggle": toggle, "move": move})()
         place = {"mouse_x": 5, "mouse_y": 5, "mouse_region_x": 5, "mouse_region_y": 5}
-        press = SimpleNamespace(type=click_select._select_mouse(bpy.context), value="PRESS", **place)
-        ended = held.invoke(bpy.context, press)
+        press = SimpleNamespace(type="LEFTMOUSE", value="PRESS", **place)
+        ended = held.invoke(Window(), press)
         if ended == {"RUNNING_MODAL"}:
-            ended = held.modal(bpy.context, SimpleNamespace(type=press.type, value="RELEASE", **place))
+            ended = held.modal(Window(), SimpleNamespace(type=press.type, value="RELEASE", **place))
         return ended
 
     return clicked
