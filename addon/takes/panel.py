@@ -11,7 +11,8 @@ from ..curves import confidence
 from ..scene.heads import active_head, active_take, settings
 from ..scene.panel_parts import OfHead, draw_problem, draw_sentence, letters
 from . import waiting
-from .generate import Job, job_of, job_text
+from .generate import job_of, job_text
+from .job import Job
 from .status import draw_status
 
 

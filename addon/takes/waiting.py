@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from bpy.types import Object
 
 from ..blender.status_bar import show_status
 from ..scene.heads import absolute, settings
 from . import memory
-
-if TYPE_CHECKING:
-    from .generate import Job
+from .job import Job
 
 _jobs: dict[int, list[Job]] = memory.keep({})
 """By session uid of the head, the oldest first."""
@@ -23,7 +20,7 @@ _SAID_FOR = 20.0
 def keep(job: Job) -> None:
     """Have a take wait for its head, and say where it lies: the head may never come back."""
     _jobs.setdefault(job.head_uid, []).append(job)
-    show_status(f"EmoDiffTalk: the head was deleted before its take was done. It lies in {job.path}", _SAID_FOR)
+    show_status(f"EmoDiffTalk: the head was deleted while this take was made: {job.path}", _SAID_FOR)
 
 
 def of(head: Object) -> list[Job]:

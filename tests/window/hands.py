@@ -61,14 +61,14 @@ def square(pad):
 
 def deleted_meanwhile(package: str, facts: dict, folder: Path) -> Iterator[float]:
     """A head is deleted while a take of it is made; the take arrives; one undo brings the head back."""
-    generate, performance, waiting = (
-        sys.modules[f"{package}.addon.takes.{name}"] for name in ("generate", "performance", "waiting")
+    generate, jobs, performance, waiting = (
+        sys.modules[f"{package}.addon.takes.{name}"] for name in ("generate", "job", "performance", "waiting")
     )
     head, scene = head_in_scene(), bpy.context.scene
     entry = head.emodifftalk.takes[head.emodifftalk.active_take]
     path = folder / "meanwhile.safetensors"
     shutil.copyfile(bpy.path.abspath(entry.path), path)
-    job = generate.Job(head.session_uid, performance.build_performance(head, scene), path)
+    job = jobs.Job(head.session_uid, performance.build_performance(head, scene), path)
     takes = len(head.emodifftalk.takes)
     press("DEL")
     yield 0.1

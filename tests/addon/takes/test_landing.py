@@ -9,6 +9,7 @@ bpy = pytest.importorskip("bpy")
 from addon.playback import sources
 from addon.scene.heads import active_take, present_head, settings
 from addon.takes import generate, performance, waiting
+from addon.takes.job import Job
 from addon.timeline.prompts import add_prompt
 from tests.helpers.tiny_subject import save_tiny_take
 
@@ -19,7 +20,7 @@ def job(head, scene, tmp_path):
     add_prompt(head, scene, "calm", 1)
     path = tmp_path / "made.safetensors"
     save_tiny_take(path, sources.subject_of(head))
-    yield generate.Job(head.session_uid, performance.build_performance(head, scene), path)
+    yield Job(head.session_uid, performance.build_performance(head, scene), path)
     generate._on_load()
 
 
