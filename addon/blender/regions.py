@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
-from bpy.types import Area, Region
+from bpy.types import Area, Context, Region
+
+_NAVIGATION = ((44, 262), (106, 104))
+"""Width and height at a resolution scale of 1 of what a 3D viewport has in its upper right corner to navigate with: a
+column of buttons, and the axes above it."""
 
 
 @dataclass(frozen=True)
@@ -53,3 +58,12 @@ def free_box(area: Area, region: Region) -> Box:
         elif bar.alignment == "TOP":
             top = min(top, y)
     return Box(left, bottom, right, top)
+
+
+def navigation_boxes(context: Context) -> list[Box]:
+    """What Blender's own buttons for navigation cover in the region of a 3D viewport; empty when they are not shown."""
+    space: Any = context.space_data
+    if not (space.show_gizmo and space.show_gizmo_navigate):
+        return []
+    free, scale = free_box(context.area, context.region), context.preferences.system.ui_scale
+    return [Box(free.right - wide * scale, free.top - high * scale, free.right, free.top) for wide, high in _NAVIGATION]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import bpy
 from bpy.types import Context, Operator, Panel
 
 from ..backend import trust
 from ..blender.operators import Explained
-from ..blender.regions import Box, free_box
+from ..blender.regions import Box, free_box, navigation_boxes
 from ..blender.registering import Adds
 from ..playback import gaussians
 from ..scene.heads import active_head, active_take, heads, no_head_reason
@@ -105,7 +107,8 @@ def draw_word() -> None:
     blf.size(0, _SIZE * scale)
     width, height = blf.dimensions(0, text)
     pad = affect_pad.square_in(context)
-    place = corner(free_box(context.area, context.region), width, height, _EDGE * scale, pad.frame if pad else None)
+    taken = [*navigation_boxes(context), *([pad.frame] if pad else [])]
+    place = free_place(free_box(context.area, context.region), width, height, _EDGE * scale, taken)
     blf.enable(0, blf.SHADOW)
     blf.shadow(0, 5, 0.0, 0.0, 0.0, 0.9)
     blf.color(0, *_COLOUR)
@@ -114,13 +117,17 @@ def draw_word() -> None:
     blf.disable(0, blf.SHADOW)
 
 
-def corner(free: Box, width: float, height: float, edge: float, pad: Box | None) -> Box:
-    """Where a word goes that must not be overlooked: in the lower right corner of what can be seen of a viewport, else
-    in the first of the others in which the pad does not lie."""
-    right, left = free.right - edge - width, free.left + edge
-    low, high = free.bottom + edge, free.top - edge - height
-    boxes = [Box(x, y, x + width, y + height) for y in (low, high) for x in (right, left)]
-    return next((box for box in boxes if pad is None or not box.meets(pad)), boxes[0])
+def free_place(free: Box, width: float, height: float, edge: float, taken: Sequence[Box]) -> Box:
+    """Where a word goes that must not be overlooked: at the lower edge of what can be seen of a viewport, the right
+    corner first, then the left one, then beside what is `taken`; else above that, else in an upper corner."""
+    left, right = free.left + edge, free.right - edge - width
+    low, high, gap = free.bottom + edge, free.top - edge - height, edge / 3
+    places = [(right, low), (left, low)]
+    places += [(x, low) for box in taken for x in (box.left - gap - width, box.right + gap)]
+    places += [(box.left, box.top + gap) for box in taken] + [(right, high), (left, high)]
+    boxes = [Box(x, y, x + width, y + height) for x, y in places]
+    boxes = [box for box in boxes if free.holds(box.left, box.bottom) and free.holds(box.right, box.top)] or boxes
+    return next((box for box in boxes if not any(box.meets(other) for other in taken)), boxes[0])
 
 
 ADDS = Adds(

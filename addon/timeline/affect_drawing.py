@@ -53,9 +53,6 @@ def draw_pad(
     _lines([square.pixel(math.cos(a), math.sin(a)) for a in _turn()], _LINE, s)
     for _, angle in affect_ring():
         _disc(square.pixel(math.cos(angle), math.sin(angle)), 1.8 * s, _TEXT)
-    near = affect_word(*now)
-    for word in words(square, now, name, length):
-        _draw_word(word, _NEAR if word.kind == FEELING and word.text == near else _COLOURS.get(word.kind, _TEXT))
     if len(path) > 1:
         _lines([square.pixel(*point) for point in path], _PATH, 1.6 * s)
     for key in keys:
@@ -63,6 +60,10 @@ def draw_pad(
     _lines([square.pixel(0, 0), square.pixel(*now)], (*_POINT[:3], 0.35), s)
     _disc(square.pixel(*now), 6.5 * s, (0, 0, 0, 0.7))
     _disc(square.pixel(*now), 5 * s, _POINT)
+    near = affect_word(*now)
+    for word in words(square, now, name, length):
+        lit = word.kind == FEELING and word.text == near
+        _draw_word(word, _NEAR if lit else _COLOURS.get(word.kind, _TEXT), shadow=lit)
     _draw_cross(square)
     gpu.state.blend_set(before)
 
@@ -117,14 +118,20 @@ def length(text: str, size: float) -> float:
     return float(blf.dimensions(_FONT, text)[0])
 
 
-def _draw_word(word: Word, colour: Colour) -> None:
+def _draw_word(word: Word, colour: Colour, shadow: bool = False) -> None:
+    """Draw it; with a shadow it can be read over the point and its lines."""
     blf.size(_FONT, word.size)
+    if shadow:
+        blf.enable(_FONT, blf.SHADOW)
+        blf.shadow(_FONT, 5, 0.0, 0.0, 0.0, 1.0)
     blf.color(_FONT, *colour)
     if word.upright:
         blf.enable(_FONT, blf.ROTATION)
         blf.rotation(_FONT, math.pi / 2)
     blf.position(_FONT, word.x, word.y, 0)
     blf.draw(_FONT, word.text)
+    if shadow:
+        blf.disable(_FONT, blf.SHADOW)
     if word.upright:
         blf.rotation(_FONT, 0.0)
         blf.disable(_FONT, blf.ROTATION)

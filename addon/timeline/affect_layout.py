@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from emodifftalk.core.labels import affect_ring, affect_word
@@ -28,8 +28,6 @@ _LEAST = 0.4
 """Of its size; a viewport without room for that shows no pad."""
 _LEGIBLE = 0.8
 """Of the size of letters; those that have no room are left out rather than made smaller."""
-_BUTTONS = (44.0, 262.0)
-"""Width and height of the column of Blender's own navigation buttons, in the upper right corner."""
 
 NAME, NUMBERS, FEELING, AXIS = "name", "numbers", "feeling", "axis"
 
@@ -93,13 +91,14 @@ def _held(value: float, snap: bool) -> float:
     return round(round(value / SNAP) * SNAP, 6) if snap else value
 
 
-def placed(free: Box, interface: float, dragged: Point | None = None, buttons: bool = False) -> Square | None:
+def placed(free: Box, interface: float, dragged: Point | None = None, taken: Sequence[Box] = ()) -> Square | None:
     """The pad within the part of a viewport that can be seen; None when there is no room for one.
 
     free: that part, pixels of the region.
     interface: Blender's resolution scale.
     dragged: how far its lower right corner was dragged from that of the free part, pixels at a resolution scale of 1;
-        None: it lies there still, clear of Blender's navigation buttons if those are shown.
+        None: it lies there still.
+    taken: what lies along the right side, to which it then gives way.
     """
     scale = min(interface, _MOST_WIDE * free.width / _WIDE, _MOST_HIGH * free.height / _HIGH)
     if scale < _LEAST * interface:
@@ -107,8 +106,8 @@ def placed(free: Box, interface: float, dragged: Point | None = None, buttons: b
     width, height = _WIDE * scale, _HIGH * scale
     across, up = dragged if dragged is not None else (-_GAP, _GAP)
     left, bottom = free.right + across * interface - width, free.bottom + up * interface
-    if dragged is None and buttons and bottom + height > free.top - _BUTTONS[1] * interface:
-        left -= _BUTTONS[0] * interface
+    if dragged is None:
+        left = min([left, *(box.left - _GAP * interface - width for box in taken if bottom + height > box.bottom)])
     left = min(max(left, free.left), free.right - width)
     bottom = min(max(bottom, free.bottom), free.top - height)
     return Square(left + _LEFT * scale, bottom + _BELOW * scale, _SIDE * scale, scale, max(scale, _LEGIBLE * interface))

@@ -10,7 +10,7 @@ from bpy.types import Context, Event, Gizmo, GizmoGroup, Object, Operator, Prope
 
 from ..blender import compat
 from ..blender.redraw import VIEWS, redraw
-from ..blender.regions import Box, free_box
+from ..blender.regions import Box, free_box, navigation_boxes
 from ..blender.registering import Adds
 from ..blender.state import State
 from ..blender.undo import push_undo
@@ -232,7 +232,7 @@ def square_in(context: Context) -> Square | None:
     if not EMODIFFTALK_GGT_affect_pad.poll(context) or not space.show_gizmo:
         return None
     interface, free = context.preferences.system.ui_scale, free_box(context.area, context.region)
-    return affect_layout.placed(free, interface, _place.dragged, buttons=space.show_gizmo_navigate)
+    return affect_layout.placed(free, interface, _place.dragged, navigation_boxes(context))
 
 
 class EMODIFFTALK_OT_affect_pad(ForHead, Operator):

@@ -10,9 +10,9 @@ import pytest
 bpy = pytest.importorskip("bpy")
 
 from addon.blender import compat
-from addon.blender.regions import Box, free_box
+from addon.blender.regions import Box, free_box, navigation_boxes
 from addon.scene.heads import settings
-from addon.takes.live_panel import corner
+from addon.takes.live_panel import free_place
 from addon.timeline import affect_pad
 from addon.timeline.affect_drawing import length
 from addon.timeline.affect_layout import FEELING, dragged_to, placed, words
@@ -85,7 +85,16 @@ def viewports():
     drags = (None, (-9999, 9999), (500, -500), (-150, 90))
     for (width, height), interface, dragged in itertools.product(sizes, (0.75, 1.0, 1.25, 1.5, 2.0), drags):
         free = Box(60, 0, 60 + width, height)
-        yield free, interface, placed(free, interface, dragged, buttons=True)
+        yield free, interface, placed(free, interface, dragged, buttons(free, interface))
+
+
+def buttons(free: Box, interface: float) -> list[Box]:
+    """Blender's navigation buttons."""
+    space = SimpleNamespace(show_gizmo=True, show_gizmo_navigate=True)
+    region = SimpleNamespace(alignment="NONE", x=0, y=0, width=free.right, height=free.top)
+    preferences = SimpleNamespace(system=SimpleNamespace(ui_scale=interface))
+    area = SimpleNamespace(regions=[region])
+    return navigation_boxes(SimpleNamespace(space_data=space, area=area, region=region, preferences=preferences))
 
 
 def within(inner: Box, outer: Box) -> bool:
@@ -98,7 +107,7 @@ def test_the_pad_stays_in_sight_whatever_the_size_of_the_viewport_and_preview_is
             assert min(free.width, free.height) < 186 * interface, "there was room"
             continue
         assert within(square.frame, free)
-        preview = corner(free, 60 * interface, 12 * interface, 18 * interface, square.frame)
+        preview = free_place(free, 60 * interface, 12 * interface, 18 * interface, [square.frame])
         assert within(preview, free) and not preview.meets(square.frame)
 
 
@@ -117,14 +126,17 @@ def test_no_word_on_the_pad_lies_over_another_or_beyond_its_frame_at_any_scale_a
 
 
 def test_preview_is_written_in_the_lower_right_corner_unless_the_pad_lies_there(square):
-    alone, beside = (corner(FREE, 60, 12, 18, box) for box in (None, square.frame))
+    alone, beside = (free_place(FREE, 60, 12, 18, boxes) for boxes in ([], [square.frame]))
     assert (alone.right, alone.bottom) == (882, 18) and (beside.left, beside.bottom) == (78, 18)
+    both = [square.frame, Box(60, 0, 300, 200)]
+    assert free_place(FREE, 60, 12, 18, both).right == square.frame.left - 6
 
 
 def test_the_pad_keeps_clear_of_blenders_navigation_buttons(square):
-    low = Box(60, 0, 900, 450)
-    assert placed(low, 1.0, buttons=True).frame.right < 900 - 44 < placed(low, 1.0).frame.right
-    assert placed(FREE, 1.0, buttons=True) == square, "they are not beside it in a higher one"
+    low, lower = Box(0, 0, 900, 450), Box(0, 0, 900, 250)
+    assert placed(low, 1.0, None, buttons(low, 1.0)).frame.right < 900 - 44 < placed(low, 1.0).frame.right
+    assert placed(lower, 1.0, None, buttons(lower, 1.0)).frame.right <= 900 - 106, "nor do the axes hide its cross"
+    assert placed(FREE, 1.0, None, buttons(FREE, 1.0)) == square, "they are not beside it in a higher one"
 
 
 def test_the_pad_is_dragged_by_its_edge_stays_within_sight_and_is_remembered(head, square, where):
