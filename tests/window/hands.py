@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import bpy
-from in_window import in_view, press, pull
+from in_window import in_view, press, pull, until
 
 
 def head_in_scene() -> bpy.types.Object | None:
@@ -28,6 +28,7 @@ def on_the_pad(package: str, facts: dict) -> Iterator[float]:
     selected = facts["selected after"] = {}
     x, y = first.frame.left + 60, first.title.bottom + 8
     yield from pull((x, y), (x - 120, y + 60))
+    yield from until(lambda: square(pad) != first, 1.0)
     moved = square(pad)
     facts["pad went"] = [round(moved.x - first.x), round(moved.y - first.y)]
     selected["dragging"] = head_in_scene().select_get()
@@ -38,7 +39,7 @@ def on_the_pad(package: str, facts: dict) -> Iterator[float]:
     facts["mood"] = [round(settings.valence, 1), round(settings.arousal, 1)]
     selected["setting"] = head_in_scene().select_get()
     press("Z", ctrl=True)
-    yield 0.1
+    yield from until(lambda: head_in_scene().emodifftalk.valence == 0)
     settings = head_in_scene().emodifftalk
     facts["mood after undo"] = [settings.valence, settings.arousal]
     head_in_scene().select_set(True)
@@ -48,6 +49,7 @@ def on_the_pad(package: str, facts: dict) -> Iterator[float]:
     yield from pull(square(pad).cross, square(pad).pixel(0.0, 0.0))
     facts["closed by a press that was thought better of"] = not bpy.context.window_manager.emodifftalk_pad.shown
     yield from pull(square(pad).cross)
+    yield from until(lambda: not bpy.context.window_manager.emodifftalk_pad.shown, 1.0)
     facts["closed"] = not bpy.context.window_manager.emodifftalk_pad.shown
     selected["closing"] = head_in_scene().select_get()
     space.show_gizmo, bpy.context.window_manager.emodifftalk.show_gaussians = False, True
@@ -71,12 +73,12 @@ def deleted_meanwhile(package: str, facts: dict, folder: Path) -> Iterator[float
     job = jobs.Job(head.session_uid, performance.build_performance(head, scene), path)
     takes = len(head.emodifftalk.takes)
     press("DEL")
-    yield 0.1
+    yield from until(lambda: head_in_scene() is None)
     facts["deleted"] = head_in_scene() is None
     generate._finished(job, {})
     yield 0.1
     press("Z", ctrl=True)
-    yield 0.2
+    yield from until(lambda: head_in_scene() is not None)
     head = head_in_scene()
     facts["back after one undo"] = head is not None
     facts["takes that wait"] = [job.path.name for job in waiting.of(head)]

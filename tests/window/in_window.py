@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 
 import bpy
 import gpu
@@ -52,6 +53,13 @@ def press(key: str, times: int = 1, ctrl: bool = False) -> None:
     for _ in range(times):
         for value in ("PRESS", "RELEASE"):
             found["window"].event_simulate(key, value, **place, ctrl=ctrl)
+
+
+def until(condition: Callable[[], bool], seconds: float = 5.0) -> Iterator[float]:
+    """Let Blender work until something is so, or for some seconds: a busy computer hears of a key late."""
+    end = time.monotonic() + seconds
+    while not condition() and time.monotonic() < end:
+        yield 0.05
 
 
 def pull(*places: tuple[float, float]) -> Iterator[float]:
