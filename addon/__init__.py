@@ -39,6 +39,7 @@ _LATER = (
             "takes.pace",
             "takes.performance",
             "timeline.affect_drawing",
+            "timeline.affect_layout",
             "timeline.presets",
             "viewport.screens",
         )

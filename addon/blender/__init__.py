@@ -2,5 +2,5 @@
 
 from .state import Memory
 
-MODULES = ("details",)
+MODULES = ("details", "status_bar")
 memory = Memory()

@@ -72,6 +72,15 @@ def by_session_uid(uid: int) -> Object | None:
     return next((obj for obj in bpy.data.objects if obj.session_uid == uid), None)
 
 
+def present_head(uid: int) -> Object | None:
+    """The head that has this session uid and stands in a scene; None while it is deleted.
+
+    A deleted one may still be among Blender's objects: the prompts that are meant for it hold it.
+    """
+    head = by_session_uid(uid)
+    return head if head is not None and is_head(head) and head.users_scene else None
+
+
 def absolute(path: str, head: Object | None = None) -> Path:
     """A `//` path as an absolute one, relative to the library the head comes from if it is linked or, overridden here,
     has the path from there still."""

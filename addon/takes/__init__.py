@@ -2,5 +2,5 @@
 
 from ..blender.state import Memory
 
-MODULES = ("settings", "generate", "live_takes", "live", "live_panel", "staleness", "line")
+MODULES = ("settings", "generate", "take_list", "live_takes", "live", "live_panel", "staleness", "line")
 memory = Memory()

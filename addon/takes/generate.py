@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import bpy
@@ -17,54 +16,23 @@ from ..backend.client import STARTING
 from ..backend.connection import Listener
 from ..blender.operators import Explained
 from ..blender.registering import Adds
+from ..blender.status_bar import show_status
+from ..blender.undo import push_undo
 from ..playback import sources
 from ..scene.heads import (
     absolute,
     active_head,
     active_take,
-    by_session_uid,
-    is_head,
     new_take_path,
     no_head_reason,
     portable,
+    present_head,
     settings,
 )
 from ..scene.strips import prompt_strips, strip_settings
 from ..timeline.reading import read_prompt
-from . import memory, pace, performance, staleness
-
-
-@dataclass
-class Job:
-    """One take in the making, or how the last one ended.
-
-    head_uid: session uid of the head.
-    request: what is performed.
-    path: of the take.
-    live: whether it was Live that asked for it.
-    number: of the request to the backend.
-    fraction: of the work that is done, 0..1.
-    text: what the backend does now, a few words.
-    problem: one sentence when it failed.
-    started, heard_of: seconds, when it was asked for and when the backend began with it.
-    reported: the last line printed in background mode.
-    result: the backend's report when it is done (seconds per stage, names of the models).
-    """
-
-    head_uid: int
-    request: performance.Request
-    path: Path
-    live: bool = False
-    number: int = 0
-    fraction: float = 0.0
-    text: str = ""
-    problem: str = ""
-    running: bool = True
-    started: float = field(default_factory=time.monotonic)
-    heard_of: float = 0.0
-    reported: str = ""
-    result: dict = field(default_factory=dict)
-
+from . import memory, pace, performance, staleness, waiting
+from .job import Job
 
 jobs: dict[int, Job] = memory.keep({})
 """The last job of every head, by session uid."""
@@ -124,37 +92,49 @@ def _progressed(job: Job, fraction: float, text: str) -> None:
             print(f"EmoDiffTalk: {line}", flush=True)
     else:
         if not job.live:
-            _show_status(f"EmoDiffTalk: {job.text} {fraction:.0%}")
+            show_status(f"EmoDiffTalk: {job.text} {fraction:.0%}")
         connection.redraw_panels()
 
 
 def _finished(job: Job, result: dict) -> None:
-    job.running, job.fraction, job.result = False, 1.0, result
-    _show_status(None)
+    job.running, job.fraction, job.result, job.ended = False, 1.0, result, time.monotonic()
+    show_status(None)
     if not job.live:  # Live takes over what it wanted when the moment is right
         land(job)
     connection.redraw_panels()
 
 
 def land(job: Job) -> None:
-    """List what a job has made on its head; a problem is the job's."""
-    head = by_session_uid(job.head_uid)
-    if head is not None and is_head(head):  # it may have been deleted meanwhile
-        try:
-            now = time.monotonic()
-            entry = add_take(head, job.path, job.request, _note(job.result, now - job.started), job.live)
-            # Without the start of the backend: the next take does not wait for it.
-            pace.write(entry, pace.learn(job.result, now - (job.heard_of or job.started)))
-        except UserError as error:
-            job.problem = str(error)
-        # Live's takes are no steps of their own: undo goes from edit to edit.
-        if not bpy.app.background and not job.live:
-            _push_undo()
+    """List what a job has made on its head, as a step to undo unless Live made it; a problem is the job's.
+
+    A head that was deleted meanwhile is left alone: a step in which nothing visible changes would stand between the
+    animator and the head. Its take waits for it, unless Live made it, who makes another.
+    """
+    head = present_head(job.head_uid)
+    if head is None:
+        if not job.live:
+            waiting.keep(job)
+        return
+    try:
+        list_take(head, job)
+    except UserError as error:
+        job.problem = str(error)
+        return
+    # Live's takes are no steps of their own: undo goes from edit to edit.
+    if not job.live:
+        push_undo("EmoDiffTalk Take")
+
+
+def list_take(head: Object, job: Job) -> None:
+    """List what a job has made on a head, with what it took. Raises UserError when the take cannot be read."""
+    entry = add_take(head, job.path, job.request, _note(job.result, job.seconds), job.live)
+    # Without the start of the backend: the next take does not wait for it.
+    pace.write(entry, pace.learn(job.result, job.ended - (job.heard_of or job.started)))
 
 
 def _failed(job: Job, sentence: str) -> None:
     job.running, job.problem = False, sentence
-    _show_status(None)
+    show_status(None)
     connection.redraw_panels()
 
 
@@ -187,19 +167,6 @@ def _note(result: dict, seconds: float) -> str:
     if reused:
         named.append(f"{reused} of {result['frames']} frames as they were")
     return " ".join([", ".join([f"made in {seconds:.1f} s", *named]), *result.get("unread", [])])
-
-
-def _show_status(text: str | None) -> None:
-    workspace = getattr(bpy.context, "workspace", None)
-    if workspace is not None and not bpy.app.background:
-        workspace.status_text_set(text)
-
-
-def _push_undo() -> None:
-    try:
-        bpy.ops.ed.undo_push(message="EmoDiffTalk Take")
-    except RuntimeError:
-        pass  # no undo outside a window; the take is there all the same
 
 
 def _read_prompts(head: Object, context: Context, by_itself: bool) -> None:
@@ -273,27 +240,6 @@ class EMODIFFTALK_OT_cancel(Explained, Operator):
         return {"FINISHED"}
 
 
-class EMODIFFTALK_OT_remove_take(Explained, Operator):
-    """Take this take off the list; its file stays on disk"""
-
-    bl_idname = "emodifftalk.remove_take"
-    bl_label = "Remove Take"
-    bl_options = {"REGISTER", "UNDO"}
-
-    @classmethod
-    def why_not(cls, context: Context) -> str:
-        """With a take chosen."""
-        head = active_head(context)
-        return "There is no take to remove" if head is None or active_take(head) is None else ""
-
-    def execute(self, context: Context) -> set[str]:
-        """Remove the entry and play its neighbour."""
-        head_settings = settings(active_head(context))
-        head_settings.takes.remove(head_settings.active_take)
-        head_settings.active_take = max(0, min(head_settings.active_take, len(head_settings.takes) - 1))
-        return {"FINISHED"}
-
-
 class EMODIFFTALK_OT_restart_backend(Explained, Operator):
     """Start the backend, or end it and start it afresh"""
 
@@ -322,12 +268,12 @@ def _on_load(*_: object) -> None:
         if job.running:
             connection.cancel(job.number)
     jobs.clear()
+    waiting.forget()
 
 
 _CLASSES = (
     EMODIFFTALK_OT_generate,
     EMODIFFTALK_OT_cancel,
-    EMODIFFTALK_OT_remove_take,
     EMODIFFTALK_OT_restart_backend,
 )
 

@@ -17,6 +17,7 @@ from emodifftalk.core.errors import UserError
 
 from ..scene.heads import absolute, active_take
 from . import generate, memory, performance, staleness
+from .job import Job
 
 
 @dataclass
@@ -47,7 +48,7 @@ class LiveHead:
     declined: str = ""
     previewed: str = ""
     sent: tuple[int, str] | None = None
-    job: generate.Job | None = None
+    job: Job | None = None
     given_up: bool = False
 
     @property

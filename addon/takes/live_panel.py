@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import bpy
 from bpy.types import Context, Operator, Panel
 
 from ..backend import trust
 from ..blender.operators import Explained
+from ..blender.regions import Box, free_box, navigation_boxes
 from ..blender.registering import Adds
 from ..playback import gaussians
 from ..scene.heads import active_head, active_take, heads, no_head_reason
 from ..scene.panel_parts import OfHead, draw_problem, draw_sentence, letters
+from ..timeline import affect_pad
 from . import live
 from .settings import live_settings
 
@@ -100,16 +104,30 @@ def draw_word() -> None:
     import blf
 
     scale, text = context.preferences.system.ui_scale, "Preview"
-    covered = sum(region.width for region in context.area.regions if region.type == "UI" and region.width > 1)
     blf.size(0, _SIZE * scale)
-    width, _ = blf.dimensions(0, text)
-    right = context.region.width - covered * context.preferences.system.use_region_overlap
+    width, height = blf.dimensions(0, text)
+    pad = affect_pad.square_in(context)
+    taken = [*navigation_boxes(context), *([pad.frame] if pad else [])]
+    place = free_place(free_box(context.area, context.region), width, height, _EDGE * scale, taken)
     blf.enable(0, blf.SHADOW)
     blf.shadow(0, 5, 0.0, 0.0, 0.0, 0.9)
     blf.color(0, *_COLOUR)
-    blf.position(0, right - width - _EDGE * scale, _EDGE * scale, 0)
+    blf.position(0, place.left, place.bottom, 0)
     blf.draw(0, text)
     blf.disable(0, blf.SHADOW)
+
+
+def free_place(free: Box, width: float, height: float, edge: float, taken: Sequence[Box]) -> Box:
+    """Where a word goes that must not be overlooked: at the lower edge of what can be seen of a viewport, the right
+    corner first, then the left one, then beside what is `taken`; else above that, else in an upper corner."""
+    left, right = free.left + edge, free.right - edge - width
+    low, high, gap = free.bottom + edge, free.top - edge - height, edge / 3
+    places = [(right, low), (left, low)]
+    places += [(x, low) for box in taken for x in (box.left - gap - width, box.right + gap)]
+    places += [(box.left, box.top + gap) for box in taken] + [(right, high), (left, high)]
+    boxes = [Box(x, y, x + width, y + height) for x, y in places]
+    boxes = [box for box in boxes if free.holds(box.left, box.bottom) and free.holds(box.right, box.top)] or boxes
+    return next((box for box in boxes if not any(box.meets(other) for other in taken)), boxes[0])
 
 
 ADDS = Adds(

@@ -10,7 +10,9 @@ from ..backend.panel import draw_remedy
 from ..curves import confidence
 from ..scene.heads import active_head, active_take, settings
 from ..scene.panel_parts import OfHead, draw_problem, draw_sentence, letters
-from .generate import Job, job_of, job_text
+from . import waiting
+from .generate import job_of, job_text
+from .job import Job
 from .status import draw_status
 
 
@@ -45,6 +47,7 @@ class EMODIFFTALK_PT_generate(OfHead, Panel):
             row.operator("emodifftalk.generate", icon="RENDER_ANIMATION")
             _draw_obstacle(layout, job, width)
             draw_status(layout, head, context)
+        _draw_waiting(layout, head, width)
         head_settings = settings(head)
         if not len(head_settings.takes):
             return
@@ -58,6 +61,18 @@ class EMODIFFTALK_PT_generate(OfHead, Panel):
             if entry.note:
                 draw_sentence(layout, entry.note, width=width)
             _draw_confidence(layout, head)
+
+
+def _draw_waiting(layout: UILayout, head: Object, width: int) -> None:
+    """Takes that came while the head was deleted, and that undo has not brought back with it."""
+    takes = waiting.of(head)
+    if not takes:
+        return
+    box = layout.box()
+    one = len(takes) == 1
+    text = f"“{takes[0].path.stem}” was" if one else f"{len(takes)} takes were"
+    draw_sentence(box, f"{text} made while this head was deleted.", "INFO", width - 4)
+    box.operator("emodifftalk.list_waiting_takes", text="List It" if one else "List Them", icon="ADD")
 
 
 def _draw_confidence(layout: UILayout, head: Object) -> None:

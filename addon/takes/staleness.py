@@ -29,7 +29,7 @@ from ..blender.registering import Adds
 from ..blender.state import State
 from ..curves import confidence
 from ..playback import sources, take_time
-from ..scene.heads import absolute, active_take, by_session_uid, is_head, settings
+from ..scene.heads import absolute, active_take, present_head, settings
 from ..scene.strips import scene_clock
 from . import memory, pace, performance
 
@@ -266,9 +266,9 @@ def _look() -> float | None:
     _looking.asking.clear()
     news = False
     for uid, name in wanted.items():
-        head: Object | None = by_session_uid(uid)
+        head = present_head(uid)
         scene: Scene | None = bpy.data.scenes.get(name)
-        if head is None or scene is None or not is_head(head):
+        if head is None or scene is None:
             _looking.answers.pop(uid, None)
             continue
         answer = check(head, scene)

@@ -2,28 +2,43 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import bpy
 from bpy.props import BoolProperty
 from bpy.types import Context, Event, Gizmo, GizmoGroup, Object, Operator, PropertyGroup, Scene, WindowManager
 
 from ..blender import compat
 from ..blender.redraw import VIEWS, redraw
+from ..blender.regions import Box, free_box, navigation_boxes
 from ..blender.registering import Adds
+from ..blender.state import State
+from ..blender.undo import push_undo
 from ..blender.unforeseen import guarded
-from ..scene.heads import active_head, settings
+from ..scene.heads import active_head, present_head, settings
 from ..scene.operators import ForHead
-from . import affect_drawing
+from . import affect_drawing, affect_layout, memory
 
 if TYPE_CHECKING:
-    from .affect_drawing import Point, Square
+    from .affect_layout import Point, Square
 
 PATHS = ("emodifftalk.valence", "emodifftalk.arousal")
 GROUP = "EmoDiffTalk Mood"
 """The group its keys lie in when the animator has not chosen one."""
 _MOST_STEPS = 240
-_FIELD, _CROSS = 0, 1
+_FIELD, _CROSS, _FRAME = 0, 1, 2
+"""Parts of the pad: where the mood is set, where it is closed, and all else, by which it is dragged. A press on any of
+them is the pad's until the button is let go: what it leaves alone, Blender takes for a click beside the head."""
+
+
+@dataclass
+class _Place(State):
+    """dragged: where the animator has put the pad, see `affect_layout.placed`; None: nowhere yet."""
+
+    dragged: Point | None = None
+
+
+_place = memory.keep(_Place())
 
 
 @guarded("Showing the change")
@@ -88,36 +103,60 @@ class EMODIFFTALK_GT_affect_pad(Gizmo):
 
     bl_idname = "EMODIFFTALK_GT_affect_pad"
 
-    __slots__ = ("before", "square")
+    __slots__ = ("before", "free", "grip", "head_uid", "interface", "over_cross", "part", "square")
 
     def setup(self) -> None:
-        """Nothing has been dragged yet."""
+        """Nothing has been dragged yet.
+
+        square, free, interface: where it lies, in what can be seen of the region, and Blender's resolution scale.
+        part: under the pointer, or held.
+        head_uid, before: whose mood is being dragged, and what it was.
+        grip: how far the pointer is from the corner by which the pad is held, and where that was put before.
+        over_cross: whether the pointer is on the mark that closes the pad.
+        """
         self.square: Square | None = None
-        self.before: Point | None = None
+        self.free, self.interface = Box(0, 0, 0, 0), 1.0
+        self.part = -1
+        self.head_uid, self.before = 0, (0.0, 0.0)
+        self.grip: tuple[Point, Point | None] = ((0.0, 0.0), None)
+        self.over_cross = False
+
+    def put(self, context: Context) -> None:
+        """Lay it where the animator has put it."""
+        self.free, self.interface = free_box(context.area, context.region), context.preferences.system.ui_scale
+        self.square = square_in(context)
 
     def draw(self, context: Context) -> None:
         """Draw the pad where the group has put it."""
         head = active_head(context)
         if head is not None and self.square is not None:
             now = settings(head).valence, settings(head).arousal
-            affect_drawing.draw_pad(self.square, now, *keyed_path(head, context.scene), head.name)
+            movable = self.part == _FRAME and (self.is_highlight or self.is_modal)
+            affect_drawing.draw_pad(self.square, now, *keyed_path(head, context.scene), head.name, movable)
 
     def test_select(self, context: Context, location: tuple[float, float]) -> int:
         """The part under the pointer."""
+        self.part = self._part_at(context, *location)
+        return self.part
+
+    def _part_at(self, context: Context, x: float, y: float) -> int:
         head = active_head(context)
-        if self.square is None or head is None:
+        if self.square is None or head is None or not self.square.frame.holds(x, y):
             return -1
-        if self.square.closes(*location):
+        if self.square.closes(x, y):
             return _CROSS
-        return _FIELD if head.library is None and self.square.holds(*location) else -1
+        return _FIELD if head.library is None and self.square.holds(x, y) else _FRAME
 
     def invoke(self, context: Context, event: Event) -> set[str]:
-        """Begin where the click was."""
-        if self.square.closes(event.mouse_region_x, event.mouse_region_y):
-            pad_settings(context).shown = False
-            return {"FINISHED"}
-        head_settings = settings(active_head(context))
-        self.before = head_settings.valence, head_settings.arousal
+        """Begin where the press was."""
+        x, y = event.mouse_region_x, event.mouse_region_y
+        self.part, head = self._part_at(context, x, y), active_head(context)
+        if self.part == -1 or head is None:
+            return {"PASS_THROUGH"}
+        if self.part == _FIELD:
+            self.head_uid, self.before = head.session_uid, (settings(head).valence, settings(head).arousal)
+        else:
+            self.grip = (x - self.square.frame.right, y - self.square.frame.bottom), _place.dragged
         self._follow(context, event)
         return {"RUNNING_MODAL"}
 
@@ -127,23 +166,42 @@ class EMODIFFTALK_GT_affect_pad(Gizmo):
         return {"RUNNING_MODAL"}
 
     def _follow(self, context: Context, event: Event) -> None:
-        head = active_head(context)
-        if head is not None:
-            place(head, *self.square.affect(event.mouse_region_x, event.mouse_region_y, snap=event.ctrl))
-            redraw(VIEWS)
+        x, y = event.mouse_region_x, event.mouse_region_y
+        if self.part == _FIELD:
+            head = present_head(self.head_uid)
+            if head is not None:
+                place(head, *self.square.affect(x, y, snap=event.ctrl))
+        elif self.part == _CROSS:
+            self.over_cross = self.square.closes(x, y)
+        elif (x, y) != (self.square.frame.right + self.grip[0][0], self.square.frame.bottom + self.grip[0][1]):
+            right, bottom = x - self.grip[0][0], y - self.grip[0][1]
+            wanted = (right - self.free.right) / self.interface, (bottom - self.free.bottom) / self.interface
+            square = affect_layout.placed(self.free, self.interface, wanted)
+            if square is not None:
+                self.square, _place.dragged = square, affect_layout.dragged_to(square, self.free, self.interface)
+        redraw(VIEWS)
 
     def exit(self, context: Context, cancel: bool) -> None:
-        """Leave it there, keyed if asked for, as one step to undo; or take it back."""
-        head = active_head(context)
-        if self.before is None or head is None:
+        """Leave it as it is, or take it back."""
+        if self.part == _FIELD:
+            self._leave_mood(context, cancel)
+        elif self.part == _CROSS and self.over_cross and not cancel:
+            pad_settings(context).shown = False
+        elif self.part == _FRAME and cancel:
+            _place.dragged = self.grip[1]
+        self.part, self.over_cross = -1, False
+        redraw(VIEWS)
+
+    def _leave_mood(self, context: Context, cancel: bool) -> None:
+        """Keyed if asked for, as one step to undo."""
+        head = present_head(self.head_uid)
+        if head is None:
             return
         if cancel:
             place(head, *self.before)
         elif self.before != (settings(head).valence, settings(head).arousal):
             auto_key(head, context)
-            bpy.ops.ed.undo_push(message="Valence and Arousal")
-        self.before = None
-        redraw(VIEWS)
+            push_undo("Valence and Arousal")
 
 
 class EMODIFFTALK_GGT_affect_pad(GizmoGroup):
@@ -166,15 +224,17 @@ class EMODIFFTALK_GGT_affect_pad(GizmoGroup):
         self.pad.use_draw_modal = True
 
     def draw_prepare(self, context: Context) -> None:
-        """Keep it in its corner."""
-        self.pad.square = _corner(context)
+        """Keep it in its place."""
+        self.pad.put(context)
 
 
-def _corner(context: Context) -> Square:
-    region = context.region
-    bars = [other for other in context.area.regions if other.type == "UI" and other.alignment == "RIGHT"]
-    covered = sum(bar.width for bar in bars if bar.width > 1) if context.preferences.system.use_region_overlap else 0
-    return affect_drawing.corner_square(region.width, region.height, covered, context.preferences.system.ui_scale)
+def square_in(context: Context) -> Square | None:
+    """Where the pad lies in the region of a 3D viewport; None when it shows none."""
+    space: Any = context.space_data
+    if not EMODIFFTALK_GGT_affect_pad.poll(context) or not space.show_gizmo:
+        return None
+    interface, free = context.preferences.system.ui_scale, free_box(context.area, context.region)
+    return affect_layout.placed(free, interface, _place.dragged, navigation_boxes(context))
 
 
 class EMODIFFTALK_OT_affect_pad(ForHead, Operator):
@@ -184,7 +244,7 @@ class EMODIFFTALK_OT_affect_pad(ForHead, Operator):
     bl_label = "Valence and Arousal Pad"
     bl_description = (
         "Show or hide a pad in the 3D viewport on which valence (right is pleasant) and arousal (up is excited) are "
-        "set by dragging a point. With Auto Keying on, every drag is keyed"
+        "set by dragging a point. With Auto Keying on, every drag is keyed. Its upper edge moves the pad"
     )
 
     def execute(self, context: Context) -> set[str]:

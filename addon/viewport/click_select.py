@@ -64,9 +64,10 @@ class EMODIFFTALK_OT_click_select(Operator):
         head = head_at(context, event.mouse_region_x, event.mouse_region_y)
         if head is None or head.hide_select:
             return {"PASS_THROUGH"}
+        self._before = _selection(context)
         choose(context, head, self.toggle, self.move)
         if not self.move:
-            return {"FINISHED"}
+            return self._ended(context)
         self._from, self._button = (event.mouse_x, event.mouse_y), event.type
         context.window_manager.modal_handler_add(self)
         return {"RUNNING_MODAL"}
@@ -76,13 +77,22 @@ class EMODIFFTALK_OT_click_select(Operator):
         threshold = context.preferences.inputs.drag_threshold_mouse
         dragged = max(abs(event.mouse_x - self._from[0]), abs(event.mouse_y - self._from[1])) > threshold
         if event.type == "MOUSEMOVE" and dragged:
+            ended = self._ended(context)  # before the move, which is a step of its own
             bpy.ops.transform.translate("INVOKE_DEFAULT", release_confirm=True)
-            return {"FINISHED"}
+            return ended
         if event.type == self._button and event.value == "RELEASE":
             if not self.toggle:
                 choose(context, context.view_layer.objects.active, toggle=False)  # it was a click after all
-            return {"FINISHED"}
+            return self._ended(context)
         return {"RUNNING_MODAL"}
+
+    def _ended(self, context: Context) -> set[str]:
+        """A step to undo only when something else is selected now than before."""
+        return {"CANCELLED"} if _selection(context) == self._before else {"FINISHED"}
+
+
+def _selection(context: Context) -> tuple[Object | None, list[Object]]:
+    return context.view_layer.objects.active, list(context.selected_objects)
 
 
 def choose(context: Context, head: Object, toggle: bool, move: bool = False) -> None:

@@ -21,6 +21,7 @@ from bpy_extras.view3d_utils import location_3d_to_region_2d
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parents[1])]
 
+from hands import deleted_meanwhile, on_the_pad
 from in_window import in_view, press, quiet_window, screenshot
 
 from tests.helpers.traces import differences, traces
@@ -60,6 +61,10 @@ def story() -> Iterator[float]:
         press("RIGHT_ARROW", times=3)
     yield 0.5
     facts["frame after three presses"] = bpy.context.scene.frame_current
+    began = time.monotonic()
+    yield from on_the_pad(PACKAGE, facts.setdefault("pad", {}))
+    yield from deleted_meanwhile(PACKAGE, facts.setdefault("deleted", {}), OUT)
+    facts["seconds"]["on the pad, and undo"] = time.monotonic() - began
     facts["mouths"] = {}
     for frame in (5, 20, 60):
         bpy.context.scene.frame_set(frame)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable, Iterator
+
 import bpy
 import gpu
 import numpy as np
@@ -41,7 +44,7 @@ def screenshot() -> np.ndarray:
     return np.array(pixels, np.uint8).reshape(height, width, 4)
 
 
-def press(key: str, times: int) -> None:
+def press(key: str, times: int = 1, ctrl: bool = False) -> None:
     """Press a key over the viewport, as a hand would."""
     found = in_view()
     region = found["region"]
@@ -49,4 +52,31 @@ def press(key: str, times: int) -> None:
     found["window"].event_simulate("MOUSEMOVE", "NOTHING", **place)
     for _ in range(times):
         for value in ("PRESS", "RELEASE"):
-            found["window"].event_simulate(key, value, **place)
+            found["window"].event_simulate(key, value, **place, ctrl=ctrl)
+
+
+def until(condition: Callable[[], bool], seconds: float = 5.0) -> Iterator[float]:
+    """Let Blender work until something is so, or for some seconds: a busy computer hears of a key late."""
+    end = time.monotonic() + seconds
+    while not condition() and time.monotonic() < end:
+        yield 0.05
+
+
+def pull(*places: tuple[float, float]) -> Iterator[float]:
+    """Move the mouse over the viewport, press at the first place and let go at the last; one place alone is clicked.
+
+    Pixels of the viewport; every yield lets Blender hear of it.
+    """
+    found = in_view()
+    region, window = found["region"], found["window"]
+    on_window = [{"x": round(region.x + x), "y": round(region.y + y)} for x, y in places]
+    first = on_window[0]
+    for x in (first["x"] - 2, first["x"]):  # twice: what lies under a pointer is only looked for when that moves
+        window.event_simulate("MOUSEMOVE", "NOTHING", x=x, y=first["y"])
+        yield 0.05
+    window.event_simulate("LEFTMOUSE", "PRESS", **first)
+    for place in on_window[1:]:
+        window.event_simulate("MOUSEMOVE", "NOTHING", **place)
+        yield 0.05
+    window.event_simulate("LEFTMOUSE", "RELEASE", **on_window[-1])
+    yield 0.1

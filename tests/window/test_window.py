@@ -140,6 +140,20 @@ def test_a_file_from_elsewhere_starts_nothing_until_a_press_and_code_beside_it_i
     assert found["ran"] == ""
 
 
+def test_every_press_on_the_pad_is_the_pads_and_the_head_stays_selected(facts):
+    found = facts["pad"]
+    assert all(found["selected after"].values()), found["selected after"]
+    assert found["pad went"] == [-120, 60] and not found["pad beyond the edge"]
+    assert found["mood"] == [-0.8, -0.1] and found["mood after undo"] == [0, 0]
+    assert found["closed"] and not found["closed by a press that was thought better of"]
+
+
+def test_a_head_that_is_deleted_while_it_generates_is_back_after_one_undo_and_its_take_is_offered(facts):
+    found = facts["deleted"]
+    assert found["deleted"] and found["back after one undo"]
+    assert found["takes that wait"] == ["meanwhile.safetensors"] and found["takes listed"] == 1
+
+
 def test_switched_off_it_leaves_nothing_behind(session, facts):
     assert facts["left behind"] == {}
     name = "frame 60"

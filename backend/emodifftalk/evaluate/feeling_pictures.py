@@ -15,7 +15,7 @@ from ..core.gaussians import Gaussians
 from ..core.performance import Performance, Prompt
 from ..core.subject import Subject, load_subject
 from ..core.take import load_take
-from ..emotion.affect import S6_POINTS
+from ..emotion.affect import PUBLISHED, S6_POINTS, affect_offsets
 from ..export.framing import portrait_camera
 from ..perform.pipeline import perform
 from ..splat.render import render
@@ -73,7 +73,7 @@ def ring(path: Path, held_silence: Performance) -> Image.Image:
     draw.line((40, middle, side - 40, middle), fill=LINE, width=2)
     draw.line((middle, 40, middle, side - 40), fill=LINE, width=2)
     for valence, arousal, label in ((0.0, 0.0, "at rest"), *S6_POINTS):
-        performance = replace(held_silence, valence=((0.0, valence),), arousal=((0.0, arousal),))
+        performance = replace(held_silence, prompts=(published_face(valence, arousal),))
         inner = math.hypot(valence, arousal) < 0.6
         small = size - 40 if inner else size
         shown = close_portrait(subject, _head(path, subject, performance, 0.2), small)
@@ -83,6 +83,13 @@ def ring(path: Path, held_silence: Performance) -> Image.Image:
     draw.text((side - 130, middle + 8), "valence", fill=FAINT, font=font(22))
     draw.text((middle + 10, 36), "arousal", fill=FAINT, font=font(22))
     return image
+
+
+def published_face(valence: float, arousal: float) -> Prompt:
+    """What the published plane has at a point, put on by hand: the valence and arousal of a Performance are read on the
+    plane that animators work on."""
+    face = affect_offsets(np.array([valence]), np.array([arousal]), PUBLISHED)[0]
+    return Prompt("", ease_in=0.0, ease_out=0.0, aus=dict(zip(AU_NAMES, map(float, face), strict=True)))
 
 
 def changing_mood(path: Path, plain: Performance, prompts: tuple[Prompt, ...]) -> Image.Image:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -13,8 +15,9 @@ torch = pytest.importorskip("torch")
 
 from emodifftalk.core.errors import UserError
 from emodifftalk.core.facs import AU_INDEX, AU_NAMES
-from emodifftalk.core.labels import INTENSITIES, LABELS
-from emodifftalk.core.performance import Style
+from emodifftalk.core.families import BASIC_FACES, emotion_family
+from emodifftalk.core.labels import INTENSITIES, LABELS, affect_ring, affect_word
+from emodifftalk.core.performance import Performance, Style
 from emodifftalk.data.words.corpus import entries, held_out_texts, sentence_targets, single_sentences
 from emodifftalk.emotion import text_encoders
 from emodifftalk.emotion.adapters import merge_adapters
@@ -22,6 +25,8 @@ from emodifftalk.emotion.affect import S6_POINTS, affect_offsets
 from emodifftalk.emotion.controller import load_text_to_au, read_controller
 from emodifftalk.emotion.edit import apply_emotion, closure, equation7
 from emodifftalk.emotion.prototypes import PROTOTYPES, prototype
+from emodifftalk.emotion.track import edited_track
+from emodifftalk.evaluate.feeling_pictures import published_face
 from emodifftalk.train.words.text_to_au import evaluate_text_to_au
 from tests.helpers.tiny_tower import tiny_tower
 
@@ -342,6 +347,34 @@ def test_the_twelve_points_of_emotalkinggaussian_land_on_their_labels():
     basic = [name for name in LABELS.values() if name != "neutral"]
     faces = np.stack([prototype(name) / np.linalg.norm(prototype(name)) for name in basic])
     for valence, arousal, label in S6_POINTS:
-        found = affect_offsets(np.array([valence]), np.array([arousal]))[0]
+        found = edited_track(np.zeros((3, 17)), Performance(prompts=(published_face(valence, arousal),)))[0][1]
         assert basic[int((faces @ found).argmax())] == label, (valence, arousal)
         assert found.max() > 0.3
+
+
+def mood_of(valence: float, arousal: float) -> str:
+    """The feeling of the pad whose face the action units of a mood are most like."""
+    names = [name for name, _ in affect_ring()]
+    faces = np.stack([prototype(name) / np.linalg.norm(prototype(name)) for name in names])
+    return names[int((faces @ affect_offsets(np.array([valence]), np.array([arousal]))[0]).argmax())]
+
+
+def test_contempt_is_unpleasant_to_an_animator_and_what_is_pleasant_and_quiet_is_content():
+    assert {mood_of(-0.8, arousal) for arousal in (0.0, -0.1)} == {"contemptuous"}
+    assert {mood_of(0.5, -0.4), mood_of(0.35, -0.35), mood_of(0.74, -0.31)} == {"content"}
+    for valence, arousal, label in S6_POINTS:
+        assert label == "contemptuous" or emotion_family(face_of(valence, arousal)) == emotion_family(
+            BASIC_FACES[label]
+        )
+
+
+def face_of(valence: float, arousal: float) -> dict[str, float]:
+    return dict(zip(AU_NAMES, affect_offsets(np.array([valence]), np.array([arousal]))[0], strict=True))
+
+
+def test_the_word_the_pad_shows_is_the_face_the_mood_makes():
+    for name, angle in affect_ring():
+        assert affect_word(math.cos(angle), math.sin(angle)) == mood_of(math.cos(angle), math.sin(angle)) == name
+    # Everywhere else too, but for the few degrees in which one face passes into the next.
+    places = [(0.7 * math.cos(angle), 0.7 * math.sin(angle)) for angle in np.arange(0, math.tau, math.radians(1))]
+    assert sum(affect_word(*place) != mood_of(*place) for place in places) < 18
