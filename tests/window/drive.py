@@ -217,8 +217,9 @@ def keep_screenshot(name: str) -> None:
 def points(head: bpy.types.Object) -> np.ndarray:
     """Where the head's Gaussians are in the world, (N, 3), every tenth."""
     playback = sys.modules[f"{PACKAGE}.addon.playback.gaussians"]
+    origin = sys.modules[f"{PACKAGE}.addon.playback.origin"]
     means = playback.current_gaussians(head, bpy.context.scene).means[::10]
-    matrix = np.array(head.matrix_world)
+    matrix = origin.to_world(head)
     return means @ matrix[:3, :3].T + matrix[:3, 3]
 
 
