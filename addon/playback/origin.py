@@ -61,9 +61,9 @@ def add_corners(mesh: Mesh, box: np.ndarray) -> None:
     corners = np.stack(np.meshgrid(*np.asarray(box).T, indexing="ij"), axis=-1).reshape(-1, 3)
     first = len(mesh.vertices)
     mesh.vertices.add(len(corners))
-    points = _coordinates(mesh.vertices)
+    points = _coordinates(mesh)
     points[first:] = corners
-    mesh.vertices.foreach_set("co", points.ravel())
+    _place(mesh, points)
     _remember(mesh, np.arange(first, len(points)))
     mesh.update()
 
@@ -71,7 +71,7 @@ def add_corners(mesh: Mesh, box: np.ndarray) -> None:
 def remember_points(mesh: Mesh) -> None:
     """Let all points of a mesh in own space, which no take moves, say where that space lies. Where they lie in a plane
     they get corners around them."""
-    points = _coordinates(mesh.vertices).astype(np.float64)
+    points = _coordinates(mesh).astype(np.float64)
     extents = np.linalg.svd(points - points.mean(axis=0), compute_uv=False)
     if len(points) >= 4 and extents[2] > 1e-3 * extents[0]:
         _remember(mesh, np.arange(len(points)))
@@ -94,13 +94,13 @@ def move_points(obj: Object, points: np.ndarray) -> None:
     """
     mesh = _mesh_of(obj)
     own = _own(mesh)
-    rows = np.flatnonzero(own.any(axis=1))
+    rows = _rows(own)
     if len(own) != len(points) + len(rows) or (rows < len(points)).any():
         return
     matrix = to_object(obj)
-    coordinates = _coordinates(mesh.vertices)
+    coordinates = _coordinates(mesh)
     coordinates[: len(points)] = points @ matrix[:3, :3].T + matrix[:3, 3]
-    mesh.vertices.foreach_set("co", coordinates.ravel())
+    _place(mesh, coordinates)
     mesh.update()
 
 
@@ -113,19 +113,20 @@ def _known(mesh: Mesh) -> tuple[np.ndarray, np.ndarray]:
     """The points (K, 3) that know where they were in own space, and where they are now, float64."""
     if _OWN not in mesh.attributes:
         return np.empty((0, 3)), np.empty((0, 3))
-    own, now = _edited(mesh) if mesh.is_editmode else (_own(mesh), _coordinates(mesh.vertices))
-    rows = own.any(axis=1)
+    if mesh.is_editmode:
+        return _known_in_edit_mode(mesh)
+    own, now = _own(mesh), _coordinates(mesh)
+    rows = _rows(own)
     return own[rows].astype(np.float64), now[rows].astype(np.float64)
 
 
-def _edited(mesh: Mesh) -> tuple[np.ndarray, np.ndarray]:
-    """The same two arrays (V, 3) of a mesh in Edit Mode, where its attributes cannot be read otherwise."""
+def _known_in_edit_mode(mesh: Mesh) -> tuple[np.ndarray, np.ndarray]:
+    """The same of a mesh in Edit Mode, where its attributes cannot be read otherwise."""
     edited = bmesh.from_edit_mesh(mesh)
     layer = edited.verts.layers.float_vector.get(_OWN)
-    if layer is None:
-        return np.empty((0, 3)), np.empty((0, 3))
-    pairs = [(vertex[layer], vertex.co) for vertex in edited.verts]
-    both = np.array(pairs, np.float32).reshape(-1, 2, 3)
+    vertices = edited.verts if layer is not None else ()
+    known = [(own[:], vertex.co[:]) for vertex in vertices if (own := vertex[layer]).length_squared]
+    both = np.array(known, np.float64).reshape(-1, 2, 3)
     return both[:, 0], both[:, 1]
 
 
@@ -142,12 +143,26 @@ def _remember(mesh: Mesh, rows: np.ndarray) -> None:
     """Let points know that they are now where own space has them."""
     attribute: Any = mesh.attributes.get(_OWN) or mesh.attributes.new(_OWN, "FLOAT_VECTOR", "POINT")
     own = np.zeros((len(mesh.vertices), 3), np.float32)
-    own[rows] = _coordinates(mesh.vertices)[rows]
+    own[rows] = _coordinates(mesh)[rows]
     attribute.data.foreach_set("vector", own.ravel())
 
 
-def _coordinates(vertices: Any) -> np.ndarray:
+def _rows(own: np.ndarray) -> np.ndarray:
+    """Numbers (K,) of the points that know something."""
+    # Quicker than asking row by row: the numbers (3 V,) of all coordinates that are not zero, and whose they are.
+    return np.unique(np.flatnonzero(own) // 3)
+
+
+def _coordinates(mesh: Mesh) -> np.ndarray:
     """(V, 3) float32."""
-    points = np.empty((len(vertices), 3), np.float32)
-    vertices.foreach_get("co", points.ravel())
+    # As an attribute they are copied in one go, which `vertices` does not do.
+    points = np.empty((len(mesh.vertices), 3), np.float32)
+    position: Any = mesh.attributes["position"]
+    position.data.foreach_get("vector", points.ravel())
     return points
+
+
+def _place(mesh: Mesh, points: np.ndarray) -> None:
+    """Set the coordinates (V, 3) of all points."""
+    position: Any = mesh.attributes["position"]
+    position.data.foreach_set("vector", points.ravel())
