@@ -17,6 +17,8 @@ from mathutils import Matrix
 _OWN = ".emodifftalk_own_space"
 """Attribute of a mesh's points: where a point was in own space, zero for all that may be moved by a take. Blender does
 not list attributes whose name begins with a dot."""
+_KNOWING = 8
+"""How many points know it. Joined to another head, a mesh has its own first: only those count."""
 _FLAT = 1e-6
 """Points whose least extent is below this share of the greatest do not say what lies across them."""
 _ROUNDING = 8 * float(np.finfo(np.float32).eps)
@@ -69,12 +71,13 @@ def add_corners(mesh: Mesh, box: np.ndarray) -> None:
 
 
 def remember_points(mesh: Mesh) -> None:
-    """Let all points of a mesh in own space, which no take moves, say where that space lies. Where they lie in a plane
-    they get corners around them."""
+    """Let points of a mesh in own space, which no take moves, say where that space lies. Where they are few, or lie in a
+    plane, they get corners around them."""
     points = _coordinates(mesh).astype(np.float64)
-    extents = np.linalg.svd(points - points.mean(axis=0), compute_uv=False)
-    if len(points) >= 4 and extents[2] > 1e-3 * extents[0]:
-        _remember(mesh, np.arange(len(points)))
+    rows = _apart(points)
+    extents = np.linalg.svd(points[rows] - points[rows].mean(axis=0), compute_uv=False)
+    if len(rows) == _KNOWING and extents[2] > 1e-3 * extents[0]:
+        _remember(mesh, rows)
         return
     low, high = points.min(axis=0), points.max(axis=0)
     margin = max(0.01 * float((high - low).max()), 1e-3)
@@ -150,7 +153,19 @@ def _remember(mesh: Mesh, rows: np.ndarray) -> None:
 def _rows(own: np.ndarray) -> np.ndarray:
     """Numbers (K,) of the points that know something."""
     # Quicker than asking row by row: the numbers (3 V,) of all coordinates that are not zero, and whose they are.
-    return np.unique(np.flatnonzero(own) // 3)
+    return np.unique(np.flatnonzero(own) // 3)[:_KNOWING]
+
+
+def _apart(points: np.ndarray) -> np.ndarray:
+    """Numbers of at most eight of the points (V, 3) that lie far from each other."""
+    # One after the other the point that lies farthest from those there are; none of them twice.
+    rows: list[int] = []
+    away = np.linalg.norm(points - points.mean(axis=0), axis=1)
+    while len(rows) < min(_KNOWING, len(points)) and away.max() > 0:
+        rows.append(int(away.argmax()))
+        to_it = np.linalg.norm(points - points[rows[-1]], axis=1)
+        away = to_it if len(rows) == 1 else np.minimum(away, to_it)
+    return np.array(rows or [0])
 
 
 def _coordinates(mesh: Mesh) -> np.ndarray:

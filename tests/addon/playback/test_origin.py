@@ -174,6 +174,19 @@ def test_an_origin_that_was_set_is_kept_in_the_file_and_by_copies(drawn, scene, 
     expect_same(seen(), before)
 
 
+@pytest.mark.parametrize("first", ["A", "B"])
+def test_joined_to_another_head_it_stays_where_it_is(scene, tmp_path, first):
+    for name, at in (("A", (0, 0, 0)), ("B", (1, 2, 3))):
+        save_tiny_subject(tmp_path / f"{name}.safetensors", seed=ord(name))
+        obj = import_subject(tmp_path / f"{name}.safetensors", bpy.context)
+        obj.name, obj.location, obj.rotation_euler = name, at, at
+        obj.select_set(True)
+    before = dict(zip("AB", seen(), strict=True))
+    bpy.context.view_layer.objects.active = bpy.data.objects[first]
+    assert bpy.ops.object.join() == {"FINISHED"}
+    expect_same(seen(), [before[first]])
+
+
 def test_what_is_moved_in_edit_mode_takes_the_gaussians_along(drawn):
     before = seen()
     world = np.array(drawn.matrix_world)[:3, :3]
