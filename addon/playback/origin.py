@@ -71,8 +71,10 @@ def add_corners(mesh: Mesh, box: np.ndarray) -> None:
 
 
 def remember_points(mesh: Mesh) -> None:
-    """Let points of a mesh in own space, which no take moves, say where that space lies. Where they are few, or lie in a
-    plane, they get corners around them."""
+    """Let points of a mesh in own space, which no take moves, say where that space lies.
+
+    Where they are few, or lie in a plane, they get corners around them.
+    """
     points = _coordinates(mesh).astype(np.float64)
     rows = _apart(points)
     extents = np.linalg.svd(points[rows] - points[rows].mean(axis=0), compute_uv=False)
