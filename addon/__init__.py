@@ -10,6 +10,7 @@ _LATER = (
     "numpy",
     "emodifftalk.core.axes",
     "emodifftalk.core.camera",
+    "emodifftalk.core.extent",
     "emodifftalk.core.thinning",
     "emodifftalk.core.voice_time",
     *(
@@ -32,6 +33,7 @@ _LATER = (
             "files.head_files",
             "files.kinds",
             "files.ply_frames",
+            "playback.origin",
             "playback.sources",
             "playback.take_time",
             "render.frame",

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import bpy
+from mathutils import Matrix
 
 import addon
+from addon.playback import origin
 from addon.scene.heads import absolute, active_take, settings
 from addon.takes.generate import job_of
 from emodifftalk.core.compact_take import compact_take
@@ -62,8 +64,14 @@ def add_camera(scene: bpy.types.Scene, name: str = "Portrait", lens: float = 85.
     return camera
 
 
+def place_own_space(head: bpy.types.Object, matrix: Matrix | None = None) -> None:
+    """Put a head so that its subject's own space lies in the world as `matrix` says, without one as it is."""
+    to_object = Matrix(origin.to_object(head).tolist())
+    head.matrix_world = (matrix or Matrix()) @ to_object.inverted()
+
+
 def frame_portrait(camera: bpy.types.Object, subject: Subject) -> None:
-    """Put the camera in front of the face, framed from hair to collar."""
+    """Put the camera in front of the face of a head whose own space is the world's, framed from hair to collar."""
     low, high = portrait_span(subject)
     distance = (high - low) / 2 / (18.0 / camera.data.lens)
     camera.location = (0.0, float(subject.template.neutral[:, 1].max()) - distance, (high + low) / 2)

@@ -11,7 +11,17 @@ from addon.blender.compat import right_handle
 from addon.files.import_subject import import_subject
 from addon.timeline.prompts import add_prompt, add_voice
 from emodifftalk.core.subject import load_subject
-from sample_scenes.building import FPS, HERE, add_camera, begin, finish, frame_portrait, set_up_picture, ship_take
+from sample_scenes.building import (
+    FPS,
+    HERE,
+    add_camera,
+    begin,
+    finish,
+    frame_portrait,
+    place_own_space,
+    set_up_picture,
+    ship_take,
+)
 
 FEELINGS = ((0.0, "grumpy and impatient"), (2.3, "delighted"), (4.75, "worried and close to tears"))
 
@@ -22,7 +32,7 @@ def main() -> None:
     set_up_picture(scene)
     subject = HERE / "subjects" / "nora.safetensors"
     head = import_subject(subject, bpy.context)
-    head.location = (0, 0, 0)
+    place_own_space(head)
     frame_portrait(add_camera(scene), load_subject(subject))
     strip = add_voice(head, scene, HERE / "hello.wav", 1)
     scene.frame_start, scene.frame_end = 1, round(right_handle(strip)) - 1

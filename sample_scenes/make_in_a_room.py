@@ -13,7 +13,7 @@ import sys
 from typing import Any
 
 import bpy
-from mathutils import Vector
+from mathutils import Matrix, Vector
 
 from addon.blender.compat import compositor, right_handle, set_right_handle
 from addon.composite.nodes import our_nodes
@@ -24,7 +24,7 @@ from addon.scene.heads import settings
 from addon.takes.generate import add_take
 from addon.takes.performance import build_performance
 from addon.timeline.prompts import add_prompt, add_voice
-from sample_scenes.building import FPS, HERE, begin, finish, ship_take
+from sample_scenes.building import FPS, HERE, begin, finish, place_own_space, ship_take
 from sample_scenes.furnishing import build_armchair, build_room, build_table, put_light
 
 VOICE = HERE / "evening.wav"
@@ -49,7 +49,7 @@ def main() -> None:
     add_camera(scene)
     set_up_render(scene)
     head = import_subject(HERE / "subjects" / "kofi.safetensors", bpy.context)
-    head.location, head.rotation_euler = HEAD, (0.0, 0.0, math.radians(5))
+    place_own_space(head, Matrix.Translation(HEAD) @ Matrix.Rotation(math.radians(5), 4, "Z"))
     act(head, scene)
     if TAKE.exists():
         add_take(head, TAKE, build_performance(head, scene), "shipped with the scene, compact")

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import bpy
+from mathutils import Matrix
 
 from addon.blender.compat import set_right_handle
 from addon.files.import_subject import import_subject
@@ -18,7 +19,7 @@ from addon.scene.heads import settings
 from addon.scene.strips import strip_settings
 from addon.timeline.prompts import add_prompt, add_voice
 from emodifftalk.core.subject import load_subject
-from sample_scenes.building import FPS, HERE, add_camera, begin, finish, set_up_picture, ship_take
+from sample_scenes.building import FPS, HERE, add_camera, begin, finish, place_own_space, set_up_picture, ship_take
 
 SECONDS = 10.2
 CAST = {
@@ -67,7 +68,7 @@ def put_head(name: str, scene: bpy.types.Scene) -> bpy.types.Object:
     path = HERE / "subjects" / f"{name}.safetensors"
     head = import_subject(path, bpy.context)
     height = float(load_subject(path).eye_centers[:, 2].mean())
-    head.location, head.rotation_euler = (x, 0.0, z - height), (0.0, 0.0, math.radians(turn))
+    place_own_space(head, Matrix.Translation((x, 0.0, z - height)) @ Matrix.Rotation(math.radians(turn), 4, "Z"))
     return head
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.helpers.placing import put_in_own_space
 from tests.helpers.tiny_subject import save_tiny_subject
 
 
@@ -39,8 +40,9 @@ def subject_path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def head(scene, subject_path):
-    """A tiny head imported into the empty scene, and active."""
+    """A tiny head imported into the empty scene, and active; its subject's own space is the world's."""
     import bpy
 
     assert bpy.ops.emodifftalk.import_subject(filepath=str(subject_path)) == {"FINISHED"}
+    put_in_own_space(bpy.context.active_object)
     return bpy.context.active_object

@@ -11,10 +11,12 @@ from typing import Any
 import bpy
 import numpy as np
 from bpy.types import Mesh, Object, Scene
+from mathutils import Matrix
 
 from emodifftalk.core.gaussians import Gaussians
 
 from ..playback import gaussians as playback
+from ..playback import origin
 from ..scene.composite_settings import composite_settings
 from ..scene.heads import heads
 
@@ -33,6 +35,7 @@ def add_shadows(shot: Scene) -> None:
     """Give every head of a shot that has none a hull, in the collections the head is in. Raises UserError."""
     for head in [head for head in heads(shot) if shadow_of(head) is None]:
         mesh = hull_mesh(playback.current_gaussians(head, shot), f"{head.name} shadow")
+        mesh.transform(Matrix(origin.to_object(head).tolist()))
         hull = bpy.data.objects.new(f"{head.name} shadow", mesh)
         hull[_MARK] = True
         hull.parent = head
@@ -65,7 +68,7 @@ def _collections(head: Object, shot: Scene) -> list[bpy.types.Collection]:
 
 
 def hull_mesh(gaussians: Gaussians, name: str) -> Mesh:
-    """A closed mesh around Gaussians in object space: rings of one radius per direction, stacked along the z axis."""
+    """A closed mesh around Gaussians, in their space: rings of one radius per direction, stacked along the z axis."""
     mesh = bpy.data.meshes.new(name)
     mesh.from_pydata(*hull_geometry(gaussians))
     mesh.shade_smooth()

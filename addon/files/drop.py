@@ -56,11 +56,14 @@ class EMODIFFTALK_OT_drop_file(InObjectMode, Operator):
     files: CollectionProperty(type=OperatorFileListElement, options={"SKIP_SAVE", "HIDDEN"})
     place: FloatVectorProperty(name="Location", description="Where a head is put", subtype="TRANSLATION")
     placed: BoolProperty(options={"SKIP_SAVE", "HIDDEN"})
+    on_surface: BoolProperty(options={"SKIP_SAVE", "HIDDEN"})
 
     def invoke(self, context: Context, event: Event) -> set[str]:
         """Remember where it was dropped."""
         if context.region_data is not None:
-            self.place, self.placed = under_cursor(context, (event.mouse_region_x, event.mouse_region_y)), True
+            pixel = event.mouse_region_x, event.mouse_region_y
+            self.place, self.on_surface = under_cursor(context, pixel)
+            self.placed = True
         return self.execute(context)
 
     def execute(self, context: Context) -> set[str]:
@@ -79,6 +82,8 @@ class EMODIFFTALK_OT_drop_file(InObjectMode, Operator):
             head = import_subject(path, context)
             if self.placed:
                 head.location = self.place
+            if self.on_surface:  # its shoulders stand there: they reach below its origin
+                head.location.z -= min(corner[2] for corner in head.bound_box)
             for other in context.selected_objects:
                 other.select_set(False)
             head.select_set(True)
@@ -91,14 +96,15 @@ class EMODIFFTALK_OT_drop_file(InObjectMode, Operator):
         self.report({"INFO"}, f"{head.name} plays {path.stem}")
 
 
-def under_cursor(context: Context, pixel: tuple[float, float]) -> Vector:
-    """Where a head dropped on a pixel of the region goes: on the surface there, else as deep as the 3D cursor."""
+def under_cursor(context: Context, pixel: tuple[float, float]) -> tuple[Vector, bool]:
+    """Where a head dropped on a pixel of the region goes: on the surface there, else as deep as the 3D cursor; and
+    whether it is a surface."""
     region, view = context.region, context.region_data
     origin, along = region_2d_to_origin_3d(region, view, pixel), region_2d_to_vector_3d(region, view, pixel)
     hit, point, *_ = context.scene.ray_cast(context.evaluated_depsgraph_get(), origin, along)
     if hit and np.isfinite(np.array(point)).all():
-        return point
-    return region_2d_to_location_3d(region, view, pixel, context.scene.cursor.location)
+        return point, True
+    return region_2d_to_location_3d(region, view, pixel, context.scene.cursor.location), False
 
 
 class EMODIFFTALK_FH_safetensors(FileHandler):

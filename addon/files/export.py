@@ -18,13 +18,13 @@ from ..backend import connection, long_work
 from ..backend.long_work import LongJob
 from ..blender.operators import Explained
 from ..blender.registering import Adds
-from ..playback import take_time
+from ..playback import origin, take_time
 from ..scene.heads import absolute, active_head, active_take, heads, settings
 from ..scene.operators import ForTake
 from . import ply_frames
 
 SPACES = (
-    ("OBJECT", "Object", "The head's own space: it stands at the origin"),
+    ("OBJECT", "Object", "The space the subject was captured in, wherever the head and its origin are"),
     ("WORLD", "World", "Where the head is in the scene, frame by frame"),
 )
 CURVES = ("au-csv", "au-json", "arkit-csv", "arkit-json", "usd-blendshapes")
@@ -52,7 +52,7 @@ def performed(head: Object, scene: Scene, frames: range, world: bool) -> dict:
     """What the backend needs to pose a head in each frame; the scene stands in the last of them afterwards.
 
     Of each frame: seconds of the take, gaze in radians, how far the mouth is at rest (0..1), and when `world` is set
-    the rows of the object's matrix.
+    the matrix (4, 4) from the subject's own space to the world's.
     """
     entry = active_take(head)
     posed: dict[str, Any] = {
@@ -70,8 +70,7 @@ def performed(head: Object, scene: Scene, frames: range, world: bool) -> dict:
         posed["rest"].append(moment.mouth_rest)
         posed["gaze"].append([head_settings.gaze_yaw, head_settings.gaze_pitch])
         if world:
-            rows: Any = head.matrix_world  # the stubs do not know that a matrix has them
-            posed["matrices"].append([list(row) for row in rows])
+            posed["matrices"].append(origin.to_world(head).tolist())
     return posed
 
 

@@ -12,18 +12,29 @@ from bpy.types import Context, Object
 from emodifftalk.core.errors import UserError
 
 from ..blender.registering import Adds
+from ..playback import origin
 from ..scene.heads import portable, settings
 from .importing import BringsIn
 
 _SHOWN = 2000
-"""Points of the object itself; they give it its bounds and something to snap to."""
+"""Points of the object itself: its bounds, something to snap to, and what says where the file's space lies."""
 
 
-def import_gaussians(path: Path, context: Context, axes: str = "rdf") -> Object:
-    """Add a file of Gaussians to the scene at the 3D cursor's place; axes: one of `core.axes.AXES`.
+ORIGINS = (
+    ("BASE", "Below", "In the middle, at the lower end of the Gaussians: they stand at the 3D cursor"),
+    ("FILE", "As in the File", "Where the file has it: pieces of one place fit together"),
+)
+
+
+def import_gaussians(path: Path, context: Context, axes: str = "rdf", origin_at: str = "BASE") -> Object:
+    """Add a file of Gaussians to the scene, its origin at the 3D cursor.
+
+    axes: one of `core.axes.AXES`.
+    origin_at: one of ORIGINS.
 
     Raises UserError, the scene unchanged, for a damaged file.
     """
+    from emodifftalk.core.extent import solid_box
     from emodifftalk.core.formats.gaussian_file import read_gaussians
 
     gaussians = read_gaussians(path, axes)
@@ -34,6 +45,10 @@ def import_gaussians(path: Path, context: Context, axes: str = "rdf") -> Object:
     some = points[np.linspace(0, len(points) - 1, min(_SHOWN, len(points))).astype(int)]
     mesh = bpy.data.meshes.new(f"{path.stem} sketch")
     mesh.from_pydata(some.tolist(), [], [])
+    origin.remember_points(mesh)
+    if origin_at == "BASE":
+        (left, front, low), (right, back, _) = solid_box(gaussians)
+        origin.put_origin(mesh, np.array([(left + right) / 2, (front + back) / 2, low]))
     still = bpy.data.objects.new(path.stem, mesh)
     context.collection.objects.link(still)
     still.location = context.scene.cursor.location
@@ -60,10 +75,11 @@ class EMODIFFTALK_OT_import_gaussians(BringsIn):
             ("blender", "Z Up", "As in Blender"),
         ),
     )
+    origin: EnumProperty(name="Origin", description="Where the object's origin is put", items=ORIGINS)
 
     def bring_in(self, path: Path, context: Context) -> Object:
         """A still."""
-        return import_gaussians(path, context, self.axes)
+        return import_gaussians(path, context, self.axes, self.origin)
 
 
 def _menu(self, context: Context) -> None:

@@ -11,6 +11,7 @@ from bpy.props import StringProperty
 from bpy.types import Context, Mesh, Object
 
 from ..blender.registering import Adds
+from ..playback import origin
 from ..scene.heads import portable, settings
 from .importing import BringsIn
 
@@ -23,11 +24,18 @@ _LINES, _LOOPS = ("brow_left", "brow_right"), ("lip_outer",)
 
 
 def import_subject(path: Path, context: Context) -> Object:
-    """Add a head to the scene at the 3D cursor's place. Raises UserError, the scene unchanged, for a damaged file."""
+    """Add a head to the scene, the base of its neck at the 3D cursor.
+
+    Raises UserError, the scene unchanged, for a damaged file.
+    """
+    from emodifftalk.core.extent import neck_base, solid_box
     from emodifftalk.core.subject import load_subject
 
     subject = load_subject(path)
-    head = bpy.data.objects.new(subject.name or path.stem, sketch_mesh(subject))
+    mesh = sketch_mesh(subject)
+    origin.add_corners(mesh, solid_box(subject.gaussians))
+    origin.put_origin(mesh, neck_base(subject))
+    head = bpy.data.objects.new(subject.name or path.stem, mesh)
     context.collection.objects.link(head)
     head.location = context.scene.cursor.location
     head_settings = settings(head)
@@ -42,7 +50,7 @@ def import_subject(path: Path, context: Context) -> Object:
 
 
 def sketch_mesh(subject: Subject) -> Mesh:
-    """The template as points and a few lines: brows, eyes, lips, outline.
+    """The template as points and a few lines, in its own space: brows, eyes, lips, outline.
 
     It has no faces on purpose: every render engine but ours then leaves it out by itself, and the eye icon and the
     camera icon of the outliner stay the animator's. All template points are there, so a take can move them.

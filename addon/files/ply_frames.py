@@ -16,7 +16,7 @@ from emodifftalk.core.gaussians import Gaussians
 from emodifftalk.core.thinning import important, thinned
 
 from ..playback import gaussians as playback
-from ..playback import sources, take_time
+from ..playback import origin, sources, take_time
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class PlySequence:
 
     folder: where.
     name: files are NAME.0001.ply and so on, the number that of the frame.
-    world: in world space with the objects' transforms, animation included; else each head in its own space.
+    world: in world space with the objects' transforms, animation included; else each head in its subject's own space.
     axes: one of `core.axes.AXES`.
     scale: lengths are multiplied by it.
     keep: share of the Gaussians, above 0 to 1, the most important ones.
@@ -74,7 +74,7 @@ def write_ply_frames(heads: list[Object], scene: Scene, frames: range, sequence:
 
 def _posed(head: Object, scene: Scene, world: bool) -> Gaussians:
     gaussians = playback.current_gaussians(head, scene, take_time.take_moment(head, scene))
-    return gaussians.transformed(np.array(head.matrix_world)) if world else gaussians
+    return gaussians.transformed(origin.to_world(head)) if world else gaussians
 
 
 def _rows(heads: list[Object], keep: float) -> tuple[np.ndarray | None, np.float32]:

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import bpy
 import numpy as np
 from bpy.types import Depsgraph, Object, Scene
 
-from emodifftalk.core import voice_time
+from emodifftalk.core import extent, voice_time
 from emodifftalk.core.errors import UserError
 
 from ..blender.redraw import VIEWS, redraw
 from ..blender.registering import Adds
 from ..scene.bells import LOOK_CHANGED
-from ..scene.heads import heads, is_still, settings
-from . import memory, sources, take_time
+from ..scene.heads import drawn, is_still, settings
+from . import memory, origin, sources, take_time
 from .latest import Latest
 
 if TYPE_CHECKING:
@@ -43,7 +43,9 @@ def preview_of(head: Object, scene: Scene) -> TakeFrame | None:
 def current_gaussians(
     head: Object, depsgraph_or_scene: Depsgraph | Scene, chosen: voice_time.TakeTime | None = None
 ) -> Gaussians:
-    """The head's Gaussians now, in OBJECT space (metres), looking where its gaze is keyed to.
+    """The head's Gaussians now, in its subject's OWN space (metres), looking where its gaze is keyed to.
+
+    `origin.to_object` and `origin.to_world` lead on from there.
 
     depsgraph_or_scene: whose frame counts; a render's depsgraph never shows previews.
     chosen: a moment of the take, instead of the one at that frame; it shows no preview either.
@@ -104,8 +106,9 @@ def _frame_at(subject: Subject, take: Take, where: voice_time.TakeTime) -> TakeF
 
 
 def refresh(scene: Scene) -> None:
-    """Move every head's sketch to the scene's current frame and have the views drawn again."""
-    for head in heads(scene):
+    """Move every head's sketch to the scene's current frame and have the views drawn again. Meshes of earlier versions
+    learn where own space lies."""
+    for head in drawn(scene):
         try:
             _move_sketch(head, scene)
             problems.pop(head.session_uid, None)
@@ -118,16 +121,20 @@ def _move_sketch(head: Object, scene: Scene) -> None:
     # Meshes must not change under a render that is reading them, nor those of another file.
     if bpy.app.is_job_running("RENDER") or head.library is not None or head.data.library is not None:
         return
+    mesh: Any = head.data  # a Mesh
+    if is_still(head):
+        if origin.may_learn(mesh):
+            origin.remember_points(mesh)
+        return
     subject = sources.subject_of(head)
     points, offsets = subject.template.neutral, _offsets(head, subject, scene)
     if offsets is not None:
         if len(offsets) != len(points):
             raise UserError(f"The take of {head.name} was made with another subject: generate it again.")
         points = points + offsets
-    mesh = head.data
-    if len(mesh.vertices) == len(points):  # the animator may have changed the sketch: then it stays as it is
-        mesh.vertices.foreach_set("co", points.ravel())
-        mesh.update()
+    origin.move_points(head, points)
+    if origin.may_learn(mesh):
+        origin.add_corners(mesh, extent.solid_box(subject.gaussians))
 
 
 def _offsets(head: Object, subject: Subject, scene: Scene) -> np.ndarray | None:

@@ -55,7 +55,7 @@ def subject_of(head: Object) -> Subject:
 
 
 def still_gaussians(still: Object) -> Gaussians:
-    """The Gaussians of a still, read once, in its object space. Raises UserError."""
+    """The Gaussians of a still, read once, in its file's own space. Raises UserError."""
     from emodifftalk.core.formats.gaussian_file import read_gaussians
 
     still_settings = settings(still)

@@ -13,6 +13,7 @@ from emodifftalk.core.gaussians import Gaussians
 
 from ..blender.camera import View
 from ..playback import gaussians as playback
+from ..playback import origin
 from ..scene.heads import is_drawn
 
 Rasterizer = Callable[[Gaussians, View], tuple["np.ndarray", "np.ndarray"]]
@@ -67,7 +68,7 @@ def rendered_heads(depsgraph: Depsgraph, problems: list[str]) -> Iterator[Render
             problems.append(f"{obj.name} is not rendered. {error}")
             continue
         if len(gaussians):
-            placed = gaussians.transformed(np.array(instance.matrix_world))
+            placed = gaussians.transformed(origin.to_world(obj, instance.matrix_world))
             yield RenderedHead(obj.name, obj.original.pass_index, placed, holdout)
 
 

@@ -22,7 +22,7 @@ from ..draw.settings import drawing_settings
 from ..draw.target import Contour, Film, SplatTarget
 from ..draw.world_colour import world_colour
 from ..playback import gaussians as playback
-from ..playback import sources
+from ..playback import origin, sources
 from ..scene.heads import drawn
 from ..scene.properties import window_settings
 from . import budget as viewport_budget
@@ -41,8 +41,8 @@ _screens: OrderedDict[int, Screen] = memory.keep(OrderedDict())
 class ShownHead:
     """A head in a viewport.
 
-    canonical, gaussians: as they were trained, and now, in object space.
-    matrix: (4, 4) object to world.
+    canonical, gaussians: as they were trained, and now, in own space.
+    matrix: (4, 4) own space to world.
     mark: 1 when it is selected, 2 when it is the active one too, 0 otherwise.
     """
 
@@ -71,7 +71,7 @@ def shown_heads(context: Context, marked: bool = False) -> Iterator[ShownHead]:
             continue
         mark = int(marked and head.select_get()) * (2 if head == active else 1)
         if len(gaussians):
-            yield ShownHead(head, canonical, gaussians, np.array(head.matrix_world), mark)
+            yield ShownHead(head, canonical, gaussians, origin.to_world(head), mark)
 
 
 def contour_of(context: Context) -> Contour | None:

@@ -10,6 +10,7 @@ import bpy
 import numpy as np
 
 from emodifftalk.core import tensors
+from tests.helpers.placing import put_in_own_space
 from tests.helpers.tiny_subject import save_tiny_subject, save_tiny_take
 
 RATE = 48000
@@ -54,6 +55,7 @@ def _add_head(folder: Path) -> None:
     tensors.save(folder / "second.safetensors", arrays, about)
     bpy.ops.emodifftalk.import_subject(filepath=str(folder / "tiny.safetensors"))
     head = bpy.context.active_object
+    put_in_own_space(head)
     head.name = "Nora"
     kept = head.emodifftalk
     for name in ("first", "second"):

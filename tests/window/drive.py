@@ -44,6 +44,9 @@ def story() -> Iterator[float]:
         type_prompts(head)
         look_at(head)
         shoot("imported", head)
+        with bpy.context.temp_override(**in_view()):
+            bpy.ops.object.origin_set(type="ORIGIN_GEOMETRY", center="BOUNDS")
+        shoot("origin set", head)
         bpy.ops.wm.save_as_mainfile(filepath=str(OUT / "mine.blend"))
     yield 0.1
     bpy.ops.wm.open_mainfile(filepath=str(OUT / "mine.blend"))
@@ -202,7 +205,6 @@ def look_at(head: bpy.types.Object) -> None:
         bpy.ops.view3d.view_axis(type="FRONT")
         space.region_3d.view_perspective = "PERSP"
         bpy.ops.view3d.view_selected()
-        bpy.ops.view3d.zoom(delta=-3)
 
 
 def shoot(name: str, head: bpy.types.Object) -> None:
@@ -222,8 +224,9 @@ def keep_screenshot(name: str) -> None:
 def points(head: bpy.types.Object) -> np.ndarray:
     """Where the head's Gaussians are in the world, (N, 3), every tenth."""
     playback = sys.modules[f"{PACKAGE}.addon.playback.gaussians"]
+    origin = sys.modules[f"{PACKAGE}.addon.playback.origin"]
     means = playback.current_gaussians(head, bpy.context.scene).means[::10]
-    matrix = np.array(head.matrix_world)
+    matrix = origin.to_world(head)
     return means @ matrix[:3, :3].T + matrix[:3, 3]
 
 
@@ -234,13 +237,15 @@ def box(pixels: np.ndarray, width: float, height: float) -> list[float]:
     return [float(left), float(right), float(bottom), float(top)]
 
 
-def view_box(head: bpy.types.Object) -> dict[str, list[float]]:
-    """The head's box and the viewport's in pixels of the window, counted from below."""
+def view_box(head: bpy.types.Object) -> dict[str, list[float] | float]:
+    """The head's box and the viewport's in pixels of the window, counted from below, and the share of it in view."""
     region = in_view()["region"]
     data = in_view()["area"].spaces.active.region_3d
     pixels = np.array([location_3d_to_region_2d(region, data, point) for point in points(head)])
     left, right, bottom, top = box(pixels, region.width, region.height)
+    inside = ((pixels >= 0) & (pixels <= (region.width, region.height))).all(axis=1)
     return {
+        "seen": float(inside.mean()),
         "head": [left + region.x, right + region.x, bottom + region.y, top + region.y],
         "region": [region.x, region.x + region.width, region.y, region.y + region.height],
     }
@@ -257,8 +262,9 @@ def camera_box(head: bpy.types.Object) -> list[float]:
 def mouth_opening(head: bpy.types.Object) -> float:
     """How far the sketch's lips are apart, metres: what playback has moved for this frame."""
     template = sys.modules[f"{PACKAGE}.addon.playback.sources"].subject_of(head).template
-    now = np.array([vertex.co for vertex in head.data.vertices])
-    return float(template.lip_opening(now - template.neutral))
+    now = np.array([vertex.co for vertex in head.data.vertices])[: len(template.neutral)]
+    shift = sys.modules[f"{PACKAGE}.addon.playback.origin"].to_object(head)[:3, 3]
+    return float(template.lip_opening(now - shift - template.neutral))
 
 
 def render(path: Path) -> None:

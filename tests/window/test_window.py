@@ -102,9 +102,22 @@ def drawn(session: Path, name: str, region: list[float]) -> np.ndarray:
 
 def test_the_viewport_shows_every_head_where_it_is(session, facts, record_property):
     record_property("blender", facts["blender"])
-    assert {"imported", "reopened", "frame 5", "frame 20", "frame 60"} <= set(facts["boxes"])
+    assert {"imported", "origin set", "reopened", "frame 5", "frame 20", "frame 60"} <= set(facts["boxes"])
     for name, boxes in facts["boxes"].items():
         expect_head(drawn(session, name, boxes["region"]), boxes["head"])
+
+
+def test_view_selected_frames_the_whole_head(facts):
+    for boxes in facts["boxes"].values():
+        _, _, bottom, top = boxes["head"]
+        assert boxes["seen"] > 0.995 and top - bottom > 0.5 * (boxes["region"][3] - boxes["region"][2])
+
+
+def test_set_origin_leaves_the_picture_as_it_is(session, facts):
+    left, right, bottom, top = map(int, facts["boxes"]["imported"]["region"])
+    before, now = (screenshot(session, f"{name} with")[bottom:top, left:right] for name in ("imported", "origin set"))
+    assert (np.abs(before - now).max(axis=-1) > 0.02).mean() < 1e-4
+    assert facts["boxes"]["origin set"]["head"] == pytest.approx(facts["boxes"]["imported"]["head"], abs=0.1)
 
 
 def test_what_was_typed_and_keyed_is_there_after_saving_and_opening(facts):

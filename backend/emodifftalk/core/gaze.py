@@ -75,7 +75,7 @@ def gaze_matrix(gaze: Floats | tuple[float, float]) -> Floats:
 
 
 def turn_eyes(subject: Subject, gaussians: Gaussians, gaze: Floats | tuple[float, float]) -> Gaussians:
-    """The subject's `gaussians`, posed in object space, with both eyeballs turned by `gaze` (2,): yaw, pitch, radians.
+    """The subject's `gaussians`, posed in its own space, with both eyeballs turned by `gaze` (2,): yaw, pitch, radians.
 
     A subject without eye centres keeps looking ahead.
     """

@@ -33,7 +33,7 @@ _WEIGHTS = ("appearance", "motion", "speech")
 
 @dataclass(frozen=True, eq=False)
 class Subject:
-    """A trained head (EmoDiffTalk 3.1), object space, metres, z up, looking along -y.
+    """A trained head (EmoDiffTalk 3.1) in its own space, metres, z up, looking along -y.
 
     template: the facial template fitted to this head.
     gaussians: the canonical Gaussians; the first Nf rows are facial, the others are the OTF (other than face) points.

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.helpers.placing import put_in_own_space
 from tests.helpers.tiny_subject import save_tiny_subject
 
 bpy = pytest.importorskip("bpy")
@@ -35,6 +36,7 @@ def shot(scene, tmp_path, monkeypatch):
     monkeypatch.setenv("EMODIFFTALK_PYTHON", str(tmp_path / "no backend"))  # NumPy draws the head
     save_tiny_subject(tmp_path / "dense.safetensors", faces=2500, others=100)
     bpy.ops.emodifftalk.import_subject(filepath=str(tmp_path / "dense.safetensors"))
+    put_in_own_space(bpy.context.active_object)
     camera = bpy.data.objects.new("Camera", bpy.data.cameras.new("Camera"))
     scene.collection.objects.link(camera)
     camera.location, camera.rotation_euler = (0, -0.9, 0), (math.pi / 2, 0, 0)

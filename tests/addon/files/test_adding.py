@@ -12,8 +12,9 @@ from tests.helpers.tiny_subject import save_tiny_subject, save_tiny_take, tiny_s
 bpy = pytest.importorskip("bpy")
 
 from addon.files import add_head, assets
-from addon.playback import take_time
+from addon.playback import origin, sources, take_time
 from addon.scene.heads import active_take, is_head, settings
+from emodifftalk.core.extent import solid_box
 
 
 def drop(folder: Path, *names: str, **options) -> set[str]:
@@ -37,6 +38,14 @@ def test_a_dropped_subject_becomes_a_head_where_it_was_dropped(scene, subject_pa
     scene.cursor.location = (4, 5, 6)
     drop(subject_path.parent, subject_path.name)
     assert tuple(bpy.context.active_object.location) == (4, 5, 6)
+
+
+def test_a_head_dropped_on_a_surface_stands_on_it(scene):
+    drop(add_head.SUBJECTS, "nora.safetensors", place=(1, 2, 3), placed=True, on_surface=True)
+    bpy.context.view_layer.update()
+    head = bpy.context.active_object
+    low, _ = solid_box(sources.canonical_of(head).transformed(origin.to_world(head)))
+    assert low[2] == pytest.approx(3.0, abs=1e-4) and tuple(head.location)[:2] == (1, 2) and head.location.z > 3.05
 
 
 def test_a_dropped_take_plays_from_the_current_frame(head, scene, tmp_path):

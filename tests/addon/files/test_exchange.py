@@ -15,6 +15,7 @@ bpy = pytest.importorskip("bpy")
 from addon.blender import compat
 from addon.curves.imported import apply_curves
 from addon.playback import gaussians as playback
+from addon.playback import origin
 from addon.render import heads
 from addon.takes.generate import add_take
 from addon.takes.performance import build_performance
@@ -64,7 +65,7 @@ def test_the_whole_range_is_written_by_the_backend_where_the_head_stands(playing
     assert {p.name for p in out.iterdir()} == names
     assert json.loads((out / "gaussians.json").read_text())["fps"] == 24.0
     scene.frame_set(6)
-    wanted = playback.current_gaussians(playing, scene).transformed(playing.matrix_world)
+    wanted = playback.current_gaussians(playing, scene).transformed(origin.to_world(playing))
     found = read_gaussians(out / "gaussians.0006.spz")
     assert np.abs(found.means - wanted.means).max() < 1e-4
     curves = tmp_path / "face"

@@ -11,8 +11,8 @@ from tests.helpers.tiny_subject import save_tiny_take, tiny_subject
 bpy = pytest.importorskip("bpy")
 
 from addon.blender import compat
-from addon.playback import gaussians, sources
-from addon.scene.heads import absolute, portable, settings
+from addon.playback import gaussians, origin, sources
+from addon.scene.heads import absolute, heads, portable, settings
 from addon.takes.generate import add_take
 from addon.takes.performance import build_performance
 from addon.timeline.prompts import add_prompt, add_voice
@@ -36,8 +36,8 @@ def jaw(head, scene) -> float:
 
 
 def opening(head) -> float:
-    points = np.array([v.co for v in head.data.vertices])
     template = tiny_subject().template
+    points = np.array([v.co for v in head.data.vertices])[: len(template.neutral)] - origin.to_object(head)[:3, 3]
     return float(template.lip_opening(points - template.neutral))
 
 
@@ -170,7 +170,7 @@ def test_twenty_heads_are_read_once_however_often_the_frame_changes(playing, sce
         reader = getattr(sources, name)
         monkeypatch.setattr(sources, name, lambda path, reader=reader: read.append(path) or reader(path))
     scene.frame_set(20)
-    for head in gaussians.heads(scene):
+    for head in heads(scene):
         gaussians.current_gaussians(head, scene)
     read.clear()
     scene.frame_set(30)

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.helpers.placing import put_in_own_space
 from tests.helpers.tiny_subject import save_tiny_subject, save_tiny_take, tiny_subject
 
 bpy = pytest.importorskip("bpy")
@@ -23,6 +24,7 @@ from addon.blender import compat
 from addon.blender.camera import camera_view
 from addon.draw import numpy_splats, rasterizers
 from addon.playback import gaussians as playback
+from addon.playback import origin
 from addon.render import engine
 from addon.render.passes import FAR
 from addon.scene.heads import settings
@@ -72,7 +74,7 @@ def picture(scene, path: Path) -> np.ndarray:
 def expected(scene, *heads) -> tuple[np.ndarray, np.ndarray]:
     """What the backend's rasterizer draws of heads through the scene's camera: premultiplied rgba and depth."""
     view = scene_view(scene)
-    parts = [playback.current_gaussians(h, scene).transformed(np.array(h.matrix_world)) for h in heads]
+    parts = [playback.current_gaussians(h, scene).transformed(origin.to_world(h)) for h in heads]
     whole = type(parts[0]).concatenate(parts)
     image, alpha, depth = render(whole, view.camera, backend="cpu")
     return np.dstack([image, alpha]), depth
@@ -204,7 +206,8 @@ def second_head(shot, head, subject_path):
     """Another head, larger, half hidden behind the first."""
     bpy.ops.emodifftalk.import_subject(filepath=str(subject_path))
     other = bpy.context.active_object
-    other.name, other.location, other.scale = "Second", (0.06, 0.3, 0.03), (1.3, 1.3, 1.3)
+    other.name = "Second"
+    put_in_own_space(other, (0.06, 0.3, 0.03), scale=1.3)
     bpy.context.view_layer.update()
     return other
 
@@ -322,8 +325,8 @@ def test_a_click_finds_the_surface_of_a_head_and_misses_beside_it(shot, head):
         found = click_select.depth_at(gaussians, view, np.array([column + 0.5, row + 0.5]))
         assert (found is not None) == (wanted[row, column, 3] >= 0.3)
         assert found is None or found == pytest.approx(depth[row, column], abs=1e-3)
-    origin, direction = view.ray(np.array([80.5, 80.5]))
-    point = origin + direction * (depth[80, 80] - view.near) / (direction @ view.camera.viewmat[2, :3])
+    eye, direction = view.ray(np.array([80.5, 80.5]))
+    point = eye + direction * (depth[80, 80] - view.near) / (direction @ view.camera.viewmat[2, :3])
     assert view.camera.project(point) == pytest.approx((80.5, 80.5, depth[80, 80]), abs=1e-3)
 
 
@@ -370,4 +373,5 @@ def test_a_large_head_still_renders_in_a_blink(shot, tmp_path):
     for thing in [o for o in bpy.data.objects if o.type == "MESH"]:
         bpy.data.objects.remove(thing)
     bpy.ops.emodifftalk.import_subject(filepath=str(tmp_path / "large.safetensors"))
+    put_in_own_space(bpy.context.active_object)
     assert agreement(picture(shot, tmp_path / "l.png"), expected(shot, bpy.context.active_object)[0]) > 45

@@ -48,7 +48,7 @@ class Model:
         self._decoder = AppearanceDecoder.from_subject(subject) if subject.appearance else None
 
     def gaussians(self, frame: int) -> Gaussians:
-        """As in a captured frame; object space, metres."""
+        """As in a captured frame; own space, metres."""
         captured = self.capture.frames[frame]
         offsets = (self.capture.points[frame] - self.subject.template.neutral).astype(np.float32)
         decoded = () if self._decoder is None else self._decoder.decode(captured.aus, offsets)
