@@ -2,6 +2,9 @@
 
 Gaussians carry the light they were captured in and meet no ray of another engine. A hull in the shape of the head
 parented to it darkens table and wall as the head would. Nothing in the scene can throw a shadow on the head itself.
+
+Only Cycles and EEVEE know objects that no camera sees. Any other engine would draw the hull over the face, and
+Freestyle and Line Art draw its edges: then it is left out of the render, and the head throws no shadow.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ from bpy.types import Mesh, Object, Scene
 
 from emodifftalk.core.gaussians import Gaussians
 
+from ..draw.left_out import engine_name
 from ..playback import gaussians as playback
 from ..scene.composite_settings import composite_settings
 from ..scene.heads import heads
@@ -24,6 +28,9 @@ _SOLID = 0.3
 """Least opacity of a Gaussian that counts."""
 _QUANTILE = 0.9
 """Share of the points of a sector that lie within the hull: strands that stand out throw no shadow worth the while."""
+_ASIDE = "emodifftalk_shadow_aside"
+"""Custom property of a hull that is out of the render because of the engine, not because the animator wants it so."""
+_ENGINES = {"CYCLES", "BLENDER_EEVEE", "BLENDER_EEVEE_NEXT"}
 _UNSEEN = (
     "visible_camera", "visible_diffuse", "visible_glossy", "visible_transmission", "visible_volume_scatter",
 )  # fmt: skip
@@ -37,15 +44,41 @@ def add_shadows(shot: Scene) -> None:
         hull[_MARK] = True
         hull.parent = head
         hull.hide_viewport = hull.hide_select = True
+        hull.lineart.usage = "EXCLUDE"
         for name in _UNSEEN:
             setattr(hull, name, False)
         for collection in _collections(head, shot):
             collection.objects.link(hull)
 
 
+def why_none(shot: Scene) -> str:
+    """Why the hulls of a shot throw no shadows in its renders; empty when they do."""
+    if shot.render.engine not in _ENGINES:
+        return f"Heads throw no shadows in {engine_name(shot)}'s renders."
+    if shot.render.use_freestyle:
+        return "Heads throw no shadows while Freestyle is on, which would draw the lines of their hulls."
+    return ""
+
+
+def keep_aside(shot: Scene) -> None:
+    """Take the hulls of a shot's heads out of its renders, or back in, as its engine asks. Writes only what differs."""
+    aside = bool(why_none(shot))
+    for head in heads(shot):
+        hull = shadow_of(head)
+        if hull is None or hull.library is not None:
+            continue
+        if hull.lineart.usage == "INHERIT":  # of files from before it was set
+            hull.lineart.usage = "EXCLUDE"
+        if aside and not hull.hide_render:
+            hull.hide_render, hull[_ASIDE] = True, True
+        elif not aside and hull.get(_ASIDE):
+            hull.hide_render = False
+            del hull[_ASIDE]
+
+
 def remove_shadows(shot: Scene) -> None:
     """Remove the hulls of a shot's heads."""
-    for head in heads(shot):
+    for head in list(heads(shot)):  # before any is removed: Blender crashes when what is gone through changes
         hull = shadow_of(head)
         if hull is not None:
             mesh: Any = hull.data

@@ -110,7 +110,7 @@ def export_sequence(
                 if watch.cancelled():
                     raise Cancelled(f"{count} of {len(missing)} frames are written, the same export goes on from there")
                 gaussians = turned(cast.gaussians(i), "blender", about["axes"], options.scale)
-                # The first frame is made before anything else changes: what cannot be written then leaves all as it was.
+                # The first frame is made before anything changes: what cannot be written then leaves all as it was.
                 with whole_path(files[i], kind.ending) as part:
                     kind.write(part, gaussians)
                     if count == 0:

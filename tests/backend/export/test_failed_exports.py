@@ -144,7 +144,7 @@ def test_splat_transform_that_fails_leaves_neither_a_manifest_nor_a_folder(cast,
     with pytest.raises(UserError, match="no WebGPU"):
         export(cast, tmp_path / "out", "sog")
     tool.unlink()
-    with pytest.raises(UserError, match="install Node.js"):
+    with pytest.raises(UserError, match=r"install Node\.js"):
         export_sequence(cast, tmp_path / "out", ExportOptions("sog"))
     assert left(tmp_path) == []
 
