@@ -65,7 +65,9 @@ def keep_in_step(shot: Scene) -> None:
     _set(scene, "camera", camera_now(shot))
     _keep_heads(scene, set(in_rendered_collections(shot)))
     _keep_colours(shot)
-    shadow.keep_aside(shot)
+    if shadow.keep_aside(shot):
+        _catch_up(shot)
+        _catch_up(scene)
 
 
 def camera_now(shot: Scene) -> Object | None:
@@ -90,9 +92,17 @@ def _keep_heads(scene: Scene, wanted: set[Object]) -> None:
     for obj in there - wanted:
         collection.objects.unlink(obj)
     if there != wanted:
-        # The shot points here, so its dependency graph copies this scene, and Blender 5.2 crashes copying a view layer
-        # that is behind its collections: asking for the active object brings it in line.
-        _ = scene.view_layers[0].objects.active
+        _catch_up(scene)
+
+
+def _catch_up(scene: Scene) -> None:
+    """Bring a scene's view layers in line with its collections.
+
+    Shot and heads' scene point at each other, so a dependency graph copies both, and Blender 5.2 crashes copying a view
+    layer that is behind. Asking for the active object brings it in line.
+    """
+    for layer in scene.view_layers:
+        _ = layer.objects.active
 
 
 def _keep_colours(shot: Scene) -> None:

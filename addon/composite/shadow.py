@@ -38,6 +38,9 @@ _UNSEEN = (
 
 def add_shadows(shot: Scene) -> None:
     """Give every head of a shot that has none a hull, in the collections the head is in. Raises UserError."""
+    for hull in filter(None, map(shadow_of, heads(shot))):  # of files from before hulls were hidden from Line Art
+        if hull.library is None and hull.lineart.usage != "EXCLUDE":
+            hull.lineart.usage = "EXCLUDE"
     for head in [head for head in heads(shot) if shadow_of(head) is None]:
         mesh = hull_mesh(playback.current_gaussians(head, shot), f"{head.name} shadow")
         hull = bpy.data.objects.new(f"{head.name} shadow", mesh)
@@ -60,20 +63,21 @@ def why_none(shot: Scene) -> str:
     return ""
 
 
-def keep_aside(shot: Scene) -> None:
-    """Take the hulls of a shot's heads out of its renders, or back in, as its engine asks. Writes only what differs."""
-    aside = bool(why_none(shot))
-    for head in heads(shot):
-        hull = shadow_of(head)
-        if hull is None or hull.library is not None:
+def keep_aside(shot: Scene) -> bool:
+    """Take the hulls of a shot's heads out of its renders, or back in, as its engine asks; returns whether any changed.
+
+    Writes only what differs.
+    """
+    aside, changed = bool(why_none(shot)), False
+    for hull in filter(None, map(shadow_of, heads(shot))):
+        if hull.library is not None or hull.hide_render == aside:
             continue
-        if hull.lineart.usage == "INHERIT":  # of files from before it was set
-            hull.lineart.usage = "EXCLUDE"
-        if aside and not hull.hide_render:
-            hull.hide_render, hull[_ASIDE] = True, True
-        elif not aside and hull.get(_ASIDE):
-            hull.hide_render = False
+        if aside:
+            hull.hide_render = hull[_ASIDE] = changed = True
+        elif hull.get(_ASIDE):  # else the animator took it out
+            hull.hide_render, changed = False, True
             del hull[_ASIDE]
+    return changed
 
 
 def remove_shadows(shot: Scene) -> None:
