@@ -146,6 +146,7 @@ class EMODIFFTALK_PT_render(OfHead, Panel):
     def draw(self, context: Context) -> None:
         """Switch to our engine, and what changes the looks."""
         layout, scene = self.layout, context.scene
+        layout.operator("emodifftalk.camera_on_head", icon="CAMERA_DATA")
         if scene.render.engine != ENGINE:
             layout.operator("emodifftalk.use_engine", icon="RENDER_STILL")
             return
