@@ -1,4 +1,4 @@
-"""Camera on Head frames the face of any head, however it stands, and leaves the camera that is there alone unless asked."""
+"""Camera on Head frames the face of any head, however it stands; the camera that is there stays unless it is asked for."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def in_picture(head, points: np.ndarray) -> np.ndarray:
 
 
 def expect_portrait(head, framing: str = "CLOSE_UP") -> None:
-    """The face is upright and inside, nothing of the head is cut but what is below the chin, and it fills the picture."""
+    """The face is upright, the head is whole but for what is below the chin, and it fills the picture."""
     eyes = seen(head, "lid_upper_left", "lid_upper_right")
     chin, nose = seen(head, "chin"), seen(head, "nose_tip")
     assert (np.stack([eyes, chin, nose]) > 0.05).all() and (np.stack([eyes, chin, nose]) < 0.95).all()
