@@ -1,4 +1,4 @@
-"""Camera on Head frames the face of any head, however it stands; the camera that is there stays unless it is asked for."""
+"""Camera on Head frames the face of any head, however it stands; the scene's own camera stays unless asked for."""
 
 from __future__ import annotations
 
