@@ -15,8 +15,7 @@ from ..blender.redraw import redraw
 from ..blender.registering import Adds
 from ..blender.state import State
 from ..draw.colours import ENGINE
-from ..draw.left_out import CURE, left_out
-from ..scene.heads import drawn
+from ..draw.left_out import CURE, left_out, left_out_for_panels
 from . import memory
 from .operators import is_in
 
@@ -123,7 +122,7 @@ def _over_picture(self, context: Context) -> None:
 def _in_properties(self, context: Context) -> None:
     """Below the choice of the engine."""
     scene = context.scene
-    sentence = left_out(scene) if any(True for _ in drawn(scene)) else ""
+    sentence = left_out_for_panels(scene)
     if sentence:
         _draw_cure(self.layout.column(), sentence)
 

@@ -6,7 +6,7 @@ from bpy.types import Context, Panel, Scene, UILayout
 
 from ..blender import compat
 from ..draw.colours import ENGINE, TRUE_TRANSFORMS
-from ..draw.left_out import engine_name, left_out
+from ..draw.left_out import engine_name, left_out_for_panels
 from ..scene.composite_settings import composite_settings
 from ..scene.heads import active_head, heads
 from ..scene.panel_parts import InTab, draw_problem, draw_sentence, letters
@@ -28,7 +28,7 @@ class EMODIFFTALK_PT_composite(InTab, Panel):
     def draw(self, context: Context) -> None:
         """Put them in, or what became of it."""
         layout, scene, width = self.layout, context.scene, letters(context)
-        engine, missing = engine_name(scene), left_out(scene)
+        engine, missing = engine_name(scene), left_out_for_panels(scene)
         if not is_in(scene):
             layout.operator("emodifftalk.put_heads_in", icon="NODE_COMPOSITING")
             if missing:

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
+import bpy
 from bpy.types import NodeTree, Object, Scene
 
 from ..blender import compat
+from ..blender.registering import Adds
 from ..scene.rendered import in_rendered_collections, shows_strips
+from . import memory
 from .colours import ENGINE
 
 _ENGINES = {"BLENDER_EEVEE": "EEVEE", "BLENDER_EEVEE_NEXT": "EEVEE", "BLENDER_WORKBENCH": "Workbench"}
 _ENDS = {"NodeGroupOutput", "CompositorNodeComposite", "CompositorNodeOutputFile"}
 """The nodes a render's pictures leave the compositor by."""
 _NAMED = 3
+_known: dict[int, tuple[tuple, str]] = memory.keep({})
+"""What was last found of each scene (by session uid), for panels; emptied when anything is edited."""
 CURE = "Put Heads into This Render in the EmoDiffTalk tab, or render with EmoDiffTalk."
 
 
@@ -39,6 +44,19 @@ def left_out(scene: Scene) -> str:
     if _composited(scene):
         return f"{heads} {verb} not in the picture: compositing is switched off under Output > Post Processing."
     return f"{heads} {verb} not in the picture: {engine_name(scene)} cannot draw heads."
+
+
+def left_out_for_panels(scene: Scene) -> str:
+    """The same as of the last edit: panels are drawn often, and looking through a large scene takes milliseconds."""
+    key = (scene.render.engine, scene.render.use_compositing, scene.render.use_sequencer)
+    if scene.session_uid not in _known or _known[scene.session_uid][0] != key:
+        _known[scene.session_uid] = key, left_out(scene)
+    return _known[scene.session_uid][1]
+
+
+@bpy.app.handlers.persistent
+def _on_edit(*_: object) -> None:
+    _known.clear()
 
 
 def _is_hidden(obj: Object, scene: Scene) -> bool:
@@ -70,3 +88,8 @@ def _holds_heads(tree: NodeTree) -> bool:
         waiting += before - seen
         seen |= before
     return False
+
+
+_EDITS = ("depsgraph_update_post", "undo_post", "redo_post", "load_post")
+
+ADDS = Adds(handlers=tuple((name, _on_edit) for name in _EDITS))

@@ -29,7 +29,9 @@ def _rendered_in(layer: LayerCollection) -> Iterator[Object]:
 
 
 def _instances_heads(obj: Object) -> bool:
-    instanced = obj.instance_collection if obj.instance_type == "COLLECTION" else None
+    if obj.type != "EMPTY" or obj.instance_type != "COLLECTION":
+        return False
+    instanced = obj.instance_collection
     return instanced is not None and any(is_drawn(other) for other in instanced.all_objects)
 
 

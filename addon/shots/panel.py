@@ -9,7 +9,7 @@ from bpy.types import Context, Panel, UILayout, UIList
 
 from emodifftalk.shots.names import CANCELLED, DONE, FAILED, PAUSED, PAUSING, RENDERING
 
-from ..draw.left_out import left_out
+from ..draw.left_out import left_out_for_panels
 from ..scene.panel_parts import InTab, draw_problem, draw_sentence, letters
 from .edit import heads_without_choice
 from .process import queue
@@ -164,7 +164,7 @@ class EMODIFFTALK_PT_shot(InTab, Panel):
 
 def _draw_missing(layout: UILayout, shot: ShotItem, context: Context, width: int) -> None:
     """The heads the shot would lack, before it is rendered without them."""
-    missing = left_out(shot.scene) if shot.scene is not None else ""
+    missing = left_out_for_panels(shot.scene) if shot.scene is not None else ""
     if missing:
         draw_problem(layout, missing, width)
         if shot.scene == context.scene:

@@ -12,7 +12,7 @@ bpy = pytest.importorskip("bpy")
 
 from addon.blender import compat
 from addon.composite import missing
-from addon.draw.left_out import left_out
+from addon.draw.left_out import left_out, left_out_for_panels
 from addon.scene.composite_settings import composite_settings
 from addon.shots.worker.opened import open_shot
 from tests.helpers.small_shots import add_camera
@@ -111,6 +111,19 @@ def test_an_animators_own_way_of_putting_heads_in_counts_and_nodes_that_lead_now
     tree.links.new(layers.outputs["Image"], turn.inputs[0])
     tree.links.new(turn.outputs[0], output.inputs[0])
     assert left_out(shot) == ""
+
+
+def test_panels_hear_of_every_edit(head, shot):
+    for change in (
+        lambda: setattr(head, "hide_render", True),
+        lambda: setattr(head, "hide_render", False),
+        lambda: bpy.ops.emodifftalk.put_heads_in(),
+        lambda: setattr(shot.render, "use_compositing", False),
+        lambda: setattr(shot.render, "engine", "EMODIFFTALK"),
+    ):
+        change()
+        bpy.context.view_layer.update()
+        assert left_out_for_panels(shot) == left_out(shot)
 
 
 def test_the_sequencers_pictures_are_not_judged_by_the_camera(head, shot):
