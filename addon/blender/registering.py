@@ -62,6 +62,7 @@ class Adds:
 
     classes: registered with Blender.
     properties: (Blender's type, name, property group, options of the pointer to it).
+    headers: (name of a header, what draws at its beginning, where a narrow window shows it too).
     menus: (name of a menu or panel, what draws in it); names this Blender does not have are passed over.
     handlers: (name in `bpy.app.handlers`, function).
     listens: (bell, function it calls).
@@ -73,6 +74,7 @@ class Adds:
 
     classes: tuple[type, ...] = ()
     properties: tuple[tuple[type, str, type, dict], ...] = ()
+    headers: tuple[tuple[str, Function], ...] = ()
     menus: tuple[tuple[str, Function], ...] = ()
     handlers: tuple[tuple[str, Function], ...] = ()
     listens: tuple[tuple[Bell, Function], ...] = ()
@@ -117,11 +119,11 @@ def _add(what: Adds, added: ExitStack) -> None:
         pointer = PointerProperty(type=group, **options)  # type: ignore[func-returns-value]  # it does, the stub errs
         setattr(owner, name, pointer)
         added.callback(delattr, owner, name)
-    for name, draw in what.menus:
+    for name, draw in (*what.headers, *what.menus):
         menu = getattr(bpy.types, name, None)
         if menu is not None:
-            draw = guarded("A menu")(draw)
-            menu.append(draw)
+            add, draw = menu.prepend if (name, draw) in what.headers else menu.append, guarded("A menu")(draw)
+            add(draw)
             added.callback(menu.remove, draw)
     for name, function in what.handlers:
         function = guarded(WHERE.get(name, "EmoDiffTalk"))(function)

@@ -1,3 +1,6 @@
 """Heads in what another engine renders: joined by depth in the compositor."""
 
-MODULES = ("heads_scene", "operators")
+from ..blender.state import Memory
+
+MODULES = ("heads_scene", "operators", "missing")
+memory = Memory()

@@ -1,15 +1,13 @@
 """The second scene of a shot: its heads alone, by our engine, through the shot's camera, kept in step with it.
 
-Only the shot's settings are read, only those of the second scene are written: when the shot is edited, its file saved
-or a picture begun.
+Only the shot's settings are read, only those of the second scene and of the heads' hulls are written: when the shot is
+edited, its file saved or a picture begun.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import bpy
-from bpy.types import Depsgraph, LayerCollection, Object, Scene
+from bpy.types import Depsgraph, Object, Scene
 
 from ..blender import compat
 from ..blender.registering import Adds
@@ -17,8 +15,8 @@ from ..draw.colours import ENGINE
 from ..draw.settings import drawing_settings
 from ..scene.bells import COLOURS_CHANGED
 from ..scene.composite_settings import composite_settings
-from ..scene.heads import is_drawn
-from . import nodes
+from ..scene.rendered import in_rendered_collections
+from . import nodes, shadow
 
 _RENDER = (
     "resolution_x", "resolution_y", "resolution_percentage", "pixel_aspect_x", "pixel_aspect_y",
@@ -65,8 +63,11 @@ def keep_in_step(shot: Scene) -> None:
     _set(scene.render, "film_transparent", True)
     _set(scene.view_layers[0], "use_pass_z", True)
     _set(scene, "camera", camera_now(shot))
-    _keep_heads(scene, set(_rendered_heads(shot)))
+    _keep_heads(scene, set(in_rendered_collections(shot)))
     _keep_colours(shot)
+    if shadow.keep_aside(shot):
+        _catch_up(shot)
+        _catch_up(scene)
 
 
 def camera_now(shot: Scene) -> Object | None:
@@ -91,29 +92,17 @@ def _keep_heads(scene: Scene, wanted: set[Object]) -> None:
     for obj in there - wanted:
         collection.objects.unlink(obj)
     if there != wanted:
-        # The shot points here, so its dependency graph copies this scene, and Blender 5.2 crashes copying a view layer
-        # that is behind its collections: asking for the active object brings it in line.
-        _ = scene.view_layers[0].objects.active
+        _catch_up(scene)
 
 
-def _rendered_heads(shot: Scene) -> Iterator[Object]:
-    """The shot's heads, and what instances some, in collections that any of its view layers renders."""
-    for layer in shot.view_layers:
-        if layer.use:
-            yield from _rendered_in(layer.layer_collection)
+def _catch_up(scene: Scene) -> None:
+    """Bring a scene's view layers in line with its collections.
 
-
-def _rendered_in(layer: LayerCollection) -> Iterator[Object]:
-    if layer.exclude or layer.collection.hide_render:
-        return
-    yield from (obj for obj in layer.collection.objects if is_drawn(obj) or _instances_heads(obj))
-    for child in layer.children:
-        yield from _rendered_in(child)
-
-
-def _instances_heads(obj: Object) -> bool:
-    instanced = obj.instance_collection if obj.instance_type == "COLLECTION" else None
-    return instanced is not None and any(is_drawn(other) for other in instanced.all_objects)
+    Shot and heads' scene point at each other, so a dependency graph copies both, and Blender 5.2 crashes copying a view
+    layer that is behind. Asking for the active object brings it in line.
+    """
+    for layer in scene.view_layers:
+        _ = layer.objects.active
 
 
 def _keep_colours(shot: Scene) -> None:

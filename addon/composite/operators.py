@@ -135,7 +135,9 @@ def _shadow(shot: Scene, wanted: bool) -> list[str]:
         shadow.add_shadows(shot)
     except UserError as error:
         return [f"A head throws no shadow. {error}"]
-    return []
+    shadow.keep_aside(shot)
+    why_none = shadow.why_none(shot)
+    return [why_none] if why_none else []
 
 
 def why_not(scene: Scene) -> str:

@@ -6,13 +6,12 @@ from bpy.types import Context, Panel, Scene, UILayout
 
 from ..blender import compat
 from ..draw.colours import ENGINE, TRUE_TRANSFORMS
+from ..draw.left_out import engine_name, left_out_for_panels
 from ..scene.composite_settings import composite_settings
-from ..scene.heads import active_head
-from ..scene.panel_parts import InTab, draw_sentence, letters
-from . import nodes
+from ..scene.heads import active_head, heads
+from ..scene.panel_parts import InTab, draw_problem, draw_sentence, letters
+from . import nodes, shadow
 from .operators import is_in
-
-_ENGINES = {"BLENDER_EEVEE": "EEVEE", "BLENDER_EEVEE_NEXT": "EEVEE", "BLENDER_WORKBENCH": "Workbench"}
 
 
 class EMODIFFTALK_PT_composite(InTab, Panel):
@@ -29,17 +28,24 @@ class EMODIFFTALK_PT_composite(InTab, Panel):
     def draw(self, context: Context) -> None:
         """Put them in, or what became of it."""
         layout, scene, width = self.layout, context.scene, letters(context)
-        engine = _ENGINES.get(scene.render.engine, scene.render.engine.capitalize())
+        engine, missing = engine_name(scene), left_out_for_panels(scene)
         if not is_in(scene):
             layout.operator("emodifftalk.put_heads_in", icon="NODE_COMPOSITING")
+            if missing:
+                draw_problem(layout, missing, width)
             draw_sentence(layout, f"{engine} renders the scene, EmoDiffTalk the heads; depth joins them.", width=width)
             return
         row = layout.row(align=True)
         row.label(text=f"Rendered into {engine}'s picture", icon="CHECKMARK")
         row.operator("emodifftalk.put_heads_in", text="", icon="FILE_REFRESH")
         row.operator("emodifftalk.take_heads_out", text="", icon="X")
+        if missing:
+            draw_problem(layout, missing, width)
         _draw_colours(layout, scene, width)
         _draw_light(layout, scene)
+        why_none = shadow.why_none(scene)
+        if why_none and any(shadow.shadow_of(head) for head in heads(scene)):
+            draw_sentence(layout, why_none, "INFO", width)
         draw_sentence(layout, "Lamps and meshes cannot light or shade the heads: set exposure and tint.", width=width)
 
 

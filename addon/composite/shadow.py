@@ -2,6 +2,9 @@
 
 Gaussians carry the light they were captured in and meet no ray of another engine. A hull in the shape of the head
 parented to it darkens table and wall as the head would. Nothing in the scene can throw a shadow on the head itself.
+
+Only Cycles and EEVEE know objects that no camera sees. Any other engine would draw the hull over the face, and
+Freestyle and Line Art draw its edges: then it is left out of the render, and the head throws no shadow.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ from mathutils import Matrix
 
 from emodifftalk.core.gaussians import Gaussians
 
+from ..draw.left_out import engine_name
 from ..playback import gaussians as playback
 from ..playback import origin
 from ..scene.composite_settings import composite_settings
@@ -26,6 +30,9 @@ _SOLID = 0.3
 """Least opacity of a Gaussian that counts."""
 _QUANTILE = 0.9
 """Share of the points of a sector that lie within the hull: strands that stand out throw no shadow worth the while."""
+_ASIDE = "emodifftalk_shadow_aside"
+"""Custom property of a hull that is out of the render because of the engine, not because the animator wants it so."""
+_ENGINES = {"CYCLES", "BLENDER_EEVEE", "BLENDER_EEVEE_NEXT"}
 _UNSEEN = (
     "visible_camera", "visible_diffuse", "visible_glossy", "visible_transmission", "visible_volume_scatter",
 )  # fmt: skip
@@ -33,6 +40,9 @@ _UNSEEN = (
 
 def add_shadows(shot: Scene) -> None:
     """Give every head of a shot that has none a hull, in the collections the head is in. Raises UserError."""
+    for hull in filter(None, map(shadow_of, heads(shot))):  # of files from before hulls were hidden from Line Art
+        if hull.library is None and hull.lineart.usage != "EXCLUDE":
+            hull.lineart.usage = "EXCLUDE"
     for head in [head for head in heads(shot) if shadow_of(head) is None]:
         mesh = hull_mesh(playback.current_gaussians(head, shot), f"{head.name} shadow")
         mesh.transform(Matrix(origin.to_object(head).tolist()))
@@ -40,15 +50,42 @@ def add_shadows(shot: Scene) -> None:
         hull[_MARK] = True
         hull.parent = head
         hull.hide_viewport = hull.hide_select = True
+        hull.lineart.usage = "EXCLUDE"
         for name in _UNSEEN:
             setattr(hull, name, False)
         for collection in _collections(head, shot):
             collection.objects.link(hull)
 
 
+def why_none(shot: Scene) -> str:
+    """Why the hulls of a shot throw no shadows in its renders; empty when they do."""
+    if shot.render.engine not in _ENGINES:
+        return f"Heads throw no shadows in {engine_name(shot)}'s renders."
+    if shot.render.use_freestyle:
+        return "Heads throw no shadows while Freestyle is on, which would draw the lines of their hulls."
+    return ""
+
+
+def keep_aside(shot: Scene) -> bool:
+    """Take the hulls of a shot's heads out of its renders, or back in, as its engine asks; returns whether any changed.
+
+    Writes only what differs.
+    """
+    aside, changed = bool(why_none(shot)), False
+    for hull in filter(None, map(shadow_of, heads(shot))):
+        if hull.library is not None or hull.hide_render == aside:
+            continue
+        if aside:
+            hull.hide_render = hull[_ASIDE] = changed = True
+        elif hull.get(_ASIDE):  # else the animator took it out
+            hull.hide_render, changed = False, True
+            del hull[_ASIDE]
+    return changed
+
+
 def remove_shadows(shot: Scene) -> None:
     """Remove the hulls of a shot's heads."""
-    for head in heads(shot):
+    for head in list(heads(shot)):  # before any is removed: Blender crashes when what is gone through changes
         hull = shadow_of(head)
         if hull is not None:
             mesh: Any = hull.data

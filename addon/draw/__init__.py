@@ -1,3 +1,6 @@
 """Gaussians to pixels: clouds on the card, rasterizers, colours. Knows no head's take."""
 
-MODULES = ("settings",)
+from ..blender.state import Memory
+
+MODULES = ("settings", "left_out")
+memory = Memory()

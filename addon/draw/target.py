@@ -88,23 +88,43 @@ class SplatTarget:
         ground: RGB (3,) as displayed of what is mostly behind the heads.
         rect: the part of the viewport to fill: left, bottom, right, top, 0..1.
         """
+        kind = 0.0 if film is None else 2.0 if film.transparent else 1.0
+        shader = self._shader(view, lead, contour, (float(shown), kind, float(exact)), ground, rect)
+        test = "LESS_EQUAL" if hidden_by_nearer else "ALWAYS" if film is not None else "NONE"
+        # On a film the heads' own depth is left for the overlays that Blender draws after it.
+        with state("NONE" if kind == 1.0 else "ALPHA_PREMULT", test, depth_mask=film is not None):
+            rectangle().draw(shader)
+
+    def uncover(self, view: View, rect: tuple[float, float, float, float] = (0.0, 0.0, 1.0, 1.0)) -> None:
+        """Empty a viewport's overlay where the film below it shows what was drawn: Blender draws lines over a render
+        engine's picture whatever their depth, a head's own sketch among them. rect: as for `lay_over`."""
+        shader = self._shader(view, 0.0, None, (1.0, 3.0, 0.0), (0.0, 0.0, 0.0), rect)
+        with state("NONE", "NONE", depth_mask=False):
+            rectangle().draw(shader)
+
+    def _shader(
+        self,
+        view: View,
+        lead: float,
+        contour: Contour | None,
+        how: tuple[float, float, float],
+        ground: tuple[float, float, float],
+        rect: tuple[float, float, float, float],
+    ) -> gpu.types.GPUShader:
+        """The shader that lays over, bound, with what `compose.frag.glsl` says it wants. how: `line` but its width."""
         shader = compose_shader()
         shader.bind()
         far = min(view.far, 1e6)  # farther makes no difference that float32 could hold
-        kind = 0.0 if film is None else 2.0 if film.transparent else 1.0
         line = contour.width if contour is not None and self.marked else 0.0
         shader.uniform_float("clip", (float(view.orthographic), view.near, far, lead))
-        set_anew(shader, "line", (line, float(shown), kind, float(exact)))
+        set_anew(shader, "line", (line, *how))
         shader.uniform_float("selected_color", (*(contour.selected if contour else (0, 0, 0)), 1.0))
         shader.uniform_float("active_color", (*(contour.active if contour else (0, 0, 0)), 1.0))
         shader.uniform_float("ground", (*ground, 1.0))
         set_anew(shader, "rect", rect)
         shader.uniform_sampler("picture", self.color)
         shader.uniform_sampler("depths", self.depth)
-        test = "LESS_EQUAL" if hidden_by_nearer else "ALWAYS" if film is not None else "NONE"
-        # On a film the heads' own depth is left for the overlays that Blender draws after it.
-        with state("NONE" if kind == 1.0 else "ALPHA_PREMULT", test, depth_mask=film is not None):
-            rectangle().draw(shader)
+        return shader
 
     def read(self) -> tuple[np.ndarray, np.ndarray]:
         """Colours (H, W, 4) premultiplied and expected view depth (H, W) in metres, 0 where nothing is."""

@@ -22,6 +22,7 @@ from ..playback import origin, take_time
 from ..scene.heads import absolute, active_head, active_take, heads, settings
 from ..scene.operators import ForTake
 from . import ply_frames
+from .export_size import export_lines, frames_per_second, scene_frames
 
 SPACES = (
     ("OBJECT", "Object", "The space the subject was captured in, wherever the head and its origin are"),
@@ -131,12 +132,23 @@ class EMODIFFTALK_OT_export(ForTake, Operator):
                 row.active = name != "space" or self.whose == "HEAD"
                 row.prop(self, name)
         layout.prop(self, "overwrite")
+        box = layout.box().column(align=True)
+        for line in export_lines(context.scene, self.format, self._gaussians(context)):
+            box.label(text=line)
+
+    def _cast(self, context: Context) -> list[Object]:
+        """The heads that are written."""
+        active = active_head(context)
+        return list(heads(context.scene)) if self.whose == "SCENE" else [active] if active is not None else []
+
+    def _gaussians(self, context: Context) -> int:
+        """How many Gaussians each frame holds."""
+        return round(self.keep * sum(settings(head).subject_points for head in self._cast(context)))
 
     def execute(self, context: Context) -> set[str]:
         """Send the job off, and in background mode wait for it; without a backend write what can be written here."""
         scene = context.scene
-        frames = range(scene.frame_start, scene.frame_end + 1, scene.frame_step)
-        cast = list(heads(scene)) if self.whose == "SCENE" else [active_head(context)]
+        frames, cast = scene_frames(scene), self._cast(context)
         no_backend = connection.unavailable_reason()
         if not no_backend:
             return self._send(scene, cast, frames)
@@ -185,7 +197,7 @@ class EMODIFFTALK_OT_export(ForTake, Operator):
             "name": chosen.name,
             "first": frames[0],
             "step": scene.frame_step,
-            "fps": scene.render.fps / scene.render.fps_base / scene.frame_step,
+            "fps": frames_per_second(scene),
             "axes": "" if self.axes == "AUTO" else self.axes,
             "scale": self.scale,
             "keep": self.keep,

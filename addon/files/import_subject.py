@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _LINES, _LOOPS = ("brow_left", "brow_right"), ("lip_outer",)
 """Landmarks drawn beside the template's own borders (eyes, mouth, outline)."""
+_LONG = 4.0
+"""Times the middle length of a landmark line's pieces: what is longer leads across the face."""
 
 
 def import_subject(path: Path, context: Context) -> Object:
@@ -37,6 +39,7 @@ def import_subject(path: Path, context: Context) -> Object:
     origin.put_origin(mesh, neck_base(subject))
     head = bpy.data.objects.new(subject.name or path.stem, mesh)
     context.collection.objects.link(head)
+    head.lineart.usage = "EXCLUDE"  # it would draw the sketch: Line Art knows edges without faces
     head.location = context.scene.cursor.location
     head_settings = settings(head)
     head_settings.subject_name, head_settings.subject_licence, head_settings.subject_credit = (
@@ -70,7 +73,10 @@ def sketch_edges(template: FacialTemplate) -> np.ndarray:
     lines = [edges[uses == 1]]
     for name in _LINES + _LOOPS:
         points = template.landmarks[name]
-        lines.append(np.stack([points, np.roll(points, -1)], axis=1)[: None if name in _LOOPS else -1])
+        pieces = np.stack([points, np.roll(points, -1)], axis=1)[: None if name in _LOOPS else -1]
+        lengths = np.linalg.norm(template.neutral[pieces[:, 0]] - template.neutral[pieces[:, 1]], axis=1)
+        usual = np.median(lengths[lengths > 0]) if (lengths > 0).any() else 0.0
+        lines.append(pieces[lengths <= _LONG * usual])
     pairs = np.sort(np.concatenate(lines), axis=1)
     return np.unique(pairs[pairs[:, 0] != pairs[:, 1]], axis=0)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from emodifftalk.core.errors import UserError
 from emodifftalk.core.formats.ply import write_ply
 from emodifftalk.core.gaussians import Gaussians
 from emodifftalk.core.thinning import important, thinned
+from emodifftalk.core.whole_file import folder_for_files
 
 from ..playback import gaussians as playback
 from ..playback import origin, sources, take_time
@@ -44,7 +47,8 @@ class PlySequence:
 def write_ply_frames(heads: list[Object], scene: Scene, frames: range, sequence: PlySequence) -> list[Path]:
     """Write all heads in one set of Gaussians, a file for every frame, and return the paths.
 
-    The scene's current frame is put back. Raises UserError when a file is in the way or cannot be written.
+    The scene's current frame is put back. Raises UserError when a file is in the way or cannot be written; nothing is
+    left behind then.
     """
     if not sequence.name or Path(sequence.name).name != sequence.name:
         raise UserError(f"The name “{sequence.name}” must be a plain file name.")
@@ -56,20 +60,33 @@ def write_ply_frames(heads: list[Object], scene: Scene, frames: range, sequence:
     rows, swell = _rows(heads, sequence.keep)
     manager.progress_begin(0, len(paths))
     try:
-        sequence.folder.mkdir(parents=True, exist_ok=True)
-        for number, (frame, path) in enumerate(zip(frames, paths, strict=True)):
-            scene.frame_set(frame)  # whatever is animated is then as it is in that frame: gaze, object, drivers
-            gaussians = Gaussians.concatenate([_posed(head, scene, sequence.world) for head in heads])
-            if rows is not None:
-                gaussians = thinned(gaussians, rows, swell)
-            write_ply(path, axes.turned(gaussians, "blender", sequence.axes, sequence.scale))
-            manager.progress_update(number + 1)
+        with folder_for_files(sequence.folder), _all_or_none() as written:
+            for number, (frame, path) in enumerate(zip(frames, paths, strict=True)):
+                scene.frame_set(frame)  # whatever is animated is then as it is in that frame: gaze, object, drivers
+                gaussians = Gaussians.concatenate([_posed(head, scene, sequence.world) for head in heads])
+                if rows is not None:
+                    gaussians = thinned(gaussians, rows, swell)
+                write_ply(path, axes.turned(gaussians, "blender", sequence.axes, sequence.scale))
+                written.append(path)
+                manager.progress_update(number + 1)
     except OSError as error:
         raise UserError(f"{sequence.folder} cannot be written: {error.strerror or error}.") from error
     finally:
         manager.progress_end()
         scene.frame_set(before[0], subframe=before[1])
     return paths
+
+
+@contextmanager
+def _all_or_none() -> Iterator[list[Path]]:
+    """Files the block has written, deleted when it fails: nothing here would go on from them."""
+    written: list[Path] = []
+    try:
+        yield written
+    except BaseException:
+        for path in written:
+            path.unlink(missing_ok=True)
+        raise
 
 
 def _posed(head: Object, scene: Scene, world: bool) -> Gaussians:

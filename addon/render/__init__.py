@@ -2,5 +2,5 @@
 
 from ..blender.state import Memory
 
-MODULES = ("engine", "panels")
+MODULES = ("engine", "head_camera", "panels")
 memory = Memory()

@@ -6,6 +6,7 @@ from bpy.types import Context, Panel, UILayout
 
 from ..blender.registering import Adds
 from ..draw.colours import ENGINE, TRUE_TRANSFORMS
+from ..draw.left_out import left_out_for_panels
 from ..draw.settings import drawing_settings, layer_settings
 from ..scene.heads import drawn
 from ..scene.panel_parts import OfHead, draw_sentence, letters
@@ -137,9 +138,15 @@ class EMODIFFTALK_PT_render(OfHead, Panel):
 
     bl_label = "Render"
 
+    def draw_header(self, context: Context) -> None:
+        """A sign when renders would lack a head, also while the panel is closed."""
+        if left_out_for_panels(context.scene):
+            self.layout.label(text="", icon="ERROR")
+
     def draw(self, context: Context) -> None:
         """Switch to our engine, and what changes the looks."""
         layout, scene = self.layout, context.scene
+        layout.operator("emodifftalk.camera_on_head", icon="CAMERA_DATA")
         if scene.render.engine != ENGINE:
             layout.operator("emodifftalk.use_engine", icon="RENDER_STILL")
             return

@@ -9,6 +9,7 @@ from bpy.types import Context, Panel, UILayout, UIList
 
 from emodifftalk.shots.names import CANCELLED, DONE, FAILED, PAUSED, PAUSING, RENDERING
 
+from ..draw.left_out import left_out_for_panels
 from ..scene.panel_parts import InTab, draw_problem, draw_sentence, letters
 from .edit import heads_without_choice
 from .process import queue
@@ -142,6 +143,7 @@ class EMODIFFTALK_PT_shot(InTab, Panel):
         state = shot_state(shot.name)
         if state:
             _draw_remarks(layout, state, width)
+        _draw_missing(layout, shot, context, width)
         column = layout.column()
         column.use_property_split, column.use_property_decorate = True, False
         column.prop(shot, "scene", text="Scene")
@@ -158,6 +160,15 @@ class EMODIFFTALK_PT_shot(InTab, Panel):
         if shot.movie:
             column.prop(shot, "codec")
         column.prop(shot, "output", placeholder=f"{_place(queue_settings(context))}/{shot.name}")
+
+
+def _draw_missing(layout: UILayout, shot: ShotItem, context: Context, width: int) -> None:
+    """The heads the shot would lack, before it is rendered without them."""
+    missing = left_out_for_panels(shot.scene) if shot.scene is not None else ""
+    if missing:
+        draw_problem(layout, missing, width)
+        if shot.scene == context.scene:
+            layout.operator("emodifftalk.put_heads_in", icon="NODE_COMPOSITING")
 
 
 def _draw_remarks(layout: UILayout, state: dict, width: int) -> None:

@@ -57,6 +57,8 @@ def _draw(context: Context) -> None:
     contour = screens.contour_of(context)
     screen = screens.screen_of(context)
     if screen.draw(context, contour, among_meshes=not alone):
+        if drawn_by_engine:
+            screen.uncover(context)
         screen.lay_over(context, not alone, contour, screens.ground_of(context), shown=not drawn_by_engine)
 
 

@@ -195,6 +195,11 @@ class Screen:
         rect = _rectangle_of(view, self._box, contour.width if contour else 0.0)
         self._target.lay_over(view, among_meshes, lead, contour, shown, film, self._exact, ground, rect)
 
+    def uncover(self, context: Context) -> None:
+        """Take away what Blender drew over the heads of a render engine's picture; see `SplatTarget.uncover`."""
+        view = region_view(context.region, context.region_data)
+        self._target.uncover(view, _rectangle_of(view, self._box, 0.0))
+
     def _target_kind(self) -> tuple:
         return self._target.width, self._target.height, self._target.marked
 

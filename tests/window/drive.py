@@ -82,11 +82,43 @@ def story() -> Iterator[float]:
         yield 0.2
     facts["seconds"]["F12"] = time.monotonic() - began
     yield 0.5
+    yield from a_render_that_lacks_its_head()
+    lines_over_the_engines_picture()
 
     with timed("switched off"):
         bpy.ops.preferences.addon_disable(module=PACKAGE)
         keep_screenshot("switched off")
     facts["left behind"] = differences(before, traces(PACKAGE))
+
+
+def a_render_that_lacks_its_head() -> Iterator[float]:
+    """F12 by an engine that knows no heads; then what was remembered, and whether it has been reported."""
+    scene, began = bpy.context.scene, time.monotonic()
+    engine, scene.render.engine = scene.render.engine, "BLENDER_WORKBENCH"
+    render(OUT / "lacking.png")
+    while bpy.app.is_job_running("RENDER") or not (OUT / "lacking.png").exists():
+        if time.monotonic() - began > 60:
+            raise TimeoutError("F12 by Workbench took more than 60 s")
+        yield 0.2
+    yield 1.0
+    state = sys.modules[f"{PACKAGE}.addon.composite.missing"].state
+    facts["lacked"] = {"said": list(state.ended.values()), "not reported": list(state.to_say)}
+    scene.render.engine = engine
+
+
+def lines_over_the_engines_picture() -> None:
+    """Rendered shading by our engine under a view transform of the scene's, with Blender's overlays and without."""
+    space, view = in_view()["area"].spaces.active, bpy.context.scene.view_settings
+    before, space.shading.type, view.view_transform = (space.shading.type, view.view_transform), "RENDERED", "AgX"
+    look_at(only_head())
+    only_head().select_set(False)
+    for shown in (False, True):
+        space.overlay.show_overlays = shown
+        keep_screenshot(f"overlays {shown}")
+    facts["overlays box"] = view_box(only_head())
+    space.overlay.show_overlays = False
+    space.shading.type, view.view_transform = before
+    look_at(only_head())
 
 
 PLANTED = ("json", "numpy", "sitecustomize", "usercustomize", "emodifftalk", "torch")

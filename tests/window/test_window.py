@@ -145,6 +145,23 @@ def test_f12_renders_the_head_where_the_camera_sees_it(session, facts):
     expect_head(mask, box)
 
 
+def test_a_render_that_lacks_its_head_is_reported_when_it_has_ended(facts):
+    assert facts["lacked"] == {
+        "said": ["Nora is not in the picture: Workbench cannot draw heads."],
+        "not reported": [],
+    }
+
+
+def test_no_line_lies_over_a_face_in_rendered_shading_under_any_view_transform(session, facts):
+    with_lines, without = (screenshot(session, f"overlays {shown}") for shown in (True, False))
+    left, right, bottom, top = map(int, facts["overlays box"]["head"])
+    height, width = top - bottom, right - left
+    change = np.abs(with_lines - without).max(axis=-1)
+    face = change[bottom + height // 3 : top - height // 4, left + width // 3 : right - width // 3]
+    assert (face > 0.04).mean() < 0.001
+    assert (change > 0.04).sum() > 100  # grid and axes are there, beside the head
+
+
 def test_a_file_from_elsewhere_starts_nothing_until_a_press_and_code_beside_it_is_never_run(facts):
     found = facts["downloaded"]
     assert found["state"] == "stopped" and found["deaths"] == 0

@@ -2,7 +2,8 @@
  *
  * clip: 1 when orthographic; near; far; metres by which the heads are moved towards the viewer.
  * line: the contour's width in texels of the picture, 0 for none; 1 when the heads themselves are shown; what is drawn
- *       on: 0 a viewport's overlay, 1 the light of an opaque film before `ground`, 2 that of a transparent film;
+ *       on: 0 a viewport's overlay, 1 the light of an opaque film before `ground`, 2 that of a transparent film, 3 an
+ *       overlay that is to be empty where the film below shows a head;
  *       1 when what meshes hide of the heads has been left out already, so that only the contour has a depth.
  * selected_color, active_color, ground (what is mostly behind the heads): colours as they are displayed. */
 
@@ -52,6 +53,14 @@ void main()
   vec4 rim = line.x > 0.0 ? contour(depth) : vec4(0.0);
   if (max(color.a, rim.a) < 1.0 / 255.0) {
     discard;
+  }
+  if (line.z > 2.5) {
+    if (color.a < 0.5) {
+      discard;
+    }
+    gl_FragDepth = 0.0;
+    laid = vec4(0.0);
+    return;
   }
   gl_FragDepth = line.w > 0.5 && rim.a <= 0.0 ? 0.0 : window_depth(depth);
   if (line.z > 0.5) {

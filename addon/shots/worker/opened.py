@@ -13,8 +13,10 @@ from bpy.types import Object, Scene
 from emodifftalk.core.errors import UserError
 
 from ...blender import compat
+from ...draw.left_out import CURE, left_out
 from ...playback import gaussians, sources, take_time
 from ...scene.heads import absolute, active_take, heads, settings
+from ...scene.rendered import shows_strips
 
 _FPS = 25  # of takes
 
@@ -56,6 +58,9 @@ def open_shot(message: dict) -> OpenShot:
     for head in _rendered(scene):
         _must_be_there(head, scene)
     _use_format(scene, message["format"])
+    missing = left_out(scene)
+    if missing:
+        shot.notes.append(f"{missing} {CURE}")
     if bpy.app.autoexec_fail:
         shot.notes.append(
             "Python in the file was not run, so drivers and rigs may stand still: allow Auto Run Python Scripts in "
@@ -83,14 +88,8 @@ def _use_camera(scene: Scene, name: str) -> None:
             marker.camera = None
         scene.camera = camera
     bound = any(marker.camera is not None for marker in scene.timeline_markers)
-    if scene.camera is None and not bound and not _shows_strips(scene):
+    if scene.camera is None and not bound and not shows_strips(scene):
         raise UserError(f"Scene “{scene.name}” has no camera: choose one for the shot.")
-
-
-def _shows_strips(scene: Scene) -> bool:
-    """Whether the sequencer's pictures are rendered, which need no camera."""
-    seen = (strip for strip in compat.all_strips(scene) if strip.type != "SOUND" and not strip.mute)
-    return scene.render.use_sequencer and any(True for _ in seen)
 
 
 def _rendered(scene: Scene) -> list[Object]:

@@ -60,6 +60,21 @@ def whole_path(path: str | os.PathLike[str], ending: str = "") -> Iterator[Path]
         raise
 
 
+@contextmanager
+def folder_for_files(folder: Path) -> Iterator[None]:
+    """Make a folder, with those around it, for the block's files. When the block fails, what was made and is empty goes
+    again. Raises OSError."""
+    made = [path for path in (folder, *folder.parents) if not path.exists()]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        yield
+    except BaseException:
+        for path in made:  # the innermost first; what holds a file stays
+            with suppress(OSError):
+                path.rmdir()
+        raise
+
+
 def begin_part(path: Path, ending: str = "") -> Path:
     """A new name beside `path` for what is not whole yet; whoever takes it calls `finish_part` or `drop_part`.
 

@@ -18,7 +18,7 @@ from ..core.arkit import ARKIT, arkit_of
 from ..core.errors import UserError
 from ..core.facs import AU_NAMES
 from ..core.unit_reader import UnitReader
-from ..core.whole_file import whole_file
+from ..core.whole_file import folder_for_files, whole_file
 from .cast import Head
 
 FORMATS = {
@@ -66,14 +66,8 @@ def write_face_track(path: str | os.PathLike, head: Head, kind: str, fps: float,
         raise UserError(f"{path} exists already: choose another name or allow overwriting.")
     names, values = (ARKIT, shape_track(head)) if kind not in ("au-csv", "au-json") else (AU_NAMES, au_track(head))
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if kind == "usd-blendshapes":
-            _write_usd(path, names, values, fps)
-        else:
-            writers = {"au-csv": _au_csv, "au-json": _au_json, "arkit-csv": _live_link_csv, "arkit-json": _arkit_json}
-            text = writers[kind]
-            with whole_file(path) as stream:
-                stream.write(text(names, values, fps).encode())
+        with folder_for_files(path.parent), whole_file(path) as stream:
+            stream.write(_WRITERS[kind](names, values, fps).encode())
     except OSError as error:
         raise UserError(f"{path} cannot be written: {error.strerror or error}.") from error
     return path
@@ -129,7 +123,7 @@ def _numbers(row: np.ndarray) -> list[str]:
     return [f"{value:.5f}" for value in row]
 
 
-def _write_usd(path: Path, names: tuple[str, ...], values: np.ndarray, fps: float) -> None:
+def _usd(names: tuple[str, ...], values: np.ndarray, fps: float) -> str:
     """A skeleton's animation that holds blend shape weights alone; rigs bind it by the shapes' names."""
     try:
         from pxr import Usd, UsdSkel, Vt
@@ -146,5 +140,14 @@ def _write_usd(path: Path, names: tuple[str, ...], values: np.ndarray, fps: floa
     weights = animation.CreateBlendShapeWeightsAttr()
     for i, row in enumerate(values):
         weights.Set(Vt.FloatArray.FromNumpy(np.ascontiguousarray(row, np.float32)), i)
-    with whole_file(path) as stream:
-        stream.write(stage.GetRootLayer().ExportToString().encode())
+    text: str = stage.GetRootLayer().ExportToString()
+    return text
+
+
+_WRITERS = {
+    "au-csv": _au_csv,
+    "au-json": _au_json,
+    "arkit-csv": _live_link_csv,
+    "arkit-json": _arkit_json,
+    "usd-blendshapes": _usd,
+}

@@ -72,7 +72,7 @@ def write_sog(path: str | os.PathLike, gaussians: Gaussians) -> None:
         made = Path(folder) / "frame.sog"
         if answer.returncode or not made.is_file():
             last = (answer.stderr or answer.stdout).strip().splitlines()
-            raise UserError(f"splat-transform could not write {path.name}: {last[-1] if last else 'no reason given'}.")
+            raise UserError(f"splat-transform could not write the .sog: {last[-1] if last else 'no reason given'}.")
         shutil.move(made, whole)
 
 

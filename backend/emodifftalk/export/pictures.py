@@ -15,6 +15,7 @@ from ..core.gaze import GazeKeys, gaze_at, gazing
 from ..core.subject import load_subject
 from ..core.take import load_take
 from ..core.watch import UNWATCHED, Watch
+from ..core.whole_file import folder_for_files, whole_file
 from ..splat.rasterize import choose_rasterizer
 from ..splat.render import render
 from .framing import moments, portrait_camera
@@ -101,13 +102,14 @@ def _write_pictures(folder: Path, pictures, transparent: bool) -> None:
     from PIL import Image
 
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for i, (image, alpha) in enumerate(pictures):
-            if transparent:
-                # PNG holds straight alpha, the rasterizer's colours are premultiplied by it.
-                straight = image / np.maximum(alpha, 1e-6)[..., None]
-                image = np.concatenate([straight, alpha[..., None]], axis=-1)
-            Image.fromarray(_bytes(image)).save(folder / f"{i:04d}.png")
+        with folder_for_files(folder):
+            for i, (image, alpha) in enumerate(pictures):
+                if transparent:
+                    # PNG holds straight alpha, the rasterizer's colours are premultiplied by it.
+                    straight = image / np.maximum(alpha, 1e-6)[..., None]
+                    image = np.concatenate([straight, alpha[..., None]], axis=-1)
+                with whole_file(folder / f"{i:04d}.png") as stream:
+                    Image.fromarray(_bytes(image)).save(stream, "PNG")
     except OSError as error:
         raise UserError(f"{folder} cannot be written: {error.strerror or error}.") from error
 

@@ -17,7 +17,7 @@ from ..core.axes import AXES, turned
 from ..core.errors import Cancelled, UserError
 from ..core.opening import read_json
 from ..core.watch import UNWATCHED, Watch
-from ..core.whole_file import whole_file
+from ..core.whole_file import folder_for_files, whole_file, whole_path
 from .cast import Cast
 from .frame_formats import FRAME_FORMATS
 
@@ -89,7 +89,8 @@ def export_sequence(
     """Write each frame of the cast into folder `out`, and a manifest NAME.json beside them.
 
     Interrupted, the same call goes on with the first frame that is missing. Raises UserError when a file of another
-    export is in the way, the disk is too small, or nothing can be written; Cancelled, with whole files left behind.
+    export is in the way, the disk is too small, or nothing can be written; Cancelled. Whole frames are left behind then
+    and the manifest that says they are not all: without one frame, nothing, and another export's files stay.
     """
     if options.format not in FRAME_FORMATS:
         raise UserError(f"There is no format “{options.format}”: choose {', '.join(FRAME_FORMATS)}.")
@@ -101,20 +102,27 @@ def export_sequence(
     manifest, about = folder / f"{options.name}.json", shot_manifest(cast, options, kind, files_named, numbers)
     began, size, written = time.perf_counter(), 0, 0
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        missing = _missing(files, manifest, about, options)
-        write_manifest(manifest, about | {"complete": False})
-        for count, i in enumerate(missing):
-            if watch.cancelled():
-                raise Cancelled(f"{count} of {len(missing)} frames are written, the same export goes on from there")
-            gaussians = turned(cast.gaussians(i), "blender", about["axes"], options.scale)
-            kind.write(files[i], gaussians)
-            size, written = size + files[i].stat().st_size, written + 1
-            if count == 0:
-                others = len(missing) - 1
-                expect_room(folder, size * others, f"The other {others} frames")
-            watch.say((count + 1) / len(missing), f"Writing {files[i].name}")
-        write_manifest(manifest, about | {"complete": True})
+        with folder_for_files(folder):
+            missing = _missing(files, manifest, about, options)
+            if not missing:
+                write_manifest(manifest, about | {"complete": True})
+            for count, i in enumerate(missing):
+                if watch.cancelled():
+                    raise Cancelled(f"{count} of {len(missing)} frames are written, the same export goes on from there")
+                gaussians = turned(cast.gaussians(i), "blender", about["axes"], options.scale)
+                # The first frame is made before anything changes: what cannot be written then leaves all as it was.
+                with whole_path(files[i], kind.ending) as part:
+                    kind.write(part, gaussians)
+                    if count == 0:
+                        _make_way([files[i] for i in missing], manifest, about)
+                        write_manifest(manifest, about | {"complete": False})
+                size, written = size + files[i].stat().st_size, written + 1
+                if count == 0:
+                    others = len(missing) - 1
+                    expect_room(folder, size * others, f"The other {others} frames")
+                watch.say((count + 1) / len(missing), f"Writing {files[i].name}")
+            if missing:
+                write_manifest(manifest, about | {"complete": True})
     except OSError as error:
         raise UserError(f"{folder} cannot be written: {error.strerror or error}.") from error
     return ExportReport(files, manifest, written, size, time.perf_counter() - began, notes_on(kind))
@@ -178,9 +186,17 @@ def _missing(files: list[Path], manifest: Path, about: dict, options: ExportOpti
         return [i for i, path in enumerate(files) if not path.exists()]
     if standing and not options.overwrite:
         raise UserError(f"{standing[0]} exists already: choose another folder or name, or allow overwriting.")
-    for path in standing:  # what is left of another export must not pass for frames of this one
-        path.unlink()
     return list(range(len(files)))
+
+
+def _make_way(files: list[Path], manifest: Path, about: dict) -> None:
+    """What is left of another export must not pass for frames of this one."""
+    standing = [path for path in files if path.exists()]
+    if standing:
+        # Of no export until they are gone: killed in between, neither that one nor this one would go on from them.
+        write_manifest(manifest, about | {"export": "", "complete": False})
+    for path in standing:
+        path.unlink()
 
 
 def expect_room(folder: Path, size: int, what: str) -> None:

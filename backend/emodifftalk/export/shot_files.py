@@ -12,6 +12,7 @@ from ..core.axes import turned
 from ..core.errors import UserError
 from ..core.gaussians import Gaussians
 from ..core.watch import UNWATCHED, Watch
+from ..core.whole_file import folder_for_files, whole_path
 from .cast import Cast
 from .glb import write_animated_glb
 from .reel import Reel
@@ -66,13 +67,13 @@ def export_shot(cast: Cast, out: Path, options: ExportOptions, watch: Watch = UN
     axes, began = options.axes or kind.axes, time.perf_counter()
     numbers = [options.first + options.step * i for i in range(len(cast))]
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        expect_room(path.parent, int(kind.bytes_each * cast.splats * len(cast)), "The file")
-        frame = partial(_frame, cast, axes, options.scale)
-        kind.write(path, Reel(frame, numbers, options.fps, axes, watch))
-        manifest = path.with_suffix(".json")
-        about = shot_manifest(cast, options, kind, path.name, numbers)
-        write_manifest(manifest, about | {"complete": True})
+        with folder_for_files(path.parent):
+            expect_room(path.parent, int(kind.bytes_each * cast.splats * len(cast)), "The file")
+            frame, manifest = partial(_frame, cast, axes, options.scale), path.with_suffix(".json")
+            about = shot_manifest(cast, options, kind, path.name, numbers)
+            with whole_path(path, kind.ending) as part:  # not there before its manifest is
+                kind.write(part, Reel(frame, numbers, options.fps, axes, watch))
+                write_manifest(manifest, about | {"complete": True})
     except OSError as error:
         raise UserError(f"{path} cannot be written: {error.strerror or error}.") from error
     seconds = time.perf_counter() - began

@@ -148,7 +148,7 @@ def _write(path: Path, reel: Reel, columns: Callable[[object, int], list[_Column
         finish_part(Path(part), path)
     except Tf.ErrorException as error:
         drop_part(Path(part))
-        raise UserError(f"{path.name} could not be written by USD: {str(error).strip().splitlines()[-1]}") from error
+        raise UserError(f"The shot could not be written by USD: {str(error).strip().splitlines()[-1]}") from error
     except BaseException:
         stage = None
         drop_part(Path(part))

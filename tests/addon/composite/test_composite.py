@@ -21,8 +21,9 @@ from PIL import Image
 
 from addon.blender import compat
 from addon.composite import nodes as composite_nodes
+from addon.composite.heads_scene import keep_in_step
 from addon.composite.operators import put_heads_in
-from addon.composite.shadow import shadow_of
+from addon.composite.shadow import shadow_of, why_none
 from addon.playback import take_time
 from addon.scene.composite_settings import composite_settings
 
@@ -261,6 +262,36 @@ def test_the_head_throws_a_shadow_and_is_not_seen_twice(shot, tmp_path):
     assert not darker[[0, -1]].any()
     bpy.ops.emodifftalk.take_heads_out()
     assert shadow_of(head) is None
+
+
+@pytest.mark.parametrize("how", ["Workbench", "Freestyle"])
+def test_where_a_camera_would_see_the_hull_or_a_line_of_it_the_head_does_without(shot, how):
+    """Workbench would draw it over the face, Freestyle and Line Art its edges along cheek and jaw."""
+    bpy.ops.emodifftalk.put_heads_in()
+    hull = shadow_of(bpy.data.objects["Tiny"])
+    assert not hull.hide_render and hull.lineart.usage == "EXCLUDE"
+    if how == "Workbench":
+        shot.render.engine = "BLENDER_WORKBENCH"
+    else:
+        shot.render.use_freestyle = True
+    keep_in_step(shot)  # as Blender calls it when a picture is begun
+    assert hull.hide_render and how in why_none(shot)
+    shot.render.engine, shot.render.use_freestyle = "CYCLES", False
+    keep_in_step(shot)
+    assert not hull.hide_render and why_none(shot) == ""
+    hull.hide_render = True  # the animator's own wish
+    keep_in_step(shot)
+    assert hull.hide_render
+
+
+def test_many_heads_are_taken_out_again(shot):
+    head = bpy.data.objects["Tiny"]
+    for _ in range(12):
+        shot.collection.objects.link(head.copy())
+    bpy.ops.emodifftalk.put_heads_in()
+    assert len([obj for obj in shot.objects if "shadow" in obj.name]) == 13
+    bpy.ops.emodifftalk.take_heads_out()
+    assert not [obj for obj in bpy.data.objects if "shadow" in obj.name]
 
 
 def test_each_frame_shows_the_take_at_that_frame_by_the_shots_own_strips(shot, tmp_path):

@@ -61,12 +61,26 @@ def lay_over_something_at(distance):
         target.lay_over(view, hidden_by_nearer=True, lead=0.05)
     return read_floats(color, 4)
 
+def uncovered():
+    # What is left of an overlay full of lines over a film that shows the head.
+    view, (width, height) = View(camera, near=0.1, far=10.0), data["size"].tolist()
+    cloud, target = SplatCloud(), SplatTarget(width, height)
+    cloud.upload(gaussians)
+    target.draw(cloud, view)
+    color = gpu.types.GPUTexture((width, height), format="RGBA32F")
+    overlay = gpu.types.GPUFrameBuffer(color_slots=(color,))
+    with overlay.bind():
+        overlay.clear(color=(0.2, 0.4, 0.6, 1.0))
+        gpu.state.viewport_set(0, 0, width, height)
+        target.uncover(view)
+    return read_floats(color, 4)
+
 class Engine(bpy.types.RenderEngine):
     bl_idname, bl_label, bl_use_gpu_context = "EMODIFFTALK_TEST", "Test", True
     def render(self, depsgraph):
         rgba, depth = draw_offscreen(gaussians, View(camera))
         laid = {f"laid_{d}": lay_over_something_at(d) for d in (0.5, 0.87, 1.5)}
-        np.savez(sys.argv[3], rgba=rgba, depth=depth, **laid)
+        np.savez(sys.argv[3], rgba=rgba, depth=depth, uncovered=uncovered(), **laid)
 
 bpy.utils.register_class(Engine)
 scene = bpy.context.scene
@@ -143,3 +157,11 @@ def test_in_the_viewport_what_lies_nearer_hides_a_head_and_nothing_else_does(tmp
     # Cut by a plane: what lies up to the lead behind it still shows.
     through = drawn["laid_0.87"].max(axis=-1) > 0
     assert (through[seen] == (depth - 0.05 <= 0.87)[seen]).mean() > 0.99 and 0 < through[seen].mean() < 1
+
+
+def test_no_line_of_the_overlay_is_left_on_a_head_that_the_engine_draws(tmp_path):
+    gaussians = tiny_subject().gaussians
+    drawn = on_the_card(gaussians, look_at((0, -1, 0), (0, 0, 0), 120, 120, 25.0), tmp_path)
+    head, left = drawn["rgba"][..., 3], drawn["uncovered"]
+    assert (head > 0.5).mean() > 0.05
+    assert left[head > 0.51].max() == 0 and np.abs(left[head < 0.49] - (0.2, 0.4, 0.6, 1.0)).max() < 1e-3

@@ -133,3 +133,42 @@ def test_a_file_that_is_none_changes_nothing(head, scene, tmp_path):
     with pytest.raises(RuntimeError, match="no table of face curves"):
         bpy.ops.emodifftalk.import_curves(filepath=str(tmp_path / "letter.csv"))
     assert not keyed(head)
+
+
+def test_the_dialogue_says_what_will_be_written_before_it_is(playing, scene):
+    from addon.files.export_size import export_lines
+
+    scene.frame_start, scene.frame_end, scene.frame_step = 5, 9, 2
+    scene.render.fps = 30
+    assert export_lines(scene, "ply", 50_000) == ["Frames 5 to 9, every 2.", "15 fps, 0.2 s", "3 files, about 10 MB"]
+    assert export_lines(scene, "usd", 50_000)[2] == "1 file, about 6.0 MB"
+
+
+def test_the_size_that_is_said_beforehand_is_about_that_of_the_files(tmp_path):
+    from addon.files import export
+    from addon.files.export_size import BYTES_OF_GAUSSIAN, ONE_FILE, files_and_bytes
+
+    pytest.importorskip("torch", reason="the backend is not in this environment")
+    pytest.importorskip("pxr")
+    from emodifftalk.export.cast import cast_of_one
+    from emodifftalk.export.face_tracks import write_face_track
+    from emodifftalk.export.sequence import ExportOptions, export_sequence
+    from emodifftalk.export.shot_files import SHOT_FORMATS, export_shot
+    from tests.helpers.places import SCENES
+
+    assert set(BYTES_OF_GAUSSIAN) == {name for name, *_ in export.FORMATS} - set(export.CURVES)
+    assert set(ONE_FILE) == set(SHOT_FORMATS)
+    cast = cast_of_one(
+        SCENES / "subjects" / "nora.safetensors", SCENES / "takes" / "hello.safetensors", 25.0, 1.0, 1.12
+    )
+    for name in {name for name, *_ in export.FORMATS} - {"sog"}:  # its tool need not be here
+        folder = tmp_path / name
+        if name in export.CURVES:
+            write_face_track(folder / "x", cast.heads[0], name, 25.0)
+        else:
+            (export_shot if name in ONE_FILE else export_sequence)(cast, folder / "x", ExportOptions(name))
+        written = [path for path in folder.rglob("*.*") if path.suffix != ".json" or name.endswith("json")]
+        files, size = files_and_bytes(name, cast.splats, len(cast), 25.0)
+        real = sum(path.stat().st_size for path in written)
+        assert len(written) == files, name
+        assert size == pytest.approx(real, rel=0.1 if name not in export.CURVES else 0.7), name

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +40,31 @@ def test_the_sketch_shows_the_features_and_is_left_out_by_other_render_engines(h
     assert len(head.data.polygons) == 0
     assert 50 < len(head.data.edges) < 400
     assert not head.hide_render
+
+
+def test_no_line_of_the_sketch_leads_across_the_face_whatever_the_templates_landmarks_are():
+    """Of the shipped template, the samples and a loop of the lips that other software begins and ends elsewhere."""
+    from addon.files.import_subject import sketch_edges
+    from emodifftalk.core.subject import load_subject
+    from emodifftalk.core.template import load_template
+    from tests.helpers.places import SCENES
+
+    shipped = load_template()
+    lips = shipped.landmarks["lip_outer"]
+    half = {"lip_outer": lips[: len(lips) // 2], "brow_left": np.append(shipped.landmarks["brow_left"], lips[0])}
+    odd = replace(shipped, landmarks=shipped.landmarks | half)
+    none = replace(shipped, landmarks=shipped.landmarks | {"brow_left": lips[:1], "lip_outer": lips[:0]})
+    samples = [load_subject(SCENES / "subjects" / f"{name}.safetensors").template for name in ("nora", "kofi")]
+    for template in (shipped, odd, none, *samples):
+        edges = sketch_edges(template)
+        sides = np.concatenate([template.faces[:, [0, 1]], template.faces[:, [1, 2]], template.faces[:, [2, 0]]])
+        longest = np.linalg.norm(np.subtract(*(template.neutral[sides[:, end]] for end in (0, 1))), axis=1).max()
+        lengths = np.linalg.norm(np.subtract(*(template.neutral[edges[:, end]] for end in (0, 1))), axis=1)
+        assert len(edges) > 100 and lengths.max() <= longest
+
+
+def test_line_art_never_draws_the_sketch(head):
+    assert head.lineart.usage == "EXCLUDE"
 
 
 def test_paths_are_relative_to_a_saved_file(scene, subject_path, tmp_path):

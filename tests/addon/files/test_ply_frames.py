@@ -104,6 +104,23 @@ def test_a_folder_that_cannot_be_written_is_a_sentence(playing, tmp_path):
         bpy.ops.emodifftalk.export(filepath=str(tmp_path / "file" / "out"))
 
 
+@pytest.mark.parametrize("frame", [1, 4])
+def test_a_frame_that_cannot_be_written_takes_the_others_with_it(playing, scene, tmp_path, monkeypatch, frame):
+    """Nothing would go on from them, and a folder of some frames passes for a whole shot."""
+    from addon.files import ply_frames
+
+    def full(path, gaussians):
+        if path.name.endswith(f"{frame:04d}.ply"):
+            raise OSError(28, "No space left on device")
+        write_ply(path, gaussians)
+
+    monkeypatch.setattr(ply_frames, "write_ply", full)
+    scene.frame_set(3)
+    with pytest.raises(RuntimeError, match="No space left"):
+        bpy.ops.emodifftalk.export(filepath=str(tmp_path / "new" / "out"))
+    assert not (tmp_path / "new").exists() and scene.frame_current == 3
+
+
 def test_invisible_and_solid_gaussians_stay_finite_and_broken_ones_are_refused(tmp_path):
     gaussians = tiny_subject().gaussians
     gaussians.opacities[:2], gaussians.scales[0] = (0, 1), 0

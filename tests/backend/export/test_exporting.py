@@ -156,11 +156,14 @@ def test_files_of_another_export_are_neither_kept_nor_replaced_unasked(cast, fil
     later = cast_of_one(files / "subject.safetensors", files / "take.safetensors", 25.0, 1.0, 1.0 + FRAMES / 25)
     with pytest.raises(UserError, match="exists already"):
         export_sequence(later, tmp_path, ExportOptions("ply"))
-    # Stopped in the middle of replacing, no frame of the older export may pass for one of the newer.
-    with pytest.raises(Cancelled):
-        export_sequence(later, tmp_path, ExportOptions("ply", overwrite=True), Watch(cancelled=lambda: True))
-    assert not list(tmp_path.glob("*.ply"))
-    assert export_sequence(later, tmp_path, ExportOptions("ply", overwrite=True)).written == FRAMES
+    # Stopped before its first frame it has changed nothing, and after it no frame of the older export may pass for one
+    # of the newer.
+    for frames, left in ((0, FRAMES), (1, 1)):
+        answers = iter([False] * frames + [True])
+        with pytest.raises(Cancelled):
+            export_sequence(later, tmp_path, ExportOptions("ply", overwrite=True), Watch(cancelled=answers.__next__))
+        assert len(list(tmp_path.glob("*.ply"))) == left
+    assert export_sequence(later, tmp_path, ExportOptions("ply", overwrite=True)).written == FRAMES - 1
 
 
 def test_a_manifest_that_is_nested_without_end_is_of_another_export(cast, tmp_path):
