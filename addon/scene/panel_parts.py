@@ -5,9 +5,13 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING
 
-from bpy.types import Context, UILayout
+from bpy.types import Context, Scene, UILayout
+
+from emodifftalk.core.clock import clock_text
+from emodifftalk.core.facs import AU_LABELS
 
 from .heads import active_head
+from .strips import scene_clock
 
 if TYPE_CHECKING:  # that they are mixed into one; when they run, Blender would take a class of this base for a panel
     from bpy.types import Panel
@@ -22,6 +26,46 @@ AU_GROUPS = (
     ("Chin", ("AU17",)),
 )
 """The action units as they lie on the face, from top to bottom."""
+_SHORT_NAMES = {
+    "AU01": "Inner Brow Up",
+    "AU02": "Outer Brow Up",
+    "AU04": "Brow Down",
+    "AU05": "Upper Lid Up",
+    "AU06": "Cheek Up",
+    "AU07": "Lid Tight",
+    "AU09": "Nose Wrinkle",
+    "AU10": "Upper Lip Up",
+    "AU12": "Lip Corners Up",
+    "AU14": "Dimple",
+    "AU15": "Lip Corners Down",
+    "AU17": "Chin Up",
+    "AU23": "Lip Tight",
+    "AU24": "Lip Press",
+    "AU25": "Lips Part",
+    "AU26": "Jaw Drop",
+    "AU45": "Blink",
+}
+"""What the action units do, in words for a narrow side bar; their tooltips have FACS' own."""
+
+
+def unit_name(au: str, width: int) -> str:
+    """The fullest name of an action unit that fits `width` letters; its number when none does."""
+    names = (f"{au} {AU_LABELS[au]}", f"{au} {_SHORT_NAMES[au]}", _SHORT_NAMES[au])
+    return next((name for name in names if len(name) <= width), au)
+
+
+def time_text(scene: Scene, seconds: float, frame: float | None = None) -> str:
+    """Seconds and, beside them, frames, short enough for a list: 2.3 s · 55.
+
+    frame: at which it is; without one, how many frames of the scene it lasts.
+    """
+    frames = round(seconds * scene_clock(scene).rate) if frame is None else round(frame)
+    return f"{seconds:.1f} s · {frames}" if abs(seconds) < 60 else f"{clock_text(seconds)} · {frames}"
+
+
+def shortened(text: str, width: int) -> str:
+    """A text that is no longer than `width` letters: what is cut off ends in “…”."""
+    return text if len(text) <= width else text[: max(width - 1, 1)].rstrip(" ,.;:") + "…"
 
 
 def draw_sentence(layout: UILayout, text: str, icon: str = "NONE", width: int = 38) -> None:
@@ -35,11 +79,33 @@ def draw_sentence(layout: UILayout, text: str, icon: str = "NONE", width: int = 
             column.label(text=line, icon=icon if number == 0 else "BLANK1")  # type: ignore[arg-type]  # a name
 
 
+def draw_lines(layout: UILayout, text: str, lines: int, width: int, icon: str = "NONE", height: float = 0.85) -> None:
+    """A sentence in a place of its own: always so many lines, `width` letters each, empty where there is less to say.
+
+    What is below stays where it is, whatever the sentence. What does not fit ends in “…”. height: of a line.
+    """
+    wrapped = textwrap.wrap(text, max(width, 12), max_lines=lines, placeholder="…") if text else []
+    column = layout.column(align=True)
+    column.scale_y = height
+    for number in range(lines):
+        line = wrapped[number] if number < len(wrapped) else ""
+        if icon == "NONE" or not text:
+            column.label(text=line)
+        else:
+            column.label(text=line, icon=icon if number == 0 else "BLANK1")  # type: ignore[arg-type]  # a name
+
+
 def draw_problem(layout: UILayout, text: str, width: int) -> None:
     """A problem in a box of its own."""
     box = layout.box()
     box.alert = True
     draw_sentence(box, text, icon="ERROR", width=width - 4)
+
+
+NARROW = 30
+"""Letters below which the side bar is too narrow for two things beside each other."""
+BESIDE_VALUE = 12
+"""Letters of a row that a slider's value and edges take."""
 
 
 def letters(context: Context) -> int:

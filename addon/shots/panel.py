@@ -56,7 +56,6 @@ class EMODIFFTALK_PT_shots(InTab, Panel):
 
     bl_label = "Shots"
     bl_options = {"DEFAULT_CLOSED"}
-    bl_order = 9
 
     def draw(self, context: Context) -> None:
         """The list, the run, the chosen shot."""

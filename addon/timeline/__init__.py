@@ -2,5 +2,15 @@
 
 from ..blender.state import Memory
 
-MODULES = ("reading", "prompts", "pick_voice", "sound_sync", "tending", "preset_panel", "markers", "affect_pad")
+MODULES = (
+    "reading",
+    "prompts",
+    "prompt_list",
+    "pick_voice",
+    "sound_sync",
+    "tending",
+    "preset_panel",
+    "markers",
+    "affect_pad",
+)
 memory = Memory()
