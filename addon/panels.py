@@ -13,7 +13,7 @@ from .capture.panel import EMODIFFTALK_PT_capture
 from .composite.panel import EMODIFFTALK_PT_composite
 from .curves.panel import EMODIFFTALK_PT_au_curves
 from .files.add_head import draw_samples
-from .files.panel import EMODIFFTALK_PT_exchange
+from .files.panel import EMODIFFTALK_PT_tools
 from .playback import sources
 from .render.panels import EMODIFFTALK_PT_render, EMODIFFTALK_PT_viewport
 from .scene.heads import AU_PROPERTIES, active_head, settings
@@ -97,7 +97,7 @@ class EMODIFFTALK_PT_voice(OfHead, Panel):
         draw_offer_of_sync(split, context)
 
 
-class EMODIFFTALK_PT_acting(OfHead, Panel):
+class EMODIFFTALK_PT_style(OfHead, Panel):
     """How strongly it shows."""
 
     bl_label = "Acting"
@@ -116,7 +116,7 @@ class EMODIFFTALK_PT_blending(OfHead, Panel):
     """How feelings and speech are put together."""
 
     bl_label = "Blending"
-    bl_parent_id = "EMODIFFTALK_PT_acting"
+    bl_parent_id = "EMODIFFTALK_PT_style"
     bl_options = {"DEFAULT_CLOSED"}
 
     def draw(self, context: Context) -> None:
@@ -133,7 +133,7 @@ class EMODIFFTALK_PT_fine(OfHead, Panel):
     """Curves drawn by hand."""
 
     bl_label = "Mood, Gaze and Action Units"
-    bl_parent_id = "EMODIFFTALK_PT_acting"
+    bl_parent_id = "EMODIFFTALK_PT_style"
     bl_options = {"DEFAULT_CLOSED"}
 
     def draw(self, context: Context) -> None:
@@ -173,7 +173,7 @@ ADDS = Adds(
         EMODIFFTALK_PT_subject,
         EMODIFFTALK_PT_voice,
         EMODIFFTALK_PT_emotion,
-        EMODIFFTALK_PT_acting,
+        EMODIFFTALK_PT_style,
         EMODIFFTALK_PT_blending,
         EMODIFFTALK_PT_fine,
         EMODIFFTALK_PT_generate,
@@ -186,7 +186,7 @@ ADDS = Adds(
         EMODIFFTALK_PT_shots,
         EMODIFFTALK_PT_shot,
         EMODIFFTALK_PT_shot_output,
-        EMODIFFTALK_PT_exchange,
+        EMODIFFTALK_PT_tools,
         EMODIFFTALK_PT_capture,
         EMODIFFTALK_PT_backend,
     ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from bpy.types import Context, Object, Panel, UILayout
 
@@ -14,7 +15,7 @@ from .backend.install import home as install_home
 from .backend.panel import BACKEND_STATES
 from .files import relink
 from .playback import gaussians
-from .scene.heads import active_head, active_take, heads
+from .scene.heads import active_head, heads
 from .scene.panel_parts import NARROW, InTab, draw_sentence, letters, shortened
 from .scene.preference_values import PACKAGE
 from .takes import live, live_panel, status
@@ -134,14 +135,16 @@ class EMODIFFTALK_PT_top_line(InTab, Panel):
     def draw(self, context: Context) -> None:
         """Words or a bar, a button, and what lies behind."""
         line, row = top_line(context), self.layout.row(align=True)
-        share = 1 - (_NARROW_BUTTON if letters(context) < NARROW else _BUTTON)
+        narrow = letters(context) < NARROW
+        share = 1 - (_NARROW_BUTTON if narrow else _BUTTON)
         split, room = row.split(factor=share, align=True), int(letters(context) * share) - 2
         if line.fraction is not None:
             split.progress(text=shortened(line.text, room + 2), factor=line.fraction)
         else:
             left = split.row(align=True)
             left.alert = line.icon == "ERROR"
-            left.label(text=shortened(line.text, room), icon=line.icon)  # type: ignore[arg-type]  # a name
+            icon: Any = "NONE" if narrow else line.icon
+            left.label(text=shortened(line.text, room), icon=icon)
         if line.operator:
             button = split.operator(line.operator, text=line.label)
             if line.operator == "preferences.addon_show":
@@ -177,14 +180,10 @@ def _details(context: Context) -> Iterator[tuple[str, list[tuple[str, str]]]]:
     head, line = active_head(context), relink.missing_line()
     yield "Files", [(f"{line}.", "ERROR") if line else ("Nothing is missing", "CHECKMARK")]
     if head is not None:
-        yield (
-            f"Take of {head.name}",
-            [
-                *((text, "ERROR") for text in (gaussians.problems.get(head.session_uid),) if text),
-                *status.sentences(head, context),
-                *(live_panel.sentences(head) if active_take(head) is not None else ()),
-            ],
-        )
+        broken = gaussians.problems.get(head.session_uid)
+        said = [(broken, "ERROR")] if broken else []
+        said += [*status.sentences(head, context), *live_panel.sentences(head)]
+        yield f"Take of {head.name}", list(dict.fromkeys(said))
     yield "Backend", _backend()
 
 

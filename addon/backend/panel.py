@@ -169,7 +169,7 @@ class EMODIFFTALK_PT_backend(InTab, Panel):
     """The process that makes takes."""
 
     bl_label = "Backend"
-    bl_parent_id = "EMODIFFTALK_PT_exchange"
+    bl_parent_id = "EMODIFFTALK_PT_tools"
     bl_options = {"DEFAULT_CLOSED"}
 
     def draw_header_preset(self, context: Context) -> None:

@@ -2,4 +2,5 @@
 
 from .state import Memory
 
+MODULES = ("side_bar",)
 memory = Memory()

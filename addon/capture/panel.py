@@ -17,7 +17,7 @@ class EMODIFFTALK_PT_capture(InTab, Panel):
     """From a character of this file to a folder that a subject is trained from."""
 
     bl_label = "Capture as Subject"
-    bl_parent_id = "EMODIFFTALK_PT_exchange"
+    bl_parent_id = "EMODIFFTALK_PT_tools"
     bl_options = {"DEFAULT_CLOSED"}
 
     def draw(self, context: Context) -> None:

@@ -10,7 +10,7 @@ from ..scene.panel_parts import AU_GROUPS, BESIDE_VALUE, OfHead, letters, unit_n
 from ..scene.properties import window_settings
 from .au_curves import drawn_over, path_of
 
-_BUTTONS = 7
+_BUTTONS = 6
 """Letters that the buttons of a curve take."""
 
 
@@ -26,8 +26,9 @@ class EMODIFFTALK_PT_au_curves(OfHead, Panel):
         layout, head = self.layout, active_head(context)
         curves = {curve.data_path: curve for curve in compat.fcurves(head)}
         row = layout.row(align=True)
-        row.operator("emodifftalk.show_au_curves", icon="FCURVE")
-        gains = row.row(align=True)
+        split = row.split(factor=0.68, align=True)
+        split.operator("emodifftalk.show_au_curves", icon="FCURVE")
+        gains = split.row(align=True)
         gains.enabled = any(path_of(au) in curves for au in AU_PROPERTIES)
         gains.prop(window_settings(context), "show_gains", toggle=True)
         row.operator("emodifftalk.remove_au_curves", text="", icon="TRASH")
@@ -41,7 +42,7 @@ class EMODIFFTALK_PT_au_curves(OfHead, Panel):
 
 def _draw_unit(row: UILayout, head: Object, au: str, curve: FCurve | None, drawn: bool, context: Context) -> None:
     """Whether it is used, its curve or else its gain, and what can be done with the curve."""
-    head_settings, name, width = settings(head), AU_PROPERTIES[au], letters(context) - BESIDE_VALUE - 3
+    head_settings, name, width = settings(head), AU_PROPERTIES[au], letters(context) - BESIDE_VALUE - 2
     muted = getattr(head_settings.au_mutes, name)
     row.prop(head_settings.au_mutes, name, text="", invert_checkbox=True)
     value = row.row(align=True)

@@ -9,7 +9,7 @@ from ..scene.panel_parts import InTab, draw_lines, letters
 from .export import exporting
 
 
-class EMODIFFTALK_PT_exchange(InTab, Panel):
+class EMODIFFTALK_PT_tools(InTab, Panel):
     """To and from other tools."""
 
     bl_label = "Other Tools"

@@ -18,6 +18,8 @@ if TYPE_CHECKING:  # that they are mixed into one; when they run, Blender would 
 else:
     Panel = object
 
+TAB = "EmoDiffTalk"
+"""What our tab is called."""
 AU_GROUPS = (
     ("Brows", ("AU01", "AU02", "AU04")),
     ("Eyes", ("AU05", "AU06", "AU07", "AU45")),
@@ -35,9 +37,9 @@ _SHORT_NAMES = {
     "AU07": "Lid Tight",
     "AU09": "Nose Wrinkle",
     "AU10": "Upper Lip Up",
-    "AU12": "Lip Corners Up",
+    "AU12": "Corners Up",
     "AU14": "Dimple",
-    "AU15": "Lip Corners Down",
+    "AU15": "Corners Down",
     "AU17": "Chin Up",
     "AU23": "Lip Tight",
     "AU24": "Lip Press",
@@ -46,12 +48,16 @@ _SHORT_NAMES = {
     "AU45": "Blink",
 }
 """What the action units do, in words for a narrow side bar; their tooltips have FACS' own."""
+_LONGEST, _LONGEST_SHORT = (max(map(len, names.values())) for names in (AU_LABELS, _SHORT_NAMES))
 
 
 def unit_name(au: str, width: int) -> str:
-    """The fullest name of an action unit that fits `width` letters; its number when none does."""
-    names = (f"{au} {AU_LABELS[au]}", f"{au} {_SHORT_NAMES[au]}", _SHORT_NAMES[au])
-    return next((name for name in names if len(name) <= width), au)
+    """An action unit's name as full as all units' fit `width` letters; its number when no name does."""
+    if width >= _LONGEST + 5:
+        return f"{au} {AU_LABELS[au]}"
+    if width >= _LONGEST_SHORT + 5:
+        return f"{au} {_SHORT_NAMES[au]}"
+    return _SHORT_NAMES[au] if width >= _LONGEST_SHORT else au
 
 
 def time_text(scene: Scene, seconds: float, frame: float | None = None) -> str:
@@ -118,7 +124,7 @@ class InTab(Panel):
 
     bl_space_type = "VIEW_3D"
     bl_region_type = "UI"
-    bl_category = "EmoDiffTalk"
+    bl_category = TAB
 
 
 class OfHead(InTab):

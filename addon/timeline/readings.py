@@ -65,6 +65,12 @@ def remember(words: str, result: dict) -> None:
         stream.write(json.dumps(data, ensure_ascii=False, indent=0).encode())
 
 
+def forget() -> None:
+    """Have never asked for anything."""
+    _readings.clear()
+    _readings.looked = True
+
+
 def _reader() -> str:
     """Who answers: this version, with the model that the backend has named, or as long as none runs the last one."""
     model = connection.client.hello.get("text_encoder") or _readings.reader.partition(" ")[2]
