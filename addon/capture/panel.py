@@ -8,7 +8,6 @@ from bpy.types import Context, Panel, UILayout
 from emodifftalk.core.errors import UserError
 
 from ..backend import long_work
-from ..backend.panel import draw_remedy
 from ..scene.panel_parts import InTab, draw_lines, draw_problem, draw_sentence, letters
 from .operators import capture_folder, capture_settings, missing_units, pictures_in, selected_face
 
@@ -29,7 +28,6 @@ class EMODIFFTALK_PT_capture(InTab, Panel):
         _draw_settings(settings, context)
         _draw_button(layout, width)
         if not long_work.busy():
-            draw_remedy(layout, width)
             _draw_ending(layout, width)
             _draw_next(layout, context, width)
 

@@ -31,8 +31,8 @@ def _get_row(self: PropertyGroup) -> int:
 
 def _set_row(self: PropertyGroup, row: int) -> None:
     strips = compat.all_strips(strip_scene(active_head(bpy.context), bpy.context.scene))
-    if 0 <= row < len(strips) and is_prompt(strips[row]):
-        select_prompt(strips[row])
+    for strip in filter(is_prompt, strips[row : row + 1] if row >= 0 else ()):
+        select_prompt(strip)
 
 
 class PromptListSettings(PropertyGroup):
