@@ -12,7 +12,7 @@ from bpy.types import Context, Object, Panel, UILayout
 from .backend import connection, home, installation, long_work, trust
 from .backend.client import DEAD, STARTING
 from .backend.install import home as install_home
-from .backend.panel import BACKEND_STATES
+from .backend.panel import BACKEND_STATES, draw_remedy
 from .files import relink
 from .playback import gaussians
 from .scene.heads import active_head, heads
@@ -168,6 +168,7 @@ class EMODIFFTALK_PT_details(Panel):
             self.layout.label(text=title)
             for sentence, icon in said:
                 draw_sentence(self.layout, sentence, icon, _WIDTH)
+        draw_remedy(self.layout, _WIDTH)
         _draw_ways_out(self.layout)
 
 
@@ -188,16 +189,13 @@ def _details(context: Context) -> Iterator[tuple[str, list[tuple[str, str]]]]:
 
 
 def _backend() -> list[tuple[str, str]]:
+    """What there is to say about the backend that is there."""
     client, said = connection.client, []
     if drawing.state.problem:
         said.append((drawing.state.problem, "ERROR"))
-    if installation.busy():
-        said.append((installation.state.work.text, "SORTTIME"))
-    elif reason := connection.unavailable_reason():
-        said.append((reason, "INFO"))
-    elif client.problem:
+    if client.problem:
         said.append((client.problem, "ERROR"))
-    else:
+    elif not installation.busy() and not connection.unavailable_reason():  # else the remedy below says why
         said.append(BACKEND_STATES.get(client.state, ("Not started", "BLANK1")))
     if long_work.busy():
         said.append((f"{long_work.current().title}: {long_work.job_text()}", "SORTTIME"))

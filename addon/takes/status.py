@@ -7,7 +7,6 @@ from collections.abc import Iterator
 
 from bpy.types import Context, Object, Panel, UILayout
 
-from ..backend import connection
 from ..scene.heads import active_take
 from ..scene.panel_parts import OfHead, letters, shortened
 from .generate import job_of
@@ -46,8 +45,6 @@ def sentences(head: Object, context: Context) -> Iterator[tuple[str, str]]:
         yield _whole_times(latest.sentence), "BLANK1" if latest.line else "INFO"
     if active_take(head) is None and not latest.sentence:
         yield "This head has no take yet: choose a voice or type a feeling, then Generate.", "INFO"
-    if latest.state != BAKED and (reason := connection.unavailable_reason()):
-        yield reason, "INFO"
 
 
 def draw_status(layout: UILayout, head: Object, context: Context) -> None:

@@ -16,6 +16,7 @@ from addon.files.add_head import samples
 from addon.scene.heads import settings
 from addon.scene.panel_parts import unit_name
 from addon.scene.strips import prompt_strips
+from addon.shots import panel as shots_panel
 from addon.takes import generate, live, staleness
 from addon.takes.generate import Job, add_take
 from addon.takes.performance import build_performance
@@ -173,10 +174,37 @@ def audible(head, scene, monkeypatch) -> None:
         strip.mute = False
 
 
+def shots_are_rendered(head, scene, monkeypatch) -> None:
+    shots = [{"name": "sh010", "state": "rendering", "done": 3, "total": 10}]
+    running = SimpleNamespace(running=True, cancelling=False, problem="", blend="/another.blend")
+    running.status = {"state": "rendering", "shots": shots}
+    monkeypatch.setattr(shots_panel, "queue", running)
+
+
+def shots_failed(head, scene, monkeypatch) -> None:
+    problem = "The queue ended unexpectedly, and why it did is said in so many words that they never fit in here."
+    monkeypatch.setattr(shots_panel.queue, "problem", problem)
+
+
 STATES = [
-    generating, failed, stale, live_waits, live_paused, live_off, voice_missing, take_missing, dead, no_backend,
-    other_work, unread, nothing_chosen, not_understood, audible,
-]  # fmt: skip
+    shots_are_rendered,
+    shots_failed,
+    generating,
+    failed,
+    stale,
+    live_waits,
+    live_paused,
+    live_off,
+    voice_missing,
+    take_missing,
+    dead,
+    no_backend,
+    other_work,
+    unread,
+    nothing_chosen,
+    not_understood,
+    audible,
+]
 
 
 @pytest.mark.parametrize("state", STATES, ids=lambda state: state.__name__)

@@ -22,6 +22,7 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parents[1])]
 
 from in_window import in_view, press, quiet_window, screenshot
+from tab import tab
 
 from tests.helpers.traces import differences, traces
 
@@ -52,6 +53,7 @@ def story() -> Iterator[float]:
         look_at(only_head())
         shoot("reopened", only_head())
 
+    yield from tab(PACKAGE, facts)
     yield from a_strangers_file(samples)
     bpy.ops.wm.open_mainfile(filepath=str(samples / "hello.blend"))
     yield 0.1

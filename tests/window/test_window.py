@@ -140,6 +140,11 @@ def test_a_file_from_elsewhere_starts_nothing_until_a_press_and_code_beside_it_i
     assert found["ran"] == ""
 
 
+def test_a_sample_scene_comes_with_our_tab_open_and_what_was_read_stays_read_after_undo(facts):
+    assert facts["tab of a sample"] == "EmoDiffTalk"
+    assert facts["read after undo"] == "a word of ours"
+
+
 def test_switched_off_it_leaves_nothing_behind(session, facts):
     assert facts["left behind"] == {}
     name = "frame 60"
