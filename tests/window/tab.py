@@ -1,4 +1,4 @@
-"""The tab in the window: a sample scene that is opened from it keeps it open, and what was read stays read after undo."""
+"""The tab in the window: a sample scene keeps it open, and what was read stays read after undo."""
 
 from __future__ import annotations
 
