@@ -5,7 +5,6 @@ from __future__ import annotations
 from bpy.types import Context, Panel
 
 from emodifftalk.core.clock import clock_text
-from emodifftalk.core.facs import AU_LABELS
 
 from .backend.panel import EMODIFFTALK_PT_backend
 from .blender import compat
@@ -13,50 +12,66 @@ from .blender.registering import Adds
 from .capture.panel import EMODIFFTALK_PT_capture
 from .composite.panel import EMODIFFTALK_PT_composite
 from .curves.panel import EMODIFFTALK_PT_au_curves
-from .files.panel import EMODIFFTALK_PT_exchange
-from .files.relink import EMODIFFTALK_PT_missing
-from .playback import gaussians, sources
+from .files.add_head import draw_samples
+from .files.panel import EMODIFFTALK_PT_tools
+from .playback import sources
 from .render.panels import EMODIFFTALK_PT_render, EMODIFFTALK_PT_viewport
 from .scene.heads import AU_PROPERTIES, active_head, settings
-from .scene.panel_parts import AU_GROUPS, InTab, OfHead, draw_problem, draw_sentence, letters
+from .scene.panel_parts import AU_GROUPS, BESIDE_VALUE, InTab, OfHead, letters, unit_name
 from .scene.properties import window_settings
-from .scene.strips import scene_clock, sound_strips, strip_scene, voice_strips
+from .scene.strips import scene_clock, strip_scene, voice_strips
 from .shots.panel import EMODIFFTALK_PT_shot, EMODIFFTALK_PT_shot_output, EMODIFFTALK_PT_shots, EMODIFFTALK_UL_shots
-from .takes.live_panel import EMODIFFTALK_PT_live
-from .takes.panel import EMODIFFTALK_PT_generate, EMODIFFTALK_UL_takes
+from .takes.panel import EMODIFFTALK_PT_generate, EMODIFFTALK_PT_take_details, EMODIFFTALK_UL_takes
 from .takes.status import EMODIFFTALK_PT_take_status
 from .timeline.affect_pad import pad_settings
 from .timeline.emotion_panel import EMODIFFTALK_MT_labels, EMODIFFTALK_PT_emotion, EMODIFFTALK_PT_prompt
 from .timeline.pick_voice import draw_offer
+from .timeline.prompt_list import EMODIFFTALK_UL_prompts
 from .timeline.sound_sync import draw_offer_of_sync
-from .viewport import drawing
+from .top_line import EMODIFFTALK_PT_details, EMODIFFTALK_PT_top_line
 
 
-class EMODIFFTALK_PT_subject(InTab, Panel):
+class EMODIFFTALK_PT_head(InTab, Panel):
     """The head."""
 
-    bl_label = "Subject"
+    bl_label = "Head"
 
     def draw(self, context: Context) -> None:
-        """The head's name and file, or how to get one."""
+        """The head's name, or how to get one."""
         layout, head = self.layout, active_head(context)
         if head is None:
-            layout.operator("emodifftalk.import_subject", icon="IMPORT")
-            draw_sentence(layout, "A subject is one trained head, a .safetensors file.", width=letters(context))
-            layout.operator_menu_enum("emodifftalk.open_sample", "scene", icon="FILE_BLEND")
+            self._draw_ways_in(context)
             return
-        head_settings = settings(head)
         row = layout.row(align=True)
         row.prop(head, "name", text="", icon="USER")
+        shown = window_settings(context).show_gaussians
+        row.prop(window_settings(context), "show_gaussians", text="", icon="HIDE_OFF" if shown else "HIDE_ON")
         row.operator("emodifftalk.import_subject", text="", icon="IMPORT")
+
+    def _draw_ways_in(self, context: Context) -> None:
+        """The sample heads, a file, a sample scene."""
+        layout = self.layout
+        row = layout.row(align=True)
+        row.scale_y = 1.5
+        draw_samples(row, "Add {}")
+        column = layout.column(align=True)
+        column.operator("emodifftalk.import_subject", text="Import Subject…", icon="IMPORT")
+        column.operator_menu_enum("emodifftalk.open_sample", "scene", icon="FILE_BLEND")
+
+
+class EMODIFFTALK_PT_subject(OfHead, Panel):
+    """The file that the head is."""
+
+    bl_label = "Subject"
+    bl_parent_id = "EMODIFFTALK_PT_head"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: Context) -> None:
+        """Where it lies, how large it is, under which terms it may be used."""
+        layout, head_settings = self.layout, settings(active_head(context))
         layout.prop(head_settings, "subject_path", text="")
-        layout.prop(window_settings(context), "show_gaussians")
         details = [f"{head_settings.subject_points:,} Gaussians", head_settings.subject_licence]
         layout.label(text=" · ".join(part for part in details if part))
-        problem = gaussians.problems.get(head.session_uid)
-        for sentence in (problem, drawing.state.problem):
-            if sentence:
-                draw_problem(layout, sentence, letters(context))
 
 
 class EMODIFFTALK_PT_voice(OfHead, Panel):
@@ -68,24 +83,21 @@ class EMODIFFTALK_PT_voice(OfHead, Panel):
         """Choose among the sound strips, or bring in a recording."""
         layout, head = self.layout, active_head(context)
         scene = strip_scene(head, context.scene)
-        row = layout.row(align=True)
-        if sound_strips(scene):
-            row.prop(settings(head), "voice", text="", icon="SOUND")
-            row.operator("emodifftalk.add_voice", text="", icon="FILE_NEW")
-        else:
-            row.operator("emodifftalk.add_voice", icon="SOUND", text="Add Voice…")
+        split = layout.split(factor=0.64, align=True)
+        split.prop(settings(head), "voice", text="", icon="SOUND", placeholder="No voice")
+        split.operator("emodifftalk.add_voice", text="Add…", icon="FILE_NEW")
         draw_offer(layout, head, scene)
-        spoken = voice_strips(head, scene)
+        spoken, split = voice_strips(head, scene), layout.split(factor=0.72)
         if spoken:
             start, end = compat.left_handle(spoken[0]), max(compat.right_handle(strip) for strip in spoken)
-            seconds = scene_clock(scene, start).seconds(end)
-            layout.label(text=f"{clock_text(seconds)}  ·  frames {start:.0f} to {end - 1:.0f}")
-        elif sound_strips(scene):
-            layout.label(text="Choose the strip this head speaks", icon="INFO")
-        draw_offer_of_sync(layout, context)
+            seconds = clock_text(scene_clock(scene, start).seconds(end))
+            split.label(text=f"{seconds} · {start:.0f} to {end - 1:.0f}")
+        else:
+            split.label(text="")
+        draw_offer_of_sync(split, context)
 
 
-class EMODIFFTALK_PT_acting(OfHead, Panel):
+class EMODIFFTALK_PT_style(OfHead, Panel):
     """How strongly it shows."""
 
     bl_label = "Acting"
@@ -93,78 +105,91 @@ class EMODIFFTALK_PT_acting(OfHead, Panel):
     def draw(self, context: Context) -> None:
         """The style of the performance."""
         layout, head_settings = self.layout, settings(active_head(context))
-        layout.use_property_split = True
-        layout.use_property_decorate = False
-        layout.prop(head_settings, "expressiveness")
-        layout.prop(head_settings, "lip_sync")
-        layout.prop(head_settings, "liveliness")
-        layout.prop(head_settings, "voice_feeling")
-        layout.prop(head_settings, "gap")
+        column = layout.column(align=True)
+        for name in ("expressiveness", "lip_sync", "liveliness", "voice_feeling"):
+            column.prop(head_settings, name, slider=True)
         layout.prop(head_settings, "seed")
-        layout.prop(head_settings, "mode")
-        if head_settings.mode == "paper":
-            column = layout.column(align=True)
-            column.prop(head_settings, "alpha")
-            column.prop(head_settings, "beta")
+        layout.row(align=True).prop(head_settings, "gap", expand=True)
+
+
+class EMODIFFTALK_PT_blending(OfHead, Panel):
+    """How feelings and speech are put together."""
+
+    bl_label = "Blending"
+    bl_parent_id = "EMODIFFTALK_PT_style"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: Context) -> None:
+        """The edit, and the two numbers of the published one."""
+        layout, head_settings = self.layout, settings(active_head(context))
+        layout.row(align=True).prop(head_settings, "mode", expand=True)
+        column = layout.column(align=True)
+        column.enabled = head_settings.mode == "paper"
+        column.prop(head_settings, "alpha")
+        column.prop(head_settings, "beta")
 
 
 class EMODIFFTALK_PT_fine(OfHead, Panel):
     """Curves drawn by hand."""
 
     bl_label = "Mood, Gaze and Action Units"
-    bl_parent_id = "EMODIFFTALK_PT_acting"
+    bl_parent_id = "EMODIFFTALK_PT_style"
     bl_options = {"DEFAULT_CLOSED"}
 
     def draw(self, context: Context) -> None:
         """Sliders that take keyframes."""
-        layout, head_settings = self.layout, settings(active_head(context))
-        layout.use_property_split = True
+        layout, head = self.layout, active_head(context)
+        head_settings, width = settings(head), letters(context) - BESIDE_VALUE - 1
         row = layout.row(align=True)
         column = row.column(align=True)
         column.prop(head_settings, "valence", slider=True)
         column.prop(head_settings, "arousal", slider=True)
         pad = row.column(align=True)
         pad.scale_y = 2.0
-        shown = pad_settings(context).shown
-        pad.operator("emodifftalk.affect_pad", text="", icon="PIVOT_CURSOR", depress=shown)
+        pad.operator("emodifftalk.affect_pad", text="", icon="PIVOT_CURSOR", depress=pad_settings(context).shown)
         column = layout.column(align=True)
-        column.active = steers = sources.steers(active_head(context))
+        column.active = sources.steers(head)
         column.prop(head_settings, "gaze_yaw", slider=True)
         column.prop(head_settings, "gaze_pitch", slider=True)
-        if not steers:
-            column.label(text="This subject's eyes cannot be steered", icon="INFO")
+        if not column.active:
+            column.label(text="Its eyes cannot be steered", icon="INFO")
         for title, aus in AU_GROUPS:
-            column = layout.column(align=True, heading=title)
+            column = layout.column(align=True)
             column.label(text=title)
             for au in aus:
-                column.prop(head_settings.aus, AU_PROPERTIES[au], text=AU_LABELS[au], slider=True)
+                column.prop(head_settings.aus, AU_PROPERTIES[au], text=unit_name(au, width), slider=True)
 
 
 ADDS = Adds(
     classes=(
         EMODIFFTALK_MT_labels,
+        EMODIFFTALK_UL_prompts,
         EMODIFFTALK_UL_takes,
         EMODIFFTALK_UL_shots,
+        EMODIFFTALK_PT_details,
+        EMODIFFTALK_PT_prompt,
+        EMODIFFTALK_PT_top_line,
+        EMODIFFTALK_PT_head,
         EMODIFFTALK_PT_subject,
         EMODIFFTALK_PT_voice,
         EMODIFFTALK_PT_emotion,
+        EMODIFFTALK_PT_style,
+        EMODIFFTALK_PT_blending,
+        EMODIFFTALK_PT_fine,
         EMODIFFTALK_PT_generate,
+        EMODIFFTALK_PT_take_details,
+        EMODIFFTALK_PT_au_curves,
         EMODIFFTALK_PT_take_status,
         EMODIFFTALK_PT_render,
-        EMODIFFTALK_PT_acting,
-        EMODIFFTALK_PT_fine,
-        EMODIFFTALK_PT_backend,
-        EMODIFFTALK_PT_prompt,
-        EMODIFFTALK_PT_live,
-        EMODIFFTALK_PT_au_curves,
         EMODIFFTALK_PT_composite,
-        EMODIFFTALK_PT_missing,
+        EMODIFFTALK_PT_viewport,
         EMODIFFTALK_PT_shots,
         EMODIFFTALK_PT_shot,
         EMODIFFTALK_PT_shot_output,
-        EMODIFFTALK_PT_exchange,
+        EMODIFFTALK_PT_tools,
         EMODIFFTALK_PT_capture,
-        EMODIFFTALK_PT_viewport,
+        EMODIFFTALK_PT_backend,
     ),
 )
-"""The panels in the order in which they stand, a panel before those within it."""
+"""The panels in the order in which they stand, a panel before those within it. At the top level no more than eight
+beside the line: Head, Voice, Emotion, Acting, Takes, Render, Shots, Other Tools."""

@@ -23,9 +23,12 @@ def addon():
 
 @pytest.fixture
 def scene(addon):
-    """An empty file's scene at 24 frames per second, with the add-on registered."""
+    """An empty file's scene at 24 frames per second, with the add-on registered; no words were ever read."""
     import bpy
 
+    from addon.timeline import readings
+
+    readings.forget()
     bpy.ops.wm.read_factory_settings(use_empty=True)
     return bpy.context.scene
 

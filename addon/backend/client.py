@@ -87,7 +87,7 @@ class BackendClient:
         if len(recent) >= DEATHS:
             raise UserError(
                 f"The backend died {DEATHS} times within {DEATHS_WITHIN / 60:.0f} minutes{self._last_words()}; "
-                "mend that and press Restart in the Backend panel."
+                "mend that and press Restart at the top of the EmoDiffTalk tab."
             )
         try:
             process = start_child(module_words(python, "emodifftalk", "serve"), subprocess.PIPE, sources)

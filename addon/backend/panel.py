@@ -156,7 +156,7 @@ def _preferences_button(layout: UILayout) -> None:
     layout.operator("preferences.addon_show", text="Preferences…", icon="PREFERENCES").module = PACKAGE
 
 
-_STATES: dict[str, tuple[str, Any]] = {
+BACKEND_STATES: dict[str, tuple[str, Any]] = {
     # name and icon: of icons the stubs know every name
     READY: ("Ready", "CHECKMARK"),
     BUSY: ("Working", "SORTTIME"),
@@ -169,11 +169,12 @@ class EMODIFFTALK_PT_backend(InTab, Panel):
     """The process that makes takes."""
 
     bl_label = "Backend"
+    bl_parent_id = "EMODIFFTALK_PT_tools"
     bl_options = {"DEFAULT_CLOSED"}
 
     def draw_header_preset(self, context: Context) -> None:
         """Its state, seen while the panel is closed."""
-        name, icon = _STATES.get(connection.client.state, ("", "NONE"))
+        name, icon = BACKEND_STATES.get(connection.client.state, ("", "NONE"))
         if name:
             self.layout.label(text=name, icon=icon)
 
@@ -187,7 +188,7 @@ class EMODIFFTALK_PT_backend(InTab, Panel):
 def draw_backend(layout: UILayout, width: int) -> None:
     """The backend's state, what it works with and, when it has died, the end of its log."""
     client = connection.client
-    name, icon = _STATES.get(client.state, ("Not started", "RADIOBUT_OFF"))
+    name, icon = BACKEND_STATES.get(client.state, ("Not started", "RADIOBUT_OFF"))
     row = layout.row()
     row.label(text=name, icon=icon)
     row.operator("emodifftalk.restart_backend", text="Start" if client.state == "stopped" else "Restart")

@@ -2,5 +2,5 @@
 
 from .state import Memory
 
-MODULES = ("details", "status_bar")
+MODULES = ("details", "side_bar", "status_bar")
 memory = Memory()

@@ -36,6 +36,7 @@ ROOMS = (
     "render",
     "files",
     "composite",
+    "top_line",
     "panels",
 )
 """In the order of the data: none imports one that comes after it."""

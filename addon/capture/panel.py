@@ -8,45 +8,40 @@ from bpy.types import Context, Panel, UILayout
 from emodifftalk.core.errors import UserError
 
 from ..backend import long_work
-from ..backend.panel import draw_remedy
-from ..scene.panel_parts import draw_problem, draw_sentence, letters
+from ..scene.panel_parts import InTab, draw_lines, draw_problem, draw_sentence, letters
 from .operators import capture_folder, capture_settings, missing_units, pictures_in, selected_face
 
 
-class EMODIFFTALK_PT_capture(Panel):
+class EMODIFFTALK_PT_capture(InTab, Panel):
     """From a character of this file to a folder that a subject is trained from."""
 
     bl_label = "Capture as Subject"
-    bl_space_type = "VIEW_3D"
-    bl_region_type = "UI"
-    bl_category = "EmoDiffTalk"
+    bl_parent_id = "EMODIFFTALK_PT_tools"
     bl_options = {"DEFAULT_CLOSED"}
-    bl_order = 10
 
     def draw(self, context: Context) -> None:
-        """The character and its settings; the work while it lasts; how it ended."""
+        """The character and its settings; the button, or in its place how far the work is; how it ended."""
         layout, width = self.layout, letters(context)
-        if long_work.busy():
-            _draw_work(layout, width)
-            return
-        _draw_character(layout, context, width)
-        _draw_settings(layout, context)
-        row = layout.row()
-        row.scale_y = 1.5
-        row.operator("emodifftalk.capture_subject", icon="OUTLINER_OB_CAMERA")
-        draw_remedy(layout, width)
-        _draw_ending(layout, width)
-        _draw_next(layout, context, width)
+        settings = layout.column()
+        settings.enabled = not long_work.busy()
+        _draw_character(settings, context, width)
+        _draw_settings(settings, context)
+        _draw_button(layout, width)
+        if not long_work.busy():
+            _draw_ending(layout, width)
+            _draw_next(layout, context, width)
 
 
-def _draw_work(layout: UILayout, width: int) -> None:
-    job = long_work.current()
-    layout.label(text=job.title, icon="RENDER_STILL")
+def _draw_button(layout: UILayout, width: int) -> None:
     row = layout.row(align=True)
     row.scale_y = 1.5
-    row.progress(text=f"{job.fraction:.0%}", factor=job.fraction)
+    if long_work.busy():
+        job = long_work.current()
+        row.progress(text=f"{job.title}  {job.fraction:.0%}", factor=job.fraction)
+    else:
+        row.operator("emodifftalk.capture_subject", icon="OUTLINER_OB_CAMERA")
     row.operator("emodifftalk.cancel_work", text="", icon="CANCEL")
-    draw_sentence(layout, long_work.job_text(), width=width)
+    draw_lines(layout, long_work.job_text() if long_work.busy() else "", 1, width)
 
 
 def _draw_character(layout: UILayout, context: Context, width: int) -> None:

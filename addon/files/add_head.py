@@ -2,13 +2,35 @@
 
 from __future__ import annotations
 
-from bpy.types import Context, Menu
+from pathlib import Path
+
+from bpy.types import Context, Menu, UILayout
 
 from ..blender.registering import Adds
 from ..start_up import ROOT
 
+_NAMES = ("nora", "kofi")
 SUBJECTS = ROOT / "sample_scenes" / "subjects"
 """Where the sample heads lie."""
+
+
+def samples() -> list[Path]:
+    """The sample heads, those that an animator knows by name first."""
+    paths = {path.stem: path for path in sorted(SUBJECTS.glob("*.safetensors"))}
+    return [paths.pop(name) for name in _NAMES if name in paths] + list(paths.values())
+
+
+def name_of(path: Path) -> str:
+    """What a sample head is called."""
+    return path.stem.replace("_", " ").title()
+
+
+def draw_samples(layout: UILayout, text: str = "{}") -> None:
+    """A button for each sample head that adds it; `text` has a place for its name."""
+    layout.operator_context = "EXEC_REGION_WIN"
+    for path in samples():
+        button = layout.operator("emodifftalk.import_subject", text=text.format(name_of(path)), icon="USER")
+        button.filepath = str(path)
 
 
 class EMODIFFTALK_MT_add_head(Menu):
@@ -20,13 +42,8 @@ class EMODIFFTALK_MT_add_head(Menu):
     def draw(self, context: Context) -> None:
         """One entry for each sample, then any other."""
         layout = self.layout
-        samples = sorted(SUBJECTS.glob("*.safetensors"))
-        layout.operator_context = "EXEC_REGION_WIN"
-        for path in samples:
-            name = path.stem.replace("_", " ").title()
-            layout.operator("emodifftalk.import_subject", text=name, icon="USER").filepath = str(path)
-        if samples:
-            layout.separator()
+        draw_samples(layout)
+        layout.separator()
         layout.operator_context = "INVOKE_REGION_WIN"
         layout.operator("emodifftalk.import_subject", text="From File…", icon="FILE_FOLDER")
 

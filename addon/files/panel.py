@@ -1,47 +1,53 @@
-"""The panel of exports and imports: what other tools get from a head, and what a head takes from them."""
+"""Other Tools: what other tools get from a head, what a head takes from them, and the ending of the last export."""
 
 from __future__ import annotations
 
-from bpy.types import Context, Panel
+from bpy.types import Context, Panel, UILayout
 
 from ..backend import long_work
-from ..scene.panel_parts import OfHead, draw_problem, draw_sentence, letters
+from ..scene.panel_parts import InTab, draw_lines, letters
 from .export import exporting
 
 
-class EMODIFFTALK_PT_exchange(OfHead, Panel):
+class EMODIFFTALK_PT_tools(InTab, Panel):
     """To and from other tools."""
 
     bl_label = "Other Tools"
     bl_options = {"DEFAULT_CLOSED"}
-    bl_order = 5
 
     def draw(self, context: Context) -> None:
-        """Export or its progress, how the last one ended, import."""
+        """Export or its progress, how the last one ended, imports."""
         layout, width = self.layout, letters(context)
+        row = layout.row(align=True)
         if exporting():
-            row = layout.row(align=True)
-            row.progress(
-                text=f"{long_work.job_text()}  {long_work.current().fraction:.0%}", factor=long_work.current().fraction
-            )
-            row.operator("emodifftalk.cancel_export", text="", icon="CANCEL")
+            job = long_work.current()
+            row.progress(text=f"{long_work.job_text()}  {job.fraction:.0%}", factor=job.fraction)
         else:
-            layout.operator("emodifftalk.export", text="Export…", icon="EXPORT")
-            self._draw_ending(width)
-        layout.operator("emodifftalk.import_curves", text="Import Face Curves…", icon="IMPORT")
+            row.operator("emodifftalk.export", text="Export…", icon="EXPORT")
+        row.operator("emodifftalk.cancel_export", text="", icon="CANCEL")
+        _draw_ending(layout, width)
+        column = layout.column(align=True)
+        column.operator("emodifftalk.import_curves", text="Import Face Curves…", icon="IMPORT")
+        column.operator("emodifftalk.import_gaussians", text="Import Gaussians…", icon="IMPORT")
 
-    def _draw_ending(self, width: int) -> None:
-        job = long_work.current()
-        if job is None or job.op != "export":
-            return
-        if job.problem:
-            draw_problem(self.layout, job.problem, width)
-        elif job.cancelled:
-            draw_sentence(self.layout, "Cancelled: the same export goes on from there.", icon="INFO", width=width - 4)
-        elif job.done:
-            box, made = self.layout.box(), job.result
-            size = f"{made['files']} file{'s' if made['files'] != 1 else ''}, {made['bytes'] / 1e6:.0f} MB"
-            draw_sentence(box, size, icon="CHECKMARK", width=width - 6)
-            for note in made["notes"]:
-                draw_sentence(box, note, icon="INFO", width=width - 6)
-            box.operator("wm.path_open", text="Open Folder", icon="FILE_FOLDER").filepath = made["folder"]
+
+def _draw_ending(layout: UILayout, width: int) -> None:
+    """How the last export ended, in lines that are always there, and its folder."""
+    job, row = long_work.current(), layout.row(align=True)
+    ended = job if job is not None and job.op == "export" and not job.running else None
+    text, icon = "", "NONE"
+    if ended is not None and ended.problem:
+        text, icon = ended.problem, "ERROR"
+    elif ended is not None and ended.cancelled:
+        text, icon = "Cancelled: the same export goes on from there.", "INFO"
+    elif ended is not None and ended.done:
+        made = ended.result
+        size = f"{made['files']} file{'s' if made['files'] != 1 else ''}, {made['bytes'] / 1e6:.0f} MB."
+        text, icon = " ".join([size, *made["notes"]]), "CHECKMARK"
+    said = row.column()
+    said.alert = icon == "ERROR"
+    draw_lines(said, text, 2, width - 8, icon)
+    opened = row.column()
+    opened.enabled = ended is not None and ended.done
+    button = opened.operator("wm.path_open", text="", icon="FILE_FOLDER")
+    button.filepath = ended.result["folder"] if ended is not None and ended.done else ""

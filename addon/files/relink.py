@@ -8,7 +8,7 @@ from pathlib import Path
 
 import bpy
 from bpy.props import StringProperty
-from bpy.types import Context, Event, Operator, Panel
+from bpy.types import Context, Event, Operator
 
 from emodifftalk.core.errors import UserError
 
@@ -16,12 +16,20 @@ from ..blender.operators import Explained
 from ..blender.registering import Adds
 from ..playback import gaussians
 from ..scene.heads import portable
-from ..scene.panel_parts import InTab, draw_sentence, letters
 from . import head_files, kinds
 
 _SUFFIX = ".safetensors"
-_NAMED = 4
-"""Missing files that the panel names."""
+_NAMED = 2
+"""Missing files that the sentence names."""
+
+
+def missing_line() -> str:
+    """How much is missing and what, one sentence without its full stop; empty when all is there."""
+    lost = [f"{file.kind} {file.path.name}" for file in head_files.missing_files()]
+    if len(lost) < 2:
+        return f"The {lost[0]} is missing" if lost else ""
+    more = f" and {len(lost) - _NAMED} more" if len(lost) > _NAMED else ""
+    return f"{len(lost)} files are missing: {', '.join(lost[:_NAMED])}{more}"
 
 
 def find_missing(folder: Path) -> tuple[list[head_files.HeadFile], list[head_files.HeadFile]]:
@@ -105,27 +113,6 @@ class EMODIFFTALK_OT_find_missing(Explained, Operator):
             self.report({"WARNING"}, f"The {file.kind} {file.path.name} is not in {folder.name}")
         self.report({"INFO"}, f"{len(mended)} found, {len(missing)} still missing")
         return {"FINISHED"} if mended else {"CANCELLED"}
-
-
-class EMODIFFTALK_PT_missing(InTab, Panel):
-    """What is missing."""
-
-    bl_label = "Missing Files"
-    bl_order = -1
-
-    @classmethod
-    def poll(cls, context: Context) -> bool:
-        """When something is."""
-        return bool(head_files.missing_files())
-
-    def draw(self, context: Context) -> None:
-        """Name it and offer to look for it."""
-        lost, width = head_files.missing_files(), letters(context)
-        for file in lost[:_NAMED]:
-            draw_sentence(self.layout, f"{file.kind.capitalize()} {file.path.name}", "ERROR", width)
-        if len(lost) > _NAMED:
-            self.layout.label(text=f"and {len(lost) - _NAMED} more")
-        self.layout.operator("emodifftalk.find_missing", icon="VIEWZOOM")
 
 
 ADDS = Adds(classes=(EMODIFFTALK_OT_find_missing,))

@@ -14,10 +14,12 @@ from emodifftalk.core.opening import read_bytes
 from emodifftalk.core.whole_file import whole_file
 
 from ..backend import trust
+from ..blender import side_bar
 from ..blender.guarding import start_timer
 from ..blender.operators import Explained
 from ..blender.registering import Adds
 from ..scene.heads import user_folder
+from ..scene.panel_parts import TAB
 from ..start_up import ROOT
 
 SHIPPED = ROOT / "sample_scenes"
@@ -92,7 +94,7 @@ class EMODIFFTALK_OT_open_sample(Explained, Operator):
 
 def _frame_strips() -> None:
     """Show all strips in the sequencers of the scene that was opened."""
-    for window in bpy.context.window_manager.windows if Path(bpy.data.filepath).parent.name == "samples" else ():
+    for window in bpy.context.window_manager.windows if _is_sample() else ():
         for area in window.screen.areas:
             region = next((region for region in area.regions if region.type == "WINDOW"), None)
             if area.type == "SEQUENCE_EDITOR" and region is not None:
@@ -100,9 +102,26 @@ def _frame_strips() -> None:
                     bpy.ops.sequencer.view_all()
 
 
+def _is_sample() -> bool:
+    """Whether the open file is a copy of a sample scene."""
+    return Path(bpy.data.filepath).parent.name == "samples"
+
+
+@bpy.app.handlers.persistent
+def _on_load(*_: object) -> None:
+    # It brings a window of its own, whose side bar shows another tab than the one it was opened from.
+    if _is_sample():
+        side_bar.open_tab(TAB)
+
+
 def _menu(self, context: Context) -> None:
     self.layout.separator()
     self.layout.operator_menu_enum(EMODIFFTALK_OT_open_sample.bl_idname, "scene", text="EmoDiffTalk Sample")
 
 
-ADDS = Adds(classes=(EMODIFFTALK_OT_open_sample,), menus=(("TOPBAR_MT_file_new", _menu),), timers=(_frame_strips,))
+ADDS = Adds(
+    classes=(EMODIFFTALK_OT_open_sample,),
+    menus=(("TOPBAR_MT_file_new", _menu),),
+    handlers=(("load_post", _on_load),),
+    timers=(_frame_strips,),
+)

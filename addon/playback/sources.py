@@ -27,7 +27,7 @@ def file_key(path: str) -> FileKey:
     try:
         status = os.stat(path)
     except (OSError, ValueError) as error:
-        raise UserError(f"The file {path} cannot be found: relink it in the EmoDiffTalk panel.") from error
+        raise UserError(f"The file {path} cannot be found: press Find at the top of the EmoDiffTalk tab.") from error
     return path, status.st_mtime_ns, status.st_size
 
 

@@ -9,7 +9,7 @@ from ..draw.colours import ENGINE, TRUE_TRANSFORMS
 from ..draw.left_out import left_out_for_panels
 from ..draw.settings import drawing_settings, layer_settings
 from ..scene.heads import drawn
-from ..scene.panel_parts import OfHead, draw_sentence, letters
+from ..scene.panel_parts import OfHead, draw_lines, letters
 
 
 class _Tab(Panel):
@@ -99,8 +99,8 @@ class EMODIFFTALK_PT_viewport(OfHead, Panel):
 
     bl_label = "Viewport"
     bl_idname = "EMODIFFTALK_PT_viewport"
+    bl_parent_id = "EMODIFFTALK_PT_render"
     bl_options = {"DEFAULT_CLOSED"}
-    bl_order = 90
 
     def draw(self, context: Context) -> None:
         """The budget."""
@@ -147,14 +147,13 @@ class EMODIFFTALK_PT_render(OfHead, Panel):
         """Switch to our engine, and what changes the looks."""
         layout, scene = self.layout, context.scene
         layout.operator("emodifftalk.camera_on_head", icon="CAMERA_DATA")
-        if scene.render.engine != ENGINE:
-            layout.operator("emodifftalk.use_engine", icon="RENDER_STILL")
-            return
         row = layout.row(align=True)
         row.operator("render.render", text="Image", icon="RENDER_STILL").write_still = False
         row.operator("render.render", text="Animation", icon="RENDER_ANIMATION").animation = True
         layout.prop(scene.render, "film_transparent", text="Transparent")
-        if scene.view_settings.view_transform not in TRUE_TRANSFORMS:
-            name = scene.view_settings.view_transform
-            draw_sentence(layout, f"{name} changes the head's colours; Standard keeps them.", "INFO", letters(context))
-            layout.operator("emodifftalk.use_engine", text="Use Standard")
+        ours, view = scene.render.engine == ENGINE, scene.view_settings.view_transform
+        changed = ours and view not in TRUE_TRANSFORMS
+        row = layout.row(align=True)
+        row.enabled = changed or not ours
+        row.operator("emodifftalk.use_engine", text="Use Standard Colours" if ours else "Render with EmoDiffTalk")
+        draw_lines(layout, f"{view} changes its colours" if changed else "", 1, letters(context) - 4, "INFO")

@@ -361,6 +361,7 @@ class WindowSettings(PropertyGroup):
     )
     active_prompt: StringProperty(options={"HIDDEN", "SKIP_SAVE"})
     all_units: BoolProperty(name="All Units", description="Show the action units too that the words leave at rest")
+    show_gains: BoolProperty(name="Gain", description="Show how much of each action unit is used, instead of its curve")
     show_gaussians: BoolProperty(
         name="Show Gaussians", description="Draw heads in the 3D viewports", default=True, update=_look_changed
     )

@@ -10,7 +10,7 @@ from bpy.types import Context, Panel, UILayout, UIList
 from emodifftalk.shots.names import CANCELLED, DONE, FAILED, PAUSED, PAUSING, RENDERING
 
 from ..draw.left_out import left_out_for_panels
-from ..scene.panel_parts import InTab, draw_problem, draw_sentence, letters
+from ..scene.panel_parts import InTab, draw_lines, draw_problem, draw_sentence, letters
 from .edit import heads_without_choice
 from .process import queue
 from .queue import output_folder
@@ -57,13 +57,12 @@ class EMODIFFTALK_PT_shots(InTab, Panel):
 
     bl_label = "Shots"
     bl_options = {"DEFAULT_CLOSED"}
-    bl_order = 9
 
     def draw(self, context: Context) -> None:
         """The list, the run, the chosen shot."""
         layout, shot_list, width = self.layout, queue_settings(context), letters(context)
         _draw_list(layout, shot_list)
-        _draw_run(layout, shot_list, width)
+        _draw_run(layout, shot_list)
         _draw_ending(layout, width)
 
 
@@ -81,48 +80,64 @@ def _draw_list(layout: UILayout, shot_list: ShotQueueSettings) -> None:
     column.operator("emodifftalk.move_shot", text="", icon="TRIA_DOWN").direction = "DOWN"
 
 
-def _draw_run(layout: UILayout, shot_list: ShotQueueSettings, width: int) -> None:
-    if not queue.running:
+def _draw_run(layout: UILayout, shot_list: ShotQueueSettings) -> None:
+    """Render, or in its place how far the queue is; Pause and Cancel are always there."""
+    row = layout.row(align=True)
+    row.scale_y = 1.5
+    if queue.running:
+        text, share = _progress()
+        row.progress(text=text, factor=share)
+    else:
         count = sum(shot.enabled for shot in shot_list.shots)
-        row = layout.row()
-        row.scale_y = 1.5
         text = f"Render {count} Shot{'' if count == 1 else 's'}" if count else "Render Shots"
         row.operator("emodifftalk.render_shots", text=text, icon="RENDER_ANIMATION")
-        return
+    paused = queue.status.get("state") in (PAUSING, PAUSED)
+    name = "emodifftalk.resume_shots" if paused else "emodifftalk.pause_shots"
+    row.operator(name, text="", icon="PLAY" if paused else "PAUSE")
+    row.operator("emodifftalk.cancel_shots", text="", icon="CANCEL")
+
+
+def _progress() -> tuple[str, float]:
+    """How far the queue is, in a few words and 0..1."""
     from emodifftalk.shots.time_left import in_words
 
     shots = queue.status.get("shots", ())
     done, total = sum(shot["done"] for shot in shots), sum(shot["total"] or 0 for shot in shots)
     state = "Cancelling" if queue.cancelling else _STATES.get(queue.status.get("state"), "")
-    paused = queue.status.get("state") in (PAUSING, PAUSED)
     text = state or in_words(queue.status.get("left")) or "Starting"
-    row = layout.row(align=True)
-    row.scale_y = 1.5
-    row.progress(text=f"{text}  ·  {done} / {total}" if total else text, factor=done / total if total else 0.0)
-    name = "emodifftalk.resume_shots" if paused else "emodifftalk.pause_shots"
-    row.operator(name, text="", icon="PLAY" if paused else "PAUSE")
-    row.operator("emodifftalk.cancel_shots", text="", icon="CANCEL")
-    whose = "" if queue.blend == bpy.data.filepath else f"These are the shots of {Path(queue.blend).name}. "
-    note = "Closing Blender stops the queue; Render Shots then goes on from there."
-    draw_sentence(layout, whose + note, width=width)
+    return f"{text}  ·  {done} / {total}" if total else text, done / total if total else 0.0
 
 
 def _draw_ending(layout: UILayout, width: int) -> None:
-    if queue.blend != bpy.data.filepath:
-        return
-    if queue.problem:
-        draw_problem(layout, queue.problem, width)
-    if queue.running or not queue.status.get("shots"):
-        return
+    """What there is to know about the run, in lines that are always there; its folder and its report."""
+    ours = queue.blend == bpy.data.filepath
+    text, icon = _said(ours)
+    row = layout.row()
+    said = row.column()
+    said.alert = icon == "ERROR"
+    draw_lines(said, text, 3, width - 8, icon)
+    column = row.column(align=True)
+    ended = ours and not queue.running and bool(queue.status.get("shots"))
+    for name, there in (("output", ended), ("report", ended and queue.folder.report.is_file())):
+        place = column.row(align=True)
+        place.enabled = there
+        button = place.operator("wm.path_open", text="", icon="FILE_FOLDER" if name == "output" else "TEXT")
+        button.filepath = str(getattr(queue.folder, name)) if there else ""
+
+
+def _said(ours: bool) -> tuple[str, str]:
+    """One sentence or two, and an icon. ours: whether the queue's shots are the open file's."""
+    if ours and queue.problem:
+        return queue.problem, "ERROR"
+    if queue.running:
+        whose = "" if ours else f"These are the shots of {Path(queue.blend).name}. "
+        return f"{whose}Closing Blender stops the queue; Render Shots then goes on from there.", "INFO"
+    if not ours or not queue.status.get("shots"):
+        return "", "NONE"
     from emodifftalk.shots.report import status_sentence
 
-    box = layout.box()
     done = queue.status.get("state") == DONE
-    draw_sentence(box, status_sentence(queue.status) + ".", icon="CHECKMARK" if done else "INFO", width=width - 6)
-    row = box.row(align=True)
-    row.operator("wm.path_open", text="Folder", icon="FILE_FOLDER").filepath = str(queue.folder.output)
-    if queue.folder.report.is_file():
-        row.operator("wm.path_open", text="Report", icon="TEXT").filepath = str(queue.folder.report)
+    return f"{status_sentence(queue.status)}.", "CHECKMARK" if done else "INFO"
 
 
 class EMODIFFTALK_PT_shot(InTab, Panel):
@@ -140,10 +155,6 @@ class EMODIFFTALK_PT_shot(InTab, Panel):
         """What it shows and where it goes; what went wrong with it."""
         layout, width = self.layout, letters(context)
         shot = active_shot(queue_settings(context))
-        state = shot_state(shot.name)
-        if state:
-            _draw_remarks(layout, state, width)
-        _draw_missing(layout, shot, context, width)
         column = layout.column()
         column.use_property_split, column.use_property_decorate = True, False
         column.prop(shot, "scene", text="Scene")
@@ -160,6 +171,9 @@ class EMODIFFTALK_PT_shot(InTab, Panel):
         if shot.movie:
             column.prop(shot, "codec")
         column.prop(shot, "output", placeholder=f"{_place(queue_settings(context))}/{shot.name}")
+        if state := shot_state(shot.name):
+            _draw_remarks(layout, state, width)
+        _draw_missing(layout, shot, context, width)
 
 
 def _draw_missing(layout: UILayout, shot: ShotItem, context: Context, width: int) -> None:

@@ -37,6 +37,13 @@ _SHARE = 10.0
 """A look that took a while is not repeated before this many times as long: it must not eat up the interface."""
 _PREVIEWS = 16
 """So many of a head stay, so that going back and forth shows them at once."""
+OPENED = "This take stays as it is until the next edit"
+CURRENT = "The take is up to date"
+STARTS = "Starting the backend"
+DECLINED = "Preview; the take is out of date"
+SHOWN = "Preview of this frame"
+LOOKING = "Looking at this frame"
+"""What Live says about a head, beside obstacles and how far a take is."""
 
 
 @dataclass
@@ -233,15 +240,15 @@ def status(head: Object) -> tuple[str, str]:
         return known.obstacle, "INFO"
     if not known.stale:
         if staleness.status(head, bpy.context.scene).state == staleness.STALE:  # opened or chosen as it is
-            return "This take stays as it is until the next edit", "INFO"
-        return "The take is up to date", "CHECKMARK"
+            return OPENED, "INFO"
+        return CURRENT, "CHECKMARK"
     if connection.client.state == STARTING:
-        return "Starting the backend", "SORTTIME"
+        return STARTS, "SORTTIME"
     if known.job is not None and known.job.running:
         return f"Preview; the take follows, {known.job.fraction:.0%}", "SORTTIME"
     if known.declined == known.asked:
-        return "Preview; the take is out of date", "INFO"
-    return ("Preview of this frame" if shown else "Looking at this frame"), "SORTTIME"
+        return DECLINED, "INFO"
+    return (SHOWN if shown else LOOKING), "SORTTIME"
 
 
 def soon() -> None:

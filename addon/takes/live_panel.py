@@ -1,11 +1,11 @@
-"""Live under Takes, the word over a preview, and the buttons that belong to them."""
+"""Live in a line of Takes, the word over a preview, and the buttons that belong to them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import bpy
-from bpy.types import Context, Operator, Panel
+from bpy.types import Context, Object, Operator, UILayout
 
 from ..backend import trust
 from ..blender.operators import Explained
@@ -13,7 +13,7 @@ from ..blender.regions import Box, free_box, navigation_boxes
 from ..blender.registering import Adds
 from ..playback import gaussians
 from ..scene.heads import active_head, active_take, heads, no_head_reason
-from ..scene.panel_parts import OfHead, draw_problem, draw_sentence, letters
+from ..scene.panel_parts import letters
 from ..timeline import affect_pad
 from . import live
 from .settings import live_settings
@@ -21,39 +21,51 @@ from .settings import live_settings
 _SIZE, _EDGE = 15, 18
 """Of the word, and its distance from the corner, in pixels at a resolution scale of 1."""
 _COLOUR = (1.0, 0.76, 0.3, 1.0)
+_WORDS = {
+    "": "",
+    trust.WAITS: "Waits for you",
+    live.OPENED: "From the next edit",
+    live.CURRENT: "Up to date",
+    live.STARTS: "Starting",
+    live.DECLINED: "Preview only",
+    live.SHOWN: "Preview",
+    live.LOOKING: "Looking",
+}
+"""What Live says in its line."""
 
 
-class EMODIFFTALK_PT_live(OfHead, Panel):
-    """What happens after an edit."""
+def draw_live(layout: UILayout, head: Object, context: Context) -> None:
+    """Live in a line: its switch, what it is doing, and the button that lets it go on."""
+    text, icon = words(head)
+    row = layout.row(align=True)
+    split = row.split(factor=9 / letters(context))
+    split.prop(live_settings(), "on")
+    said = split.row()
+    said.active, said.alert = live_settings().on, icon == "ERROR"
+    said.label(text=text, icon=icon)  # type: ignore[arg-type]  # a name
+    row.operator("emodifftalk.resume_live", text="", icon="PLAY")
 
-    bl_label = "Live"
-    bl_parent_id = "EMODIFFTALK_PT_generate"
 
-    @classmethod
-    def poll(cls, context: Context) -> bool:
-        """With a head that has a take."""
-        head = active_head(context)
-        return head is not None and active_take(head) is not None
+def words(head: Object) -> tuple[str, str]:
+    """What Live is doing about a head in two or three words, and an icon; `live.status` has the sentence."""
+    if not live_settings().on:
+        return "Off", "BLANK1"
+    if live.state.problem:
+        return "Paused", "ERROR"
+    if active_take(head) is None:
+        return "After the first take", "BLANK1"
+    sentence, icon = live.status(head)
+    return _WORDS.get(sentence, "Cannot follow" if icon == "INFO" else sentence.replace("the take follows, ", "")), icon
 
-    def draw_header(self, context: Context) -> None:
-        """On or off."""
-        self.layout.prop(live_settings(), "on", text="")
 
-    def draw(self, context: Context) -> None:
-        """What it is doing, why it has paused, and keeping what it has made."""
-        layout, head = self.layout, active_head(context)
-        layout.active = live_settings().on
-        if live.state.problem:
-            draw_problem(layout, live.state.problem, letters(context))
-            layout.operator("emodifftalk.resume_live", icon="PLAY")
-        else:
-            text, icon = live.status(head)
-            if text:
-                draw_sentence(layout, text, icon, letters(context))
-            if text == trust.WAITS:
-                layout.operator("emodifftalk.resume_live", text="Start", icon="PLAY")
-        if active_take(head).live:
-            layout.operator("emodifftalk.keep_take", icon="PINNED")
+def sentences(head: Object) -> Iterator[tuple[str, str]]:
+    """What Live has to say about a head in full, and icons."""
+    if live_settings().on and live.state.problem:
+        yield f"Live has paused: {live.state.problem}", "ERROR"
+    elif live_settings().on and active_take(head) is not None:
+        text, icon = live.status(head)
+        if text:
+            yield f"Live: {text[0].lower()}{text[1:]}" if text in _WORDS and text != trust.WAITS else text, icon
 
 
 class EMODIFFTALK_OT_resume_live(Explained, Operator):

@@ -162,7 +162,7 @@ def check(head: Object, scene: Scene) -> Status:
     if not changes.seconds and not changes.changes:
         return Status(BAKED, "Up to date", "", shown)
     shift = scene_clock(scene, scene.frame_start).seconds(request.anchor.zero_frame)
-    return Status(STALE, _line(changes, pace.of(entry)), _sentence(changes, shift), shown)
+    return Status(STALE, _line(changes, clock.rate, pace.of(entry)), _sentence(changes, clock, shift), shown)
 
 
 def _on(clock: Clock, ranges: Iterable[Range], kind: str) -> tuple[Part, ...]:
@@ -170,24 +170,25 @@ def _on(clock: Clock, ranges: Iterable[Range], kind: str) -> tuple[Part, ...]:
     return tuple((clock.frame(start), clock.frame(end), kind) for start, end in ranges)
 
 
-def _line(changes: TakeChanges, known: pace.Pace | None) -> str:
-    text = f"Stale: {changes.seconds:.1f} s of {changes.duration:.1f} s"
+def _line(changes: TakeChanges, rate: float, known: pace.Pace | None) -> str:
+    frames = round(changes.seconds * rate)
+    text = f"Stale: {changes.seconds:.1f} s of {changes.duration:.1f} s, {frames} f"
     if known is None:
         return text
     cost = known.estimate(changes)
     return f"{text} · about {clock_text(cost) if cost >= 60 else f'{max(cost, 1):.0f} s'} to make again"
 
 
-def _sentence(changes: TakeChanges, shift: float) -> str:
-    named = list(dict.fromkeys(_named(change.what, change.start, shift) for change in changes.changes))
-    named += [f"nothing made yet at {clock_text(start + shift)}" for start, _ in changes.missing]
+def _sentence(changes: TakeChanges, clock: Clock, shift: float) -> str:
+    named = list(dict.fromkeys(_named(change.what, change.start, clock, shift) for change in changes.changes))
+    named += [_named("nothing made yet", start, clock, shift) for start, _ in changes.missing]
     if len(named) > _NAMED:
         named = [*named[: _NAMED - 1], f"{len(named) - _NAMED + 1} more"]
     return f"Changed since this take: {', '.join(named)}."
 
 
-def _named(what: str, start: float | None, shift: float) -> str:
-    return what if start is None else f"{what} at {clock_text(start + shift)}"
+def _named(what: str, start: float | None, clock: Clock, shift: float) -> str:
+    return what if start is None else f"{what} at {clock_text(start + shift)} (frame {clock.frame(start):.0f})"
 
 
 def _stretched(head: Object, scene: Scene) -> tuple[Part, ...]:

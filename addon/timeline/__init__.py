@@ -6,6 +6,7 @@ MODULES = (
     "frame_rate",
     "reading",
     "prompts",
+    "prompt_list",
     "pick_voice",
     "sound_sync",
     "tending",

@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import Any
 
-import bpy
 from bpy.types import Context, Menu, Panel, TextStrip, UILayout
 
-from emodifftalk.core.clock import clock_text
-from emodifftalk.core.facs import AU_LABELS, AU_NAMES
+from emodifftalk.core.facs import AU_NAMES
 from emodifftalk.core.labels import INTENSITIES, LABELS
 
 from ..backend import connection
 from ..backend.client import STARTING
-from ..backend.panel import draw_remedy
-from ..blender import compat
 from ..scene.heads import AU_PROPERTIES, active_head
-from ..scene.panel_parts import OfHead, draw_problem, draw_sentence, letters
+from ..scene.panel_parts import BESIDE_VALUE, NARROW, OfHead, draw_lines, letters, unit_name
 from ..scene.properties import window_settings
-from ..scene.strips import is_prompt, prompt_strips, prompt_words, scene_clock, strip_scene, strip_settings
-from . import colours
+from ..scene.strips import is_prompt, prompt_words, scene_clock, strip_settings
+from .prompt_list import draw_prompts, list_settings
 from .prompts import active_prompt
 from .reading import is_being_read, is_read
 
 _SHOWN_AU = 0.05
 """An action unit below this is not worth a line."""
+_ROOM = 6
+"""Rows that the bars of a prompt have at least: between most prompts nothing below them moves."""
 
 
 class EMODIFFTALK_PT_emotion(OfHead, Panel):
@@ -40,32 +39,8 @@ class EMODIFFTALK_PT_emotion(OfHead, Panel):
         row.operator("emodifftalk.add_prompt", text="", icon="ADD")
         row.menu("EMODIFFTALK_MT_labels", text="", icon="DOWNARROW_HLT")
         row.menu("EMODIFFTALK_MT_markers", text="", icon="MARKER")
-        scene, prompts = strip_scene(head, context.scene), prompt_strips(head, context.scene)
-        chosen = active_prompt(head, context.scene)
-        if prompts:
-            column = layout.box().column(align=True)
-            for strip in prompts:
-                _draw_prompt_row(column, strip, scene, strip == chosen)
-        else:
-            draw_sentence(layout, "It goes on the timeline at the playhead, above the voice.", width=letters(context))
-        if chosen is not None:
-            _draw_prompt(layout, chosen, letters(context))
-
-
-def _draw_prompt_row(layout: UILayout, strip: TextStrip, scene: bpy.types.Scene, chosen: bool) -> None:
-    row = layout.row(align=True)
-    uid = strip_settings(strip).uid
-    start = scene_clock(scene, scene.frame_start).seconds(compat.left_handle(strip))
-    split = row.split(factor=0.72, align=True)
-    left = split.row(align=True)
-    left.alignment = "LEFT"
-    icon: Any = "RADIOBUT_ON" if chosen else "RADIOBUT_OFF"
-    left.operator("emodifftalk.select_prompt", text=prompt_words(strip), icon=icon, emboss=False).uid = uid
-    right = split.row(align=True)
-    right.alignment = "RIGHT"
-    right.label(text=clock_text(start))
-    row.label(text="", icon=colours.icon(strip))
-    row.operator("emodifftalk.remove_prompt", text="", icon="X", emboss=False).uid = uid
+        draw_prompts(layout, head, context.scene, context)
+        _draw_prompt(layout, active_prompt(head, context.scene), context)
 
 
 class EMODIFFTALK_MT_labels(Menu):
@@ -83,44 +58,55 @@ class EMODIFFTALK_MT_labels(Menu):
                 self.layout.operator("emodifftalk.add_prompt", text=text.capitalize()).text = text
 
 
-def _draw_prompt(layout: UILayout, strip: TextStrip, width: int) -> None:
-    prompt = strip_settings(strip)
+def _draw_prompt(layout: UILayout, strip: TextStrip | None, context: Context) -> None:
+    """The chosen prompt; where none is chosen the same, empty and greyed out, so that nothing jumps."""
+    prompt: Any = strip_settings(strip) if strip is not None else list_settings(context).nobody
     row = layout.row(align=True)
-    row.prop(prompt, "text", text="")
+    words = row.row(align=True)
+    words.enabled = strip is not None
+    words.prop(prompt, "text", text="", placeholder="No feeling at the playhead")
     row.popover("EMODIFFTALK_PT_presets", text="", icon="PRESET")
+    remove = row.row(align=True)
+    remove.enabled = strip is not None
+    remove.operator("emodifftalk.remove_prompt", text="", icon="X").uid = prompt.uid
     column = layout.column()
+    column.enabled = strip is not None
     row = column.row(align=True)
-    row.prop(strip, "blend_alpha", text="Intensity", slider=True)
-    row.prop_decorator(strip, "blend_alpha")
+    if strip is not None:
+        row.prop(strip, "blend_alpha", text="Intensity", slider=True)
+        row.prop_decorator(strip, "blend_alpha")
+    else:
+        row.prop(prompt, "strength", text="Intensity", slider=True)
+        row.label(text="", icon="BLANK1")
     column.prop(prompt, "strength", slider=True)
-    row = column.row(align=True)
-    row.prop(prompt, "ease_in")
-    row.prop(prompt, "ease_out")
-    if not strip.mute:
-        draw_problem(column, "Mute this strip: an audible one makes Blender render the sequencer instead.", width)
-    if prompt.answer and not prompt.by_hand and is_read(strip):
-        draw_problem(column, prompt.answer, width)
-    _draw_meaning(column, strip, width)
+    narrow, rate = letters(context) < NARROW, scene_clock(context.scene).rate
+    pair = column.column(align=True) if narrow else column.row(align=True)
+    pair.prop(prompt, "ease_in", text=f"In {round(prompt.ease_in * rate)} f")
+    pair.prop(prompt, "ease_out", text=f"Out {round(prompt.ease_out * rate)} f")
+    _draw_meaning(column, strip, prompt, context)
 
 
-def _draw_meaning(layout: UILayout, strip: TextStrip, width: int) -> None:
-    prompt = strip_settings(strip)
+def _draw_meaning(layout: UILayout, strip: TextStrip | None, prompt: Any, context: Context) -> None:
     header, body = layout.panel("emodifftalk_meaning", default_closed=False)
-    header.label(text="On the Face")
+    header.label(text="Face" if letters(context) < NARROW else "On the Face")
+    window = window_settings(context)
     header.prop(prompt, "by_hand", text="By Hand", toggle=True)
+    header.prop(window, "all_units", text="", icon="COLLAPSEMENU", toggle=True)
     if body is None:
         return
-    if not prompt.by_hand and not is_read(strip):
-        _draw_unread(body, strip, width)
-        return
-    window = window_settings(bpy.context)
     column = body.column(align=True)
-    shown = [au for au in AU_NAMES if window.all_units or _is_meant(prompt, AU_PROPERTIES[au])]
+    used = _draw_remark(column, strip, letters(context)) if strip is not None else 0
+    shown = _shown_units(strip, prompt, window.all_units)
     for au in shown:
-        column.prop(prompt.aus, AU_PROPERTIES[au], text=AU_LABELS[au], slider=True)
-    if not shown and not prompt.answer:
-        column.label(text="These words leave the face as it is", icon="INFO")
-    body.prop(window, "all_units")
+        column.prop(prompt.aus, AU_PROPERTIES[au], text=unit_name(au, letters(context) - BESIDE_VALUE), slider=True)
+    for _ in range(used + len(shown), _ROOM):
+        column.label(text="")
+
+
+def _shown_units(strip: TextStrip | None, prompt: Any, everything: bool) -> list[str]:
+    if strip is None or not (prompt.by_hand or is_read(strip)):
+        return []
+    return [au for au in AU_NAMES if everything or _is_meant(prompt, AU_PROPERTIES[au])]
 
 
 def _is_meant(prompt: Any, name: str) -> bool:
@@ -129,19 +115,43 @@ def _is_meant(prompt: Any, name: str) -> bool:
     return getattr(prompt.read_aus, name) >= _SHOWN_AU or getattr(prompt.aus, name) >= least
 
 
-def _draw_unread(layout: UILayout, strip: TextStrip, width: int) -> None:
-    """Why there are no bars yet."""
-    if not prompt_words(strip).strip():
-        layout.label(text="Type a feeling above", icon="INFO")
-    elif connection.unavailable_reason():
-        draw_sentence(layout, "Nothing can read these words yet. By Hand works without the backend.", "INFO", width)
-        draw_remedy(layout, width)
-    elif is_being_read(strip):
-        starting = connection.client.state == STARTING
-        layout.label(text="Starting the backend…" if starting else "Reading…", icon="SORTTIME")
-    else:
+def _draw_remark(layout: UILayout, strip: TextStrip, width: int) -> int:
+    """What there is to say about a prompt, in the room of its bars; returns how many rows of it that takes."""
+    prompt = strip_settings(strip)
+    if not prompt.by_hand and not is_read(strip) and _can_be_read(strip):
         button = layout.operator("emodifftalk.read_prompt", text="Read These Words", icon="VIEWZOOM")
-        button.uid = strip_settings(strip).uid
+        button.uid = prompt.uid
+        return 1
+    sentence, icon = _remark(strip)
+    if not sentence:
+        return 0
+    lines = min(len(textwrap.wrap(sentence, width - 4)), _ROOM - 1)
+    rows = layout.column(align=True)
+    rows.alert = icon == "ERROR"
+    draw_lines(rows, sentence, lines, width - 4, icon, height=1.0)
+    return lines
+
+
+def _can_be_read(strip: TextStrip) -> bool:
+    return bool(prompt_words(strip).strip()) and not connection.unavailable_reason() and not is_being_read(strip)
+
+
+def _remark(strip: TextStrip) -> tuple[str, str]:
+    """One sentence and its icon; empty when the bars say all."""
+    prompt = strip_settings(strip)
+    if not strip.mute:
+        return "Mute this strip: an audible one makes Blender render the sequencer instead.", "ERROR"
+    if prompt.by_hand:
+        return "", "NONE"
+    if not prompt_words(strip).strip():
+        return "Type a feeling above", "INFO"
+    if is_read(strip):
+        calm = "" if _shown_units(strip, prompt, False) else "These words leave the face as it is"
+        return prompt.answer or calm, "ERROR" if prompt.answer else "INFO"
+    if is_being_read(strip):
+        starting = connection.client.state == STARTING
+        return "Starting the backend…" if starting else "Reading…", "SORTTIME"
+    return "Nothing can read these words yet. By Hand works without the backend.", "INFO"
 
 
 class EMODIFFTALK_PT_prompt(Panel):
@@ -161,4 +171,4 @@ class EMODIFFTALK_PT_prompt(Panel):
     def draw(self, context: Context) -> None:
         """Its words, intensity and meaning."""
         strip: Any = context.active_strip  # a prompt, says `poll`
-        _draw_prompt(self.layout, strip, letters(context))
+        _draw_prompt(self.layout, strip, context)

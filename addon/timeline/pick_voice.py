@@ -39,7 +39,7 @@ def speak(head: Object, strips: list[SoundStrip]) -> None:
 
 
 def draw_offer(layout: UILayout, head: Object, scene: Scene) -> None:
-    """A button for what can be spoken at once, if there is such a thing."""
+    """A button for what can be spoken at once; greyed out where there is no such thing."""
     strip, more = offered(head, scene), joinable(head, scene)
     if strip is not None:
         layout.operator("emodifftalk.speak", text=f"Speak “{strip.name}”", icon="PLAY_SOUND").strip = strip.name
@@ -47,6 +47,8 @@ def draw_offer(layout: UILayout, head: Object, scene: Scene) -> None:
         count = f"“{more[0].name}”" if len(more) == 1 else f"{len(more)} Selected Strips"
         also = "Also Speak" if voice_strips(head, scene) else "Speak"
         layout.operator("emodifftalk.speak", text=f"{also} {count}", icon="PLAY_SOUND")
+    else:
+        layout.operator("emodifftalk.speak", icon="PLAY_SOUND")
 
 
 class EMODIFFTALK_OT_speak(Explained, Operator):

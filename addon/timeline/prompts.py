@@ -210,6 +210,15 @@ class _ForPrompt(ForHead):
         return strip
 
 
+def select_prompt(strip: TextStrip) -> None:
+    """Select a prompt alone, make it the active strip and put the playhead on it."""
+    scene: Any = strip.id_data
+    for other in scene.sequence_editor.strips_all:
+        other.select = other == strip
+    scene.sequence_editor.active_strip = strip
+    scene.frame_set(round(compat.left_handle(strip)))
+
+
 class EMODIFFTALK_OT_select_prompt(_ForPrompt, Operator):
     """Show this prompt below and put the playhead on it"""
 
@@ -222,11 +231,7 @@ class EMODIFFTALK_OT_select_prompt(_ForPrompt, Operator):
         strip = self.prompt(context)
         if strip is None:
             return {"CANCELLED"}
-        scene = strip_scene(active_head(context), context.scene)
-        for other in scene.sequence_editor.strips_all:
-            other.select = other == strip
-        scene.sequence_editor.active_strip = strip
-        scene.frame_set(round(compat.left_handle(strip)))
+        select_prompt(strip)
         return {"FINISHED"}
 
 

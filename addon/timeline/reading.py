@@ -1,6 +1,7 @@
 """Having the words of prompts read: what they mean on the face shows on the prompt before anything is generated.
 
-Words are read when they are typed, as long as a backend is there to be started; nothing waits for it.
+Words are read when they are typed, as long as a backend is there to be started; nothing waits for it. What was read
+once stays read: undo takes the answer off the strip, and it is put there again.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from ..blender import compat
 from ..blender.registering import Adds
 from ..scene.bells import HAND_CHANGED, WORDS_CHANGED
 from ..scene.strips import au_values, ensure_uid, is_prompt, owner_of, prompt_words, strip_settings, write_aus
-from . import memory
+from . import memory, readings
 from .colours import colour
 
 _asked: dict[str, str] = memory.keep({})
@@ -40,7 +41,9 @@ def is_being_read(strip: TextStrip) -> bool:
 
 def read_soon(strip: TextStrip) -> None:
     """Have a prompt's words read if a backend runs or can be started; never in background mode, where nobody would
-    hear the answer. One that has died waits to be asked by hand."""
+    hear the answer. One that has died waits to be asked by hand. What is remembered needs no backend."""
+    if show_remembered(strip):
+        return
     if bpy.app.background or connection.client.state == DEAD or connection.why_not_by_itself():
         return
     with contextlib.suppress(UserError):  # whoever generates meets the same sentence and sees it
@@ -58,6 +61,7 @@ def read_prompt(strip: TextStrip, by_itself: bool = False) -> int | None:
 
     def show(result: dict) -> None:
         over()
+        readings.remember(words, result)
         for candidate in compat.all_strips(bpy.data.scenes.get(scene_name)):
             if is_prompt(candidate) and strip_settings(candidate).uid == uid:
                 _show(strip_settings(candidate), words, result)
@@ -73,6 +77,17 @@ def read_prompt(strip: TextStrip, by_itself: bool = False) -> int | None:
     number = connection.request("text_to_au", {"text": words}, listener, by_itself=by_itself)
     _asked[uid] = words
     return number
+
+
+def show_remembered(strip: TextStrip) -> bool:
+    """Show on a prompt what its words were read to mean earlier; whether there was anything to show."""
+    words = prompt_words(strip).strip()
+    result = readings.recall(words) if words and not is_read(strip) else None
+    if result is None:
+        return False
+    _show(strip_settings(strip), words, result)
+    colour(strip)
+    return True
 
 
 def _show(prompt: Any, words: str, result: dict) -> None:
@@ -113,8 +128,17 @@ def forget() -> None:
 @bpy.app.handlers.persistent
 def _on_load(*_: object) -> None:
     forget()
+    _on_undo()
+
+
+@bpy.app.handlers.persistent
+def _on_undo(*_: object) -> None:
+    for scene in bpy.data.scenes:
+        for strip in filter(is_prompt, compat.all_strips(scene) if scene.library is None else ()):
+            show_remembered(strip)
 
 
 ADDS = Adds(
-    handlers=(("load_post", _on_load),), listens=((WORDS_CHANGED, _words_changed), (HAND_CHANGED, hand_changed))
+    handlers=(("load_post", _on_load), ("undo_post", _on_undo), ("redo_post", _on_undo)),
+    listens=((WORDS_CHANGED, _words_changed), (HAND_CHANGED, hand_changed)),
 )

@@ -43,9 +43,9 @@ class EMODIFFTALK_OT_sync_to_audio(Explained, Operator):
 
 
 def draw_offer_of_sync(layout: UILayout, context: Context) -> None:
-    """The offer, where there is something to offer."""
-    if not why_not(context):
-        layout.operator("emodifftalk.sync_to_audio", icon="PLAY_SOUND")
+    """The offer; pressed and greyed out where playback keeps up already."""
+    kept = context.scene.sync_mode != "NONE"
+    layout.operator("emodifftalk.sync_to_audio", text="Sync", depress=kept)
 
 
 ADDS = Adds(classes=(EMODIFFTALK_OT_sync_to_audio,))

@@ -23,6 +23,7 @@ sys.path[:0] = [str(HERE), str(HERE.parents[1])]
 
 from hands import deleted_meanwhile, on_the_pad
 from in_window import in_view, press, quiet_window, screenshot
+from tab import tab
 
 from tests.helpers.traces import differences, traces
 
@@ -56,6 +57,7 @@ def story() -> Iterator[float]:
         look_at(only_head())
         shoot("reopened", only_head())
 
+    yield from tab(PACKAGE, facts)
     yield from a_strangers_file(samples)
     bpy.ops.wm.open_mainfile(filepath=str(samples / "hello.blend"))
     yield 0.1

@@ -184,6 +184,11 @@ def test_a_head_that_is_deleted_while_it_generates_is_back_after_one_undo_and_it
     assert found["takes that wait"] == ["meanwhile.safetensors"] and found["takes listed"] == 1
 
 
+def test_a_sample_scene_comes_with_our_tab_open_and_what_was_read_stays_read_after_undo(facts):
+    assert facts["tab of a sample"] == "EmoDiffTalk"
+    assert facts["read after undo"] == "a word of ours"
+
+
 def test_switched_off_it_leaves_nothing_behind(session, facts):
     assert facts["left behind"] == {}
     name = "frame 60"

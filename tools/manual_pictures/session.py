@@ -41,14 +41,14 @@ def window() -> Iterator[float]:
 
 def emotion() -> Iterator[float]:
     """The prompts of a head, and the bars of one."""
-    yield from open_scene("hello", closed="subject voice generate render acting backend shots", lift=0)
+    yield from open_scene("hello", closed="head voice generate render style shots tools", lift=0)
     yield from at_frame(93, prompt="worried and close to tears")
-    boxes.append(part_of(side_bar(), top=60, bottom=457))
+    boxes.append(part_of(side_bar(), top=96, bottom=512))
 
 
 def pad() -> Iterator[float]:
     """The mood of a head that has been keyed, on the pad."""
-    closed = "subject voice emotion generate render backend shots"
+    closed = "head voice emotion generate render shots tools"
     yield from open_scene("hello", opened="fine", closed=closed, lift=-60, zoom=-2, shift=0.2)
     head: Any = bpy.context.active_object  # has our properties too, like the window manager
     for frame, mood in ((1, (-0.5, -0.2)), (60, (-0.35, 0.5)), (93, (0.65, 0.45)), (176, (0.1, -0.45))):
@@ -65,7 +65,7 @@ def pad() -> Iterator[float]:
 
 def curves() -> Iterator[float]:
     """A take's action units in the Graph Editor, three of them."""
-    closed = "subject voice emotion render acting backend shots"
+    closed = "head voice emotion render style shots tools"
     yield from open_scene("hello", opened="au_curves", closed=closed, lift=250)
     yield from at_frame(93, prompt="delighted")
     head = bpy.context.active_object
@@ -91,7 +91,7 @@ def curves() -> Iterator[float]:
 
 def line() -> Iterator[float]:
     """The line under the ruler and what it means, after an edit."""
-    closed = "subject voice emotion render acting backend shots live"
+    closed = "head voice emotion render style shots tools"
     yield from open_scene("hello", opened="take_status", closed=closed, lift=130)
     scene = bpy.context.scene
     ours("takes.settings").live_settings().on = False
@@ -114,7 +114,7 @@ def two() -> Iterator[float]:
 
 def room() -> Iterator[float]:
     """The compositor of a shot that Cycles renders."""
-    closed = "subject voice emotion generate acting backend shots"
+    closed = "head voice emotion generate style shots tools"
     yield from open_scene("in_a_room", closed=closed, lift=330, shading="SOLID", zoom=0)
     yield from at_frame(112)
     area = area_of("SEQUENCE_EDITOR")
@@ -159,7 +159,7 @@ def install() -> Iterator[float]:
 
 def shots() -> Iterator[float]:
     """The queue at work."""
-    closed = "subject voice emotion generate render acting backend shot_output"
+    closed = "head voice emotion generate render style shot_output"
     yield from open_scene("hello", opened="shots", closed=closed, lift=-60)
     scene: Any = bpy.context.scene
     bpy.ops.wm.save_as_mainfile(filepath=str(SAMPLES / "corridor.blend"))
@@ -180,7 +180,7 @@ def shots() -> Iterator[float]:
         if not running.running or sum(shot["done"] for shot in states) >= 29:
             break
     np.save(OUT / "shots.npy", screenshot())
-    boxes.append(part_of(side_bar(), top=226, bottom=716))
+    boxes.append(part_of(side_bar(), top=236, bottom=726))
     with bpy.context.temp_override(**in_view()):
         operators.emodifftalk.cancel_shots()
     yield 5.0
