@@ -27,8 +27,10 @@ from .takes.panel import EMODIFFTALK_PT_generate, EMODIFFTALK_UL_takes
 from .takes.status import EMODIFFTALK_PT_take_status
 from .timeline.affect_pad import pad_settings
 from .timeline.emotion_panel import EMODIFFTALK_MT_labels, EMODIFFTALK_PT_emotion, EMODIFFTALK_PT_prompt
+from .timeline.fitting import draw_fit
 from .timeline.pick_voice import draw_offer
 from .timeline.sound_sync import draw_offer_of_sync
+from .timeline.whose import draw_strip_colour
 from .viewport import drawing
 
 
@@ -44,13 +46,16 @@ class EMODIFFTALK_PT_subject(InTab, Panel):
             layout.operator("emodifftalk.import_subject", icon="IMPORT")
             draw_sentence(layout, "A subject is one trained head, a .safetensors file.", width=letters(context))
             layout.operator_menu_enum("emodifftalk.open_sample", "scene", icon="FILE_BLEND")
+            layout.operator("emodifftalk.talking_head_workspace", icon="WORKSPACE")
             return
         head_settings = settings(head)
         row = layout.row(align=True)
         row.prop(head, "name", text="", icon="USER")
         row.operator("emodifftalk.import_subject", text="", icon="IMPORT")
         layout.prop(head_settings, "subject_path", text="")
-        layout.prop(window_settings(context), "show_gaussians")
+        row = layout.row(align=True)
+        row.prop(window_settings(context), "show_gaussians")
+        row.operator("emodifftalk.talking_head_workspace", text="", icon="WORKSPACE")
         details = [f"{head_settings.subject_points:,} Gaussians", head_settings.subject_licence]
         layout.label(text=" · ".join(part for part in details if part))
         problem = gaussians.problems.get(head.session_uid)
@@ -72,6 +77,7 @@ class EMODIFFTALK_PT_voice(OfHead, Panel):
         if sound_strips(scene):
             row.prop(settings(head), "voice", text="", icon="SOUND")
             row.operator("emodifftalk.add_voice", text="", icon="FILE_NEW")
+            draw_strip_colour(row, head, scene)
         else:
             row.operator("emodifftalk.add_voice", icon="SOUND", text="Add Voice…")
         draw_offer(layout, head, scene)
@@ -79,7 +85,9 @@ class EMODIFFTALK_PT_voice(OfHead, Panel):
         if spoken:
             start, end = compat.left_handle(spoken[0]), max(compat.right_handle(strip) for strip in spoken)
             seconds = scene_clock(scene, start).seconds(end)
-            layout.label(text=f"{clock_text(seconds)}  ·  frames {start:.0f} to {end - 1:.0f}")
+            row = layout.row(align=True)
+            row.label(text=f"{clock_text(seconds)}  ·  frames {start:.0f} to {end - 1:.0f}")
+            draw_fit(row, context.scene, spoken)
         elif sound_strips(scene):
             layout.label(text="Choose the strip this head speaks", icon="INFO")
         draw_offer_of_sync(layout, context)

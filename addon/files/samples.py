@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 
 import bpy
@@ -16,8 +17,10 @@ from emodifftalk.core.whole_file import whole_file
 from ..backend import trust
 from ..blender.operators import Explained
 from ..blender.registering import Adds
+from ..blender.state import State
 from ..scene.heads import user_folder
 from ..start_up import ROOT
+from . import memory
 
 SHIPPED = ROOT / "sample_scenes"
 SCENES = (
@@ -27,6 +30,16 @@ SCENES = (
 )
 _BESIDE = ("*.wav", "lines/*.wav", "takes/*.safetensors", "subjects/*.safetensors")
 _MOST_BYTES = 64 << 20
+
+
+@dataclass
+class _Opening(State):
+    """path: of the sample that Blender was asked to open, and may still ask about; empty when it is there."""
+
+    path: str = ""
+
+
+_opening = memory.keep(_Opening())
 
 
 def copy_sample(name: str, folder: Path) -> Path:
@@ -84,6 +97,7 @@ class EMODIFFTALK_OT_open_sample(Explained, Operator):
             self.report({"ERROR"}, f"The sample scene cannot be copied: {getattr(error, 'strerror', '') or error}.")
             return {"CANCELLED"}
         trust.remember(str(path))  # it is ours
+        _opening.path = str(path)
         bpy.ops.wm.open_mainfile(how, filepath=str(path), display_file_selector=False)
         if not bpy.app.background and not bpy.app.timers.is_registered(_frame_strips):
             bpy.app.timers.register(_frame_strips, first_interval=0.5, persistent=True)
@@ -100,9 +114,23 @@ def _frame_strips() -> None:
                     bpy.ops.sequencer.view_all()
 
 
+@bpy.app.handlers.persistent
+def _on_load(*_: object) -> None:
+    """A sample that was opened by us keeps its lips with its voice, however slow the drawing is."""
+    if _opening.path and bpy.data.filepath == _opening.path:
+        for scene in bpy.data.scenes:
+            scene.sync_mode = "AUDIO_SYNC"
+    _opening.path = ""
+
+
 def _menu(self, context: Context) -> None:
     self.layout.separator()
     self.layout.operator_menu_enum(EMODIFFTALK_OT_open_sample.bl_idname, "scene", text="EmoDiffTalk Sample")
 
 
-ADDS = Adds(classes=(EMODIFFTALK_OT_open_sample,), menus=(("TOPBAR_MT_file_new", _menu),), timers=(_frame_strips,))
+ADDS = Adds(
+    classes=(EMODIFFTALK_OT_open_sample,),
+    menus=(("TOPBAR_MT_file_new", _menu),),
+    handlers=(("load_post", _on_load),),
+    timers=(_frame_strips,),
+)

@@ -2,5 +2,19 @@
 
 from ..blender.state import Memory
 
-MODULES = ("reading", "prompts", "pick_voice", "sound_sync", "tending", "preset_panel", "markers", "affect_pad")
+MODULES = (
+    "whose",
+    "reading",
+    "prompts",
+    "voices",
+    "fitting",
+    "pick_voice",
+    "sound_sync",
+    "copies",
+    "tending",
+    "preset_panel",
+    "markers",
+    "affect_pad",
+    "talking_head",
+)
 memory = Memory()

@@ -1,55 +1,112 @@
-"""What prompts need after the animator has moved, split, duplicated or retyped them with Blender's own tools.
+"""What strips need after the animator has moved, split, duplicated, retyped or renamed things with Blender's own tools.
 
 Pieces of a split and copies carry their original's id and get one of their own; words typed on the strip itself are
-read; colours follow.
+read; names and colours follow.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import bpy
-from bpy.types import Depsgraph, Scene
+from bpy.types import Depsgraph, Scene, Strip, TextStrip
 
 from ..blender import animation, compat
 from ..blender.registering import Adds
-from ..scene.strips import give_own_uids, is_prompt, prompt_words, strip_settings
+from ..blender.state import State
+from ..scene.bells import HEAD_CHANGED
+from ..scene.heads import is_head, settings
+from ..scene.strips import (
+    give_own_uids,
+    is_prompt,
+    is_sound,
+    is_typed_on,
+    strip_scene,
+    strip_settings,
+    write_words,
+)
 from . import memory
 from .colours import colour
-from .reading import is_read, read_soon
+from .whose import Cast, cast_of, name_strip, settle_colours
 
 _MOST = 20_000
 
 _tended: set[tuple] = memory.keep(set())
 """How prompts looked when they were last seen to: of a thousand, an edit changes one or two."""
+_heads: dict[int, tuple] = memory.keep({})
+"""What strips show of heads, by session uid, as it was when the strips were last seen to."""
+
+
+@dataclass
+class _Tending(State):
+    """on: strips are being seen to right now; what is written then is not to be seen to again."""
+
+    on: bool = False
+
+
+_state = memory.keep(_Tending())
 
 
 def tend(scene: Scene) -> None:
-    """See to all prompts of a scene; nothing is written where all is well."""
-    prompts = list(filter(is_prompt, compat.all_strips(scene)))
+    """See to all voices and prompts of a scene; nothing is written where all is well."""
+    if _state.on:
+        return
+    _state.on = True
+    try:
+        _tend(scene, compat.all_strips(scene))
+    finally:
+        _state.on = False
+
+
+def _tend(scene: Scene, strips: list[Strip]) -> None:
+    if not strips:
+        return
+    prompts = list(filter(is_prompt, strips))
     uids = {strip_settings(strip).uid for strip in prompts}
     if len(uids) < len(prompts) or "" in uids:
-        give_own_uids(sorted(prompts, key=compat.left_handle))
+        give_own_uids(prompts)  # in the order in which they were made: the original keeps its own
+    cast = cast_of(scene)
+    settle_colours(cast)
+    for voice in filter(is_sound, strips):
+        if strip_settings(voice).uid:
+            name_strip(voice, cast)
+            colour(voice, cast)
     for strip in prompts:
-        prompt = strip_settings(strip)
-        looks = (prompt.uid, strip.text, prompt.text, prompt.read_text, strip.color_tag)
-        if looks in _tended and not prompt.by_hand:
-            continue
-        if strip.text != prompt.shown and not is_read(strip) and prompt_words(strip).strip():
-            read_soon(strip)  # and again after the next edit, should there be no backend now
-            colour(strip)
-            continue
-        colour(strip)
-        if len(_tended) > _MOST:
-            _tended.clear()
-        _tended.add((*looks[:4], strip.color_tag))
+        _tend_prompt(strip, cast)
+
+
+def _tend_prompt(strip: TextStrip, cast: Cast) -> None:
+    prompt = strip_settings(strip)
+    whose = tuple((head.name, cast.colours[head.session_uid]) for head in cast.owners(strip))
+    looks = (prompt.uid, strip.text, prompt.text, prompt.read_text, whose)
+    if (*looks, strip.name, strip.color_tag) in _tended and not prompt.by_hand:
+        return
+    if is_typed_on(strip):
+        write_words(strip, strip.text)  # they are read, and a name follows from them
+    name_strip(strip, cast)
+    colour(strip, cast)
+    if len(_tended) > _MOST:
+        _tended.clear()
+    looks = (prompt.uid, strip.text, prompt.text, prompt.read_text, whose)
+    _tended.add((*looks, strip.name, strip.color_tag))
 
 
 @bpy.app.handlers.persistent
 def _on_update(scene: Scene, depsgraph: Depsgraph) -> None:
     if animation.is_stepping() or scene.library is not None or bpy.app.is_job_running("RENDER"):
         return
+    scenes = set()
     for update in depsgraph.updates:
-        if isinstance(update.id, Scene):
-            tend(update.id.original)
+        block = update.id.original
+        if isinstance(block, Scene):
+            scenes.add(block)
+        elif isinstance(block, bpy.types.Object) and is_head(block):
+            shown = (block.name, settings(block).voice_uid, settings(block).strip_colour)
+            if _heads.get(block.session_uid) != shown:
+                _heads[block.session_uid] = shown
+                scenes.add(strip_scene(block, scene))
+    for changed in scenes:
+        tend(changed)
 
 
-ADDS = Adds(handlers=(("depsgraph_update_post", _on_update),))
+ADDS = Adds(handlers=(("depsgraph_update_post", _on_update),), listens=((HEAD_CHANGED, tend),))
