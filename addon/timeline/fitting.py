@@ -39,7 +39,7 @@ def fit(scene: Scene, room: float = _ROOM) -> tuple[int, int] | None:
 
 
 def extend(scene: Scene, strips: Iterable[SoundStrip]) -> str:
-    """Let a scene end a little after strips that last longer; returns what was done, one sentence, empty for nothing."""
+    """Let a scene end a little after strips that last longer; what was done, one sentence, empty for nothing."""
     last = _last(strips)
     if last <= scene.frame_end:
         return ""

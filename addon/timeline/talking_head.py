@@ -137,8 +137,8 @@ class EMODIFFTALK_OT_talking_head_workspace(Explained, Operator):
     bl_idname = "emodifftalk.talking_head_workspace"
     bl_label = "Talking Head Workspace"
     bl_description = (
-        "Open a workspace for acting: the viewport with this tab, the sequencer and the Graph Editor. The first time it "
-        "is made, later it is shown again"
+        "Open a workspace for acting: the viewport with this tab, the sequencer and the Graph Editor. It is made the "
+        "first time, and shown again later"
     )
 
     @classmethod
