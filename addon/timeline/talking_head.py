@@ -55,10 +55,16 @@ def _steps(window: Window, before: set[str]) -> Iterator[None]:
     workspace, screen = window.workspace, window.screen
     workspace.name = NAME
     workspace[_MARK] = True
+    # The viewport stays, with what it shows, or else the largest editor. Until all is in place none of them shows it: a
+    # viewport may be slow to draw.
+    kept = max(screen.areas, key=lambda area: (area.type == "VIEW_3D", _size(area)))
+    for area in screen.areas:
+        area.ui_type = "SEQUENCE_EDITOR"
+    yield
     while len(screen.areas) > 1:
         count = len(screen.areas)
         # The smallest first: its edge is a neighbour's more often. Some have no neighbour that could take their place.
-        for area in sorted(screen.areas, key=_size):
+        for area in sorted((area for area in screen.areas if area != kept), key=_size):
             with _in(window, area), contextlib.suppress(RuntimeError):
                 bpy.ops.screen.area_close()
             if len(screen.areas) < count:
@@ -66,15 +72,11 @@ def _steps(window: Window, before: set[str]) -> Iterator[None]:
         else:
             return
         yield
-    screen.areas[0].ui_type = "VIEW_3D"
-    yield
     yield from _split(window, screen.areas[0], "HORIZONTAL", _BELOW)
-    below = min(screen.areas, key=lambda area: area.y)
-    below.ui_type = "SEQUENCE_EDITOR"
-    yield
-    yield from _split(window, below, "VERTICAL", _STRIPS)
+    yield from _split(window, min(screen.areas, key=lambda area: area.y), "VERTICAL", _STRIPS)
     lowest = min(area.y for area in screen.areas)
     max((area for area in screen.areas if area.y == lowest), key=lambda area: area.x).ui_type = "FCURVES"
+    max(screen.areas, key=lambda area: area.y).ui_type = "VIEW_3D"
     yield
     yield from _set_up(window)
 
@@ -123,11 +125,12 @@ def _size(area: Area) -> int:
 def _step() -> float | None:
     if _making.steps is None:
         return None
+    steps, _making.steps = _making.steps, None  # given up when a step fails
     try:
-        next(_making.steps)
+        next(steps)
     except (StopIteration, ReferenceError):  # done, or the window is gone
-        _making.clear()
         return None
+    _making.steps = steps
     return _TICK
 
 

@@ -47,18 +47,21 @@ class _Tending(State):
 _state = memory.keep(_Tending())
 
 
-def tend(scene: Scene) -> None:
-    """See to all voices and prompts of a scene; nothing is written where all is well."""
+def tend(scene: Scene, at_rest: bool = False) -> None:
+    """See to all voices and prompts of a scene; nothing is written where all is well.
+
+    at_rest: nobody can be typing on a strip.
+    """
     if _state.on:
         return
     _state.on = True
     try:
-        _tend(scene, compat.all_strips(scene))
+        _tend(scene, compat.all_strips(scene), at_rest)
     finally:
         _state.on = False
 
 
-def _tend(scene: Scene, strips: list[Strip]) -> None:
+def _tend(scene: Scene, strips: list[Strip], at_rest: bool) -> None:
     if not strips:
         return
     prompts = list(filter(is_prompt, strips))
@@ -72,23 +75,27 @@ def _tend(scene: Scene, strips: list[Strip]) -> None:
             name_strip(voice, cast)
             colour(voice, cast)
     for strip in prompts:
-        _tend_prompt(strip, cast)
+        _tend_prompt(strip, cast, at_rest)
 
 
-def _tend_prompt(strip: TextStrip, cast: Cast) -> None:
+def _tend_prompt(strip: TextStrip, cast: Cast, at_rest: bool) -> None:
     prompt = strip_settings(strip)
-    whose = tuple((head.name, cast.colours[head.session_uid]) for head in cast.owners(strip))
-    looks = (prompt.uid, strip.text, prompt.text, prompt.read_text, whose)
-    if (*looks, strip.name, strip.color_tag) in _tended and not prompt.by_hand:
+    if _looks(strip, cast) in _tended and not prompt.by_hand:
         return
     if is_typed_on(strip):
         write_words(strip, strip.text)  # they are read, and a name follows from them
-    name_strip(strip, cast)
+    name_strip(strip, cast, at_rest)
     colour(strip, cast)
     if len(_tended) > _MOST:
         _tended.clear()
-    looks = (prompt.uid, strip.text, prompt.text, prompt.read_text, whose)
-    _tended.add((*looks, strip.name, strip.color_tag))
+    if strip.text != prompt.text or at_rest:  # else the words may be under a cursor, and go when that has gone
+        _tended.add(_looks(strip, cast))
+
+
+def _looks(strip: TextStrip, cast: Cast) -> tuple:
+    prompt = strip_settings(strip)
+    whose = tuple((head.name, cast.colours[head.session_uid]) for head in cast.owners(strip))
+    return (prompt.uid, strip.text, prompt.text, prompt.read_text, strip.name, strip.color_tag, whose)
 
 
 @bpy.app.handlers.persistent
@@ -109,4 +116,12 @@ def _on_update(scene: Scene, depsgraph: Depsgraph) -> None:
         tend(changed)
 
 
-ADDS = Adds(handlers=(("depsgraph_update_post", _on_update),), listens=((HEAD_CHANGED, tend),))
+@bpy.app.handlers.persistent
+def _on_load(*_: object) -> None:
+    """Strips of an earlier version, and of a version without our add-on, are seen to when they are seen."""
+    for scene in bpy.data.scenes:
+        if scene.library is None:
+            tend(scene, at_rest=True)
+
+
+ADDS = Adds(handlers=(("depsgraph_update_post", _on_update), ("load_post", _on_load)), listens=((HEAD_CHANGED, tend),))

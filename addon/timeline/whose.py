@@ -91,15 +91,18 @@ def settle_colours(cast: Cast) -> None:
             settings(head).strip_colour = tag
 
 
-def name_strip(strip: Strip, cast: Cast) -> None:
-    """Bring the name of a voice or prompt in line with its words and owners; nothing is written where all is well."""
+def name_strip(strip: Strip, cast: Cast, at_rest: bool = False) -> None:
+    """Bring the name of a voice or prompt in line with its words and owners; nothing is written where all is well.
+
+    at_rest: nobody can be typing on the strip itself.
+    """
     if is_prompt(strip):
-        _name_prompt(strip, cast)
+        _name_prompt(strip, cast, at_rest)
     elif is_sound(strip):
         _name_voice(strip, cast)
 
 
-def _name_prompt(strip: TextStrip, cast: Cast) -> None:
+def _name_prompt(strip: TextStrip, cast: Cast, at_rest: bool) -> None:
     prompt, words = strip_settings(strip), prompt_words(strip).strip()
     plain = _shortened(words, _WORDS)
     if _stem(strip.name) in {_stem(prompt.named or plain), _NEW if not prompt.named else ""}:
@@ -108,8 +111,8 @@ def _name_prompt(strip: TextStrip, cast: Cast) -> None:
     else:  # named by hand: the words stand beside that name
         shown = words.encode()[:_TEXT_BYTES].decode(errors="ignore")
     scene: Any = strip.id_data
-    if strip.text == prompt.shown != shown and (shown or scene.sequence_editor.active_strip != strip):
-        # Text that is being typed, on the active strip, is left alone under the cursor.
+    typing = not at_rest and scene.sequence_editor.active_strip == strip
+    if strip.text == prompt.shown != shown and (shown or not typing):  # no text is taken away from under a cursor
         strip.text = prompt.shown = shown
 
 

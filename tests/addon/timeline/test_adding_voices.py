@@ -1,4 +1,4 @@
-"""A voice finds its place: the scene is long enough for it, and what a head has spoken before stays or goes as asked."""
+"""A voice finds its place: the scene is long enough for it, and what a head spoke before stays or goes as asked."""
 
 from __future__ import annotations
 
