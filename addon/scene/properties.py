@@ -320,8 +320,8 @@ class HeadSettings(PropertyGroup):
 
 
 def _words_changed(self: "StripSettings", context: Context) -> None:
-    strip = owner_of(self)
-    if strip is not None and self.is_prompt:
+    strip = owner_of(self) if self.is_prompt else None
+    if strip is not None:
         forget_typed(strip)
         WORDS_CHANGED.ring(strip)
 

@@ -25,12 +25,12 @@ from ..scene.strips import (
     strip_scene,
     strip_settings,
     write_aus,
-    write_words,
 )
 from . import memory
 from .prompts import free_channel
+from .tending import tend
 
-_COPIED = ("ease_in", "ease_out", "strength")
+_COPIED = ("ease_in", "ease_out", "strength", "answer", "read_text")
 
 
 @dataclass
@@ -75,6 +75,8 @@ def hand_on(original: Object, copy: Object, scene: Scene) -> None:
     rise = _rise(there, theirs)
     for strip in sorted(theirs, key=compat.left_handle):
         _duplicate(strip, copy, there, strip.channel + rise)
+    if theirs:
+        tend(there)
 
 
 def _rise(scene: Scene, strips: list[TextStrip]) -> int:
@@ -102,15 +104,14 @@ def _duplicate(strip: TextStrip, head: Object, scene: Scene, channel: int) -> No
     known, made = strip_settings(strip), strip_settings(twin)
     # After undo and redo the same copy has the same prompts again: takes know prompts by their ids.
     made.uid = uuid.uuid5(uuid.NAMESPACE_OID, f"{ensure_uid(strip)} {head.session_uid}").hex
-    made.is_prompt, made.head = True, head
     for name in _COPIED:
         setattr(made, name, getattr(known, name))
-    # What the words mean first: they need not be read again then. Bars last, for switching By Hand on resets them.
-    made.answer, made.read_text = known.answer, known.read_text
     write_aus(made.read_aus, au_values(known.read_aus))
-    write_words(twin, prompt_words(strip))
-    made.by_hand = known.by_hand
+    made.text, twin.text = prompt_words(strip), ""
+    if known.by_hand:
+        made.by_hand = True
     write_aus(made.aus, au_values(known.aus))
+    made.is_prompt, made.head = True, head  # last: of what is no prompt yet nothing is rung, read, named or coloured
     if strip.color_tag != (known.coloured or "NONE"):
         twin.color_tag = strip.color_tag
     compat.copy_fcurve(scene, f"{strip.path_from_id()}.blend_alpha", f"{twin.path_from_id()}.blend_alpha")

@@ -27,7 +27,7 @@ from ..scene.strips import (
 )
 from . import memory
 from .colours import colour
-from .whose import Cast, cast_of, name_strip, settle_colours
+from .whose import Cast, cast_of, look_again, name_strip, settle_colours
 
 _MOST = 20_000
 
@@ -111,6 +111,7 @@ def _on_update(scene: Scene, depsgraph: Depsgraph) -> None:
             shown = (block.name, settings(block).voice_uid, settings(block).strip_colour)
             if _heads.get(block.session_uid) != shown:
                 _heads[block.session_uid] = shown
+                look_again()
                 scenes.add(strip_scene(block, scene))
     for changed in scenes:
         tend(changed)

@@ -81,7 +81,8 @@ class EMODIFFTALK_OT_add_voice(ForVoices, ForHead, Operator, ImportHelper):  # t
     def draw(self, context: Context) -> None:
         """What is asked beside the file."""
         if self.had_voice:
-            self.layout.column().prop(self, "place", expand=True)
+            self.layout.label(text="The Voice There Is")
+            self.layout.column(align=True).prop(self, "place", expand=True)
         self.layout.prop(self, "extend")
 
     def execute(self, context: Context) -> set[str]:

@@ -6,7 +6,6 @@ Names and colours that the animator gave stay as they are.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,10 +13,12 @@ import bpy
 from bpy.types import Object, Scene, Strip, TextStrip, UILayout
 
 from ..blender.registering import Adds
+from ..blender.state import State
 from ..scene.bells import WORDS_CHANGED
-from ..scene.heads import heads, is_head, settings
+from ..scene.heads import is_head, settings
 from ..scene.properties import STRIP_COLOURS
 from ..scene.strips import is_prompt, is_sound, prompt_words, strip_scene, strip_settings
+from . import memory
 
 _WORDS, _HEAD = 40, 20
 """Letters of a feeling, and of a head's name, in the name of a strip."""
@@ -62,17 +63,46 @@ class Cast:
 
 def cast_of(scene: Scene) -> Cast:
     """Who has strips on a scene's sequencer."""
-    here = {head.session_uid: head for head in heads(scene) if strip_scene(head, scene) == scene}
-    here |= {head.session_uid: head for head in _from_elsewhere(scene)}
-    found = tuple(here[uid] for uid in sorted(here))
+    here = (head for head in _heads_of_file(scene) if _listens(head, scene))
+    found = tuple(sorted(here, key=lambda head: head.session_uid))
     return Cast(found, _colours(found))
 
 
-def _from_elsewhere(scene: Scene) -> Iterator[Object]:
-    """Heads of other scenes that listen to this one."""
-    for obj in bpy.data.objects:
-        if is_head(obj) and settings(obj).sequencer_scene == scene and len(obj.users_scene):
-            yield obj
+def _listens(head: Object, scene: Scene) -> bool:
+    """Whether a head's strips lie on a scene's sequencer."""
+    chosen = settings(head).sequencer_scene
+    if chosen is not None:
+        return chosen == scene and len(head.users_scene) > 0
+    return strip_scene(head, scene) == scene and scene in head.users_scene
+
+
+@dataclass
+class _File(State):
+    """The heads of the file, as they were last looked for: strips are dragged while there are ten thousand objects.
+
+    names: theirs.
+    counts: of objects in the file and in the scene that was asked about.
+    """
+
+    names: tuple[str, ...] = ()
+    counts: tuple[int, int] = (-1, -1)
+
+
+_file = memory.keep(_File())
+
+
+def _heads_of_file(scene: Scene) -> list[Object]:
+    counts = (len(bpy.data.objects), len(scene.objects))
+    known = [bpy.data.objects.get(name) for name in _file.names]
+    if _file.counts != counts or not all(map(is_head, known)):
+        known = [obj for obj in bpy.data.objects if is_head(obj)]
+        _file.names, _file.counts = tuple(head.name for head in known if head is not None), counts
+    return [head for head in known if head is not None]
+
+
+def look_again() -> None:
+    """Heads may have come or gone."""
+    _file.clear()
 
 
 def _colours(found: tuple[Object, ...]) -> dict[int, str]:
@@ -167,4 +197,12 @@ def _words_changed(strip: TextStrip) -> None:
     name_strip(strip, cast_of(strip.id_data))  # type: ignore[arg-type]  # a strip's data-block is its scene
 
 
-ADDS = Adds(listens=((WORDS_CHANGED, _words_changed),))
+@bpy.app.handlers.persistent
+def _on_return(*_: object) -> None:
+    look_again()
+
+
+ADDS = Adds(
+    handlers=(("undo_post", _on_return), ("redo_post", _on_return), ("load_post", _on_return)),
+    listens=((WORDS_CHANGED, _words_changed),),
+)
