@@ -33,6 +33,8 @@ _MOST = 20_000
 
 _tended: set[tuple] = memory.keep(set())
 """How prompts looked when they were last seen to: of a thousand, an edit changes one or two."""
+_felt_by: dict[str, int] = memory.keep({})
+"""Whose prompts were, by their uid: the head's session uid."""
 _heads: dict[int, tuple] = memory.keep({})
 """What strips show of heads, by session uid, as it was when the strips were last seen to."""
 
@@ -64,18 +66,29 @@ def tend(scene: Scene, at_rest: bool = False) -> None:
 def _tend(scene: Scene, strips: list[Strip], at_rest: bool) -> None:
     if not strips:
         return
+    cast = cast_of(scene)
+    settle_colours(cast)
     prompts = list(filter(is_prompt, strips))
+    for strip in prompts:
+        _remember_head(strip, cast)
     uids = {strip_settings(strip).uid for strip in prompts}
     if len(uids) < len(prompts) or "" in uids:
         give_own_uids(prompts)  # in the order in which they were made: the original keeps its own
-    cast = cast_of(scene)
-    settle_colours(cast)
     for voice in filter(is_sound, strips):
         if strip_settings(voice).uid:
             name_strip(voice, cast)
             colour(voice, cast)
     for strip in prompts:
         _tend_prompt(strip, cast, at_rest)
+
+
+def _remember_head(strip: TextStrip, cast: Cast) -> None:
+    """Copied or cut strips come back without their head, for the clipboard holds no objects: they get it again."""
+    prompt = strip_settings(strip)
+    if prompt.head is not None:
+        _felt_by[prompt.uid] = prompt.head.session_uid
+    elif prompt.uid in _felt_by:
+        prompt.head = next((head for head in cast.heads if head.session_uid == _felt_by[prompt.uid]), None)
 
 
 def _tend_prompt(strip: TextStrip, cast: Cast, at_rest: bool) -> None:
@@ -120,6 +133,7 @@ def _on_update(scene: Scene, depsgraph: Depsgraph) -> None:
 @bpy.app.handlers.persistent
 def _on_load(*_: object) -> None:
     """Strips of an earlier version, and of a version without our add-on, are seen to when they are seen."""
+    _felt_by.clear()
     for scene in bpy.data.scenes:
         if scene.library is None:
             tend(scene, at_rest=True)

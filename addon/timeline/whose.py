@@ -93,7 +93,7 @@ _file = memory.keep(_File())
 
 def _heads_of_file(scene: Scene) -> list[Object]:
     counts = (len(bpy.data.objects), len(scene.objects))
-    known = [bpy.data.objects.get(name) for name in _file.names]
+    known: list[Object | None] = [bpy.data.objects.get(name) for name in _file.names]
     if _file.counts != counts or not all(map(is_head, known)):
         known = [obj for obj in bpy.data.objects if is_head(obj)]
         _file.names, _file.counts = tuple(head.name for head in known if head is not None), counts

@@ -177,6 +177,29 @@ def test_an_appended_head_is_nobodys_copy(acting, scene, tmp_path):
     assert len(compat.all_strips(bpy.context.scene)) == 2
 
 
+@pytest.mark.parametrize("how", ["copy", "cut"])
+def test_pasted_strips_are_still_their_heads(acting, scene, subject_path, how):
+    bpy.ops.emodifftalk.import_subject(filepath=str(subject_path))
+    other = bpy.context.active_object
+    settle()
+    for strip in compat.all_strips(scene):
+        strip.select = strip.type == "TEXT"
+    window = bpy.context.window_manager.windows[0]
+    area = window.screen.areas[0]
+    area.type = "SEQUENCE_EDITOR"
+    compat.show_in_sequencer(bpy.context, scene)
+    region = next(region for region in area.regions if region.type == "WINDOW")
+    with bpy.context.temp_override(window=window, area=area, region=region, scene=scene):
+        bpy.ops.sequencer.copy()
+        if how == "cut":
+            bpy.ops.sequencer.delete()
+            settle()
+        bpy.ops.sequencer.paste()
+    settle()
+    assert len(prompt_strips(acting, scene)) == (4 if how == "copy" else 2) and prompt_strips(other, scene) == []
+    assert len({s.emodifftalk.uid for s in prompt_strips(acting, scene)}) == len(prompt_strips(acting, scene))
+
+
 def test_duplicated_strips_get_ids_of_their_own_and_originals_keep_theirs(acting, scene):
     strip = prompt_strips(acting, scene)[1]
     uid = strip.emodifftalk.uid
