@@ -146,7 +146,7 @@ def test_a_linked_copy_of_the_scene_changes_no_prompt(acting, scene):
     assert len(prompt_strips(acting, scene)) == 2
 
 
-def test_a_pasted_head_feels_the_same_in_this_file_and_nothing_in_another(acting, scene, tmp_path):
+def test_a_pasted_head_feels_the_same(acting, scene, tmp_path):
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "shot.blend"))
     acting = next(obj for obj in bpy.data.objects if is_head(obj))
     acting.select_set(True)
