@@ -25,9 +25,11 @@ from .takes.panel import EMODIFFTALK_PT_generate, EMODIFFTALK_PT_take_details, E
 from .takes.status import EMODIFFTALK_PT_take_status
 from .timeline.affect_pad import pad_settings
 from .timeline.emotion_panel import EMODIFFTALK_MT_labels, EMODIFFTALK_PT_emotion, EMODIFFTALK_PT_prompt
+from .timeline.fitting import draw_fit
 from .timeline.pick_voice import draw_offer
 from .timeline.prompt_list import EMODIFFTALK_UL_prompts
 from .timeline.sound_sync import draw_offer_of_sync
+from .timeline.whose import draw_strip_colour
 from .top_line import EMODIFFTALK_PT_details, EMODIFFTALK_PT_top_line
 
 
@@ -47,6 +49,7 @@ class EMODIFFTALK_PT_head(InTab, Panel):
         shown = window_settings(context).show_gaussians
         row.prop(window_settings(context), "show_gaussians", text="", icon="HIDE_OFF" if shown else "HIDE_ON")
         row.operator("emodifftalk.import_subject", text="", icon="IMPORT")
+        row.operator("emodifftalk.talking_head_workspace", text="", icon="WORKSPACE")
 
     def _draw_ways_in(self, context: Context) -> None:
         """The sample heads, a file, a sample scene."""
@@ -57,6 +60,7 @@ class EMODIFFTALK_PT_head(InTab, Panel):
         column = layout.column(align=True)
         column.operator("emodifftalk.import_subject", text="Import Subject…", icon="IMPORT")
         column.operator_menu_enum("emodifftalk.open_sample", "scene", icon="FILE_BLEND")
+        column.operator("emodifftalk.talking_head_workspace", icon="WORKSPACE")
 
 
 class EMODIFFTALK_PT_subject(OfHead, Panel):
@@ -85,7 +89,9 @@ class EMODIFFTALK_PT_voice(OfHead, Panel):
         scene = strip_scene(head, context.scene)
         split = layout.split(factor=0.64, align=True)
         split.prop(settings(head), "voice", text="", icon="SOUND", placeholder="No voice")
-        split.operator("emodifftalk.add_voice", text="Add…", icon="FILE_NEW")
+        row = split.row(align=True)
+        row.operator("emodifftalk.add_voice", text="Add…", icon="FILE_NEW")
+        draw_strip_colour(row, head, scene)
         draw_offer(layout, head, scene)
         spoken, split = voice_strips(head, scene), layout.split(factor=0.72)
         if spoken:
@@ -94,7 +100,9 @@ class EMODIFFTALK_PT_voice(OfHead, Panel):
             split.label(text=f"{seconds} · {start:.0f} to {end - 1:.0f}")
         else:
             split.label(text="")
-        draw_offer_of_sync(split, context)
+        row = split.row(align=True)
+        draw_fit(row, context.scene, spoken)
+        draw_offer_of_sync(row, context)
 
 
 class EMODIFFTALK_PT_style(OfHead, Panel):

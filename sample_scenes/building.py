@@ -43,6 +43,7 @@ def set_up_picture(scene: bpy.types.Scene, width: int = 640, height: int = 640) 
     render.engine = "EMODIFFTALK"
     render.resolution_x, render.resolution_y = width, height
     render.fps, render.fps_base = FPS, 1.0
+    scene.sync_mode = "AUDIO_SYNC"  # lips and voice together on slow computers too
     view: Any = scene.view_settings
     view.view_transform = "Standard"
     world = scene.world or bpy.data.worlds.new("World")

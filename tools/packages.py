@@ -51,12 +51,14 @@ def this_platform() -> str:
 def package_contents() -> dict[str, bytes]:
     """Name and bytes of every file of the extension but its manifest. Raises Missing.
 
-    Beside the add-on and the wheel it plays takes with: the sample scenes, and in `backend` what the backend is
-    installed from, its own wheel and the lists and locks of packages it needs; and a list of all of that (`sbom`).
+    Beside the add-on and the wheel it plays takes with: the manual's text, the sample scenes, and in `backend` what the
+    backend is installed from, its own wheel and the lists and locks of packages it needs; and a list of all of that
+    (`sbom`).
     """
     paths = [ROOT / name for name in ("__init__.py", "LICENSE", "LICENSES.md", "README.md")]
     paths += sorted(p for p in (ROOT / "addon").rglob("*") if p.is_file() and "__pycache__" not in p.parts)
     paths += [ROOT / "wheels" / CORE_WHEEL]
+    paths += sorted((ROOT / "docs" / "manual").glob("*.md"))
     paths += sample_files()
     paths += sorted((ROOT / "backend").glob("requirements*.txt"))
     paths += sorted((ROOT / "backend" / "locks").glob("*.txt"))

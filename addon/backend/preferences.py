@@ -1,19 +1,36 @@
 """The add-on's preferences: the backend, installed by a button or chosen by hand."""
 
+import re
 from collections.abc import Callable
 
 import bpy
 from bpy.props import StringProperty
-from bpy.types import AddonPreferences, Context
+from bpy.types import AddonPreferences, Context, UILayout
+
+from emodifftalk.core.errors import UserError
+from emodifftalk.core.opening import read_bytes
 
 from ..blender.registering import Adds
 from ..blender.unforeseen import guarded
 from ..scene.panel_parts import draw_problem
 from ..scene.preference_values import PACKAGE, is_whole_path
+from ..start_up import ROOT
 from . import connection
 from .panel import draw_backend, draw_remedy, draw_upkeep
 
 _WIDTH = 90
+MANUAL = ROOT / "docs" / "manual" / "README.md"
+_MANIFEST = ROOT / "blender_manifest.toml"
+_MOST_BYTES = 1 << 16
+
+
+def website() -> str:
+    """Where the extension is at home and faults are reported, as its manifest says; empty when that says nothing."""
+    try:
+        stated = re.search(r'^website *= *"(https://[^"]+)"', read_bytes(_MANIFEST, _MOST_BYTES).decode(), re.MULTILINE)
+    except (UserError, OSError, UnicodeDecodeError):
+        return ""
+    return "" if stated is None else stated[1]
 
 
 def _whole(name: str) -> Callable[[AddonPreferences, Context], None]:
@@ -63,6 +80,7 @@ class EMODIFFTALK_AP_preferences(AddonPreferences):
             draw_backend(box, _WIDTH)
             if not connection.python_is_chosen():
                 draw_upkeep(box, _WIDTH)
+        self._draw_links(layout)
         layout.use_property_split = True
         layout.prop(self, "backend_folder", placeholder="The extension's own")
         layout.prop(self, "wheelhouse", placeholder="None, fetch packages")
@@ -70,6 +88,14 @@ class EMODIFFTALK_AP_preferences(AddonPreferences):
         for path in (self.backend_folder, self.wheelhouse):
             if path and not is_whole_path(path):
                 draw_problem(layout, f"“{path}” is no whole path, from the root of the disk: it is not used.", _WIDTH)
+
+    def _draw_links(self, layout: UILayout) -> None:
+        row = layout.row()
+        if MANUAL.is_file():
+            row.operator("wm.path_open", text="Manual", icon="HELP").filepath = str(MANUAL)
+        site = website()
+        if site:
+            row.operator("wm.url_open", text="Website and Reports", icon="URL").url = site
 
 
 ADDS = Adds(classes=(EMODIFFTALK_AP_preferences,))

@@ -244,6 +244,21 @@ def ensure_fcurve(block: Block, path: str, group: str) -> FCurve:
     return curve
 
 
+def copy_fcurve(block: Block, path: str, to: str) -> None:
+    """Let another property of a block move as the one at `path` does, if an F-curve moves that."""
+    source = next((curve for curve in fcurves(block) if curve.data_path == path), None)
+    if source is None:
+        return
+    curve = ensure_fcurve(block, to, source.group.name if source.group is not None else "")
+    curve.extrapolation, curve.mute, curve.lock = source.extrapolation, source.mute, source.lock
+    curve.keyframe_points.add(len(source.keyframe_points))
+    for key, copied in zip(source.keyframe_points, curve.keyframe_points, strict=True):
+        copied.co, copied.interpolation, copied.easing = key.co, key.interpolation, key.easing
+        copied.handle_left_type, copied.handle_right_type = key.handle_left_type, key.handle_right_type
+        copied.handle_left, copied.handle_right = key.handle_left, key.handle_right
+    curve.update()
+
+
 def can_animate(block: Block) -> bool:
     """Whether F-curves of the block may be written: neither it nor its action belongs to another file."""
     data = block.animation_data

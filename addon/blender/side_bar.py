@@ -8,6 +8,7 @@ from typing import Any
 import bpy
 
 from . import memory
+from .guarding import start_timer
 from .registering import Adds
 from .state import State
 
@@ -32,8 +33,7 @@ def open_tab(tab: str) -> None:
     if bpy.app.background:
         return
     _wanted.tab, _wanted.tries = tab, _TRIES
-    if not bpy.app.timers.is_registered(_try):
-        bpy.app.timers.register(_try, first_interval=0.0, persistent=True)
+    start_timer(_try, 0.0)
 
 
 def _try() -> float | None:

@@ -156,4 +156,5 @@ def with_as_many_words(call: Function, count: int) -> Function:
     def ten(a: Any, b: Any, c: Any, d: Any, e: Any, f: Any, g: Any, h: Any, i: Any = 0, j: Any = 0) -> Any:
         return call(a, b, c, d, e, f, g, h, i, j)
 
-    return {0: none, 1: one, 2: two, 3: three, 4: four, 10: ten}[count]
+    by_count: dict[int, Function] = {0: none, 1: one, 2: two, 3: three, 4: four, 10: ten}
+    return by_count[count]

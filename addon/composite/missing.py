@@ -11,6 +11,7 @@ from typing import Any
 import bpy
 from bpy.types import Context, Event, Operator, Scene, UILayout
 
+from ..blender.guarding import start_timer
 from ..blender.redraw import redraw
 from ..blender.registering import Adds
 from ..blender.state import State
@@ -96,7 +97,7 @@ def _on_end(scene: Scene, *_: object) -> None:
         print(f"EmoDiffTalk: {whole}", flush=True)
     if not bpy.app.background:
         state.to_say[:] = [whole]
-        bpy.app.timers.register(_say, first_interval=0.1)  # this may be the render's own thread
+        start_timer(_say, 0.1, persistent=False)  # this may be the render's own thread
 
 
 def _say() -> None:

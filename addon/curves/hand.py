@@ -123,13 +123,14 @@ def _move(
 
     drawn = _drawn.get(head.session_uid)
     if drawn is None or drawn[2] != digests:
-        keys = {path: keys_of(curve, laid.rate) for path, curve in curves.items()}
-        for path, hidden in laid.hidden.items():
-            keys[path] = joined(keys[path], hidden) if path in keys else hidden
-        drawn = laid, keys, digests
-    before, drawn_keys, _ = drawn
+        before, drawn_keys = laid, {path: keys_of(curve, laid.rate) for path, curve in curves.items()}
+        for path, out_of_sight in laid.hidden.items():
+            drawn_keys[path] = joined(drawn_keys[path], out_of_sight) if path in drawn_keys else out_of_sight
+    else:
+        before, drawn_keys, _ = drawn
     pieces, layout = relaid(before.layout, now.layout.playing, _otherwise(head, scene, before.rate, now.rate))
-    hidden, written = {}, {}
+    hidden: dict[str, Keys] = {}
+    written: dict[str, str] = {}
     for path, keys in drawn_keys.items():
         arranged = rearranged(keys, pieces)
         out_of_sight = between(arranged, OUT_OF_SIGHT, np.inf)
@@ -161,7 +162,7 @@ def keys_of(curve: FCurve, rate: float) -> Keys:
         if name not in _TRAITS:
             keys[name] = keys[name][:, 0]
     for name in _TRAITS:
-        keys[name][:, 0] /= rate
+        keys[name][:, 0] = keys[name][:, 0] / rate
     return keys
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 
 import bpy
@@ -18,9 +19,11 @@ from ..blender import side_bar
 from ..blender.guarding import start_timer
 from ..blender.operators import Explained
 from ..blender.registering import Adds
+from ..blender.state import State
 from ..scene.heads import user_folder
 from ..scene.panel_parts import TAB
 from ..start_up import ROOT
+from . import memory
 
 SHIPPED = ROOT / "sample_scenes"
 SCENES = (
@@ -30,6 +33,16 @@ SCENES = (
 )
 _BESIDE = ("*.wav", "lines/*.wav", "takes/*.safetensors", "subjects/*.safetensors")
 _MOST_BYTES = 64 << 20
+
+
+@dataclass
+class _Opening(State):
+    """path: of the sample that Blender was asked to open, and may still ask about; empty when it is there."""
+
+    path: str = ""
+
+
+_opening = memory.keep(_Opening())
 
 
 def copy_sample(name: str, folder: Path) -> Path:
@@ -87,6 +100,7 @@ class EMODIFFTALK_OT_open_sample(Explained, Operator):
             self.report({"ERROR"}, f"The sample scene cannot be copied: {getattr(error, 'strerror', '') or error}.")
             return {"CANCELLED"}
         trust.remember(str(path))  # it is ours
+        _opening.path = str(path)
         bpy.ops.wm.open_mainfile(how, filepath=str(path), display_file_selector=False)
         start_timer(_frame_strips, 0.5)
         return {"FINISHED"}
@@ -109,9 +123,14 @@ def _is_sample() -> bool:
 
 @bpy.app.handlers.persistent
 def _on_load(*_: object) -> None:
+    """A sample shows our tab, and keeps its lips with its voice, however slow the drawing is."""
     # It brings a window of its own, whose side bar shows another tab than the one it was opened from.
     if _is_sample():
         side_bar.open_tab(TAB)
+    if _opening.path and bpy.data.filepath == _opening.path:
+        for scene in bpy.data.scenes:
+            scene.sync_mode = "AUDIO_SYNC"
+    _opening.path = ""
 
 
 def _menu(self, context: Context) -> None:

@@ -10,6 +10,8 @@ TAKE_CHANGED = Bell()
 """Rung with a head and the context's scene: another take plays, or its file is another."""
 WORDS_CHANGED = Bell()
 """Rung with a prompt's strip: its words were changed."""
+HEAD_CHANGED = Bell()
+"""Rung with a scene: a head whose strips lie there speaks another voice now, or has another colour."""
 HAND_CHANGED = Bell()
 """Rung with a strip's settings: Set by Hand was switched."""
 COLOURS_CHANGED = Bell()

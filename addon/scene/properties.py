@@ -20,10 +20,10 @@ from emodifftalk.core.limits import GAZE, LOUDEST, STRONGEST
 
 from ..blender.registering import Adds
 from ..blender.unforeseen import guarded
-from .bells import HAND_CHANGED, LOOK_CHANGED, TAKE_CHANGED, WORDS_CHANGED
+from .bells import HAND_CHANGED, HEAD_CHANGED, LOOK_CHANGED, TAKE_CHANGED, WORDS_CHANGED
 from .heads import AU_PROPERTIES
 from .overrides import OVERRIDABLE, let_overrides_change
-from .strips import choose_voice, nudged, owner_of, show_words, sound_strips, strip_scene, voice_strips
+from .strips import choose_voice, forget_typed, nudged, owner_of, sound_strips, strip_scene, voice_strips
 
 _FILE: dict[str, Any] = {"subtype": "FILE_PATH", "options": {"PATH_SUPPORTS_BLEND_RELATIVE"}}
 
@@ -49,6 +49,7 @@ AuOffsets = type(
 )
 
 
+@guarded("Moving a bar")
 def _nudged(self: PropertyGroup, context: Context) -> None:
     nudged(self)
 
@@ -155,6 +156,26 @@ def _voice_search(self: "HeadSettings", context: Context, text: str) -> list[str
     return [name for name in names if text.lower() in name.lower()]
 
 
+@guarded("Colouring the strips")
+def _colour_changed(self: "HeadSettings", context: Context) -> None:
+    HEAD_CHANGED.ring(strip_scene(_head_of(self), context.scene))
+
+
+STRIP_COLOURS = (
+    ("COLOR_05", "Blue"),
+    ("COLOR_02", "Orange"),
+    ("COLOR_04", "Green"),
+    ("COLOR_07", "Pink"),
+    ("COLOR_06", "Violet"),
+    ("COLOR_08", "Brown"),
+    ("COLOR_03", "Yellow"),
+    ("COLOR_01", "Red"),
+    ("COLOR_09", "Grey"),
+)
+"""Blender's strip colours as heads get them: neighbours are told apart by people of every colour vision, and names are
+read on the first ones best."""
+
+
 class HeadSettings(PropertyGroup):
     """A head: its Subject, voice, acting and takes."""
 
@@ -181,6 +202,18 @@ class HeadSettings(PropertyGroup):
         search=_voice_search,
         options=set(),
     )
+    strip_colour: EnumProperty(
+        name="Strip Colour",
+        description="The colour of this head's strips in the sequencer, where several heads have theirs. Strips that "
+        "you gave another colour keep it",
+        items=(
+            ("NONE", "By Itself", "A colour that no other head has", "STRIP_COLOR_09", 0),
+            *((tag, name, f"{name} strips", f"STRIP_{tag}", int(tag[-1])) for tag, name in STRIP_COLOURS),
+        ),
+        update=_colour_changed,
+        options=set(),
+    )
+    seen_as: StringProperty(options={"HIDDEN"})
 
     mode: EnumProperty(
         name="Blending",
@@ -304,9 +337,9 @@ class HeadSettings(PropertyGroup):
 
 @guarded("Reading the words")
 def _words_changed(self: "StripSettings", context: Context) -> None:
-    show_words(self)
-    strip = owner_of(self)
-    if strip is not None and self.is_prompt:
+    strip = owner_of(self) if self.is_prompt else None
+    if strip is not None:
+        forget_typed(strip)
         WORDS_CHANGED.ring(strip)
 
 
@@ -349,6 +382,8 @@ class StripSettings(PropertyGroup):
     read_text: StringProperty(options={"HIDDEN"})
     answer: StringProperty(options={"HIDDEN"})
     coloured: StringProperty(options={"HIDDEN"})
+    named: StringProperty(options={"HIDDEN"})
+    own_name: StringProperty(options={"HIDDEN"})
     aus: PointerProperty(type=AuIntensities)
     read_aus: PointerProperty(type=AuIntensities)
 

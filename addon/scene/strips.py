@@ -15,13 +15,9 @@ from emodifftalk.core.facs import AU_NAMES
 from ..blender import compat
 from ..blender.state import State
 from . import memory
+from .bells import HEAD_CHANGED
 from .composite_settings import shot_of
 from .heads import AU_PROPERTIES, is_head, settings
-
-_NAME = 40
-"""Letters of a prompt in its strip's name; Blender keeps about 60 bytes."""
-_TEXT_BYTES = 500
-"""Bytes of a prompt written on the strip; 4.5 keeps 511."""
 
 
 @dataclass
@@ -89,6 +85,7 @@ def choose_voice(head: Object, name: str, context: Context) -> None:
     head_settings.voice_uid = ensure_uid(strip) if strip else ""
     if strip is not None and scene is not context.scene:
         head_settings.sequencer_scene = scene
+    HEAD_CHANGED.ring(scene)
 
 
 def is_prompt(strip: Strip) -> TypeGuard[TextStrip]:
@@ -111,28 +108,28 @@ def feels(strip: TextStrip, head: Object) -> bool:
 
 def prompt_words(strip: TextStrip) -> str:
     """The feeling in full. What was typed into the strip itself, in the sequencer, counts as well."""
-    prompt = strip_settings(strip)
-    return strip.text if strip.text != prompt.shown else prompt.text
+    return strip.text if is_typed_on(strip) else strip_settings(strip).text
+
+
+def is_typed_on(strip: TextStrip) -> bool:
+    """Whether other words were typed into the strip itself than stand there because of us."""
+    return strip.text != strip_settings(strip).shown and bool(strip.text.strip())
 
 
 def write_words(strip: TextStrip, words: str) -> None:
-    """Put a feeling on a prompt: in full beside it, shortened where the sequencer shows it."""
+    """Put a feeling on a prompt."""
     _writing.strip = strip
     try:
-        strip_settings(strip).text = words  # which shows them
+        strip_settings(strip).text = words
     finally:
         _writing.strip = None
 
 
-def show_words(prompt: Any, strip: TextStrip | None = None) -> None:
-    """Bring the visible words and name of a prompt's strip in line with its text."""
-    strip = strip or owner_of(prompt)
-    if strip is None or not prompt.is_prompt:
-        return
-    words = prompt.text.strip()
-    strip.text = words.encode()[:_TEXT_BYTES].decode(errors="ignore")
-    prompt.shown = strip.text
-    strip.name = words if len(words) <= _NAME else words[: _NAME - 1].rstrip() + "…"
+def forget_typed(strip: TextStrip) -> None:
+    """The words beside a prompt's strip count from now on, not others that were typed into the strip itself."""
+    if strip.text.strip() != strip_settings(strip).text.strip() and strip.text:
+        strip.text = ""
+    strip_settings(strip).shown = strip.text
 
 
 def owner_of(prompt: Any) -> Any:

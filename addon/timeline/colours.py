@@ -1,14 +1,18 @@
-"""Prompts in the colour of their family of feeling, so that a timeline reads at a glance."""
+"""Prompts in the colour of their family of feeling, so that a timeline reads at a glance.
+
+Where there are several heads, voices and prompts have the colour of theirs.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
-from bpy.types import TextStrip
+from bpy.types import Strip, TextStrip
 
 from emodifftalk.core.families import emotion_family, named_emotion_family
 
-from ..scene.strips import au_values, prompt_words, strip_settings
+from ..scene.strips import au_values, is_prompt, prompt_words, strip_settings
+from .whose import Cast, cast_of
 
 TAGS: dict[str, Any] = {
     "joy": "COLOR_03",
@@ -30,15 +34,25 @@ def family(strip: TextStrip) -> str | None:
     return named_emotion_family(words)
 
 
-def colour(strip: TextStrip) -> None:
-    """Give a prompt its family's colour, unless somebody has given it another."""
-    prompt, named = strip_settings(strip), family(strip)
-    if named is None or strip.color_tag != (prompt.coloured or "NONE"):
+def colour(strip: Strip, cast: Cast | None = None) -> None:
+    """Give a strip the colour of its head, where there are several, else that of its family of feeling, unless somebody
+    has given it another. cast: who has strips beside it, when that is known already."""
+    known = strip_settings(strip)
+    if strip.color_tag != (known.coloured or "NONE"):
         return
-    if strip.color_tag != TAGS[named]:
-        strip.color_tag = prompt.coloured = TAGS[named]
+    wanted: Any = (cast or cast_of(strip.id_data)).colour(strip) or _of_feeling(strip)  # type: ignore[arg-type]  # a scene
+    if strip.color_tag != wanted:
+        strip.color_tag = wanted
+        known.coloured = "" if wanted == "NONE" else wanted
+
+
+def _of_feeling(strip: Strip) -> str:
+    named = family(strip) if is_prompt(strip) else None
+    return "NONE" if named is None else TAGS[named]
 
 
 def icon(strip: TextStrip) -> Any:
-    """The icon of a prompt's colour, one of Blender's names."""
-    return "BLANK1" if strip.color_tag == "NONE" else f"STRIP_{strip.color_tag}"
+    """The icon of a prompt's feeling, or of the colour that somebody has given it; one of Blender's names."""
+    by_hand = strip.color_tag != (strip_settings(strip).coloured or "NONE")
+    tag = strip.color_tag if by_hand else _of_feeling(strip)
+    return "BLANK1" if tag == "NONE" else f"STRIP_{tag}"

@@ -7,11 +7,10 @@ from typing import Any
 from bpy.props import StringProperty
 from bpy.types import Context, Menu, Object, Operator, Scene, SoundStrip, UILayout
 
-from ..blender import compat
-from ..blender.operators import Explained
 from ..blender.registering import Adds
 from ..scene.heads import active_head, heads, no_head_reason, settings
 from ..scene.strips import ensure_uid, sound_strips, strip_scene, strip_settings, voice_strips
+from .fitting import ForVoices
 from .prompts import listening_scene
 
 
@@ -51,7 +50,7 @@ def draw_offer(layout: UILayout, head: Object, scene: Scene) -> None:
         layout.operator("emodifftalk.speak", icon="PLAY_SOUND")
 
 
-class EMODIFFTALK_OT_speak(Explained, Operator):
+class EMODIFFTALK_OT_speak(ForVoices, Operator):
     """Let this head speak the selected sound strips, one after the other, beside those it speaks already"""
 
     bl_idname = "emodifftalk.speak"
@@ -79,10 +78,7 @@ class EMODIFFTALK_OT_speak(Explained, Operator):
             self.report({"ERROR"}, f"There is no sound strip “{self.strip}” any more")
             return {"CANCELLED"}
         speak(head, strips)
-        end = max(compat.right_handle(strip) for strip in strips) - 1
-        if end > context.scene.frame_end:
-            last = context.scene.frame_end
-            self.report({"INFO"}, f"The voice ends at frame {end:.0f}, after the scene's last frame {last}")
+        self.make_room(context.scene, strips)
         return {"FINISHED"}
 
 

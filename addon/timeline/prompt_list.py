@@ -10,6 +10,7 @@ from bpy.types import Context, Object, PropertyGroup, Scene, TextStrip, UILayout
 
 from ..blender import compat
 from ..blender.registering import Adds
+from ..blender.unforeseen import guarded
 from ..scene.heads import active_head
 from ..scene.panel_parts import NARROW, letters, time_text
 from ..scene.properties import StripSettings
@@ -20,6 +21,7 @@ from .prompts import active_prompt, select_prompt
 _ROWS = 4
 
 
+@guarded("Choosing a prompt", -1)
 def _get_row(self: PropertyGroup) -> int:
     """The chosen prompt among all strips, -1 for none."""
     context = bpy.context
@@ -29,6 +31,7 @@ def _get_row(self: PropertyGroup) -> int:
     return next((row for row, strip in enumerate(strips) if strip == chosen), -1)
 
 
+@guarded("Choosing a prompt")
 def _set_row(self: PropertyGroup, row: int) -> None:
     strips = compat.all_strips(strip_scene(active_head(bpy.context), bpy.context.scene))
     for strip in filter(is_prompt, strips[row : row + 1] if row >= 0 else ()):

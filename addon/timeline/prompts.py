@@ -10,7 +10,6 @@ import bpy
 import numpy as np
 from bpy.props import StringProperty
 from bpy.types import Context, Object, Operator, Scene, SoundStrip, Strip, TextStrip
-from bpy_extras.io_utils import ImportHelper
 
 from emodifftalk.core.errors import UserError
 
@@ -36,7 +35,8 @@ from . import reading
 
 _SECONDS = 3.0
 """Length of a prompt that nothing else ends."""
-_LAST_CHANNEL = 128
+LAST_CHANNEL = 128
+"""Of the sequencer."""
 
 
 def add_prompt(
@@ -98,7 +98,7 @@ def free_channel(scene: Scene, lowest: int, start: float, end: float) -> int:
     """The lowest channel from `lowest` up with nothing between two frames."""
     _, channels, left, right = compat.strip_spans(scene)
     taken = set(channels[(left < end) & (right > start)].tolist())
-    return next((channel for channel in range(lowest, _LAST_CHANNEL) if channel not in taken), _LAST_CHANNEL)
+    return next((channel for channel in range(lowest, LAST_CHANNEL) if channel not in taken), LAST_CHANNEL)
 
 
 def add_voice(head: Object, scene: Scene, path: Path, frame: int | None = None) -> SoundStrip:
@@ -107,8 +107,8 @@ def add_voice(head: Object, scene: Scene, path: Path, frame: int | None = None) 
         raise UserError(f"The recording {path} does not exist.")
     frame = scene.frame_current if frame is None else frame
     editor = scene.sequence_editor or scene.sequence_editor_create()
-    try:
-        strip: Any = editor.strips.new_sound(path.stem, str(path), free_channel(scene, 1, frame, frame + 1), frame)
+    try:  # up where hardly anything is: how long it is shows when it is there
+        strip: Any = editor.strips.new_sound(path.stem, str(path), LAST_CHANNEL, frame)
     except RuntimeError as error:
         raise UserError(f"{path.name} is not a recording that Blender can read.") from error
     if strip.sound is None or strip.sound.samplerate == 0:  # Blender makes a silent strip of anything
@@ -117,6 +117,7 @@ def add_voice(head: Object, scene: Scene, path: Path, frame: int | None = None) 
         if unread is not None and unread.users == 0:
             bpy.data.sounds.remove(unread)
         raise UserError(f"{path.name} is not a recording that Blender can read.")
+    strip.channel = free_channel(scene, 1, frame, compat.right_handle(strip))
     settings(head).voice_uid = ensure_uid(strip)
     return strip
 
@@ -169,30 +170,6 @@ class EMODIFFTALK_OT_add_prompt(ForHead, Operator):
             window.new_prompt = ""
         if shortened is not None:
             self.report({"INFO"}, f"“{shortened.name}” now fades where “{strip.name}” begins")
-        return {"FINISHED"}
-
-
-class EMODIFFTALK_OT_add_voice(ForHead, Operator, ImportHelper):  # type: ignore[misc]  # the stub of ImportHelper
-    """Put a recording on the sequencer at the playhead and let this head speak it"""
-
-    bl_idname = "emodifftalk.add_voice"
-    bl_label = "Add Voice"
-    bl_options = {"REGISTER", "UNDO"}
-
-    filter_glob: StringProperty(default="*.wav;*.flac;*.ogg;*.mp3", options={"HIDDEN"})
-
-    def execute(self, context: Context) -> set[str]:
-        """Add the strip."""
-        head = active_head(context)
-        scene = listening_scene(head, context)
-        try:
-            strip = add_voice(head, scene, Path(bpy.path.abspath(self.filepath)))  # type: ignore[attr-defined]  # as above
-        except UserError as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
-        end = compat.right_handle(strip) - 1
-        if end > scene.frame_end:
-            self.report({"INFO"}, f"The voice ends at frame {end:.0f}, after the scene's last frame {scene.frame_end}")
         return {"FINISHED"}
 
 
@@ -280,7 +257,6 @@ class EMODIFFTALK_OT_read_prompt(_ForPrompt, Operator):
 
 _CLASSES = (
     EMODIFFTALK_OT_add_prompt,
-    EMODIFFTALK_OT_add_voice,
     EMODIFFTALK_OT_select_prompt,
     EMODIFFTALK_OT_remove_prompt,
     EMODIFFTALK_OT_read_prompt,

@@ -61,6 +61,7 @@ def test_every_platform_has_a_zip_and_they_differ_in_the_manifest_alone(contents
 def test_the_sample_scenes_come_along_and_what_only_a_checkout_needs_does_not(contents):
     wanted = {"sample_scenes/hello.blend", "sample_scenes/hello.wav", "sample_scenes/subjects/nora.safetensors"}
     wanted |= {f"backend/{BACKEND_WHEEL}", "backend/requirements.txt", "LICENSE", "LICENSES.md", "README.md"}
+    wanted |= {"docs/manual/README.md"}
     assert wanted <= set(contents)
     for name in contents:
         assert not name.endswith((".jpg", ".png", ".pyc")) and "held_out/" not in name, name

@@ -87,6 +87,8 @@ def story() -> Iterator[float]:
     yield from a_render_that_lacks_its_head()
     lines_over_the_engines_picture()
 
+    yield from a_workspace()
+    yield from a_copy()
     with timed("switched off"):
         bpy.ops.preferences.addon_disable(module=PACKAGE)
         keep_screenshot("switched off")
@@ -121,6 +123,62 @@ def lines_over_the_engines_picture() -> None:
     space.overlay.show_overlays = False
     space.shading.type, view.view_transform = before
     look_at(only_head())
+
+
+def a_workspace() -> Iterator[float]:
+    """The workspace Talking Head, made, left and asked for again."""
+    making = sys.modules[f"{PACKAGE}.addon.timeline.talking_head"]
+    window, began = bpy.context.window_manager.windows[0], time.monotonic()
+    home, before = window.workspace, len(bpy.data.workspaces)
+    with bpy.context.temp_override(**in_view()):
+        bpy.ops.emodifftalk.talking_head_workspace()
+    while making._making.steps is not None and time.monotonic() - began < 60:
+        yield 0.1
+    yield 0.2
+    areas = {area.type: area for area in window.screen.areas}
+    view = areas["VIEW_3D"]
+    facts["workspace"] = {
+        "name": window.workspace.name,
+        "editors": sorted(area.type for area in window.screen.areas),
+        "lowest": min(areas, key=lambda kind: areas[kind].y),
+        "tab": next(region for region in view.regions if region.type == "UI").active_panel_category,
+        "strips of": window.workspace.sequencer_scene.name,
+    }
+    window.workspace = home
+    yield 0.2
+    with bpy.context.temp_override(**in_view()):
+        bpy.ops.emodifftalk.talking_head_workspace()
+    yield 0.2
+    facts["workspace"] |= {"again": window.workspace.name, "more": len(bpy.data.workspaces) - before}
+    window.workspace = home
+    yield 0.3
+    facts["seconds"]["a workspace"] = time.monotonic() - began
+
+
+def a_copy() -> Iterator[float]:
+    """Shift D of the head as a hand does it, and one Ctrl Z."""
+    began, head = time.monotonic(), only_head()
+    bpy.context.view_layer.objects.active = head
+    head.select_set(True)
+    facts["copies"] = [strips_and_heads()]
+    bpy.ops.ed.undo_push(message="before the copy")
+    with bpy.context.temp_override(**in_view()):
+        bpy.ops.object.duplicate_move("INVOKE_DEFAULT")
+    yield 0.2
+    press("LEFTMOUSE", times=1)
+    yield 0.5
+    facts["copies"].append(strips_and_heads())
+    with bpy.context.temp_override(**in_view()):
+        bpy.ops.ed.undo()
+    yield 0.2
+    facts["copies"].append(strips_and_heads())
+    facts["seconds"]["a copy"] = time.monotonic() - began
+
+
+def strips_and_heads() -> list:
+    """Names of all strips, and how many heads there are."""
+    names = sorted(strip.name for strip in bpy.context.scene.sequence_editor.strips_all)
+    return [names, sum(bool(thing.emodifftalk.subject_path) for thing in bpy.context.scene.objects)]
 
 
 PLANTED = ("json", "numpy", "sitecustomize", "usercustomize", "emodifftalk", "torch")

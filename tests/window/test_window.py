@@ -189,6 +189,21 @@ def test_a_sample_scene_comes_with_our_tab_open_and_what_was_read_stays_read_aft
     assert facts["read after undo"] == "a word of ours"
 
 
+def test_the_workspace_talking_head_is_made_once(facts):
+    found = facts["workspace"]
+    assert found["name"] == found["again"] == "Talking Head" and found["more"] == 1
+    assert found["editors"] == ["GRAPH_EDITOR", "SEQUENCE_EDITOR", "VIEW_3D"] and found["lowest"] != "VIEW_3D"
+    assert (found["tab"], found["strips of"]) == ("EmoDiffTalk", "Scene")
+
+
+def test_a_head_copied_by_hand_brings_its_prompts_and_one_undo_takes_both(facts):
+    (before, heads), (copied, more), (after, fewer) = facts["copies"]
+    prompts = [name for name in before if name != "hello"]
+    assert len(prompts) == 3 and (heads, more, fewer) == (1, 2, 1)
+    assert len(copied) == len(before) + 3 and all(name.startswith("Nora") for name in copied)
+    assert after == before
+
+
 def test_switched_off_it_leaves_nothing_behind(session, facts):
     assert facts["left behind"] == {}
     name = "frame 60"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -23,6 +23,8 @@ _Sound = tuple[str, float, float, float]
 """What is heard at a time: recording, second of the recording, speed, loudness."""
 _NEAR = 1.5e-3
 """Seconds that do not count."""
+_SAME = 1e-5
+"""Of an action unit's intensity: less is no change."""
 _KNOWN = ("format", "schema", "voice", "prompts", "style", "seed", "duration")
 _WORDS = (("au_offsets", "offset"), ("au_curves", "curve"), ("au_gains", "gain"))
 _HEARING = ("seed", "liveliness")
@@ -186,8 +188,12 @@ def _sound_alike(old: list[_Sound], new: list[_Sound]) -> bool:
 def _prompt_changes(before: Json, after: Json, shift: float) -> Iterator[Change]:
     holds = after["style"].get("gap") == "hold"
     old = {prompt["id"]: prompt for prompt in before["prompts"]}
+    ids = {prompt["id"] for prompt in after["prompts"]}
     for prompt in after["prompts"]:
         past = old.pop(prompt["id"], None)
+        if past is None:  # of a copied head or a pasted strip: the same under another id
+            twins = (twin for twin in old if twin not in ids and _same_prompt(old[twin], prompt, shift))
+            past = old.pop(next(twins, None), None)
         if past is None or not _same_prompt(past, prompt, shift):
             spans = [_span(prompt)] + ([_span(past, shift)] if past is not None else [])
             end = math.inf if holds else max(end for _, end in spans)
@@ -213,9 +219,17 @@ def _same_prompt(past: Json, prompt: Json, shift: float) -> bool:
     return (
         near
         and eases
-        and all(past[name] == prompt[name] for name in ("text", "aus"))
+        and past["text"] == prompt["text"]
+        and _same_aus(past["aus"], prompt["aus"])
         and not _differs(past["intensity"], prompt["intensity"], times, shift).any()
     )
+
+
+def _same_aus(old: Mapping[str, float] | None, new: Mapping[str, float] | None) -> bool:
+    """Whether two prompts have the same bars, as far as what was written tells: in six places."""
+    if old is None or new is None:
+        return old is new
+    return old.keys() == new.keys() and all(abs(old[name] - new[name]) < _SAME for name in old)
 
 
 def _curve_changes(before: Json, after: Json, shift: float, length: float) -> Iterator[Change]:

@@ -7,12 +7,16 @@ A curve of K keys is a dictionary of arrays by Blender's names of what a key has
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .relaying import Piece
 
-Keys = dict[str, np.ndarray]
+if TYPE_CHECKING:
+    from .arrays import Floats
+
+Keys = dict[str, np.ndarray[Any, Any]]
 
 POINTS = ("co", "handle_left", "handle_right")
 CONSTANT, BEZIER = 0, 2
@@ -109,7 +113,7 @@ def _freeze(keys: Keys, before: int, following: int) -> None:
             keys[name][at] = FREE
 
 
-def _corners(keys: Keys, before: int, following: int) -> np.ndarray:
+def _corners(keys: Keys, before: int, following: int) -> Floats:
     """The four corners (4, 2) of a Bézier segment as Blender draws it: handles reach no farther than the segment."""
     start, end = keys["co"][before], keys["co"][following]
     length = end[0] - start[0]
@@ -118,7 +122,7 @@ def _corners(keys: Keys, before: int, following: int) -> np.ndarray:
     return np.stack([start, start + arms[0] * reach[0], end + arms[1] * reach[1], end])
 
 
-def _where(times: np.ndarray, second: float) -> float:
+def _where(times: Floats, second: float) -> float:
     """Where on a segment with corners at times (4,) a second is reached, 0..1."""
     low, high = 0.0, 1.0
     for _ in range(_HALVINGS):
@@ -128,7 +132,7 @@ def _where(times: np.ndarray, second: float) -> float:
     return (low + high) / 2
 
 
-def _halves(corners: np.ndarray, share: float) -> tuple[np.ndarray, np.ndarray]:
+def _halves(corners: Floats, share: float) -> tuple[Floats, Floats]:
     """Two segments (4, 2) each that together are one (de Casteljau)."""
     # Points between neighbours, again and again: (4, 2), (3, 2), (2, 2), (1, 2). The first of each are the corners of
     # the first half, the last of each those of the second.

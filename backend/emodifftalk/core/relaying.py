@@ -76,12 +76,12 @@ def relaid(laid: Layout, playing: Sequence[Stretch], otherwise: float = 0.0) -> 
     if not runs:
         kept = tuple(replace(part, start=part.start + (otherwise if part.start < OUT_OF_SIGHT else 0)) for part in rest)
         return [Piece(-math.inf, math.inf, 0.0, otherwise)], Layout(tuple(playing), kept[:_MOST])
-    kept = _placed(rest, runs)
-    moved = [Run(new.start, new.end, part.start, 1.0, False) for part, new in zip(rest, kept, strict=True)]
+    placed = _placed(rest, runs)
+    moved = [Run(new.start, new.end, part.start, 1.0, False) for part, new in zip(rest, placed, strict=True)]
     seen = sorted((*runs, *(run for run in moved if run.first < OUT_OF_SIGHT)), key=lambda run: run.first)
     pieces = _joined(_pieces(seen, old))
     hidden = [Piece(run.take, run.end, run.take, run.first) for run in moved if run not in seen]
-    return pieces + hidden, Layout(tuple(playing), tuple(kept[:_MOST]))
+    return pieces + hidden, Layout(tuple(playing), tuple(placed[:_MOST]))
 
 
 def _disjoint(stretches: Iterable[Stretch]) -> list[Stretch]:

@@ -116,6 +116,7 @@ def test_a_sample_scene_plays_without_a_backend(addon, tmp_path, monkeypatch, na
     assert bpy.ops.emodifftalk.open_sample(scene=name) == {"FINISHED"}
     scene = bpy.context.scene
     assert Path(bpy.data.filepath) == tmp_path / f"{name}.blend"
+    assert scene.sync_mode == "AUDIO_SYNC"
     cast = list(heads(scene))
     assert len(cast) == (2 if name == "two_talking" else 1)
     for head in cast:

@@ -20,7 +20,7 @@ def names(scene) -> dict[int, str]:
 
 
 def prompts(head, scene) -> list[tuple[float, str]]:
-    return [(compat.left_handle(strip), strip.text) for strip in prompt_strips(head, scene)]
+    return [(compat.left_handle(strip), strip.emodifftalk.text) for strip in prompt_strips(head, scene)]
 
 
 def test_named_markers_become_prompts_that_last_till_the_next(head, scene):
