@@ -6,6 +6,7 @@ from bpy.types import Context, Panel
 
 from ..backend import long_work
 from ..scene.panel_parts import OfHead, draw_problem, draw_sentence, letters
+from .collect import draw_collecting
 from .export import exporting
 
 
@@ -29,6 +30,7 @@ class EMODIFFTALK_PT_exchange(OfHead, Panel):
             layout.operator("emodifftalk.export", text="Export…", icon="EXPORT")
             self._draw_ending(width)
         layout.operator("emodifftalk.import_curves", text="Import Face Curves…", icon="IMPORT")
+        draw_collecting(layout, width)
 
     def _draw_ending(self, width: int) -> None:
         job = long_work.current()

@@ -12,10 +12,14 @@ from bpy.types import Context, Object, Scene
 
 from emodifftalk.core.facs import AU_NAMES
 
+from . import memory
 from .preference_values import PACKAGE
 
 AU_PROPERTIES = {au: au.lower() for au in AU_NAMES}
 """Names of the properties that hold action units: au12 for AU12."""
+
+arriving: dict[Path, Path] = memory.keep({})
+"""Files that are still being copied to their place, and where they can be read meanwhile. `files.laying` fills it."""
 
 
 def settings(head: Object) -> Any:
@@ -74,11 +78,13 @@ def by_session_uid(uid: int) -> Object | None:
 
 def absolute(path: str, head: Object | None = None) -> Path:
     """A `//` path as an absolute one, relative to the library the head comes from if it is linked or, overridden here,
-    has the path from there still."""
-    return Path(os.path.normpath(bpy.path.abspath(path, library=_library_of(path, head))))
+    has the path from there still. What is being copied there is read where it is copied from."""
+    place = Path(os.path.normpath(bpy.path.abspath(path, library=library_of(path, head))))
+    return arriving.get(place, place) if arriving else place
 
 
-def _library_of(path: str, head: Object | None) -> bpy.types.Library | None:
+def library_of(path: str, head: Object | None) -> bpy.types.Library | None:
+    """The library a head's path counts from; None when that is this file."""
     if head is None:
         return None
     override = head.original.override_library

@@ -13,7 +13,7 @@ from bpy.props import (
     PointerProperty,
     StringProperty,
 )
-from bpy.types import Context, Object, PropertyGroup, Scene, Strip, WindowManager
+from bpy.types import Context, Object, PropertyGroup, Scene, Sound, Strip, WindowManager
 
 from emodifftalk.core.facs import AU_LABELS
 from emodifftalk.core.limits import GAZE, LOUDEST, STRONGEST
@@ -158,6 +158,7 @@ class HeadSettings(PropertyGroup):
         name="Gaussians", description="A file of Gaussians that do not move", update=_look_changed, **_FILE
     )
     gaussians_axes: StringProperty(options={"HIDDEN"})
+    gaussians_known_by: StringProperty(options={"HIDDEN"})
     subject_name: StringProperty(name="Name", description="What the subject calls itself")
     subject_licence: StringProperty(name="Licence", description="Under which terms the subject may be used")
     subject_credit: StringProperty(name="Credit", description="Who made the subject")
@@ -337,6 +338,12 @@ class StripSettings(PropertyGroup):
     read_aus: PointerProperty(type=AuIntensities)
 
 
+class SoundSettings(PropertyGroup):
+    """What EmoDiffTalk knows about the recording of a voice; strips that were cut from one another share it."""
+
+    known_by: StringProperty(options={"HIDDEN"})
+
+
 class WindowSettings(PropertyGroup):
     """What the panel remembers while Blender runs."""
 
@@ -358,13 +365,17 @@ def window_settings(context: Context) -> Any:
 _OF_HEADS = (AuOffsets, AuCurves, AuGains, AuMutes, HeadTake, HeadSettings)
 for _group in _OF_HEADS:
     let_overrides_change(_group)
-_CLASSES = (AuOffsets, AuIntensities, AuCurves, AuGains, AuMutes, HeadTake, HeadSettings, StripSettings, WindowSettings)
+_CLASSES = (
+    *(AuOffsets, AuIntensities, AuCurves, AuGains, AuMutes, HeadTake, HeadSettings, StripSettings, SoundSettings),
+    WindowSettings,
+)
 
 ADDS = Adds(
     classes=_CLASSES,
     properties=(
         (Object, "emodifftalk", HeadSettings, {"override": OVERRIDABLE}),
         (Strip, "emodifftalk", StripSettings, {}),
+        (Sound, "emodifftalk", SoundSettings, {}),
         (WindowManager, "emodifftalk", WindowSettings, {}),
     ),
 )

@@ -17,6 +17,7 @@ from emodifftalk.core.errors import UserError
 from ..backend import connection
 from ..blender import compat
 from ..blender.registering import Adds
+from ..scene.content import remember_sound
 from ..scene.heads import active_head, settings
 from ..scene.operators import ForHead
 from ..scene.properties import window_settings
@@ -118,6 +119,7 @@ def add_voice(head: Object, scene: Scene, path: Path, frame: int | None = None) 
             bpy.data.sounds.remove(unread)
         raise UserError(f"{path.name} is not a recording that Blender can read.")
     settings(head).voice_uid = ensure_uid(strip)
+    remember_sound(strip.sound, path)
     return strip
 
 
