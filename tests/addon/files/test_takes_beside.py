@@ -145,9 +145,9 @@ def test_a_save_that_fails_changes_no_path(hidden, tmp_path):
     save(tmp_path / "film" / "shot.blend")
     make_take()
     before = take_paths(), settings(the_head()).subject_path
-    (tmp_path / "full" / "shot.blend@").mkdir(parents=True)  # Blender writes there first
+    (tmp_path / "full" / "deep" / "shot.blend@").mkdir(parents=True)  # Blender writes there first
     with pytest.raises(RuntimeError):
-        bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "full" / "shot.blend"))
+        bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "full" / "deep" / "shot.blend"))
     assert (take_paths(), settings(the_head()).subject_path) == before and plays()
 
 
