@@ -221,10 +221,18 @@ def _tick() -> float | None:
     if now.running:
         return _TICK
     with bpy.context.temp_override(window=bpy.context.window_manager.windows[0]):
-        answer = bpy.ops.emodifftalk.end_collecting()  # type: ignore[attr-defined]  # ours: an undo step of its own
+        answer = bpy.ops.emodifftalk.end_collecting("EXEC_DEFAULT", True)  # type: ignore[attr-defined]  # undo: one step
         if answer == {"FINISHED"} and now.save:  # after that step, or the file would count as changed again
             _save()
+        if not now.stopped:
+            bpy.context.window_manager.popup_menu(_draw_ending, title="Collect Files", icon="FILE_FOLDER")
     return None
+
+
+def _draw_ending(self: Menu, context: Context) -> None:
+    """What came of it, for those who began it in the File menu and do not see our tab."""
+    for sentence in _state.said:
+        self.layout.label(text=sentence, icon="ERROR" if _state.worry else "CHECKMARK")
 
 
 def _show_status(text: str | None) -> None:

@@ -56,6 +56,7 @@ class Collection:
     def work(self) -> None:
         """Copy them. Of Blender it needs nothing."""
         folder = Path(self.blend).parent
+        absent = [path for name in set(self.files.values()) if not (path := folder / FOLDERS[name]).exists()]
         self.total = sum(map(size_of, self.files))
         try:
             free = shutil.disk_usage(folder).free
@@ -68,7 +69,7 @@ class Collection:
                 self.text = f"Copying {source.name}"
                 self._collect(source, folder / FOLDERS[kind])
         except copying.Stopped:
-            self._take_back()
+            self._take_back(absent)
         except OSError as error:
             self.problems.append(f"{folder}: {error.strerror or error}")
 
@@ -86,12 +87,14 @@ class Collection:
         self.done = before + size_of(source)
         self._go(0)
 
-    def _take_back(self) -> None:
-        """Delete what was copied: nothing refers to it. Folders go when nothing else is in them."""
+    def _take_back(self, folders: list[Path]) -> None:
+        """Delete what was copied, since nothing refers to it, and the folders that were made for it."""
         for path in self.made:
             with suppress(OSError):
                 path.unlink()
-                path.parent.rmdir()
+        for folder in folders:
+            with suppress(OSError):  # somebody has put something there
+                folder.rmdir()
 
     def _go(self, done: int) -> bool:
         self.done += done

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import bpy
@@ -34,15 +34,17 @@ class Lost:
 
 @dataclass
 class _Look:
-    """Paths being looked at: what is what, and, when it is over, which of them are lost."""
+    """Paths being looked at: what is what, and, when it is over, how many seconds it took and which of them are lost."""
 
     kinds: dict[Path, str]
+    cost: float = 0.0
     lost: tuple[Lost, ...] | None = None
-    began: float = field(default_factory=time.monotonic)
 
     def work(self) -> None:
         """Look. Of Blender it needs nothing."""
-        self.lost = tuple(Lost(kind, path.name) for path, kind in self.kinds.items() if not os.path.isfile(path))
+        began = time.monotonic()
+        lost = tuple(Lost(kind, path.name) for path, kind in self.kinds.items() if not os.path.isfile(path))
+        self.cost, self.lost = time.monotonic() - began, lost
 
 
 @dataclass
@@ -107,8 +109,7 @@ def _tick() -> float | None:
 
 def _take_over(look: _Look) -> bool:
     """Make a look's answer ours; returns whether it is news."""
-    now = time.monotonic()
-    _known.look, _known.again = None, now + max(_AGAIN, _RESTRAINT * (now - look.began))
+    _known.look, _known.again = None, time.monotonic() + max(_AGAIN, _RESTRAINT * look.cost)
     news = look.lost != _known.lost
     _known.lost = look.lost or ()
     return news
@@ -124,6 +125,8 @@ def _on_change(*_: object) -> None:
 def _on_load(*_: object) -> None:
     _on_change()
     _known.lost = ()
+    if not bpy.app.background:
+        lost_files()  # so that it is seen without anybody's touching the window
 
 
 ADDS = Adds(
