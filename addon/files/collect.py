@@ -19,7 +19,7 @@ from ..blender.redraw import SIDE_BARS, redraw
 from ..blender.registering import Adds
 from ..blender.state import State
 from ..playback import gaussians
-from ..scene.heads import is_drawn
+from ..scene.heads import is_drawn, paths_rewritten
 from ..scene.panel_parts import draw_problem, draw_sentence
 from . import head_files, laying, memory, missing, paths
 from .collection import Collection, megabytes, size_of
@@ -67,7 +67,8 @@ def land(done: Collection) -> bool:
             continue
         path = paths.relative_to(place or file.path, done.blend)
         if path != getattr(file.owner, file.attribute):
-            file.refer_to(path)
+            with paths_rewritten():
+                file.refer_to(path)
     head_files.remember_files()
     lost = missing.look_now()
     gaussians.forget()

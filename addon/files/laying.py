@@ -26,7 +26,7 @@ from ..blender.redraw import SIDE_BARS, redraw
 from ..blender.registering import Adds
 from ..blender.state import State
 from ..scene.content import same_content
-from ..scene.heads import absolute, arriving, library_of, portable, user_folder
+from ..scene.heads import absolute, arriving, library_of, paths_rewritten, portable, user_folder
 from . import copying, head_files, memory
 
 FOLDER = "takes"
@@ -178,7 +178,8 @@ def settle() -> None:
             _state.laid.pop(copy.source, None)
             for file in list(head_files.head_files()):
                 if file.kind == "take" and file.path == copy.source:
-                    file.refer_to(portable(copy.source))
+                    with paths_rewritten():
+                        file.refer_to(portable(copy.source))
         arriving.pop(copy.path, None)
     if copies:
         redraw(SIDE_BARS)

@@ -34,7 +34,7 @@ class Lost:
 
 @dataclass
 class _Look:
-    """Paths being looked at: what is what, and, when it is over, how many seconds it took and which of them are lost."""
+    """Paths being looked at: what is what; when it is over, the seconds it took and which of them are lost."""
 
     kinds: dict[Path, str]
     cost: float = 0.0

@@ -16,7 +16,7 @@ from bpy.types import Object
 from ..blender.registering import Adds
 from ..blender.state import State
 from ..scene.content import content, content_now
-from ..scene.heads import is_drawn, settings
+from ..scene.heads import is_drawn, paths_rewritten, rewriting, settings
 from . import head_files, laying, memory
 
 
@@ -54,7 +54,10 @@ def follow_to(target: str) -> None:
         if place is None and not (elsewhere and (path.startswith("//") or (first and relative))):
             continue
         _saving.before.append((file.owner, file.attribute, path))
-        file.refer_to(relative_to(place or file.path, target))
+        with paths_rewritten():
+            file.refer_to(relative_to(place or file.path, target))
+    # Until it is saved Blender takes `//` for the old folder, and draws a picture of the file meanwhile.
+    rewriting.folder = os.path.dirname(os.path.abspath(target))
 
 
 def relative_to(path: Path, blend: str) -> str:
@@ -86,6 +89,7 @@ def _on_save_pre(target: str = "", *_: object) -> None:
 
 @bpy.app.handlers.persistent
 def _on_save_post(target: str = "", *_: object) -> None:
+    rewriting.folder = ""
     if not _is_open(target):  # a copy was saved: what is being worked on stays where it was
         _restore()
     elif _saving.leaving and _saving.leaving != os.path.dirname(os.path.abspath(target)):
@@ -101,8 +105,10 @@ def _on_save_failed(target: str = "", *_: object) -> None:
 
 def _restore() -> None:
     """What was being saved was no step of this file's: its paths are as before."""
-    for owner, attribute, path in _saving.before:
-        setattr(owner, attribute, path)
+    rewriting.folder = ""
+    with paths_rewritten():
+        for owner, attribute, path in _saving.before:
+            setattr(owner, attribute, path)
     _saving.before.clear()
 
 

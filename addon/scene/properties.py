@@ -20,7 +20,7 @@ from emodifftalk.core.limits import GAZE, LOUDEST, STRONGEST
 
 from ..blender.registering import Adds
 from .bells import HAND_CHANGED, LOOK_CHANGED, TAKE_CHANGED, WORDS_CHANGED
-from .heads import AU_PROPERTIES
+from .heads import AU_PROPERTIES, rewriting
 from .overrides import OVERRIDABLE, let_overrides_change
 from .strips import choose_voice, nudged, owner_of, show_words, sound_strips, strip_scene, voice_strips
 
@@ -101,10 +101,13 @@ AuMutes = type(
 
 
 def _look_changed(self: PropertyGroup, context: Context) -> None:
-    LOOK_CHANGED.ring(context.scene)
+    if not rewriting.quiet:
+        LOOK_CHANGED.ring(context.scene)
 
 
 def _take_changed(self: PropertyGroup, context: Context) -> None:
+    if rewriting.quiet:
+        return
     LOOK_CHANGED.ring(context.scene)
     TAKE_CHANGED.ring(self.id_data, context.scene)
 

@@ -15,8 +15,9 @@ from tests.helpers.tiny_subject import save_tiny_take, tiny_subject
 bpy = pytest.importorskip("bpy")
 
 from addon.files import copying, laying, relink
-from addon.playback import sources
+from addon.playback import gaussians, sources
 from addon.scene import heads as scene_heads
+from addon.scene.bells import TAKE_CHANGED
 from addon.scene.heads import absolute, is_head, new_take_path, settings
 
 
@@ -139,6 +140,31 @@ def test_a_version_in_the_same_folder_and_takes_from_elsewhere_stay_where_they_a
     assert take_paths() == ["//takes/Tiny_001.safetensors", "//../given.safetensors"]
     save(tmp_path / "other" / "shot.blend")
     assert take_paths() == ["//takes/Tiny_001.safetensors", "//../given.safetensors"]
+
+
+@pytest.mark.parametrize("copy", [False, True], ids=["saved", "saved as a copy"])
+def test_heads_play_while_their_file_is_being_saved_and_nothing_is_said_to_be_gone(hidden, tmp_path, copy):
+    """Blender draws a picture of a file while it saves it."""
+    make_take()
+    said, rung = [], []
+
+    def ring(*about) -> None:
+        rung.append(about)
+
+    def drawn(*_) -> None:
+        gaussians.refresh(bpy.context.scene)
+        said.append((dict(gaussians.problems), plays()))
+
+    TAKE_CHANGED.listen(ring)
+    bpy.app.handlers.save_pre.append(drawn)
+    try:
+        save(tmp_path / "film" / "deep" / "shot.blend", copy=copy)
+        save(tmp_path / "b" / "shot.blend", copy=copy)
+    finally:
+        bpy.app.handlers.save_pre.remove(drawn)
+        TAKE_CHANGED.ignore(ring)
+    gaussians.refresh(bpy.context.scene)
+    assert said == [({}, True)] * 2 and not gaussians.problems and rung == [] and plays()
 
 
 def test_a_save_that_fails_changes_no_path(hidden, tmp_path):
