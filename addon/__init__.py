@@ -30,6 +30,7 @@ _LATER = (
             "draw.numpy_splats",
             "draw.rasterizers",
             "draw.target",
+            "files.copying",
             "files.head_files",
             "files.kinds",
             "files.ply_frames",

@@ -13,7 +13,8 @@ from .backend import connection, home, installation, long_work, trust
 from .backend.client import DEAD, STARTING
 from .backend.install import home as install_home
 from .backend.panel import BACKEND_STATES, draw_remedy
-from .files import relink
+from .blender import guarding, unforeseen
+from .files import missing
 from .playback import gaussians
 from .scene.heads import active_head, heads
 from .scene.panel_parts import NARROW, InTab, draw_sentence, letters, shortened
@@ -47,14 +48,25 @@ class TopLine:
 
 
 def top_line(context: Context) -> TopLine:
-    """What matters most now: work going on, missing files, what keeps the backend from working, the take."""
+    """What matters most now: what nobody foresaw, work going on, missing files, what keeps the backend from working,
+    the take."""
     head = active_head(context)
     return (
-        _work(head)
+        _fault()
+        or _work(head)
         or _files()
         or _trouble(head, context)
         or (_take(head, context) if head is not None else _no_head(context))
     )
+
+
+def _fault() -> TopLine | None:
+    fault = unforeseen.last()
+    if fault is None:
+        return None
+    if not fault.details:
+        return TopLine(fault.where, "ERROR", "emodifftalk.wave_away", "Close")
+    return TopLine("Not foreseen", "ERROR", guarding.COPY_DETAILS, "Copy Details")
 
 
 def _work(head: Object | None) -> TopLine | None:
@@ -72,9 +84,11 @@ def _work(head: Object | None) -> TopLine | None:
 
 
 def _files() -> TopLine | None:
-    line = relink.missing_line()
+    line = missing.missing_line()
     if not line:
         return None
+    if not missing.lost_files():
+        return TopLine("Takes not laid", "ERROR")  # the details say why
     if line.endswith(" is missing"):
         text = f"{line.split()[1].capitalize()} missing"  # its name would not fit
     else:
@@ -178,8 +192,11 @@ _WIDTH = 50
 
 def _details(context: Context) -> Iterator[tuple[str, list[tuple[str, str]]]]:
     """Titles, and under each sentences with icons."""
-    head, line = active_head(context), relink.missing_line()
-    yield "Files", [(f"{line}.", "ERROR") if line else ("Nothing is missing", "CHECKMARK")]
+    head, line = active_head(context), missing.missing_line()
+    fault = unforeseen.last()
+    if fault is not None:
+        yield "What Happened", [(fault.sentence, "ERROR")]
+    yield "Files", [(f"{line.rstrip('.')}.", "ERROR") if line else ("Nothing is missing", "CHECKMARK")]
     if head is not None:
         broken = gaussians.problems.get(head.session_uid)
         said = [(broken, "ERROR")] if broken else []
@@ -206,6 +223,10 @@ def _backend() -> list[tuple[str, str]]:
 
 def _draw_ways_out(layout: UILayout) -> None:
     """Buttons for what is said above."""
+    if unforeseen.last() is not None:
+        row = layout.row(align=True)
+        row.operator("emodifftalk.copy_details", icon="COPYDOWN")
+        row.operator("emodifftalk.wave_away")
     row = layout.row(align=True)
     row.operator("emodifftalk.find_missing")
     row.operator("emodifftalk.restart_backend", text="Restart Backend" if connection.client.alive else "Start Backend")

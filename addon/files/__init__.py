@@ -9,8 +9,11 @@ MODULES = (
     "add_head",
     "assets",
     "drop",
+    "laying",
     "paths",
+    "missing",
     "relink",
+    "collect",
     "export",
 )
 memory = Memory()

@@ -39,7 +39,7 @@ def give_take(head: Object, path: Path, context: Context) -> None:
     entry.seed = int(take.metadata.get("seed", 0))
     entry.zero_frame = scene.frame_current
     if head_settings.voice_uid:
-        anchor = performance.build_performance(head, scene).anchor
+        anchor = performance.build_performance(head, scene, looking=True).anchor
         entry.anchor_uid, entry.anchor_offset, entry.zero_frame = anchor.uid, anchor.offset, anchor.zero_frame
     entry.path = portable(path)
     head_settings.active_take = len(head_settings.takes) - 1

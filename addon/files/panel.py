@@ -6,6 +6,7 @@ from bpy.types import Context, Panel, UILayout
 
 from ..backend import long_work
 from ..scene.panel_parts import InTab, draw_lines, letters
+from .collect import draw_collecting
 from .export import exporting
 
 
@@ -29,6 +30,7 @@ class EMODIFFTALK_PT_tools(InTab, Panel):
         column = layout.column(align=True)
         column.operator("emodifftalk.import_curves", text="Import Face Curves…", icon="IMPORT")
         column.operator("emodifftalk.import_gaussians", text="Import Gaussians…", icon="IMPORT")
+        draw_collecting(layout, width)
 
 
 def _draw_ending(layout: UILayout, width: int) -> None:

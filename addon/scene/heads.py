@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +14,40 @@ from bpy.types import Context, Object, Scene
 
 from emodifftalk.core.facs import AU_NAMES
 
+from ..blender.state import State
+from . import memory
 from .preference_values import PACKAGE
 
 AU_PROPERTIES = {au: au.lower() for au in AU_NAMES}
 """Names of the properties that hold action units: au12 for AU12."""
+
+arriving: dict[Path, Path] = memory.keep({})
+"""Files that are still being copied to their place, and where they can be read meanwhile. `files.laying` fills it."""
+
+
+@dataclass
+class _Rewriting(State):
+    """What is done to paths.
+
+    quiet: they are being rewritten, the files behind them stay.
+    folder: from which `//` counts while a file is being saved there, empty at other times.
+    """
+
+    quiet: bool = False
+    folder: str = ""
+
+
+rewriting = memory.keep(_Rewriting())
+
+
+@contextmanager
+def paths_rewritten() -> Iterator[None]:
+    """Inside, another path is no other file: nothing is looked at anew, no bell rings."""
+    rewriting.quiet = True
+    try:
+        yield
+    finally:
+        rewriting.quiet = False
 
 
 def settings(head: Object) -> Any:
@@ -83,11 +115,15 @@ def present_head(uid: int) -> Object | None:
 
 def absolute(path: str, head: Object | None = None) -> Path:
     """A `//` path as an absolute one, relative to the library the head comes from if it is linked or, overridden here,
-    has the path from there still."""
-    return Path(os.path.normpath(bpy.path.abspath(path, library=_library_of(path, head))))
+    has the path from there still. What is being copied there is read where it is copied from."""
+    library = library_of(path, head)
+    start = rewriting.folder or None if library is None else None
+    place = Path(os.path.normpath(bpy.path.abspath(path, start=start, library=library)))
+    return arriving.get(place, place) if arriving else place
 
 
-def _library_of(path: str, head: Object | None) -> bpy.types.Library | None:
+def library_of(path: str, head: Object | None) -> bpy.types.Library | None:
+    """The library a head's path counts from; None when that is this file."""
     if head is None:
         return None
     override = head.original.override_library

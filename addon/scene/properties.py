@@ -13,7 +13,7 @@ from bpy.props import (
     PointerProperty,
     StringProperty,
 )
-from bpy.types import Context, Object, PropertyGroup, Scene, Strip, WindowManager
+from bpy.types import Context, Object, PropertyGroup, Scene, Sound, Strip, WindowManager
 
 from emodifftalk.core.facs import AU_LABELS
 from emodifftalk.core.limits import GAZE, LOUDEST, STRONGEST
@@ -21,7 +21,7 @@ from emodifftalk.core.limits import GAZE, LOUDEST, STRONGEST
 from ..blender.registering import Adds
 from ..blender.unforeseen import guarded
 from .bells import HAND_CHANGED, HEAD_CHANGED, LOOK_CHANGED, TAKE_CHANGED, WORDS_CHANGED
-from .heads import AU_PROPERTIES
+from .heads import AU_PROPERTIES, rewriting
 from .overrides import OVERRIDABLE, let_overrides_change
 from .strips import choose_voice, forget_typed, nudged, owner_of, sound_strips, strip_scene, voice_strips
 
@@ -104,11 +104,14 @@ AuMutes = type(
 
 @guarded("Showing the change")
 def _look_changed(self: PropertyGroup, context: Context) -> None:
-    LOOK_CHANGED.ring(context.scene)
+    if not rewriting.quiet:
+        LOOK_CHANGED.ring(context.scene)
 
 
 @guarded("Showing the change")
 def _take_changed(self: PropertyGroup, context: Context) -> None:
+    if rewriting.quiet:
+        return
     LOOK_CHANGED.ring(context.scene)
     TAKE_CHANGED.ring(self.id_data, context.scene)
 
@@ -185,6 +188,7 @@ class HeadSettings(PropertyGroup):
         name="Gaussians", description="A file of Gaussians that do not move", update=_look_changed, **_FILE
     )
     gaussians_axes: StringProperty(options={"HIDDEN"})
+    gaussians_known_by: StringProperty(options={"HIDDEN"})
     subject_name: StringProperty(name="Name", description="What the subject calls itself")
     subject_licence: StringProperty(name="Licence", description="Under which terms the subject may be used")
     subject_credit: StringProperty(name="Credit", description="Who made the subject")
@@ -388,6 +392,12 @@ class StripSettings(PropertyGroup):
     read_aus: PointerProperty(type=AuIntensities)
 
 
+class SoundSettings(PropertyGroup):
+    """What EmoDiffTalk knows about the recording of a voice; strips that were cut from one another share it."""
+
+    known_by: StringProperty(options={"HIDDEN"})
+
+
 class WindowSettings(PropertyGroup):
     """What the panel remembers while Blender runs."""
 
@@ -410,13 +420,17 @@ def window_settings(context: Context) -> Any:
 _OF_HEADS = (AuOffsets, AuCurves, AuGains, AuMutes, HeadTake, HeadSettings)
 for _group in _OF_HEADS:
     let_overrides_change(_group)
-_CLASSES = (AuOffsets, AuIntensities, AuCurves, AuGains, AuMutes, HeadTake, HeadSettings, StripSettings, WindowSettings)
+_CLASSES = (
+    *(AuOffsets, AuIntensities, AuCurves, AuGains, AuMutes, HeadTake, HeadSettings, StripSettings, SoundSettings),
+    WindowSettings,
+)
 
 ADDS = Adds(
     classes=_CLASSES,
     properties=(
         (Object, "emodifftalk", HeadSettings, {"override": OVERRIDABLE}),
         (Strip, "emodifftalk", StripSettings, {}),
+        (Sound, "emodifftalk", SoundSettings, {}),
         (WindowManager, "emodifftalk", WindowSettings, {}),
     ),
 )

@@ -14,7 +14,7 @@ from emodifftalk.shots.names import CANCEL, PAUSE, RESUME
 
 from ..blender.operators import Explained
 from ..blender.registering import Adds
-from ..scene.heads import absolute
+from ..scene.heads import absolute, arriving
 from .process import queue
 from .settings import ShotItem, ShotQueueSettings, queue_settings
 
@@ -63,6 +63,8 @@ def start_queue(context: Context, as_seen: bool) -> None:
     from emodifftalk.shots.shot_list import load_list
 
     shot_list, blend = queue_settings(context), Path(bpy.data.filepath)
+    if arriving:
+        raise UserError("Takes are still being copied beside the file: try again in a moment.")
     if any(shot.scene is not None and shot.scene.library is not None for shot in shot_list.shots):
         raise UserError("A shot's scene belongs to another file: put the shot into that file's list.")
     folder = output_folder(shot_list)

@@ -82,6 +82,8 @@ def look(known: LiveHead, head: Object, scene: Scene) -> bool:
     try:
         known.request, known.obstacle = performance.build_performance(head, scene, looking=True), ""
         asked = fingerprint(known.request)
+        if known.request.lacking:
+            raise UserError(known.request.lacking)
     except UserError as error:
         known.request, known.obstacle, known.looked = None, str(error), began
         return False

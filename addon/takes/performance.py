@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import bpy
-from bpy.types import Object, Scene
+from bpy.types import Object, Scene, Sound
 
 from emodifftalk.core.clock import CURVE_FPS, Clock, SoundSpan, sampled_curve
 from emodifftalk.core.errors import UserError
@@ -19,6 +19,7 @@ from emodifftalk.core.whole_file import whole_file
 from ..blender.animation import Evaluate, evaluators
 from ..curves import au_curves, hand
 from ..playback.take_time import Anchor
+from ..scene.content import remember_sound, sound_content
 from ..scene.heads import AU_PROPERTIES, settings, user_folder
 from ..scene.strips import give_own_uids, prompt_strips, strip_scene
 from ..timeline.timeline import PromptStrip, Timeline, Voice, read_timeline
@@ -35,19 +36,24 @@ class Request:
     anchor: where its second 0 lies, also once the voice has moved.
     clock: the timeline, with the Performance's second 0 at its own.
     spoken: which recording is performed when, one for each of the Performance's voices.
+    contents: what each of these recordings is known by, its bytes and hash; empty where that is not known.
+    lacking: why it cannot be performed now, one sentence: a recording is missing. Empty when nothing is.
     """
 
     performance: Performance
     anchor: Anchor
     clock: Clock
     spoken: tuple[Stretch, ...] = ()
+    contents: tuple[str, ...] = ()
+    lacking: str = ""
 
 
 def build_performance(head: Object, scene: Scene, looking: bool = False) -> Request:
     """What a head is asked to do: it begins with its first voice or prompt strip and ends with its last. What is muted
     is not performed.
 
-    looking: only to see what is asked for; then nothing in the file or beside it is touched.
+    looking: only to see what is asked for; then nothing in the file or beside it is touched, and a missing recording is
+        no error but said in the answer.
     Raises UserError, one sentence, when there is nothing to perform or a strip cannot be used.
     """
     from emodifftalk.core.performance import Performance, Style
@@ -70,8 +76,11 @@ def build_performance(head: Object, scene: Scene, looking: bool = False) -> Requ
         duration=duration,
         style=Style(**{name: getattr(head_settings, name) for name in Style.__dataclass_fields__}),
     )
-    stretches = (Stretch(v.recording, span.start, span.offset, span.duration, span.speed) for v, span in spoken)
-    return Request(performance, _anchor(timeline, clock), clock, tuple(stretches))
+    stretches = tuple(Stretch(v.recording, span.start, span.offset, span.duration, span.speed) for v, span in spoken)
+    contents = {voice.sound: _content(voice) for voice, _ in spoken}
+    lacking = next((sentence for voice, _ in spoken if (sentence := _lacking(voice))), "")
+    anchor = _anchor(timeline, clock)
+    return Request(performance, anchor, clock, stretches, tuple(contents[voice.sound] for voice, _ in spoken), lacking)
 
 
 def _begun(timeline: Timeline) -> tuple[Clock, float]:
@@ -135,16 +144,31 @@ def _recording(voice: Voice, looking: bool) -> Path:
     path = voice.file
     if path is None:
         raise UserError(f"The voice “{voice.name}” has no recording.")
+    if not looking:
+        if lacking := _lacking(voice):
+            raise UserError(lacking)
+        remember_sound(_sound(voice), path)
     if not voice.packed:
-        if not path.is_file():
-            raise UserError(f"The recording {path.name} of the voice “{voice.name}” is missing: relink or replace it.")
         return path
     # The backend reads files: what is packed into the .blend is laid beside it for the time of the work.
-    unpacked = user_folder("voices") / f"{voice.packed}_{path.name}"
+    unpacked = user_folder("voices") / f"{voice.sound}_{path.name}"
     if not looking:
-        sound = next(sound for sound in bpy.data.sounds if sound.session_uid == voice.packed)
-        _write(unpacked, sound.packed_file.data)
+        _write(unpacked, _sound(voice).packed_file.data)
     return unpacked
+
+
+def _lacking(voice: Voice) -> str:
+    if voice.packed or voice.file is None or voice.file.is_file():
+        return ""
+    return f"The recording {voice.file.name} of the voice “{voice.name}” is missing: relink or replace it."
+
+
+def _content(voice: Voice) -> str:
+    return "" if voice.file is None else sound_content(_sound(voice), voice.file)
+
+
+def _sound(voice: Voice) -> Sound:
+    return next(sound for sound in bpy.data.sounds if sound.session_uid == voice.sound)
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -12,7 +12,6 @@ import time
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import bpy
@@ -62,7 +61,7 @@ class Status:
 
     state: BAKED (up to date), STALE, MISSING (no take) or "" (nothing is asked for, or it cannot be told).
     line: a few words for the panel.
-    sentence: what changed, or why it cannot be told.
+    sentence: what changed, why it cannot be told, or which recording is missing.
     parts: (first frame, frame after the last, BAKED | STALE | MISSING | STRETCHED) of the timeline, the topmost last.
     """
 
@@ -78,15 +77,29 @@ def made_from(request: performance.Request) -> str:
     return base64.b64encode(zlib.compress(text.encode(), 9)).decode()
 
 
-def asked_for(request: performance.Request) -> dict:
-    """What a take is made from, in plain data; recordings go by name, wherever they lie."""
+def asked_for(request: performance.Request, told: Iterable[str] = ()) -> dict:
+    """What a take is made from, in plain data; recordings go by name and content, wherever they lie.
+
+    told: how an earlier take tells its recordings. One that is the same as far as both are known is told the same way:
+    takes of earlier versions know the size alone, and of a recording that went missing before the file was ever saved
+    nothing is known.
+    """
     from emodifftalk.core.performance import to_json
 
-    data = to_json(request.performance)
-    for voice, stretch in zip(data["voice"], request.spoken, strict=True):
-        path = Path(voice["path"])
-        voice["path"] = f"{stretch.recording} {path.stat().st_size if path.is_file() else 0}"
+    data, told = to_json(request.performance), frozenset(told)
+    for voice, stretch, content in zip(data["voice"], request.spoken, request.contents, strict=True):
+        voice["path"] = _as_told(stretch.recording, content, told)
     return data
+
+
+def _as_told(recording: str, content: str, told: frozenset[str]) -> str:
+    whole = f"{recording} {content}"
+    if whole in told:
+        return whole
+    if content:
+        by_size = f"{recording} {content.split()[0]}"
+        return by_size if by_size in told else whole
+    return next((text for text in sorted(told) if text.startswith(whole)), whole)
 
 
 def rounded(data: Any) -> Any:
@@ -142,7 +155,8 @@ def check(head: Object, scene: Scene) -> Status:
     except UserError as error:
         return Status("", "", str(error) if entry is not None else "", _played(head, scene))
     clock = request.clock
-    after = asked_for(request)
+    before = _unpacked(entry.made_from) if entry is not None else None
+    after = asked_for(request, [voice["path"] for voice in before["voice"]] if before is not None else ())
     try:
         take = sources.take_of(head)
         other_subject = take is not None and _other_subject(head, take.metadata.get("subject_hash", ""))
@@ -151,7 +165,6 @@ def check(head: Object, scene: Scene) -> Status:
     if take is None:
         asked = compare_performances(after, after).asked
         return Status(MISSING, "", "", _on(clock, asked, MISSING))
-    before = _unpacked(entry.made_from)
     changes = _compared(before, after, ["subject"] if other_subject else []) if before is not None else None
     if changes is None:
         unknown = "This take does not say what it was made from: it is of an earlier version, or damaged."
@@ -160,9 +173,10 @@ def check(head: Object, scene: Scene) -> Status:
     kinds = _on(clock, baked, BAKED) + _on(clock, changes.missing, MISSING) + _on(clock, changes.stale, STALE)
     shown = kinds + _stretched(head, scene)
     if not changes.seconds and not changes.changes:
-        return Status(BAKED, "Up to date", "", shown)
+        return Status(BAKED, "Up to date", request.lacking, shown)
     shift = scene_clock(scene, scene.frame_start).seconds(request.anchor.zero_frame)
-    return Status(STALE, _line(changes, clock.rate, pace.of(entry)), _sentence(changes, clock, shift), shown)
+    sentence = f"{_sentence(changes, clock, shift)} {request.lacking}".strip()
+    return Status(STALE, _line(changes, clock.rate, pace.of(entry)), sentence, shown)
 
 
 def _on(clock: Clock, ranges: Iterable[Range], kind: str) -> tuple[Part, ...]:

@@ -16,6 +16,7 @@ from emodifftalk.core.errors import UserError
 from ..backend import connection
 from ..blender import compat
 from ..blender.registering import Adds
+from ..scene.content import remember_sound
 from ..scene.heads import active_head, settings
 from ..scene.operators import ForHead
 from ..scene.properties import window_settings
@@ -119,6 +120,7 @@ def add_voice(head: Object, scene: Scene, path: Path, frame: int | None = None) 
         raise UserError(f"{path.name} is not a recording that Blender can read.")
     strip.channel = free_channel(scene, 1, frame, compat.right_handle(strip))
     settings(head).voice_uid = ensure_uid(strip)
+    remember_sound(strip.sound, path)
     return strip
 
 

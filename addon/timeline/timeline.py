@@ -31,7 +31,8 @@ class Voice:
     name, uid: the strip's.
     recording: what its recording is known by; it stays when the file is moved, linked anew or packed.
     file: where the recording lies, or lay before it was packed; None when the strip has none.
-    packed: session uid of the sound that is packed into the .blend, 0 for one in a file.
+    sound: session uid of the sound, 0 without one.
+    packed: whether it is packed into the .blend.
     times: of the strip.
     audible: first frame and frame after the last, as far as the meta strips around it let it be heard.
     delay: seconds by which the sound was moved inside its strip.
@@ -45,7 +46,8 @@ class Voice:
     uid: str
     recording: str
     file: Path | None
-    packed: int
+    sound: int
+    packed: bool
     times: StripTimes
     audible: tuple[float, float]
     delay: float
@@ -177,7 +179,8 @@ def _voice(strip: SoundStrip) -> Voice:
         uid=strip_settings(strip).uid,
         recording=sound.name if sound is not None else "",
         file=Path(bpy.path.abspath(sound.filepath, library=sound.library)) if has_file else None,
-        packed=sound.session_uid if has_file and sound.packed_file is not None else 0,
+        sound=sound.session_uid if sound is not None else 0,
+        packed=has_file and sound.packed_file is not None,
         times=times,
         audible=audible,
         delay=strip.sound_offset,

@@ -102,16 +102,16 @@ def _read_png(root: Path, path: Path) -> None:
 
 
 def _fingerprint(folder: Path) -> list[str]:
-    (folder / "a.txt").write_text("a.safetensors|12|0123456789abcdef0123456789abcdef")
+    (folder / "a.txt").write_text("a.safetensors|12|0123456789abcdef0123456789abcdef|1700000000000000000")
     return ["a.txt"]
 
 
 def _read_fingerprint(root: Path, path: Path) -> None:
-    from addon.files import head_files
+    from addon.scene import content as contents
 
     text = content(path).decode(errors="replace")
     (root / "b.safetensors").write_bytes(bytes(12))
-    head_files.same_content(root / "b.safetensors", text)
+    contents.same_content(root / "b.safetensors", text)
 
 
 def _read_replies(root: Path, path: Path) -> None:
