@@ -11,6 +11,20 @@ from tests.helpers.places import HELLO
 from tests.helpers.tiny_subject import save_tiny_subject
 
 
+@pytest.fixture(autouse=True)
+def nothing_unforeseen():
+    """A test in which something of ours failed where nobody looks has failed, whatever it compared."""
+    unforeseen = sys.modules.get("addon.blender.unforeseen")
+    if unforeseen is not None:
+        unforeseen._faults.clear()
+    yield
+    unforeseen = sys.modules.get("addon.blender.unforeseen")
+    faults = [fault.details for fault in unforeseen._faults.kept.values() if fault.details] if unforeseen else []
+    if unforeseen is not None:
+        unforeseen._faults.clear()
+    assert not faults, "\n".join(faults)
+
+
 @pytest.fixture
 def speaking(scene, tmp_path, monkeypatch):
     """A head on the shipped template with the sample voice and two prompts, and the real backend at its service."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
@@ -22,6 +21,7 @@ from addon.takes import staleness
 from addon.takes.generate import add_take
 from addon.takes.performance import build_performance
 from addon.timeline.prompts import add_voice
+from tests.helpers.windowed import WindowedApp
 
 
 def the_head():
@@ -210,7 +210,7 @@ def test_drawings_never_wait_for_a_disk(spoken, monkeypatch):
     """In a window they are shown what the last look saw; looking is a thread's work."""
     import threading
 
-    monkeypatch.setattr(missing.bpy, "app", SimpleNamespace(background=False, timers=bpy.app.timers))
+    monkeypatch.setattr(missing.bpy, "app", WindowedApp())
     asked, looked = [], missing.os.path.isfile
     monkeypatch.setattr(
         missing.os.path, "isfile", lambda path: asked.append(threading.current_thread().name) or looked(path)
@@ -221,7 +221,6 @@ def test_drawings_never_wait_for_a_disk(spoken, monkeypatch):
     while missing._tick() is not None:
         pass
     assert missing.missing_line() == "The voice line.wav is missing" and set(asked) == {"EmoDiffTalk missing files"}
-    bpy.app.timers.unregister(missing._tick)
 
 
 def test_the_sentence_counts_and_names_the_first(acted):

@@ -6,7 +6,6 @@ import os
 import shutil
 import time
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
@@ -19,6 +18,7 @@ from addon.playback import gaussians, sources
 from addon.scene import heads as scene_heads
 from addon.scene.bells import TAKE_CHANGED
 from addon.scene.heads import absolute, is_head, new_take_path, settings
+from tests.helpers.windowed import WindowedApp
 
 
 @pytest.fixture
@@ -192,13 +192,9 @@ def test_a_folder_that_takes_nothing_is_one_sentence_and_loses_nothing(hidden, t
 @pytest.fixture
 def in_window(monkeypatch):
     """As in a window, where large takes are copied while Blender goes on, and a disk without second names."""
-    timers = bpy.app.timers
-    monkeypatch.setattr(laying.bpy, "app", SimpleNamespace(background=False, timers=timers))
+    monkeypatch.setattr(laying.bpy, "app", WindowedApp())
     monkeypatch.setattr(laying, "_AT_ONCE", 1000)
     monkeypatch.setattr(copying, "link", lambda source, path: False)
-    yield
-    if timers.is_registered(laying._tick):
-        timers.unregister(laying._tick)
 
 
 def test_a_large_take_plays_while_it_is_copied_and_saving_waits_for_nothing(hidden, in_window, monkeypatch, tmp_path):
