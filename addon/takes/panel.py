@@ -46,18 +46,24 @@ class EMODIFFTALK_PT_generate(OfHead, Panel):
             _draw_obstacle(layout, job, width)
             draw_status(layout, head, context)
         head_settings = settings(head)
-        if not len(head_settings.takes):
-            return
-        row = layout.row()
-        row.template_list(
-            "EMODIFFTALK_UL_takes", "", head_settings, "takes", head_settings, "active_take", rows=2, maxrows=5
-        )
-        row.column(align=True).operator("emodifftalk.remove_take", text="", icon="REMOVE")
-        entry = active_take(head)
-        if entry is not None:
-            if entry.note:
-                draw_sentence(layout, entry.note, width=width)
-            _draw_confidence(layout, head)
+        if len(head_settings.takes):
+            _draw_takes(layout, head, width)
+        layout.prop(head_settings, "whole_takes")
+
+
+def _draw_takes(layout: UILayout, head: Object, width: int) -> None:
+    """The list, how the one that plays was made, and how sure it is."""
+    head_settings = settings(head)
+    row = layout.row()
+    row.template_list(
+        "EMODIFFTALK_UL_takes", "", head_settings, "takes", head_settings, "active_take", rows=2, maxrows=5
+    )
+    row.column(align=True).operator("emodifftalk.remove_take", text="", icon="REMOVE")
+    entry = active_take(head)
+    if entry is not None:
+        if entry.note:
+            draw_sentence(layout, entry.note, width=width)
+        _draw_confidence(layout, head)
 
 
 def _draw_confidence(layout: UILayout, head: Object) -> None:

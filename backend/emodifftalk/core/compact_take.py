@@ -129,10 +129,12 @@ def _compacted(
 ) -> tuple[dict[str, Array], float]:
     """The tensors of `frame_store.CompactFrames` for one array, and what is lost in the worst frame that was made."""
     made = np.arange(frames) if mended is None else np.flatnonzero(mended.anew)
-    like = read(int(made[0])).astype(np.float32)
+    shape = read(0).shape
     if mended is not None:
-        mean, layers, old = _read_layers(mended.file, name, like.shape, frames)
+        mean, layers, old = _read_layers(mended.file, name, shape, frames)
         like = middle = mean.astype(np.float32)
+    else:
+        like = read(0).astype(np.float32)
 
     def value(i: int) -> Floats:
         return _turned(read(i), like) if name == "rotations" else read(i)
@@ -161,7 +163,7 @@ def _compacted(
     layers = [*layers, *more]
     arrays = {
         "mean": mean,
-        "components": np.concatenate([layer.steps for layer in layers]).reshape(-1, *like.shape),
+        "components": np.concatenate([layer.steps for layer in layers]).reshape(-1, *shape),
         "scales": np.concatenate([layer.scales for layer in layers]),
         "weights": np.concatenate(weights, axis=1),
         "layers": np.array([len(layer) for layer in layers], np.int32),
@@ -191,7 +193,7 @@ def _put(weights: Floats, rows: Mask, values: Floats | float) -> Floats:
     return changed
 
 
-def _turned(packed: Ints, like: Floats) -> Floats:
+def _turned(packed: Array, like: Floats) -> Floats:
     """Unit quaternions (Nf, 4) float32 of a whole take's (Nf, 4) int8, on the side of `like`: q and -q are the same
     rotation, and signs must not jump from frame to frame."""
     quats = packed.astype(np.float32)

@@ -94,7 +94,8 @@ def described(
 
 def spread(rows: Ints, most: int) -> Ints:
     """Some of the numbers of rows, `most` of them, evenly spread; all when they are fewer."""
-    return rows[np.unique(np.linspace(0, len(rows) - 1, min(len(rows), most)).round().astype(int))]
+    some: Ints = rows[np.unique(np.linspace(0, len(rows) - 1, min(len(rows), most)).round().astype(int))]
+    return some
 
 
 def _needed(
@@ -115,7 +116,7 @@ def _needed(
 
 
 def _with(weights: list[Floats], rows: Ints, again: list[Floats]) -> list[Floats]:
-    """Weights (T, K) in some layers, with those of some rows in these and in more layers; the others do not see more."""
+    """Weights (T, K) in layers, with those of some rows in these and in more layers; the others do not see those."""
     count = len(weights[0])
     weights = [*weights, *(np.zeros((count, part.shape[1]), np.float32) for part in again[len(weights) :])]
     for part, of_rows in zip(weights, again, strict=True):
@@ -155,7 +156,7 @@ def _left(rows: Floats, layers: list[Layer]) -> Floats:
 
 def _layer(rows: Floats, limit: float, kind: type[np.signedinteger[Any]]) -> Layer:
     """A layer of principal directions of `rows` (T, M), as many as it takes for no row to be further off than `limit`,
-    root mean square; as many as there are where that is not enough, and a little further off by rounding to a `kind`."""
+    root mean square, before they are rounded to a `kind`; all there are where that is not enough."""
     energy, strength, mixing = _principal(rows)
     # What K directions leave of each row (T, K + 1): its square less the squares of its shares of them, which are
     # strength times mixing squared.

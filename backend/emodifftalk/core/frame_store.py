@@ -149,7 +149,9 @@ def _read_part(file: TensorFile, name: str, frames: int) -> tuple[Floats, list[t
         reach = np.abs(mean).max(initial=0.0) + 2**15 * float(np.abs(weights * scales).sum(axis=1).max(initial=0.0))
     if components.dtype not in (np.int8, np.int16) or not reach < 1e9:
         raise UserError(f"{file.path.name} is damaged: “{name}” cannot be what a face does.")
-    # The steps go into the weights: the components stay what they are, and are made float once.
-    values, weights = components.reshape(len(components), mean.size).astype(np.float32), weights * scales
+    # The steps go into the weights: the components stay what they are, and are made float once. Each layer is an array
+    # of its own, so that its sums are the same wherever in the file it lies.
+    rows, weights = components.reshape(len(components), mean.size), weights * scales
     cuts = np.cumsum(layer_sizes(file, name))[:-1]
-    return mean, list(zip(np.split(values, cuts), np.split(weights, cuts, axis=1), strict=True))
+    values = [part.astype(np.float32) for part in np.split(rows, cuts)]
+    return mean, list(zip(values, np.split(weights, cuts, axis=1), strict=True))
