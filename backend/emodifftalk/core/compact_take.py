@@ -27,7 +27,7 @@ from .frame_store import WholeFrames, layer_sizes
 from .take import COMPACT_SCHEMA, Take, load_take
 from .watch import UNWATCHED, Watch
 
-LOST = {"offsets": 2e-6, "rotations": 1e-2, "opacities": 1e-2, "tints": 1e-2}
+LOST = {"offsets": 1e-6, "rotations": 1e-2, "opacities": 1e-2, "tints": 1e-2}
 """Root mean square error allowed in any frame: metres, parts of a unit quaternion, of full opacity, of full colour. In
 pictures the last three are 60 dB; the first is so small because lips that are a twentieth of a millimetre apart are no
 longer closed, and because points are few and cost little."""
@@ -40,6 +40,8 @@ STEPS: dict[str, type[np.signedinteger[Any]]] = {
 """What components are rounded to: points are few, and their sum over many components would show a byte's steps."""
 _TRACKS = ("aus", "aus_voice", "aus_emotion", "confidence", "asked", "features")
 """What a take has beside its frames, taken over as it is."""
+_CLOSER = 0.7
+"""Frames that are made anew come nearer than they must: components of others fit all of them as badly as the worst."""
 _MIDDLE = 32
 """Frames, evenly spread, whose mean the others are measured from."""
 _MOST_BYTES = 64 << 20
@@ -152,7 +154,8 @@ def _compacted(
             np.subtract(value(int(i)), middle, out=row.reshape(mean.shape))
         return values
 
-    more, weights, errors = described(rows, len(made), layers[:1], LOST[name], STEPS[name])
+    limit = LOST[name] * (_CLOSER if mended is not None else 1.0)
+    more, weights, errors = described(rows, len(made), layers[:1], limit, STEPS[name])
     if mended is not None:
         # Frames that are not made keep their weights, and layers that none of them sees any more go. New frames see the
         # first layer and their own: so a layer goes with the last of the frames that it was made for.
