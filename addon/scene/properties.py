@@ -251,7 +251,7 @@ class HeadSettings(PropertyGroup):
     whole_takes: BoolProperty(
         name="Whole Takes",
         description="Keep every frame of new takes exactly as it was made: about fourteen times as large on the disk. "
-        "Otherwise takes are compact, which no picture shows (points within a twentieth of a millimetre)",
+        "Otherwise takes are compact, which no picture shows (points within 0.03 mm)",
         options=set(),
     )
     valence: FloatProperty(

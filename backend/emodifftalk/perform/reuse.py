@@ -89,7 +89,7 @@ class Earlier:
         try:
             take = load_take(path)
             if take.compact and "features" not in take.file.shapes:
-                self._forget("it is a compact one of an earlier version, which does not keep what it was made from")
+                self._forget("it is a compact one of an earlier version")
                 return
             self._asked = expect(take.file, "asked", (take.frames, len(AU_NAMES)))
             self._features = expect(take.file, "features", (take.frames, FEATURES))
