@@ -15,7 +15,6 @@ import addon
 from addon.playback import origin
 from addon.scene.heads import absolute, active_take, settings
 from addon.takes.generate import job_of
-from emodifftalk.core.compact_take import compact_take
 from emodifftalk.core.subject import Subject
 from emodifftalk.export.framing import portrait_span
 
@@ -89,12 +88,10 @@ def ship_take(head: bpy.types.Object, name: str) -> None:
     bpy.ops.emodifftalk.generate()  # type: ignore[attr-defined]  # registered by us
     entry = active_take(head)
     made, shipped = absolute(entry.path, head), HERE / "takes" / f"{name}.safetensors"
-    done = compact_take(made, shipped)
-    made.unlink()
+    made.replace(shipped)
     entry.name, entry.path = name, bpy.path.relpath(str(shipped))
     entry.note = "shipped with the scene, compact"
-    frames = job_of(head).result["frames"]
-    print(f"{shipped.name}: {done.after / 1e6:.1f} MB of {done.before / 1e6:.1f} MB, {frames} frames")
+    print(f"{shipped.name}: {shipped.stat().st_size / 1e6:.1f} MB, {job_of(head).result['frames']} frames")
     settings(head).active_take = len(settings(head).takes) - 1
 
 

@@ -291,6 +291,12 @@ class HeadSettings(PropertyGroup):
         options=set(),
     )
     seed: IntProperty(name="Seed", description="Another seed, another reading of the same lines", min=0, options=set())
+    whole_takes: BoolProperty(
+        name="Whole Takes",
+        description="Keep every frame of new takes exactly as it was made: about fourteen times as large on the disk. "
+        "Otherwise takes are compact, which no picture shows (points within 0.03 mm)",
+        options=set(),
+    )
     valence: FloatProperty(
         name="Valence", description="From unpleasant (-1) to pleasant (1)", min=-1.0, max=1.0, subtype="FACTOR"
     )

@@ -60,6 +60,7 @@ def start_job(head: Object, context: Context, live: bool = False) -> Job:
         "subject": str(absolute(head_settings.subject_path, head)),
         "performance": to_json(job.request.performance),
         "out": str(job.path),
+        "compact": not head_settings.whole_takes,
     }
     if (previous := active_take(head)) is not None:
         params["previous"] = str(absolute(previous.path, head))
@@ -166,7 +167,11 @@ def _note(result: dict, seconds: float) -> str:
     reused = result.get("frames", 0) - result.get("recomputed", result.get("frames", 0))
     if reused:
         named.append(f"{reused} of {result['frames']} frames as they were")
-    return " ".join([", ".join([f"made in {seconds:.1f} s", *named]), *result.get("unread", [])])
+    sentences = [", ".join([f"made in {seconds:.1f} s", *named])]
+    if why := result.get("note"):
+        sentences[0] += "."
+        sentences.append(f"{why[0].upper()}{why[1:].rstrip('.')}.")
+    return " ".join([*sentences, *result.get("unread", [])])
 
 
 def _read_prompts(head: Object, context: Context, by_itself: bool) -> None:

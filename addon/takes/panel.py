@@ -99,6 +99,7 @@ class EMODIFFTALK_PT_take_details(OfHead, Panel):
         """Seed, note, and how far it stays within what the subject was trained on."""
         layout, head, width = self.layout, active_head(context), letters(context)
         entry = active_take(head)
+        layout.prop(settings(head), "whole_takes")
         if entry is None:
             layout.label(text="No take yet")
             return

@@ -11,7 +11,7 @@ _APP = bpy.app
 
 
 class WindowedApp:
-    """In all but `background` and the timers the app there is. timers: those that were started, to be called by hand."""
+    """In all but `background` and the timers the app there is. started: the timers that are running."""
 
     background = False
 

@@ -124,6 +124,7 @@ class _Client:
         shot = to_json(Performance(voice))
         settings = {"steps": 2, "front_end": "embedded", "text_encoder": "embedded"}
         params = {"subject": str(self._subject), "performance": shot, "out": str(out), "settings": settings}
+        params["compact"] = True  # as Generate asks
         return self.client.request("drive", params)
 
     def answer(self, number: int) -> list[dict]:

@@ -57,7 +57,7 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
         "compact",
         help="make a take a tenth of its size, for sending and keeping",
         description="Writes the same take as a few components and their weights: it plays, renders and exports like "
-        "the whole one. What a whole take keeps for being made again in part is left out.",
+        "the whole one, and is made again in part like it.",
         epilog="example: emodifftalk compact take.safetensors --out small.safetensors",
     )
     small.add_argument("take", help="the take (.safetensors)")

@@ -1,8 +1,12 @@
-"""Compact takes: a tenth of the size and less, the same picture. For shipping and keeping; they play like any other.
+"""Compact takes: a tenth of the size and less, the same picture. They play like any other, and are made again in part.
 
 Faces move along few directions. Points, rotations and opacities of all frames are written as a mean plus a few
-principal components in signed integers, and the components' weights in each frame. How many is decided by what is lost,
-measured after rounding. What a take keeps for being made again (the voice's features) is left out.
+principal components in signed integers, and the components' weights in each frame. How many is decided by what is lost
+in the worst frame, measured after rounding.
+
+When some frames of a compact take are made anew, the weights of all others are copied, and what the new frames need
+beside the components that are there is added as a layer which only they see (see `components`): frames that nobody
+touched stay what they were, to the last bit.
 """
 
 from __future__ import annotations
@@ -15,13 +19,18 @@ from typing import Any
 import numpy as np
 
 from . import tensors
-from .arrays import Array, Floats
+from .arrays import Array, Floats, Ints, Mask
+from .checks import expect
+from .components import Layer, described, spread
 from .errors import UserError
+from .frame_store import WholeFrames, layer_sizes
 from .take import COMPACT_SCHEMA, Take, load_take
+from .watch import UNWATCHED, Watch
 
-LOST = {"offsets": 1.5e-5, "rotations": 5e-3, "opacities": 5e-3, "tints": 5e-3}
-"""Root mean square error allowed: metres, parts of a unit quaternion, of full opacity, of full colour. The last three
-are twice what the bytes of a whole take round off; in pictures they are 60 dB."""
+LOST = {"offsets": 1e-6, "rotations": 1e-2, "opacities": 1e-2, "tints": 1e-2}
+"""Root mean square error allowed in any frame: metres, parts of a unit quaternion, of full opacity, of full colour. In
+pictures the last three are 60 dB; the first is so small because lips that are a twentieth of a millimetre apart are no
+longer closed, and because points are few and cost little."""
 STEPS: dict[str, type[np.signedinteger[Any]]] = {
     "offsets": np.int16,
     "rotations": np.int8,
@@ -29,9 +38,14 @@ STEPS: dict[str, type[np.signedinteger[Any]]] = {
     "tints": np.int8,
 }
 """What components are rounded to: points are few, and their sum over many components would show a byte's steps."""
-_MOST = 64
-_SEEN = 500
-"""Frames, evenly spread, from which the components are found."""
+_TRACKS = ("aus", "aus_voice", "aus_emotion", "confidence", "asked", "features")
+"""What a take has beside its frames, taken over as it is."""
+_CLOSER = 0.7
+"""Frames that are made anew come nearer than they must: components of others fit all of them as badly as the worst."""
+_MIDDLE = 32
+"""Frames, evenly spread, whose mean the others are measured from."""
+_MOST_BYTES = 64 << 20
+"""Components of takes that were made again in part may grow to this, or to a quarter of the whole take."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +53,7 @@ class Compacted:
     """What became of a take.
 
     before, after: bytes.
-    lost: root mean square errors by array, in the units of `LOST`.
+    lost: root mean square error of the worst frame, by array, in the units of `LOST`.
     """
 
     before: int
@@ -48,95 +62,145 @@ class Compacted:
 
     @property
     def faithful(self) -> bool:
-        """Whether every array kept within `LOST`."""
+        """Whether every frame kept within `LOST`."""
         return all(error <= LOST[name] for name, error in self.lost.items())
 
 
-def compact_take(source: str | os.PathLike[str], target: str | os.PathLike[str]) -> Compacted:
+@dataclass(frozen=True)
+class Mended:
+    """An earlier compact take, some frames of which are made anew.
+
+    file: its own.
+    anew: (T,) bool, the frames that the whole take has; it needs no others.
+    """
+
+    file: tensors.TensorFile
+    anew: Mask
+
+
+def compact_take(
+    source: str | os.PathLike[str],
+    target: str | os.PathLike[str],
+    mended: Mended | None = None,
+    watch: Watch = UNWATCHED,
+) -> Compacted:
     """Write the take `source` as a compact one to `target`, which may be the same file.
 
-    Raises UserError when it is compact already, damaged, or cannot be written.
+    mended: the compact take whose other frames stay as they are.
+    Raises UserError when it is compact already, damaged, or cannot be written, and Cancelled.
     """
     take = load_take(source)
     if take.compact:
         raise UserError(f"{take.path.name} is compact already.")
-    before = os.path.getsize(take.path)
-    arrays = {"aus": take.aus, "aus_voice": take.aus_voice}
-    if take.aus_emotion is not None:
-        arrays["aus_emotion"] = take.aus_emotion
-    if take.judged:
-        arrays["confidence"] = take.confidence
-    canonical = take.frame(0).rotations
+    frames = WholeFrames(take.file, take.frames)
+    arrays = {name: take.file.read(name) for name in _TRACKS if name in take.file.shapes}
     readers: dict[str, Callable[[int], Any]] = {  # arrays; the type of tints says that there may be none
-        "offsets": lambda i: take.frame(i).offsets,
-        "rotations": lambda i: _one_side(take.frame(i).rotations, canonical),
-        "opacities": lambda i: take.frame(i).opacities[:, None],
+        "offsets": frames.offsets,
+        "rotations": lambda i: take.file.read_rows("rotations", i, i + 1)[0],
+        "opacities": lambda i: frames.opacities(i)[:, None],
     }
-    if take.frame(0).tints is not None:
-        readers["tints"] = lambda i: take.frame(i).tints
+    if frames.tinted:
+        readers["tints"] = frames.tints
     lost = {}
-    for name, read in readers.items():
-        part, lost[name] = _compacted(read, take, name)
+    for done, (name, read) in enumerate(readers.items()):
+        watch.check()
+        watch.say(done / len(readers), "Making the take compact")
+        part, lost[name] = _compacted(read, take.frames, name, mended)
         arrays |= {f"{name}.{key}": array for key, array in part.items()}
+    before = os.path.getsize(take.path)
+    watch.check()
     tensors.save(target, arrays, {**take.metadata, "schema": str(COMPACT_SCHEMA)})
     return Compacted(before, os.path.getsize(target), lost)
 
 
-def _one_side(rotations: Floats, like: Floats) -> Floats:
-    """Quaternions with signs that do not jump from frame to frame: q and -q are the same rotation."""
-    side = np.where((rotations * like).sum(axis=1, keepdims=True) < 0, np.float32(-1), np.float32(1))
-    turned: Floats = rotations * side
-    return turned
+def worn_out(take: Take) -> bool:
+    """Whether a compact take was made again in part so often that it is compact no longer."""
+    stored = first = whole = 0
+    for name, kind in STEPS.items():
+        if f"{name}.mean" not in take.file.shapes:
+            continue
+        # A component is stored in as many bytes as a frame of a whole take.
+        each = int(np.prod(take.file.shapes[f"{name}.mean"])) * np.dtype(kind).itemsize
+        sizes = layer_sizes(take.file, name)
+        stored, first, whole = stored + sum(sizes) * each, first + sizes[0] * each, whole + take.frames * each
+    return stored > max(2 * first, min(whole // 4, _MOST_BYTES))
 
 
-def _compacted(read: Callable[[int], Floats], take: Take, name: str) -> tuple[dict[str, Array], float]:
-    """The tensors of `frame_store.CompactFrames` for one array, and what is lost."""
-    seen = np.unique(np.linspace(0, take.frames - 1, min(take.frames, _SEEN)).round().astype(int))
-    # rows (T', M): every frame, or as many as are looked at, as one row; principal directions are of what is left when
-    # the mean is taken off.
-    rows = np.stack([read(i).ravel() for i in seen]).astype(np.float32)
-    mean = rows.mean(axis=0)
-    directions = _principal(rows - mean)
-    # More until it is enough: the error is that of the very numbers that will be read.
-    count = min(6, len(directions))
-    while True:
-        part, error = _rounded(rows, mean, directions[:count], STEPS[name])
-        if error <= LOST[name] or count >= min(_MOST, len(directions)):
-            break
-        count = min(count + max(count // 3, 1), _MOST, len(directions))
-    weights = part["weights"] if len(seen) == take.frames else _weights(read, take.frames, mean, directions[:count])
-    shape = read(0).shape
-    rounded_mean = mean.reshape(shape).astype(np.float32 if name == "offsets" else np.float16)
-    components = part["components"].reshape(count, *shape)
-    return {"mean": rounded_mean, "components": components, "scales": part["scales"], "weights": weights}, error
-
-
-def _principal(centred: Floats) -> Floats:
-    """Orthonormal principal directions (K, M) of centred rows (T, M), the strongest first, by way of the (T, T) matrix
-    of their products: there are far fewer frames than numbers in one."""
-    strength, mixing = np.linalg.eigh((centred @ centred.T).astype(np.float64))
-    order = np.argsort(strength)[::-1][:_MOST]
-    order = order[strength[order] > max(strength[order[0]], 1e-30) * 1e-9] if len(order) else order
-    # Eigenvectors u of C C^T are the frames' shares of a direction: C^T u / sqrt(eigenvalue) is the direction itself,
-    # of length 1. C^T C would be (M, M), and M is ten thousands of points.
-    directions: Floats = ((mixing[:, order] / np.sqrt(strength[order])).T @ centred).astype(np.float32)
-    return directions
-
-
-def _rounded(
-    rows: Floats, mean: Floats, directions: Floats, steps: type[np.signedinteger[Any]]
+def _compacted(
+    read: Callable[[int], Floats], frames: int, name: str, mended: Mended | None
 ) -> tuple[dict[str, Array], float]:
-    """The tensors of some directions (K, M) in steps of a byte or two, and what is lost of `rows`, root mean square."""
-    # Each direction is rounded in steps of its own, its greatest number the most the type holds. The weights are of the
-    # exact directions, the error of the rounded ones: that is what will be read.
-    scales = np.abs(directions).max(axis=1, initial=0.0) / np.iinfo(steps).max
-    components = np.rint(directions / np.maximum(scales, 1e-30)[:, None]).astype(steps)
-    weights = (rows - mean) @ directions.T
-    error = rows - mean - weights @ (components * scales[:, None])
-    rms = float(np.sqrt(np.mean(error**2))) if error.size else 0.0
-    return {"components": components, "scales": scales.astype(np.float32), "weights": weights}, rms
+    """The tensors of `frame_store.CompactFrames` for one array, and what is lost in the worst frame that was made."""
+    made = np.arange(frames) if mended is None else np.flatnonzero(mended.anew)
+    shape = read(0).shape
+    if mended is not None:
+        mean, layers, old = _read_layers(mended.file, name, shape, frames)
+        like = middle = mean.astype(np.float32)
+    else:
+        like = read(0).astype(np.float32)
+
+    def value(i: int) -> Floats:
+        return _turned(read(i), like) if name == "rotations" else read(i)
+
+    if mended is None:
+        # Not of all frames: what the mean is off by is one more direction at worst.
+        exact = np.mean([value(int(i)) for i in spread(made, _MIDDLE)], axis=0, dtype=np.float64)
+        mean, layers = exact.astype(np.float32 if name == "offsets" else np.float16), []
+        middle = mean.astype(np.float32)
+
+    def rows(some: Ints) -> Floats:
+        # (n, M): some of the frames that are made, one row each.
+        values = np.empty((len(some), mean.size), np.float32)
+        for row, i in zip(values, made[some], strict=True):
+            np.subtract(value(int(i)), middle, out=row.reshape(mean.shape))
+        return values
+
+    limit = LOST[name] * (_CLOSER if mended is not None else 1.0)
+    more, weights, errors = described(rows, len(made), layers[:1], limit, STEPS[name])
+    if mended is not None:
+        # Frames that are not made keep their weights, and layers that none of them sees any more go. New frames see the
+        # first layer and their own: so a layer goes with the last of the frames that it was made for.
+        stays = [i for i, of_layer in enumerate(old) if i == 0 or of_layer[~mended.anew].any()]
+        columns = [_put(old[i], mended.anew, weights[0] if i == 0 else 0.0) for i in stays]
+        columns += [_put(np.zeros((frames, w.shape[1]), np.float32), mended.anew, w) for w in weights[1:]]
+        layers, weights = [layers[i] for i in stays], columns
+    layers = [*layers, *more]
+    arrays = {
+        "mean": mean,
+        "components": np.concatenate([layer.steps for layer in layers]).reshape(-1, *shape),
+        "scales": np.concatenate([layer.scales for layer in layers]),
+        "weights": np.concatenate(weights, axis=1),
+        "layers": np.array([len(layer) for layer in layers], np.int32),
+    }
+    return arrays, float(errors.max(initial=0.0))
 
 
-def _weights(read: Callable[[int], Floats], frames: int, mean: Floats, directions: Floats) -> Floats:
-    """Weights (T, K) of every frame, read one by one: ten minutes of them do not have to fit in memory."""
-    return np.stack([directions @ (read(i).ravel() - mean) for i in range(frames)]).astype(np.float32)
+def _read_layers(
+    file: tensors.TensorFile, name: str, shape: tuple[int, ...], frames: int
+) -> tuple[Floats, list[Layer], list[Floats]]:
+    """Mean (rows, width), layers and weights (T, K) in each, of one array of a compact take, as they are stored."""
+    mean = expect(file, f"{name}.mean", shape)
+    steps = expect(file, f"{name}.components", (None, *shape)).reshape(-1, mean.size)
+    scales, weights = (
+        expect(file, f"{name}.scales", (len(steps),)),
+        expect(file, f"{name}.weights", (frames, len(steps))),
+    )
+    cuts = np.cumsum(layer_sizes(file, name))[:-1]
+    layers = [Layer(*both) for both in zip(np.split(steps, cuts), np.split(scales, cuts), strict=True)]
+    return mean, layers, np.split(weights, cuts, axis=1)
+
+
+def _put(weights: Floats, rows: Mask, values: Floats | float) -> Floats:
+    """A copy of weights (T, K) with `values` in some rows."""
+    changed = weights.copy()
+    changed[rows] = values
+    return changed
+
+
+def _turned(packed: Array, like: Floats) -> Floats:
+    """Unit quaternions (Nf, 4) float32 of a whole take's (Nf, 4) int8, on the side of `like`: q and -q are the same
+    rotation, and signs must not jump from frame to frame."""
+    quats = packed.astype(np.float32)
+    # One division for the length and the sign of every row.
+    lengths = np.sqrt(np.maximum(np.einsum("ij,ij->i", quats, quats), np.float32(1e-12)))
+    turned: Floats = quats / np.copysign(lengths, np.einsum("ij,ij->i", quats, like))[:, None]
+    return turned

@@ -75,6 +75,8 @@ class CompactFrames:
     X.components: (K, rows, width) int8 or int16.
     X.scales: (K,) float32, for a step of them.
     X.weights: (T, K) float32.
+    X.layers: (L,) whole numbers that add up to K, maybe; a frame whose weights in a layer are all 0 does not see it, so
+    that layers can be added for others. Without it there is one.
 
     A frame number may lie between two: what is mixed are the weights. Raises UserError when they do not fit together.
     """
@@ -109,19 +111,34 @@ class CompactFrames:
         return self._frame("tints", i).clip(-0.5, 0.5) if self.tinted else None
 
     def _frame(self, name: str, i: float) -> Floats:
-        # mean + weights (K,) @ components (K, rows * width). Between two frames the K weights are mixed and not the
-        # frames: the product is linear in them, so it comes to the same.
-        mean, components, weights = self._parts[name]
-        low = int(i)
-        mixed = weights[low]
-        if i > low:
-            mixed = mixed + np.float32(i - low) * (weights[low + 1] - mixed)
-        frame: Floats = mean + (mixed @ components).reshape(mean.shape)
+        # mean + weights (K,) @ components (K, rows * width), layer by layer. Between two frames the K weights are mixed
+        # and not the frames: the product is linear in them, so it comes to the same.
+        mean, layers = self._parts[name]
+        low, frame = int(i), mean
+        for components, weights in layers:
+            mixed = weights[low]
+            if i > low:
+                mixed = mixed + np.float32(i - low) * (weights[low + 1] - mixed)
+            if mixed.any():  # a layer that is not seen must not cost a frame the last bit of its sum
+                frame = frame + (mixed @ components).reshape(mean.shape)
         return frame
 
 
-def _read_part(file: TensorFile, name: str, frames: int) -> tuple[Floats, Floats, Floats]:
-    """Mean (rows, width), components (K, rows * width) and weights (T, K) of one of the arrays, float32."""
+def layer_sizes(file: TensorFile, name: str) -> list[int]:
+    """How many components each layer of one of the arrays of a compact take has. Raises UserError when they are not
+    as many as there are."""
+    count = file.shapes[f"{name}.components"][0]
+    if f"{name}.layers" not in file.shapes:
+        return [count]
+    sizes = expect(file, f"{name}.layers", (None,))
+    if sizes.dtype.kind != "i" or not sizes.size or sizes.min() < 0 or sizes.max() > count or sizes.sum() != count:
+        raise UserError(f"{file.path.name} is damaged: the layers of “{name}” do not add up.")
+    return [int(size) for size in sizes]
+
+
+def _read_part(file: TensorFile, name: str, frames: int) -> tuple[Floats, list[tuple[Floats, Floats]]]:
+    """Mean (rows, width) of one of the arrays and, of each layer, components (K, rows * width) and weights (T, K), all
+    float32."""
     mean = expect(file, f"{name}.mean", (None, None)).astype(np.float32)
     components = expect(file, f"{name}.components", (None, *mean.shape))
     scales = expect(file, f"{name}.scales", (len(components),)).astype(np.float32)
@@ -132,5 +149,9 @@ def _read_part(file: TensorFile, name: str, frames: int) -> tuple[Floats, Floats
         reach = np.abs(mean).max(initial=0.0) + 2**15 * float(np.abs(weights * scales).sum(axis=1).max(initial=0.0))
     if components.dtype not in (np.int8, np.int16) or not reach < 1e9:
         raise UserError(f"{file.path.name} is damaged: “{name}” cannot be what a face does.")
-    # The steps go into the weights: the components stay what they are, and are made float once.
-    return mean, components.reshape(len(components), mean.size).astype(np.float32), weights * scales
+    # The steps go into the weights: the components stay what they are, and are made float once. Each layer is an array
+    # of its own, so that its sums are the same wherever in the file it lies.
+    rows, weights = components.reshape(len(components), mean.size), weights * scales
+    cuts = np.cumsum(layer_sizes(file, name))[:-1]
+    values = [part.astype(np.float32) for part in np.split(rows, cuts)]
+    return mean, list(zip(values, np.split(weights, cuts, axis=1), strict=True))

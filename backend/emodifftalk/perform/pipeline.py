@@ -97,11 +97,15 @@ def perform(
     settings: PerformSettings = PerformSettings(),
     watch: Watch = UNWATCHED,
     previous: str | os.PathLike | None = None,
+    compact: bool = False,
 ) -> TakeReport:
     """Perform and write the take to `out` (nothing is written when cancelled or failed).
 
-    previous: an earlier take of this shot. What did not change since is copied from it, and the result is to the bit
-    what it would be without; one that is missing, damaged or of another shot costs time and nothing else.
+    previous: an earlier take of this shot. What did not change since is copied from it; one that is missing, damaged or
+    of another shot costs time and nothing else. A whole take is to the bit what it would be without it. A compact one
+    holds the frames that did not change to the bit as the earlier compact take did, and all others as near to those of
+    the whole take as without it.
+    compact: whether the take is made compact (see `core.compact_take`).
     Raises UserError for anything a person can mend, Cancelled.
     """
     stages = _Stages(watch)
@@ -117,7 +121,7 @@ def perform(
     watch = stages.begin("motion", "Moving the face")
     motion, neutral = motion_for(ready.subject, settings.motion), ready.subject.template.neutral
     motion_key = motion_hash(heard.key, ready.hash, motion, settings.steps, performance.seed)
-    changed = earlier.changed(motion_key, asked)
+    changed = earlier.changed(motion_key, asked, compact)
     coefficients = motion.coefficients(neutral, aus, heard.features, performance.seed, settings.steps, watch, changed)
 
     watch = stages.begin("appearance", "Turning and shading the Gaussians")
@@ -137,7 +141,7 @@ def perform(
         "version": __version__,
     }
     made, tracks = Frames(ready, motion, coefficients, aus, beyond, changed), (heard.aus, emotional, asked)
-    confidence, recomputed = write_frames(out, made, tracks, heard.features, metadata, earlier, watch)
+    confidence, recomputed = write_frames(out, made, tracks, heard.features, metadata, earlier, watch, compact)
     watch.check()
     watch.say(1.0, "Done")
     stages.close()

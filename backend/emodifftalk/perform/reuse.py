@@ -2,7 +2,8 @@
 
 A take keeps what its motion was made from (speech features in half precision, the AU codes that were asked for) and two
 hashes: of all that the listening depended on, and of all that the motion depended on beside the codes. Where both are
-the same, only the windows that hold a frame with other codes are computed anew; all else is copied byte by byte.
+the same, only the windows that hold a frame with other codes are computed anew; all else is copied byte by byte: from
+a whole take its frames, from a compact one their weights.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import numpy as np
 from .. import __version__
 from ..core import tensors
 from ..core.checks import expect
+from ..core.compact_take import Mended, worn_out
 from ..core.errors import UserError
 from ..core.facs import AU_NAMES
 from ..core.opening import is_plain_file, opened, parse_json
@@ -86,8 +88,8 @@ class Earlier:
             return
         try:
             take = load_take(path)
-            if take.compact:
-                self._forget("it is a compact one, which does not keep what it was made from")
+            if take.compact and "features" not in take.file.shapes:
+                self._forget("it is a compact one of an earlier version")
                 return
             self._asked = expect(take.file, "asked", (take.frames, len(AU_NAMES)))
             self._features = expect(take.file, "features", (take.frames, FEATURES))
@@ -104,24 +106,41 @@ class Earlier:
             return None
         return self._take.aus_voice, self._features.astype(np.float32), self._heard_by
 
-    def changed(self, key: str, asked: np.ndarray) -> np.ndarray:
-        """Frames (T,) bool whose AU codes (T, 17) are others; all of them where something else differs too."""
+    def changed(self, key: str, asked: np.ndarray, compact: bool = False) -> np.ndarray:
+        """Frames (T,) bool whose AU codes (T, 17) are others; all of them where something else differs too.
+
+        compact: whether the take that is to be made is a compact one.
+        """
         everything = np.ones(len(asked), bool)
         if self._take is None:
             return everything
         if self._take.metadata.get("motion_hash") != key or self._asked.shape != asked.shape:
             self._forget("it was made with another voice, seed, subject or model")
             return everything
-        if not all(np.isfinite(rows).all() for _, rows in self._rows("offsets", everything)):
+        if self._take.compact and not compact:
+            self._forget("it is a compact one, which does not keep its frames as they were made")
+            return everything
+        if self._take.compact and worn_out(self._take):
+            self._forget("so much of it was made anew, time after time, that it is no longer compact")
+            return everything
+        if not self._take.compact and not all(np.isfinite(rows).all() for _, rows in self._rows("offsets", everything)):
             self._forget(f"{self._take.path.name} is damaged")
             return everything
         return (self._asked != asked).any(axis=1)
 
     def copy(self, writer: tensors.TensorWriter, mask: np.ndarray) -> None:
-        """Copy the frames of a mask (T,) as they are. Raises UserError when the take has gone meanwhile."""
+        """Copy the frames of a mask (T,) of a whole take as they are. Raises UserError when it has gone meanwhile."""
+        if self._take is None or self._take.compact:
+            return
         for name in ("offsets", *self._looks()) if mask.any() else ():
             for start, rows in self._rows(name, mask):
                 writer.write(name, rows, start)
+
+    def mended(self, anew: np.ndarray) -> Mended | None:
+        """What a compact take that makes frames (T,) bool anew takes over from a compact one; None when nothing."""
+        if self._take is None or not self._take.compact or anew.all():
+            return None
+        return Mended(self._take.file, anew)
 
     @property
     def _file(self) -> tensors.TensorFile:
@@ -141,7 +160,7 @@ class Earlier:
     def looks(self, frame: int, aus: np.ndarray, offsets: np.ndarray) -> dict[str, np.ndarray] | None:
         """The packed looks of a frame, by tensor, when its aus (17,) float32 and offsets (V, 3) float16 are the same as
         they were."""
-        if self._take is None or not np.array_equal(self._take.aus[frame], aus):
+        if self._take is None or self._take.compact or not np.array_equal(self._take.aus[frame], aus):
             return None
         before = self._row("offsets", frame)
         # By their bits: as numbers -0 equals 0, and what is not a number differs from itself.

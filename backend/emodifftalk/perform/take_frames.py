@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 
+from ..core.compact_take import compact_take
+from ..core.errors import UserError
 from ..core.take import runs, take_writer
 from ..core.watch import Watch
+from ..core.whole_file import begin_part, drop_part
 from ..core.windows import touched
 from ..motion.generate import MotionModel
 from ..motion.guard import confidence
@@ -20,6 +26,8 @@ from .reuse import Earlier
 
 _WORKERS = min(8, os.cpu_count() or 1)
 """Frames decoded at a time, each on one thread: the operations of one frame are too small to share."""
+_MAKING = 0.8
+"""The part of the time that making the frames takes where they are made compact afterwards."""
 
 
 @dataclass(frozen=True)
@@ -50,12 +58,46 @@ def write_frames(
     metadata: dict[str, str],
     earlier: Earlier,
     watch: Watch,
+    compact: bool = False,
 ) -> tuple[np.ndarray, int]:
-    """Write the take to `out`; returns its confidence (T,) and how many frames were made anew.
+    """Write the take to `out`, whole or `compact`; returns its confidence (T,) and how many frames were made anew.
 
     tracks: AUs (T, 17) of the voice, after the emotion, and after what was drawn by hand, before the guard.
     Raises UserError when it cannot be written, and Cancelled; nothing is written then.
     """
+    if not compact:
+        return _write_whole(out, made, tracks, features, metadata, earlier, watch)
+    with _beside(out) as whole:
+        written = _write_whole(whole, made, tracks, features, metadata, earlier, watch.part(0.0, _MAKING))
+        anew, _ = touched(made.changed)
+        compact_take(whole, out, earlier.mended(anew), watch.part(_MAKING, 1.0))
+    return written
+
+
+@contextmanager
+def _beside(out: str | os.PathLike) -> Iterator[Path]:
+    """A path beside `out` for the whole take that it is made of, deleted afterwards, and after a kill by the next that
+    is written there. Raises UserError when there cannot be one."""
+    try:
+        Path(out).parent.mkdir(parents=True, exist_ok=True)
+        part = begin_part(Path(out))
+    except OSError as error:
+        raise UserError(f"{out} cannot be written: {error.strerror or error}.") from error
+    try:
+        yield part
+    finally:
+        drop_part(part)
+
+
+def _write_whole(
+    out: str | os.PathLike,
+    made: Frames,
+    tracks: tuple[np.ndarray, np.ndarray, np.ndarray],
+    features: np.ndarray,
+    metadata: dict[str, str],
+    earlier: Earlier,
+    watch: Watch,
+) -> tuple[np.ndarray, int]:
     ready, subject, frames = made.ready, made.ready.subject, len(made.aus)
     anew, _ = touched(made.changed)
     sizes = frames, len(subject.template.neutral), subject.n_face, features.shape[1]

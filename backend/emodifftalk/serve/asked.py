@@ -41,6 +41,14 @@ def text_of(params: dict, key: str, default: str | None = None) -> str:
     return value
 
 
+def truth_of(params: dict, key: str) -> bool:
+    """Yes or no; no where it is left out. Raises UserError."""
+    value = params.get(key, False)
+    if not isinstance(value, bool):
+        raise UserError(f"The request does not say whether it is {key}.")
+    return value
+
+
 def number_of(params: dict, key: str, low: float, high: float, what: str) -> float:
     """A number in a range. Raises UserError."""
     try:

@@ -20,7 +20,7 @@ from ..core.gaussians import Gaussians
 from ..core.limits import FARTHEST_SECOND
 from ..core.performance import from_json
 from ..core.watch import Watch
-from .asked import number_of, settings_of, text_of
+from .asked import number_of, settings_of, text_of, truth_of
 
 _MOST_PIXELS = 1 << 15
 Job = Callable[[dict, Watch], dict[str, Any]]
@@ -49,12 +49,13 @@ def text_to_au(params: dict, watch: Watch) -> dict:
 
 
 def drive(params: dict, watch: Watch) -> dict:
-    """{"subject", "performance", "out", "settings"?, "previous"?} → {"take", "frames", "seconds", "stages", "models",
-    "recomputed", "note", "stretched", "unread"}, see `pipeline.TakeReport`.
+    """{"subject", "performance", "out", "settings"?, "previous"?, "compact"?} → {"take", "frames", "seconds",
+    "stages", "models", "recomputed", "note", "stretched", "unread"}, see `pipeline.TakeReport`.
 
     seconds: of wall time, all stages together.
     stretched: frames beyond the subject's training.
     previous: an earlier take of the shot, whose frames are copied where they stay the same.
+    compact: whether the take is made compact.
     """
     from ..core.take import STRETCHED
     from ..perform.pipeline import PerformSettings, perform
@@ -62,7 +63,8 @@ def drive(params: dict, watch: Watch) -> dict:
     settings = settings_of(PerformSettings, params.get("settings"), "for a take")
     performance = from_json(params.get("performance"))
     out, previous = text_of(params, "out"), text_of(params, "previous", "") or None
-    report = perform(text_of(params, "subject"), performance, out, settings, watch, previous)
+    compact = truth_of(params, "compact")
+    report = perform(text_of(params, "subject"), performance, out, settings, watch, previous, compact)
     return {
         "take": str(report.take),
         "frames": report.frames,

@@ -99,6 +99,15 @@ def test_drive_makes_a_take_of_the_whole_voice_and_says_with_what(made):
     assert smile[70:].mean() > smile[10:50].mean() + 0.15
 
 
+def test_drive_writes_a_compact_take_when_asked_the_same_that_compact_makes(made):
+    small, smaller = made["folder"] / "small.safetensors", made["folder"] / "smaller.safetensors"
+    common = ("drive", "--subject", made["subject"], "--audio", HELLO, "--prompt", "0.0 calm")
+    assert here(*common, "--prompt", "2.4 delighted", "--compact", "--out", small).returncode == 0
+    assert here("compact", made["take"], "--out", smaller).returncode == 0
+    assert load_take(small).compact and not load_take(made["take"]).compact
+    assert small.read_bytes() == smaller.read_bytes()
+
+
 def test_the_same_seed_gives_the_same_take_and_another_seed_another(made):
     again, other = made["folder"] / "again.safetensors", made["folder"] / "other.safetensors"
     common = ("drive", "--subject", made["subject"], "--audio", HELLO, "--prompt", "0.0 calm")
