@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from bpy.types import Object, Scene
@@ -11,7 +10,7 @@ from mathutils import Matrix
 
 from ..blender.camera import picture_size
 from ..playback import gaussians as playback
-from ..playback import sources
+from ..playback import origin, sources
 
 LENS, _SENSOR = 85.0, 36.0
 """Millimetres: a portrait lens on full frame."""
@@ -74,11 +73,8 @@ def face_of(head: Object) -> Face:
     template = sources.subject_of(head).template
     marks, lids = template.landmarks, ("lid_upper_left", "lid_lower_left", "lid_upper_right", "lid_lower_right")
     neutral = np.asarray(template.neutral, float)
-    # From the template's own space to the world, as an affine map: by the points of the sketch, which may have been
-    # moved, turned or scaled within its object, then by the object.
-    to_object, matrix = _affine(neutral, _template_points(head, neutral)), np.array(head.matrix_world)
-    linear = matrix[:3, :3] @ to_object[:, :3]
-    origin = matrix[:3, :3] @ to_object[:, 3] + matrix[:3, 3]
+    matrix = origin.to_world(head)
+    linear, zero = matrix[:3, :3], matrix[:3, 3]
     eyes = np.mean([neutral[marks[name]].mean(axis=0) for name in lids], axis=0)
     # A template looks along -y, z up, x to its left; a scaled or mirrored one is made square again, its gaze first.
     ahead = _unit(linear @ (0.0, -1.0, 0.0))
@@ -87,24 +83,7 @@ def face_of(head: Object) -> Face:
     left = np.cross(up, ahead)
     if left @ linear[:, 0] < 0:
         left = -left
-    return Face(linear @ eyes + origin, linear @ neutral[marks["chin"]].mean(axis=0) + origin, left, up, ahead)
-
-
-def _template_points(head: Object, neutral: np.ndarray) -> np.ndarray:
-    """(V, 3) in object space: the sketch has them, unless the animator has changed it."""
-    mesh: Any = head.data
-    if len(mesh.vertices) < len(neutral):
-        return neutral
-    points = np.empty(3 * len(mesh.vertices), np.float32)
-    mesh.vertices.foreach_get("co", points)
-    return points.reshape(-1, 3)[: len(neutral)].astype(float)
-
-
-def _affine(start: np.ndarray, end: np.ndarray) -> np.ndarray:
-    """(3, 4), which brings points (V, 3) to others (V, 3) as nearly as a linear map and a shift can."""
-    columns = np.column_stack([start, np.ones(len(start))])
-    solution: np.ndarray = np.linalg.lstsq(columns, end, rcond=None)[0].T
-    return solution
+    return Face(linear @ eyes + zero, linear @ neutral[marks["chin"]].mean(axis=0) + zero, left, up, ahead)
 
 
 def _unit(vector: np.ndarray) -> np.ndarray:
@@ -140,7 +119,7 @@ def place_camera(head: Object, scene: Scene, framing: Framing) -> tuple[Matrix, 
 def _world_points(head: Object, scene: Scene) -> np.ndarray:
     gaussians = playback.current_gaussians(head, scene)
     solid = gaussians.means[gaussians.opacities >= _SOLID]
-    matrix = np.array(head.matrix_world)
+    matrix = origin.to_world(head)
     points = solid if len(solid) else gaussians.means
     return points @ matrix[:3, :3].T + matrix[:3, 3]
 

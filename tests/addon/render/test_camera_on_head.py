@@ -16,6 +16,7 @@ from mathutils import Matrix, Vector
 
 from addon.playback import gaussians as playback
 from addon.playback import sources
+from addon.playback.origin import to_world
 from tests.helpers.small_shots import add_camera
 
 
@@ -49,7 +50,9 @@ def expect_portrait(head, framing: str = "CLOSE_UP") -> None:
     assert (np.stack([eyes, chin, nose]) > 0.05).all() and (np.stack([eyes, chin, nose]) < 0.95).all()
     assert eyes[1] > nose[1] > chin[1] and abs(eyes[0] - chin[0]) < 0.2
     points = playback.current_gaussians(head, bpy.context.scene).means
-    upper = in_picture(head, points[points[:, 2] > points[:, 2].mean()][::5])
+    placed = np.linalg.inv(np.array(head.matrix_world)) @ to_world(head)
+    upper = points[points[:, 2] > points[:, 2].mean()][::5] @ placed[:3, :3].T + placed[:3, 3]
+    upper = in_picture(head, upper)
     assert (upper > -0.01).all() and (upper < 1.01).all()
     size = np.ptp(upper, axis=0).max()
     assert size > (0.25 if framing == "BUST" else 0.35)
