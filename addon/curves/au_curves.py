@@ -22,18 +22,22 @@ from emodifftalk.core.opening import parse_json
 from ..blender import compat
 from ..playback import sources, take_time
 from ..scene.heads import AU_PROPERTIES, settings
+from ..scene.panel_parts import AU_GROUPS
 
 if TYPE_CHECKING:
     from emodifftalk.core.performance import Curve
 
     from ..blender.animation import Evaluate
 
-GROUP = "EmoDiffTalk AU"
-"""The group our curves lie in."""
 TOLERANCE = 0.01
 """How far a shown curve may lie from the take's track."""
 
 _MOST_TEXT = 1 << 20
+
+
+def group_of(au: str) -> str:
+    """The group that an action unit's curve lies in: one for each part of the face."""
+    return next(f"AU {part}" for part, aus in AU_GROUPS if au in aus)
 
 
 def path_of(au: str) -> str:
@@ -76,21 +80,35 @@ def sampled(head: Object, scene: Scene, au: str, evaluate: Evaluate, clock: Cloc
     Where nobody has moved it, it is the take's own track again and not the few keys' likeness of it: those frames do
     not have to be made anew.
     """
-    # Values (T,) of the curve at 25 a second. Where a value lies on a frame of the take and no farther from it than the
-    # fitted curve may be, nobody moved it there, and the take's own value stands in its place.
+    # Values (T,) of the curve at 25 a second. Where one lies on a frame of the take, and the curve is no farther from
+    # the take on the frames of the timeline beside it than the fitted curve may be, nobody moved it there, and the
+    # take's own value stands in its place.
     seconds = np.arange(math.ceil(duration * CURVE_FPS - 1e-6) + 1) / CURVE_FPS
-    values = np.array([evaluate(clock.frame(second)) for second in seconds.tolist()])
+    frames = np.array([clock.frame(second) for second in seconds.tolist()])
+    values = np.array([evaluate(frame) for frame in frames.tolist()])
     track = track_of(head)
     if track is not None:
-        there = take_time.many_take_seconds(head, scene, [clock.frame(second) for second in seconds.tolist()]) * FPS
+        there = take_time.many_take_seconds(head, scene, frames) * FPS
         nearest = np.rint(there).astype(int)  # to the bit where the two lie frame on frame
         frame_on_frame = (np.abs(there - nearest) < 1e-3) & (nearest >= 0) & (nearest < len(track))
-        taken = track[nearest.clip(0, len(track) - 1), AU_NAMES.index(au)].astype(np.float64)
-        values = np.where(frame_on_frame & (np.abs(values - taken) <= 1.1 * TOLERANCE), taken, values)
+        column = track[:, AU_NAMES.index(au)].astype(np.float64)
+        untouched = _untouched(evaluate, frames, column, head, scene)
+        values = np.where(frame_on_frame & untouched, column[nearest.clip(0, len(track) - 1)], values)
     # Keys only where a value differs from the one before or after it: of a rest its two ends.
     moving = np.diff(values) != 0
     keyed = np.concatenate([[True], moving]) | np.concatenate([moving, [True]])
     return tuple(zip(seconds[keyed].tolist(), values[keyed].tolist(), strict=True))
+
+
+def _untouched(evaluate: Evaluate, frames: np.ndarray, column: np.ndarray, head: Object, scene: Scene) -> np.ndarray:
+    """Whether a curve lies on the track (T,) of its unit as it was shown, (N,), at the whole frames beside frames (N,):
+    there its keys are."""
+    before, after = np.floor(frames + 1e-3), np.ceil(frames - 1e-3)
+    whole = np.unique(np.concatenate([before, after]))
+    shown_there = take_time.interpolated(column, take_time.many_take_seconds(head, scene, whole))
+    near = np.abs(np.array([evaluate(frame) for frame in whole.tolist()]) - shown_there) <= 1.1 * TOLERANCE
+    both: np.ndarray = near[np.searchsorted(whole, before)] & near[np.searchsorted(whole, after)]
+    return both
 
 
 def gains(head: Object) -> dict[str, float]:

@@ -138,7 +138,7 @@ def _move(
             hidden[path] = out_of_sight
         seen = between(arranged, -np.inf, OUT_OF_SIGHT)
         if len(seen["co"]) or path in curves:
-            curve = curves.get(path) or compat.ensure_fcurve(head, path, au_curves.GROUP)
+            curve = curves.get(path) or compat.ensure_fcurve(head, path, "EmoDiffTalk")
             set_keys(curve, seen, now.rate)
             written[path] = au_curves.digest(curve)
     _write(head, replace(now, layout=layout, digests=written, hidden=hidden))

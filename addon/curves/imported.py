@@ -20,7 +20,7 @@ from ..scene.strips import scene_clock
 from . import au_curves
 
 OFFSETS, GAZE = "EmoDiffTalk AU Offsets", "EmoDiffTalk Gaze"
-"""The groups of F-curves beside `au_curves.GROUP`."""
+"""The groups of F-curves beside those of `au_curves.group_of`."""
 
 
 def apply_curves(
@@ -51,7 +51,8 @@ def apply_curves(
     for data_path in standing if not over else ():
         del tracks[data_path]
     for data_path, keys in tracks.items():
-        group = GAZE if "gaze" in data_path else OFFSETS if adds else au_curves.GROUP
+        unit = data_path.split(".")[-1].upper()
+        group = GAZE if "gaze" in data_path else OFFSETS if adds else au_curves.group_of(unit)
         compat.write_fcurve(head, data_path, group, [(clock.frame(t), v) for t, v in keys], locked=False)
     notes = list(face_curves.notes)
     if standing and not over:

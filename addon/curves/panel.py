@@ -32,6 +32,7 @@ class EMODIFFTALK_PT_au_curves(OfHead, Panel):
         gains.enabled = any(path_of(au) in curves for au in AU_PROPERTIES)
         gains.prop(window_settings(context), "show_gains", toggle=True)
         row.operator("emodifftalk.remove_au_curves", text="", icon="TRASH")
+        layout.prop(settings(head), "hand_follows")
         drawn = drawn_over(head)
         for title, aus in AU_GROUPS:
             column = layout.column(align=True)
@@ -53,7 +54,13 @@ def _draw_unit(row: UILayout, head: Object, au: str, curve: FCurve | None, drawn
         value.prop(head_settings.au_curves, name, text=unit_name(au, width - _BUTTONS), slider=True)
     if curve is None:
         return
-    row.prop(curve, "hide", text="", icon="HIDE_ON" if curve.hide else "HIDE_OFF", emboss=False)
+    eye = row.operator(
+        "emodifftalk.isolate_au_curve",
+        text="",
+        icon="HIDE_ON" if curve.hide else "HIDE_OFF",
+        emboss=False,
+    )
+    eye.au = au
     reset = row.row(align=True)
     reset.enabled = drawn
     reset.operator("emodifftalk.reset_au_curve", text="", icon="LOOP_BACK" if drawn else "BLANK1", emboss=drawn).au = au

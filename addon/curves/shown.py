@@ -10,20 +10,21 @@ from typing import TYPE_CHECKING
 
 import bpy
 import numpy as np
-from bpy.props import EnumProperty
+from bpy.props import BoolProperty, EnumProperty
 from bpy.types import Context, Depsgraph, FCurve, Object, Operator, Scene
 
 from emodifftalk.core.clock import Clock
-from emodifftalk.core.facs import AU_LABELS, AU_NAMES, FPS
+from emodifftalk.core.facs import AU_LABELS, AU_NAMES
 
 from ..blender import compat
 from ..blender.operators import Explained
+from ..blender.redraw import TIME_EDITORS, redraw
 from ..blender.registering import Adds
 from ..playback import sources, take_time
 from ..scene.bells import TAKE_CHANGED
 from ..scene.heads import AU_PROPERTIES, active_head, active_take, heads, no_head_reason, settings
 from . import memory
-from .au_curves import GROUP, TOLERANCE, digest, drawn_over, path_of, remember, shown, track_of
+from .au_curves import TOLERANCE, digest, drawn_over, group_of, path_of, remember, shown, track_of
 
 if TYPE_CHECKING:
     from emodifftalk.core.voice_time import VoiceMap
@@ -38,14 +39,14 @@ def show(head: Object, scene: Scene, which: tuple[str, ...] = AU_NAMES) -> None:
     track, clock = track_of(head), take_time.take_clock(head, scene)
     if track is None or not compat.can_animate(head):
         return
-    if clock is not None:
-        frames = np.array([clock.frame(i / FPS) for i in range(len(track))])
-    else:
-        frames, track = take_time.by_frame(track, head, scene)
+    frames, _ = take_time.by_frame(track, head, scene)
+    if not len(frames):
+        return
+    track = take_time.interpolated(track, take_time.many_take_seconds(head, scene, frames))
     digests = shown(head)
     for au in which:
         compat.remove_fcurve(head, path_of(au))
-        curve = compat.ensure_fcurve(head, path_of(au), GROUP)
+        curve = compat.ensure_fcurve(head, path_of(au), group_of(au))
         fit(curve, frames, track[:, AU_NAMES.index(au)])
         curve.select = False
         digests[path_of(au)] = digest(curve)
@@ -85,14 +86,14 @@ def fit(curve: FCurve, frames: np.ndarray, values: np.ndarray, tolerance: float 
         off[keys] = 0.0
         new = _worst(np.abs(off), keys, tolerance)
         keys = np.union1d(keys, new)
-        # A key turns the handles of its neighbours, which bends the curve up to two keys away on either side. Only
-        # there it is evaluated again: that is the slowest part.
+        # A key turns the handles of its neighbours, which bends the curve up to two keys away on either side and hardly
+        # farther. Only there it is evaluated again, which is the slowest part; all of it once, when nothing is left.
         at = np.searchsorted(keys, new)
         spans = zip(keys[np.maximum(at - 2, 0)], keys[np.minimum(at + 2, len(keys) - 1)], strict=True)
         near = np.zeros(len(values), bool)
         for start, end in spans:
             near[start : end + 1] = True
-        unsure = np.flatnonzero(near)
+        unsure = np.flatnonzero(near) if len(new) or len(unsure) == len(values) else np.arange(len(values))
 
 
 def _worst(off: np.ndarray, keys: np.ndarray, tolerance: float) -> np.ndarray:
@@ -167,7 +168,7 @@ class EMODIFFTALK_OT_show_au_curves(Explained, Operator):
 
 
 class EMODIFFTALK_OT_remove_au_curves(Explained, Operator):
-    """Delete the curves of the group “EmoDiffTalk AU” from this head, those you have drawn over too, and no others"""
+    """Delete the curves of action units from this head, those you have drawn over too, and no others"""
 
     bl_idname = "emodifftalk.remove_au_curves"
     bl_label = "Remove AU Curves"
@@ -220,6 +221,51 @@ class EMODIFFTALK_OT_reset_au_curve(Explained, Operator):
         return {"FINISHED"}
 
 
+class EMODIFFTALK_OT_isolate_au_curve(Explained, Operator):
+    """Show only this unit's curve in the Graph Editor; once more, and all are back. With Shift, hide it or show it"""
+
+    bl_idname = "emodifftalk.isolate_au_curve"
+    bl_label = "Isolate"
+    bl_options = {"REGISTER", "UNDO"}
+
+    au: EnumProperty(
+        name="Action Unit",
+        description="The unit whose curve is shown alone",
+        items=[(au, f"{au} {label}", f"The curve of {label.lower()}") for au, label in AU_LABELS.items()],
+    )
+    alone: BoolProperty(
+        name="Alone", description="Hide the others; else only this one is hidden or shown", default=True
+    )
+
+    @classmethod
+    def why_not(cls, context: Context) -> str:
+        """With curves of ours."""
+        return EMODIFFTALK_OT_remove_au_curves.why_not(context)
+
+    def invoke(self, context: Context, event: bpy.types.Event) -> set[str]:
+        """Shift takes the others out of it."""
+        self.alone = not event.shift
+        return self.execute(context)
+
+    def execute(self, context: Context) -> set[str]:
+        """Hide and show."""
+        head = active_head(context)
+        paths = {path_of(au) for au in AU_NAMES}
+        units = {curve.data_path: curve for curve in compat.fcurves(head) if curve.data_path in paths}
+        wanted = units.get(path_of(self.au))
+        if wanted is None:
+            return {"CANCELLED"}
+        if not self.alone:
+            wanted.hide = not wanted.hide
+            return {"FINISHED"}
+        lonely = not wanted.hide and all(curve.hide for curve in units.values() if curve != wanted)
+        for curve in compat.fcurves(head):
+            curve.hide, curve.select = not lonely and curve != wanted, False
+        wanted.select = not lonely
+        redraw(TIME_EDITORS)
+        return {"FINISHED"}
+
+
 @bpy.app.handlers.persistent
 def _on_frame(scene: Scene, depsgraph: Depsgraph | None = None) -> None:
     # The take moves with its voice, and so must the curves that only show it; never under a render.
@@ -239,7 +285,12 @@ def _on_load(*_: object) -> None:
     _written_for.clear()
 
 
-_CLASSES = (EMODIFFTALK_OT_show_au_curves, EMODIFFTALK_OT_remove_au_curves, EMODIFFTALK_OT_reset_au_curve)
+_CLASSES = (
+    EMODIFFTALK_OT_show_au_curves,
+    EMODIFFTALK_OT_remove_au_curves,
+    EMODIFFTALK_OT_reset_au_curve,
+    EMODIFFTALK_OT_isolate_au_curve,
+)
 
 ADDS = Adds(
     classes=_CLASSES,

@@ -60,13 +60,13 @@ def take_seconds(head: Object, scene: Scene, frame: float | None = None) -> floa
     return take_moment(head, scene, frame).seconds
 
 
-def many_take_seconds(head: Object, scene: Scene, frames: Sequence[float]) -> np.ndarray:
+def many_take_seconds(head: Object, scene: Scene, frames: Sequence[float] | np.ndarray) -> np.ndarray:
     """Seconds (N,) into the head's active take at frames (N,) of the timeline."""
     heard, clock = voice_map(head, scene), scene_clock(scene)
     if heard is not None:
         return heard.many(np.array(frames, np.float64) / clock.rate)
     start = take_clock(head, scene)
-    return np.array([start.seconds(frame) for frame in frames])
+    return (np.array(frames, np.float64) - start.zero) / start.rate
 
 
 def by_frame(track: np.ndarray, head: Object, scene: Scene) -> tuple[np.ndarray, np.ndarray]:
@@ -81,8 +81,18 @@ def by_frame(track: np.ndarray, head: Object, scene: Scene) -> tuple[np.ndarray,
     # Whole frames that lie in the take, give or take rounding, and for each of them the nearest row of the track:
     # nothing is made up between two.
     frames = np.arange(np.ceil(clock.frame(first) - 1e-6), np.floor(clock.frame(last) + 1e-6) + 1)
-    seconds = frames / clock.rate - first if heard is None else heard.many(frames / clock.rate)
+    seconds = many_take_seconds(head, scene, frames)
     return frames, track[np.rint(seconds * FPS).astype(int).clip(0, len(track) - 1)]
+
+
+def interpolated(track: np.ndarray, seconds: np.ndarray) -> np.ndarray:
+    """What plays at seconds (N,) of a take of something that it has 25 times a second (T, …): (N, …), blended between
+    the take's frames as the face is."""
+    rows = (seconds * FPS).clip(0, len(track) - 1)
+    before = np.minimum(rows.astype(int), max(len(track) - 2, 0))
+    share = (rows - before).reshape(-1, *[1] * (track.ndim - 1))
+    blend: np.ndarray = track[before] * (1 - share) + track[np.minimum(before + 1, len(track) - 1)] * share
+    return blend
 
 
 def voice_map(head: Object, scene: Scene) -> VoiceMap | None:

@@ -14,6 +14,7 @@ from bpy.types import Depsgraph, PropertyGroup, Scene, Strip
 
 from ..blender import animation, compat
 from ..blender.registering import Adds
+from ..blender.status_bar import show_status
 from ..scene.strips import is_prompt, is_sound, strip_settings
 
 
@@ -36,6 +37,9 @@ def keep_seconds(scene: Scene) -> bool:
     settings.laid = rate
     if before:
         _scale(scene, ours, rate / before)
+        show_status(
+            f"{before:.5g} to {rate:.5g} frames a second: voices, prompts and what you keyed keep their seconds", 15
+        )
     return bool(before)
 
 

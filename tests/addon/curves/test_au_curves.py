@@ -11,7 +11,7 @@ from tests.helpers.tiny_subject import save_tiny_take, tiny_subject
 bpy = pytest.importorskip("bpy")
 
 from addon.blender import compat
-from addon.curves.au_curves import GROUP, drawn_over, path_of
+from addon.curves.au_curves import drawn_over, group_of, path_of
 from addon.playback.sources import take_of
 from addon.playback.take_time import take_clock
 from addon.scene.heads import settings
@@ -63,9 +63,12 @@ def test_shown_curves_follow_the_take_within_a_hundredth_on_few_keys(playing, sc
     take, clock = take_of(playing), take_clock(playing, scene)
     for au in AU_NAMES:
         curve = curves(playing)[path_of(au)]
-        seen = [curve.evaluate(clock.frame(i / 25)) for i in range(take.frames)]
-        assert np.abs(np.array(seen) - take.aus_emotion[:, AU_INDEX[au]]).max() < 0.0101
-        assert len(curve.keyframe_points) < 0.5 * take.frames and curve.group.name == GROUP and not curve.lock
+        frames = np.arange(np.ceil(clock.zero), clock.frame((take.frames - 1) / 25))
+        seen = np.array([curve.evaluate(frame) for frame in frames])
+        played = np.interp(clock.seconds(frames), np.arange(take.frames) / 25, take.aus_emotion[:, AU_INDEX[au]])
+        assert np.abs(seen - played).max() < 0.0101
+        assert len(curve.keyframe_points) < 0.5 * take.frames and curve.group.name == group_of(au) and not curve.lock
+        assert all(key.co.x == round(key.co.x) for key in curve.keyframe_points)
     settings_now = settings(playing)
     scene.frame_set(40)
     assert settings_now.au_curves.au12 == pytest.approx(curves(playing)[path_of("AU12")].evaluate(40), abs=1e-5)
@@ -202,3 +205,15 @@ def test_a_drawn_curve_pushed_down_into_the_nla_still_counts(playing, scene):
     data.action = None
     found = build_performance(playing, scene).performance.au_curves
     assert list(found) == ["AU12"]
+
+
+def test_one_click_leaves_one_curve_in_the_graph_editor_and_another_brings_all_back(playing, scene):
+    bpy.ops.emodifftalk.show_au_curves()
+    bpy.ops.emodifftalk.isolate_au_curve(au="AU12")
+    assert [path for path, curve in curves(playing).items() if not curve.hide] == [path_of("AU12")]
+    bpy.ops.emodifftalk.isolate_au_curve(au="AU04")
+    assert [path for path, curve in curves(playing).items() if not curve.hide] == [path_of("AU04")]
+    bpy.ops.emodifftalk.isolate_au_curve(au="AU04")
+    assert not any(curve.hide for curve in curves(playing).values())
+    bpy.ops.emodifftalk.isolate_au_curve(au="AU04", alone=False)
+    assert [path for path, curve in curves(playing).items() if curve.hide] == [path_of("AU04")]
