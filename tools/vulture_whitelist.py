@@ -27,6 +27,10 @@ _.attribute_name, _.author, _.blend_type, _.data_type, _.frame_float, _.frame_of
 _.to_color_space, _.use_clamp, _.use_custom_color
 # and on our own properties that it animates: gains, offsets and curves per action unit.
 _.au01, _.au04, _.au07, _.au09, _.au23, _.au25
+# Cameras, and constraints on them,
+_.display_size, _.inverse_matrix, _.lens_unit
+# and what is known of files, by name.
+_.gaussians_known_by, _.subject_known_by
 
 # zipfile reads what is set on the entry of an archive, http.server and socketserver on a server.
 _.compress_type, _.external_attr, _.daemon_threads

@@ -197,7 +197,8 @@ def in_window(monkeypatch):
     monkeypatch.setattr(copying, "link", lambda source, path: False)
 
 
-def test_a_large_take_plays_while_it_is_copied_and_saving_waits_for_nothing(hidden, in_window, monkeypatch, tmp_path):
+@pytest.mark.usefixtures("in_window")
+def test_a_large_take_plays_while_it_is_copied_and_saving_waits_for_nothing(hidden, monkeypatch, tmp_path):
     from threading import Event
 
     going, copied = Event(), copying.copy
@@ -214,7 +215,8 @@ def test_a_large_take_plays_while_it_is_copied_and_saving_waits_for_nothing(hidd
     assert [item.name for item in place.parent.iterdir()] == [path.name]
 
 
-def test_a_copy_that_fails_in_the_background_is_said_and_the_take_plays_on(hidden, in_window, monkeypatch, tmp_path):
+@pytest.mark.usefixtures("in_window")
+def test_a_copy_that_fails_in_the_background_is_said_and_the_take_plays_on(hidden, monkeypatch, tmp_path):
     def full(*args):
         raise OSError(28, "No space left on device")
 
