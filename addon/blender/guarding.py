@@ -86,7 +86,7 @@ def _offer_details(sentence: str) -> None:
         return
 
     def draw(menu: Any, context: bpy.types.Context) -> None:
-        menu.layout.label(text=fault.where)
+        menu.layout.label(text=f"{fault.where} stopped. Nothing of yours is lost.")
         menu.layout.operator(COPY_DETAILS, icon="COPYDOWN")
 
     bpy.context.window_manager.popup_menu(draw, title="Not Foreseen", icon="ERROR")

@@ -9,10 +9,10 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from bpy.types import FCurve, Object, Scene
+from bpy.types import FCurve, Keyframe, Object, Scene
 
 from emodifftalk.core.clock import CURVE_FPS, Clock
 from emodifftalk.core.errors import UserError
@@ -143,5 +143,9 @@ def digest(curve: FCurve) -> str:
     numbers = np.empty((3, 2 * len(keys)), np.float32)
     for row, name in zip(numbers, ("co", "handle_left", "handle_right"), strict=True):
         keys.foreach_get(name, row)
-    ways = [key.interpolation for key in keys], curve.extrapolation, len(curve.modifiers)
+    codes = np.empty(len(keys), np.int32)
+    keys.foreach_get("interpolation", codes)
+    kinds: Any = Keyframe.bl_rna.properties["interpolation"]
+    names = {item.value: item.identifier for item in kinds.enum_items}
+    ways = [names.get(code, "") for code in codes.tolist()], curve.extrapolation, len(curve.modifiers)
     return hashlib.sha256(np.round(numbers, 3).tobytes() + repr(ways).encode()).hexdigest()[:16]

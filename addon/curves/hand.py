@@ -60,26 +60,29 @@ _drawn: dict[int, tuple[_Laid, dict[str, Keys], dict[str, str]]] = memory.keep({
 strip that is dragged about and back leaves everything as it was."""
 
 
-def followed(head: Object) -> Iterator[FCurve]:
-    """The curves of a head that are the animator's own."""
+def followed(head: Object) -> Iterator[tuple[FCurve, str]]:
+    """The curves of a head that are the animator's own, each with its digest."""
     shown = au_curves.shown(head)
     for curve in compat.fcurves(head):
         path = curve.data_path
-        if path.startswith(_OURS) and path != confidence.PATH and shown.get(path) != au_curves.digest(curve):
-            yield curve
+        if path.startswith(_OURS) and path != confidence.PATH:
+            digest = au_curves.digest(curve)
+            if shown.get(path) != digest:
+                yield curve, digest
 
 
 def lay(head: Object, scene: Scene) -> bool:
     """Bring the animator's curves to where the words are now; returns whether they had to move."""
     if not compat.can_animate(head) or not settings(head).hand_follows:
         return False
-    curves = {curve.data_path: curve for curve in followed(head)}
+    found = list(followed(head))
+    curves = {curve.data_path: curve for curve, _ in found}
     laid, now = _read(head), _now(head, scene)
     if not curves and (laid is None or not laid.hidden):
         if settings(head).hand_laid:
             settings(head).hand_laid = ""
         return False
-    digests = {path: au_curves.digest(curve) for path, curve in curves.items()}
+    digests = {curve.data_path: digest for curve, digest in found}
     if laid is None:
         _write(head, replace(now, digests=digests))
         return False
