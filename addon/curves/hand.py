@@ -18,7 +18,7 @@ import numpy as np
 from bpy.types import Action, Depsgraph, FCurve, Object, Scene
 
 from emodifftalk.core.opening import parse_json
-from emodifftalk.core.voice_time import Stretch, from_text, to_text
+from emodifftalk.core.voice_time import Stretch, from_rows, to_rows
 
 from ..blender import animation, compat
 from ..blender.registering import Adds
@@ -111,7 +111,7 @@ def _settled(stretches: tuple[Stretch, ...]) -> tuple[Stretch, ...]:
             whole[-1] = replace(whole[-1], duration=each.end - whole[-1].start)
         else:
             whole.append(each)
-    return from_text(to_text(whole))  # rounded as it is kept, so that equal ones are equal
+    return from_rows(to_rows(whole))  # rounded as it is kept, so that equal ones are equal
 
 
 def _same(laid: _Laid, now: _Laid) -> bool:
@@ -188,7 +188,7 @@ def _read(head: Object) -> _Laid | None:
         data: Any = parse_json(settings(head).hand_laid or "null", _MOST_TEXT)
         if data is None:
             return None
-        layout = Layout(from_text(json.dumps(data["playing"])), from_text(json.dumps(data["unplayed"])))
+        layout = Layout(from_rows(data["playing"]), from_rows(data["unplayed"]))
         hidden = {str(path): _unpacked(keys) for path, keys in data["hidden"].items()}
         digests = {str(path): str(known) for path, known in data["curves"].items()}
         rate = float(data["rate"])
@@ -209,8 +209,8 @@ def _unpacked(keys: dict[str, list]) -> Keys:
 def _write(head: Object, laid: _Laid) -> None:
     data = {
         "rate": laid.rate,
-        "playing": json.loads(to_text(laid.layout.playing)),
-        "unplayed": json.loads(to_text(laid.layout.unplayed)),
+        "playing": to_rows(laid.layout.playing),
+        "unplayed": to_rows(laid.layout.unplayed),
         "curves": laid.digests,
         "hidden": {
             path: {name: values.tolist() for name, values in keys.items()} for path, keys in laid.hidden.items()

@@ -281,14 +281,26 @@ def _joined(runs: Iterable[Run]) -> list[Run]:
 
 def to_text(stretches: Sequence[Stretch]) -> str:
     """Stretches as a line of JSON, to be kept with a take."""
-    rows = [[s.recording, *(round(v, 7) for v in (s.start, s.offset, s.duration, s.speed))] for s in stretches]
-    return json.dumps(rows, ensure_ascii=False)
+    return json.dumps(to_rows(stretches), ensure_ascii=False)
+
+
+def to_rows(stretches: Iterable[Stretch]) -> list[list[Any]]:
+    """Stretches as plain data, rounded."""
+    return [[s.recording, *(round(v, 7) for v in (s.start, s.offset, s.duration, s.speed))] for s in stretches]
 
 
 def from_text(text: str) -> tuple[Stretch, ...]:
     """What `to_text` wrote; nothing from an empty or damaged line."""
     try:
-        return tuple(_stretch(row) for row in parse_json(text or "[]", _MOST_TEXT))
+        return from_rows(parse_json(text or "[]", _MOST_TEXT))
+    except ValueError:
+        return ()
+
+
+def from_rows(rows: Any) -> tuple[Stretch, ...]:
+    """What `to_rows` gave; nothing from damaged ones."""
+    try:
+        return tuple(_stretch(row) for row in rows)
     except (ValueError, TypeError, IndexError, OverflowError):
         return ()
 
