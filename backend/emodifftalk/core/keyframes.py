@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .relaying import Piece
+from .relaying import OUT_OF_SIGHT, Piece
 
 if TYPE_CHECKING:
     from .arrays import Floats
@@ -22,7 +22,7 @@ POINTS = ("co", "handle_left", "handle_right")
 CONSTANT, BEZIER = 0, 2
 FREE, AUTO, VECTOR, ALIGNED, AUTO_CLAMPED = 0, 1, 2, 3, 4
 _SAME = 1e-4
-_JUMP = 2e-3
+_JUMP = 6e-4
 """Seconds in which a curve jumps where two pieces meet that do not belong together."""
 _HALVINGS = 50
 
@@ -34,8 +34,9 @@ def rearranged(keys: Keys, pieces: Sequence[Piece]) -> Keys:
     Only between keys that ease in another way than Bézier curves do, the shape may change where it is torn.
     """
     whole = {name: values[:0] for name, values in keys.items()}
+    in_sight, out_of_sight = between(keys, -np.inf, OUT_OF_SIGHT), between(keys, OUT_OF_SIGHT, np.inf)
     for piece in pieces:
-        part = _moved(_part(keys, piece), piece)
+        part = _moved(_part(in_sight if piece.first < OUT_OF_SIGHT else out_of_sight, piece), piece)
         if len(part["co"]):
             whole = _followed(whole, part) if len(whole["co"]) else part
     return whole

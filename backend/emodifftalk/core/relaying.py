@@ -38,7 +38,7 @@ class Layout:
 class Piece:
     """What lay at seconds `first` to `last` goes to `to + (seconds - since) / pace`.
 
-    first, last: may be infinite.
+    first, last: may be infinite; a piece that begins before `OUT_OF_SIGHT` has nothing of what lies beyond.
     """
 
     first: float
@@ -75,13 +75,15 @@ def relaid(laid: Layout, playing: Sequence[Stretch], otherwise: float = 0.0) -> 
     rest = _unmatched(old, runs)
     if not runs:
         kept = tuple(replace(part, start=part.start + (otherwise if part.start < OUT_OF_SIGHT else 0)) for part in rest)
-        return [Piece(-math.inf, math.inf, 0.0, otherwise)], Layout(tuple(playing), kept[:_MOST])
+        return [Piece(-math.inf, math.inf, 0.0, otherwise), Piece(OUT_OF_SIGHT, math.inf, 0.0, 0.0)], Layout(
+            tuple(playing), kept[:_MOST]
+        )
     placed = _placed(rest, runs)
     moved = [Run(new.start, new.end, part.start, 1.0, False) for part, new in zip(rest, placed, strict=True)]
     seen = sorted((*runs, *(run for run in moved if run.first < OUT_OF_SIGHT)), key=lambda run: run.first)
-    pieces = _joined(_pieces(seen, old))
+    pieces = _joined(_pieces(seen, [stretch for stretch in old if stretch.start < OUT_OF_SIGHT]))
     hidden = [Piece(run.take, run.end, run.take, run.first) for run in moved if run not in seen]
-    return pieces + hidden, Layout(tuple(playing), tuple(placed[:_MOST]))
+    return pieces + sorted(hidden, key=lambda piece: piece.to), Layout(tuple(playing), tuple(placed[:_MOST]))
 
 
 def _disjoint(stretches: Iterable[Stretch]) -> list[Stretch]:
@@ -146,7 +148,9 @@ def _placed(parts: list[Stretch], runs: list[Run]) -> list[Stretch]:
 def _beside(part: Stretch, runs: list[Run]) -> Iterable[float]:
     """Where a part would begin if it stayed with a run before it, the nearest first, and with one after it."""
     before = [run for run in runs if run.end <= part.start + _SAME]
-    after = [run for run in runs if run.take >= part.end - _SAME]
+    after = [run for run in runs if part.end - _SAME <= run.take < OUT_OF_SIGHT]
+    if not before and not after:
+        yield part.start
     yield from (run.last + (part.start - run.end) for run in sorted(before, key=lambda run: -run.end))
     yield from (run.first - (run.take - part.start) for run in sorted(after, key=lambda run: run.take))
 
@@ -161,7 +165,9 @@ def _pieces(runs: list[Run], old: list[Stretch]) -> list[Piece]:
     gaps = [math.inf, *(max(after.first - run.last, 0.0) for run, after in pairwise(runs)), math.inf]
     for run, before, after in zip(runs, gaps, gaps[1:], strict=False):
         # In seconds of the old timeline: a silence with nobody beyond it is endless, and only halved where it is not.
-        quiet_before, quiet_after = _silence_before(run.take, old), _silence_after(run.end, old)
+        quiet_before = quiet_after = 0.0
+        if run.take < OUT_OF_SIGHT:
+            quiet_before, quiet_after = _silence_before(run.take, old), _silence_after(run.end, old)
         lead, trail = min(quiet_before / 2, before / 2 * run.pace), min(quiet_after / 2, after / 2 * run.pace)
         pieces.append(Piece(run.take - lead, run.end + trail, run.take, run.first, run.pace))
     return pieces
