@@ -30,6 +30,12 @@ from tests.helpers.tiny_subject import save_tiny_take, tiny_subject
 ORDER = ["Head", "Voice", "Emotion", "Acting", "Takes", "Render", "Shots", "Other Tools"]
 
 
+@pytest.fixture(autouse=True)
+def nothing_was_done(monkeypatch):
+    """No export or capture that another test has left."""
+    monkeypatch.setattr(long_work._state, "job", None)
+
+
 @pytest.fixture
 def acted(head, scene, tmp_path, monkeypatch):
     """A head with a voice, two feelings and a take of it; a Python that could run a backend."""
