@@ -22,6 +22,8 @@ import inspect
 import json
 import bpy
 import addon
+from addon.start_up import ensure_core
+ensure_core()
 from addon.blender import guarding, registering, unforeseen
 from emodifftalk.core.errors import UserError
 
