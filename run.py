@@ -88,15 +88,15 @@ def run_module(module: str, *arguments: str, **more: str) -> int:
 
 def test_everywhere() -> int:
     """Checks and the whole suite, what runs in Blender beside the rest. Returns the exit code."""
-    blender = Suite(title(REQUIREMENTS[0], MAIN.version), "blender-main", MAIN, ("tests/addon", "tests/window"))
+    blender = Suite(title(REQUIREMENTS[0], MAIN.version), "blender-main", MAIN, ("tests/addon",))
     meanwhile = Meanwhile([blender, *other_blenders()])
     meanwhile.start()
     checks = run_checks(MAIN.python)
-    here = test_here("The backend and the whole", "--ignore=tests/addon", "--ignore=tests/window")
+    here = test_here("The backend and the whole", "--ignore=tests/addon")
     if meanwhile.is_alive():
         print("Waiting for the tests in Blender …", flush=True)
     meanwhile.join()
-    outcomes = [*checks, here, *meanwhile.outcomes, window_outcome(blender.report)]
+    outcomes = [*checks, here, *meanwhile.outcomes, window_outcome(LOGS / "main.xml")]
     print_table(outcomes)
     return int(any(outcome.failed for outcome in outcomes))
 

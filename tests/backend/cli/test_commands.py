@@ -136,7 +136,7 @@ def test_moods_of_the_curves_and_of_the_voice_reach_the_face_and_unknown_words_a
 
 
 def test_text_to_au_prints_all_action_units_as_json():
-    done = emodifftalk("text-to-au", "a worried person trying to smile", "--json")
+    done = here("text-to-au", "a worried person trying to smile", "--json")
     data = json.loads(done.stdout)
     assert data["prompt"] == "a worried person trying to smile"
     assert tuple(data["aus"]) == AU_NAMES

@@ -147,7 +147,7 @@ layouts = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.lists(layouts, min_size=1, max_size=3))
 def test_nothing_that_was_drawn_over_words_is_lost_whatever_happens_to_the_strips(edits):
     """Any cutting, reordering, doubling and retiming, then all words at once again: the face over them is as drawn."""
