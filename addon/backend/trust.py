@@ -22,6 +22,7 @@ from emodifftalk.core.whole_file import whole_file
 from ..blender.registering import Adds
 from ..blender.state import State
 from ..scene.heads import user_folder
+from ..start_up import ROOT
 from . import memory
 
 WAITS = "This file was not saved on this computer. It uses the backend once you press a button that does: Start, say."
@@ -58,6 +59,11 @@ def was_saved_here(path: str) -> bool:
     """Whether this computer has saved the file that lies there now."""
     mark = _mark(path)
     return mark is not None and _remembered().get(_name(path)) == mark
+
+
+def _came_with_us(path: str) -> bool:
+    """Whether it is a scene that lies in the extension's own folder, beside the code that runs anyway."""
+    return _name(path).startswith(os.path.join(_name(str(ROOT / "sample_scenes")), ""))
 
 
 def remember(path: str) -> None:
@@ -103,7 +109,7 @@ def _name(path: str) -> str:
 def _on_load(path: Any = "", *_: object) -> None:
     # A recovered file has no path of its own yet: Blender says which file was read.
     opened = path if isinstance(path, str) and path else bpy.data.filepath
-    _trust.given = not opened or was_saved_here(opened)
+    _trust.given = not opened or was_saved_here(opened) or _came_with_us(opened)
 
 
 @bpy.app.handlers.persistent

@@ -44,6 +44,13 @@ def test_what_a_strangers_file_asks_for_by_itself_starts_nothing(started, tmp_pa
     assert connection.why_not_by_itself() == trust.WAITS and not started
 
 
+def test_a_sample_in_the_extensions_own_folder_is_no_strangers(started, tmp_path):
+    trust._on_load(str(trust.ROOT / "sample_scenes" / "hello.blend"))
+    assert trust.is_given()
+    trust._on_load(str(trust.ROOT / "sample_scenes_of_others" / "hello.blend"))
+    assert not trust.is_given()
+
+
 def test_a_press_is_enough_for_as_long_as_the_file_is_open(started, tmp_path):
     open_file(tmp_path / "downloaded.blend")
     with pytest.raises(UserError, match="cannot be started"):
