@@ -222,10 +222,19 @@ def _write(head: Object, laid: _Laid) -> None:
 
 
 def lay_all(scene: Scene) -> None:
-    """Those of every head of a scene; curves that heads share move once."""
+    """Those of every head of a scene. Curves that heads share, as linked duplicates do, move once: with the first."""
+    first: dict[tuple[int, int], Object] = {}
     for head in list(heads(scene)):
-        if head.library is None and (settings(head).hand_laid or head.animation_data is not None):
+        data = head.animation_data
+        if head.library is not None or not (settings(head).hand_laid or data is not None):
+            continue
+        shared = data is not None and data.action is not None and data.action_slot is not None
+        mine = (data.action.session_uid, data.action_slot.handle) if shared else (0, head.session_uid)
+        other = first.setdefault(mine, head)
+        if other == head:
             lay(head, scene)
+        elif settings(head).hand_laid != settings(other).hand_laid:
+            settings(head).hand_laid = settings(other).hand_laid
 
 
 @bpy.app.handlers.persistent

@@ -60,7 +60,7 @@ def build_performance(head: Object, scene: Scene, looking: bool = False) -> Requ
 
     if not looking:
         give_own_uids(prompt_strips(head, scene))
-        hand.lay(head, scene)
+        hand.lay_all(scene)
     timeline = read_timeline(head, scene)
     clock, duration = _begun(timeline)
     frames = [clock.frame(i / CURVE_FPS) for i in range(math.ceil(duration * CURVE_FPS - 1e-6) + 1)]

@@ -139,6 +139,21 @@ def test_what_was_taken_out_comes_back_with_its_words_after_saving_too(acted, sc
     assert np.abs(seen(head, WORDS) - before).max() < 0.02
 
 
+def test_curves_that_two_heads_share_move_once(acted, scene):
+    twin = acted.copy()
+    scene.collection.objects.link(twin)
+    assert twin.animation_data.action == acted.animation_data.action
+    follow()
+    before = seen(acted, WORDS)
+    for shift in (20, 15):
+        compat.move_strip(voices(scene)[0], shift)
+        follow()
+    assert np.abs(seen(acted, WORDS + 35) - before).max() < 1e-3
+    compat.move_strip(voices(scene)[0], 10)
+    build_performance(twin, scene)
+    assert np.abs(seen(acted, WORDS + 45) - before).max() < 1e-3
+
+
 def test_it_can_be_switched_off(acted, scene):
     before = seen(acted, WORDS)
     settings(acted).hand_follows = False
