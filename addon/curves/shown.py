@@ -29,6 +29,7 @@ from .au_curves import TOLERANCE, digest, drawn_over, group_of, path_of, remembe
 if TYPE_CHECKING:
     from emodifftalk.core.voice_time import VoiceMap
 
+_UNITS = [(au, f"{au} {label}", f"The curve of {label.lower()}") for au, label in AU_LABELS.items()]
 _BEZIER, _AUTO_CLAMPED = 2, 4  # of a key's interpolation and handles
 _written_for: dict[int, tuple[str, Clock | VoiceMap]] = memory.keep({})
 """Take and place for which the curves of a head (by session uid) were written."""
@@ -207,7 +208,7 @@ class EMODIFFTALK_OT_reset_au_curve(Explained, Operator):
     au: EnumProperty(
         name="Action Unit",
         description="The unit whose curve is given up",
-        items=[(au, f"{au} {label}", f"The curve of {label.lower()}") for au, label in AU_LABELS.items()],
+        items=_UNITS,
     )
 
     @classmethod
@@ -231,7 +232,7 @@ class EMODIFFTALK_OT_isolate_au_curve(Explained, Operator):
     au: EnumProperty(
         name="Action Unit",
         description="The unit whose curve is shown alone",
-        items=[(au, f"{au} {label}", f"The curve of {label.lower()}") for au, label in AU_LABELS.items()],
+        items=_UNITS,
     )
     alone: BoolProperty(
         name="Alone", description="Hide the others; else only this one is hidden or shown", default=True

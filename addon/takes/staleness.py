@@ -33,7 +33,8 @@ from ..scene.strips import scene_clock
 from . import memory, pace, performance
 
 if TYPE_CHECKING:
-    from emodifftalk.core.changes import Range, TakeChanges
+    from emodifftalk.core.changes import TakeChanges
+    from emodifftalk.core.ranges import Range
 
 BAKED, STALE, MISSING, STRETCHED = "baked", "stale", "missing", "stretched"
 _PAUSE = 0.5
@@ -147,7 +148,8 @@ def _compared(before: dict, after: dict, everything: list[str]) -> TakeChanges |
 
 def check(head: Object, scene: Scene) -> Status:
     """Look now."""
-    from emodifftalk.core.changes import compare_performances, without
+    from emodifftalk.core.changes import compare_performances
+    from emodifftalk.core.ranges import without
 
     entry = active_take(head)
     try:

@@ -16,9 +16,8 @@ from emodifftalk.core.take import runs
 from emodifftalk.core.windows import touched
 
 from .arrays import Floats, Mask
+from .ranges import Range
 
-Range = tuple[float, float]
-"""From one second to another."""
 _Sound = tuple[str, float, float, float]
 """What is heard at a time: recording, second of the recording, speed, loudness."""
 _NEAR = 1.5e-3
@@ -119,14 +118,6 @@ def merged(ranges: Iterable[Range]) -> list[Range]:
         elif end > start:
             joined.append((start, end))
     return joined
-
-
-def without(ranges: Iterable[Range], holes: Iterable[Range]) -> list[Range]:
-    """What of the ranges lies outside the holes (in order, without overlaps)."""
-    left = list(ranges)
-    for start, end in holes:
-        left = [part for a, b in left for part in ((a, min(b, start)), (max(a, end), b)) if part[1] > part[0]]
-    return left
 
 
 def _common(ranges: Iterable[Range], inside: Iterable[Range]) -> list[Range]:

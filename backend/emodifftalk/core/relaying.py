@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
+from .ranges import Range, without
 from .voice_time import Run, Stretch, runs_of
 
 OUT_OF_SIGHT = 1e6
@@ -69,10 +70,11 @@ def relaid(laid: Layout, playing: Sequence[Stretch], otherwise: float = 0.0) -> 
     The pieces are in the order of the new timeline; two may show the same seconds of the old one, as two strips may.
     """
     old = _disjoint(laid.playing)
-    old += _clear_of(old, laid.unplayed)
+    # Where another voice plays now, the hand work is that voice's.
+    old += _outside(_disjoint(laid.unplayed), [(stretch.start, stretch.end) for stretch in old])
     old.sort(key=lambda stretch: stretch.start)
     runs = [run for run in runs_of(old, playing) if run.last - run.first > _SAME]
-    rest = _unmatched(old, runs)
+    rest = _outside(old, [(run.take, run.end) for run in runs])
     if not runs:
         kept = tuple(replace(part, start=part.start + (otherwise if part.start < OUT_OF_SIGHT else 0)) for part in rest)
         return [Piece(-math.inf, math.inf, 0.0, otherwise), Piece(OUT_OF_SIGHT, math.inf, 0.0, 0.0)], Layout(
@@ -96,37 +98,19 @@ def _disjoint(stretches: Iterable[Stretch]) -> list[Stretch]:
     return clear
 
 
-def _clear_of(played: list[Stretch], unplayed: Iterable[Stretch]) -> list[Stretch]:
-    """Of what is not played the parts over which nothing else plays: there the hand work is another voice's now."""
-    parts = []
-    for stretch in _disjoint(unplayed):
-        free = [(0.0, stretch.duration)]
-        for other in played:
-            free = _without(free, other.start - stretch.start, other.end - stretch.start)
-        parts += [_part(stretch, first, last) for first, last in free]
-    return parts
+def _outside(stretches: Iterable[Stretch], holes: Sequence[Range]) -> list[Stretch]:
+    """The parts of stretches that lie in none of the holes."""
+    return [
+        _part(stretch, first - stretch.start, last - stretch.start)
+        for stretch in stretches
+        for first, last in without([(stretch.start, stretch.end)], holes, _SAME)
+    ]
 
 
 def _part(stretch: Stretch, first: float, last: float) -> Stretch:
     """Of a stretch the seconds `first` to `last` after its beginning."""
     offset = stretch.offset + first * stretch.speed
     return replace(stretch, start=stretch.start + first, offset=offset, duration=last - first)
-
-
-def _unmatched(old: list[Stretch], runs: list[Run]) -> list[Stretch]:
-    """The parts of what lay there that no run shows."""
-    parts = []
-    for stretch in old:
-        free = [(0.0, stretch.duration)]
-        for run in runs:
-            free = _without(free, run.take - stretch.start, run.end - stretch.start)
-        parts += [_part(stretch, first, last) for first, last in free]
-    return parts
-
-
-def _without(spans: list[tuple[float, float]], first: float, last: float) -> list[tuple[float, float]]:
-    halves = [half for span in spans for half in ((span[0], min(span[1], first)), (max(span[0], last), span[1]))]
-    return [(start, end) for start, end in halves if end - start > _SAME]
 
 
 def _placed(parts: list[Stretch], runs: list[Run]) -> list[Stretch]:

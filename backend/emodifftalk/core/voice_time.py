@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from .limits import FARTHEST_SECOND, SPEEDS
 from .opening import parse_json
+from .ranges import without
 
 if TYPE_CHECKING:
     from .arrays import Floats
@@ -236,10 +237,7 @@ def _matches(performed: list[Stretch], playing: list[Stretch], shift: float) -> 
 
 def _without(run: Run, others: list[Run]) -> list[Run]:
     """The parts of a run in which none of the others plays."""
-    free = [(run.first, run.last)]
-    for other in others:
-        halves = [half for a, b in free for half in ((a, min(b, other.first)), (max(a, other.last), b))]
-        free = [(a, b) for a, b in halves if b - a > _SAME]
+    free = without([(run.first, run.last)], [(other.first, other.last) for other in others], _SAME)
     return [Run(first, last, run.at(first), run.pace, run.heard) for first, last in free]
 
 
